@@ -1,0 +1,48 @@
+# Finds every library that we use and gives each one target name, whatever its version calls it.
+#
+#   target to link                     from (Debian 12)               used by
+#   yaml-cpp::yaml-cpp                 libyaml-cpp-dev 0.7            arch
+#   Eigen3::Eigen                      libeigen3-dev 3.4              latency_models
+#   flatbuffers::flatbuffers           libflatbuffers-dev 2.0         deploy
+#   nlohmann_json::nlohmann_json       nlohmann-json3-dev 3.11        deploy, search
+#   patchnas::torch                    libtorch-dev 1.13 or any 2.x   supernet, search
+#   patchnas::opencv                   libopencv-*-dev 4.6            supernet
+#   ZLIB::ZLIB                         zlib1g-dev                     supernet
+#   OpenMP::OpenMP_CXX                 g++ (libgomp)                  supernet
+#   CLI11::CLI11, spdlog::spdlog       libcli11-dev, libspdlog-dev    search
+#   GTest::gtest, GTest::gmock         libgtest-dev, libgmock-dev     tests
+#   benchmark::benchmark               libbenchmark-dev               benchmarks
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+find_package(yaml-cpp REQUIRED)
+if(NOT TARGET yaml-cpp::yaml-cpp)  # before yaml-cpp 0.8
+  set_target_properties(yaml-cpp PROPERTIES IMPORTED_GLOBAL TRUE)
+  add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
+endif()
+
+find_package(Eigen3 3.3 REQUIRED NO_MODULE)
+find_package(nlohmann_json 3.9 REQUIRED)
+
+find_package(FlatBuffers REQUIRED NAMES FlatBuffers Flatbuffers flatbuffers)
+if(NOT TARGET flatbuffers::flatbuffers)  # Debian builds the shared library only
+  set_target_properties(flatbuffers::flatbuffers_shared PROPERTIES IMPORTED_GLOBAL TRUE)
+  add_library(flatbuffers::flatbuffers ALIAS flatbuffers::flatbuffers_shared)
+endif()
+
+if(PATCHNAS_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(PATCHNAS_BUILD_BENCHMARKS)
+  find_package(benchmark REQUIRED)
+endif()
+
+if(PATCHNAS_MODULES STREQUAL "all")
+  find_package(ZLIB REQUIRED)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+  find_package(CLI11 REQUIRED)
+  find_package(spdlog REQUIRED)
+  include(PatchnasOpenCV)
+  include(PatchnasTorch)
+endif()

@@ -1,0 +1,107 @@
+# How modules, tests and benchmarks are declared.
+
+include(GoogleTest)
+
+# patchnas_add_module(NAME
+#   SOURCES a.cpp b.cpp ...
+#   [PUBLIC patchnas::arch ...]    # libraries whose headers our headers include
+#   [PRIVATE yaml-cpp::yaml-cpp ...])
+#
+# Defines the static library patchnas_NAME, alias patchnas::NAME. Headers are included from the
+# repository root ("arch/network.h"). Link only what the module's row in the dependency table
+# names; tests/build checks the includes against that table.
+function(patchnas_add_module name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;PUBLIC;PRIVATE")
+  patchnas_check_arguments("patchnas_add_module(${name})" SOURCES)
+  set(target patchnas_${name})
+  add_library(${target} STATIC ${arg_SOURCES})
+  add_library(patchnas::${name} ALIAS ${target})
+  target_include_directories(${target} PUBLIC
+    "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>"
+    "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/patchnas>")
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE} patchnas::options)
+  patchnas_set_language_standards(${target})
+  patchnas_use_torch_pch(${target} ${arg_PUBLIC} ${arg_PRIVATE})
+
+  install(TARGETS ${target} ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/"
+    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/patchnas/${name}"
+    FILES_MATCHING PATTERN "*.h")
+endfunction()
+
+# patchnas_add_executable(NAME SOURCES a.cpp ... LINK patchnas::arch ...)
+#
+# A program that is installed to bin/.
+function(patchnas_add_executable name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
+  patchnas_check_arguments("patchnas_add_executable(${name})" SOURCES)
+  patchnas_add_program(${name} SOURCES ${arg_SOURCES} LINK ${arg_LINK})
+  install(TARGETS ${name} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endfunction()
+
+# patchnas_add_test(NAME
+#   SOURCES a_test.cpp ...
+#   [LINK patchnas::arch ...]
+#   [TIMEOUT seconds])             # for each test; 120 unless told
+#
+# A GoogleTest program; gtest's main and gmock are linked. Each of its tests becomes a ctest test
+# called "MODULE.Suite.Case" with the label MODULE, MODULE being the folder under tests/.
+# PATCHNAS_SOURCE_DIR is defined as the repository root, for tests that read files of ours.
+function(patchnas_add_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LINK")
+  patchnas_check_arguments("patchnas_add_test(${name})" SOURCES)
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  patchnas_add_program(${name} SOURCES ${arg_SOURCES} LINK ${arg_LINK} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE "PATCHNAS_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
+  file(RELATIVE_PATH module "${PROJECT_SOURCE_DIR}/tests" "${CMAKE_CURRENT_SOURCE_DIR}")
+  # PRE_TEST: listing a program's tests runs it, and starting LibTorch takes longer than linking it.
+  gtest_discover_tests(${name}
+    TEST_PREFIX "${module}."
+    DISCOVERY_MODE PRE_TEST
+    DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS "${module}" TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+# patchnas_add_benchmark(NAME SOURCES a.cpp ... LINK patchnas::arch ...)
+#
+# A Google Benchmark program with its main linked. Benchmarks are built, never asserted on.
+function(patchnas_add_benchmark name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
+  patchnas_check_arguments("patchnas_add_benchmark(${name})" SOURCES)
+  patchnas_add_program(${name} SOURCES ${arg_SOURCES} LINK ${arg_LINK} benchmark::benchmark_main)
+endfunction()
+
+# --- used by the functions above --------------------------------------------------------------
+
+function(patchnas_add_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE ${arg_LINK} patchnas::options)
+  patchnas_set_language_standards(${name})
+  patchnas_use_torch_pch(${name} ${arg_LINK})
+endfunction()
+
+function(patchnas_set_language_standards target)
+  set_target_properties(${target} PROPERTIES
+    CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
+    C_STANDARD 99 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF)
+endfunction()
+
+# Misspelt arguments are errors, not silently dropped sources.
+macro(patchnas_check_arguments call)
+  if(DEFINED arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "${call}: unknown arguments ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  foreach(required ${ARGN})
+    if(NOT DEFINED arg_${required})
+      message(FATAL_ERROR "${call}: ${required} is missing")
+    endif()
+  endforeach()
+endmacro()
+
+function(patchnas_use_torch_pch target)
+endfunction()
