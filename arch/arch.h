@@ -1,0 +1,19 @@
+#pragma once
+
+// Front door of arch/: search spaces, architectures, networks, patch schedules, tile geometry.
+//
+//   SearchSpace space = parse_search_space(YamlReader::parse_file("space.yaml"));
+//   RandomStream stream(/*seed=*/1, "example");
+//   Architecture architecture = sample(space, stream);
+//   Network network = lower(space, architecture);
+//   PatchSchedule schedule = PatchSchedule::leading({3, 3}, /*split_layer=*/7);
+//   std::int64_t macs = scheduled_macs(network, schedule);
+
+#include "arch/architecture.h"    // IWYU pragma: export
+#include "arch/error.h"           // IWYU pragma: export
+#include "arch/float_network.h"   // IWYU pragma: export
+#include "arch/network.h"         // IWYU pragma: export
+#include "arch/patch_schedule.h"  // IWYU pragma: export
+#include "arch/random.h"          // IWYU pragma: export
+#include "arch/search_space.h"    // IWYU pragma: export
+#include "arch/tile_geometry.h"   // IWYU pragma: export

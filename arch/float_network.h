@@ -1,0 +1,50 @@
+#pragma once
+
+// A trained network as plain numbers, without LibTorch: what the supernet hands to int8 export.
+
+#include <optional>
+#include <vector>
+
+#include "arch/network.h"
+
+namespace patchnas {
+
+/// Inference batch norm: y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, one entry per
+/// output channel.
+struct BatchNorm {
+  std::vector<float> gamma;
+  std::vector<float> beta;
+  std::vector<float> mean;
+  std::vector<float> variance;
+  double epsilon = 1e-5;
+};
+
+struct FloatLayer {
+  /// TensorFlow Lite's order: conv [O, kh, kw, I], depthwise [1, kh, kw, C], fully connected [O,
+  /// I].
+  std::vector<float> weights;
+  std::vector<float> bias;              ///< [O], empty for none
+  std::optional<BatchNorm> batch_norm;  ///< applied after weights and bias, before the activation
+};
+
+struct FloatNetwork {
+  Network network;
+  std::vector<FloatLayer> layers;  ///< one per layer, empty for layers without weights
+};
+
+/// Smallest and largest value of a tensor over calibration images.
+struct ValueRange {
+  float min = 0.0F;
+  float max = 0.0F;
+  bool operator==(const ValueRange&) const = default;
+};
+
+/// How 8-bit pixels enter a network: real = (pixel - mean) / stddev, for every channel. The int8
+/// input tensor has scale 1 / stddev and zero point mean - 128, so that int8 = pixel - 128 exactly.
+struct PixelNormalisation {
+  int mean = 128;
+  double stddev = 64.0;
+  bool operator==(const PixelNormalisation&) const = default;
+};
+
+}  // namespace patchnas

@@ -1,0 +1,211 @@
+#include "arch/network.h"
+
+#include "arch/error.h"
+
+namespace patchnas {
+
+bool Layer::has_weights() const {
+  return kind == LayerKind::kConv2d || kind == LayerKind::kDepthwiseConv2d ||
+         kind == LayerKind::kFullyConnected;
+}
+
+const TensorShape& Network::shape(TensorId tensor) const {
+  return tensor == kImage ? input : layers[static_cast<std::size_t>(tensor - 1)].output;
+}
+
+std::string_view to_string(LayerKind kind) {
+  switch (kind) {
+    case LayerKind::kConv2d:
+      return "conv";
+    case LayerKind::kDepthwiseConv2d:
+      return "depthwise";
+    case LayerKind::kAdd:
+      return "add";
+    case LayerKind::kAveragePool:
+      return "average_pool";
+    case LayerKind::kMaxPool:
+      return "max_pool";
+    case LayerKind::kFullyConnected:
+      return "fully_connected";
+    case LayerKind::kSoftmax:
+      return "softmax";
+  }
+  return "";
+}
+
+std::string_view to_string(Activation activation) {
+  switch (activation) {
+    case Activation::kNone:
+      return "none";
+    case Activation::kRelu:
+      return "relu";
+    case Activation::kRelu6:
+      return "relu6";
+  }
+  return "";
+}
+
+std::string Network::layer_name(int layer) const {
+  const auto index = static_cast<std::size_t>(layer);
+  if (index < names.size()) {
+    return names[index];
+  }
+  const Layer& l = layers[index];
+  std::string name;
+  if (l.stage >= 0) {
+    name = "stage" + std::to_string(l.stage) + ".block" + std::to_string(l.block) + ".";
+  }
+  switch (l.role) {
+    case LayerRole::kStem:
+      return name + "stem";
+    case LayerRole::kExpand:
+      return name + "expand";
+    case LayerRole::kDepthwise:
+      return name + "depthwise";
+    case LayerRole::kProject:
+      return name + "project";
+    case LayerRole::kResidual:
+      return name + "add";
+    case LayerRole::kHead:
+      return name + "head";
+    case LayerRole::kPool:
+      return name + "pool";
+    case LayerRole::kClassifier:
+      return name + "classifier";
+    case LayerRole::kImported:
+      break;
+  }
+  return "layer" + std::to_string(layer) + "." + std::string(to_string(l.kind));
+}
+
+std::vector<int> last_readers(const Network& network) {
+  std::vector<int> last(static_cast<std::size_t>(network.tensor_count()), -1);
+  for (int i = 0; i < network.layer_count(); ++i) {
+    const Layer& layer = network.layers[static_cast<std::size_t>(i)];
+    for (int j = 0; j < layer.input_count(); ++j) {
+      last[static_cast<std::size_t>(layer.inputs[static_cast<std::size_t>(j)])] = i;
+    }
+  }
+  last.back() = network.layer_count();
+  return last;
+}
+
+std::int64_t weight_count(const Network& network, int layer) {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  const TensorShape& in = network.shape(l.inputs[0]);
+  const std::int64_t taps = std::int64_t{l.kernel.height} * l.kernel.width;
+  switch (l.kind) {
+    case LayerKind::kConv2d:
+      return taps * in.channels * l.output.channels;
+    case LayerKind::kDepthwiseConv2d:
+      return taps * l.output.channels;
+    case LayerKind::kFullyConnected:
+      return in.elements() * l.output.channels;
+    default:
+      return 0;
+  }
+}
+
+std::int64_t macs_per_pixel(const Network& network, int layer) {
+  return weight_count(network, layer);
+}
+
+std::int64_t layer_macs(const Network& network, int layer) {
+  return macs_per_pixel(network, layer) *
+         network.layers[static_cast<std::size_t>(layer)].output.pixels();
+}
+
+std::int64_t network_macs(const Network& network) {
+  std::int64_t total = 0;
+  for (int i = 0; i < network.layer_count(); ++i) {
+    total += layer_macs(network, i);
+  }
+  return total;
+}
+
+std::int64_t bias_count(const Network& network, int layer) {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  return l.has_weights() ? l.output.channels : 0;
+}
+
+std::int64_t parameter_count(const Network& network) {
+  std::int64_t total = 0;
+  for (int i = 0; i < network.layer_count(); ++i) {
+    total += weight_count(network, i) + bias_count(network, i);
+  }
+  return total;
+}
+
+int window_output_extent(int input, int kernel, int stride, int pad_before, int pad_after) {
+  return (input + pad_before + pad_after - kernel) / stride + 1;
+}
+
+namespace {
+
+// Whether an output of `output` positions can come from `input`: every window must start before the
+// input's end and overlap it.
+bool axis_is_consistent(int input, int output, int kernel, int stride, int pad_before) {
+  if (output < 1 || kernel < 1 || stride < 1 || pad_before < 0 || pad_before >= kernel) {
+    return false;
+  }
+  const std::int64_t last_begin = std::int64_t{output - 1} * stride - pad_before;
+  return last_begin < input;
+}
+
+void check_layer(const Network& network, int index) {
+  const Layer& layer = network.layers[static_cast<std::size_t>(index)];
+  const auto require = [&](bool condition, const char* what) {
+    if (!condition) {
+      throw InputError("layer " + std::to_string(index) + " (" + network.layer_name(index) +
+                       "): " + what);
+    }
+  };
+  for (int j = 0; j < 2; ++j) {
+    const TensorId tensor = layer.inputs[static_cast<std::size_t>(j)];
+    const bool expected = j == 0 || layer.kind == LayerKind::kAdd;
+    require(expected ? tensor >= 0 && tensor <= index : tensor == kNoTensor,
+            "reads a tensor that does not exist yet");
+  }
+  const TensorShape& in = network.shape(layer.inputs[0]);
+  const TensorShape& out = layer.output;
+  require(out.height > 0 && out.width > 0 && out.channels > 0, "has an empty output");
+  switch (layer.kind) {
+    case LayerKind::kAdd:
+      require(in == network.shape(layer.inputs[1]) && in == out,
+              "adds tensors of different shapes");
+      return;
+    case LayerKind::kSoftmax:
+      require(in == out, "changes the shape");
+      return;
+    case LayerKind::kFullyConnected:
+      require(out.pixels() == 1, "has a spatial output");
+      return;
+    case LayerKind::kDepthwiseConv2d:
+    case LayerKind::kAveragePool:
+    case LayerKind::kMaxPool:
+      require(in.channels == out.channels, "changes the number of channels");
+      break;
+    case LayerKind::kConv2d:
+      break;
+  }
+  const Kernel& k = layer.kernel;
+  require(axis_is_consistent(in.height, out.height, k.height, k.stride_h, k.pad_top) &&
+              axis_is_consistent(in.width, out.width, k.width, k.stride_w, k.pad_left),
+          "has an output that its kernel cannot produce");
+}
+
+}  // namespace
+
+void validate(const Network& network) {
+  if (network.input.height < 1 || network.input.width < 1 || network.input.channels < 1) {
+    throw InputError("network input is empty");
+  }
+  if (network.layers.empty()) {
+    throw InputError("network has no layers");
+  }
+  for (int i = 0; i < network.layer_count(); ++i) {
+    check_layer(network, i);
+  }
+}
+
+}  // namespace patchnas

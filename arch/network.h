@@ -1,0 +1,136 @@
+#pragma once
+
+// A network: layers with all shapes resolved, in execution order.
+//
+//   Network network = lower(space, architecture);
+//   for (int i = 0; i < network.layer_count(); ++i) {
+//     const Layer& layer = network.layers[i];
+//     use(network.shape(layer.inputs[0]), layer.output);
+//   }
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace patchnas {
+
+/// [H, W, C]; the batch dimension is never part of it.
+struct TensorShape {
+  int height = 0;
+  int width = 0;
+  int channels = 0;
+
+  [[nodiscard]] std::int64_t pixels() const { return std::int64_t{height} * width; }
+  [[nodiscard]] std::int64_t elements() const { return pixels() * channels; }
+  auto operator<=>(const TensorShape&) const = default;
+};
+
+/// Tensor 0 is the input image; layer i writes tensor i + 1.
+using TensorId = int;
+inline constexpr TensorId kNoTensor = -1;
+inline constexpr TensorId kImage = 0;
+
+enum class LayerKind {
+  kConv2d,
+  kDepthwiseConv2d,
+  kAdd,
+  kAveragePool,
+  kMaxPool,
+  kFullyConnected,
+  kSoftmax
+};
+enum class Activation { kNone, kRelu, kRelu6 };
+
+/// The part a layer plays in the architecture that it was lowered from.
+enum class LayerRole {
+  kStem,
+  kExpand,
+  kDepthwise,
+  kProject,
+  kResidual,
+  kHead,
+  kPool,
+  kClassifier,
+  kImported
+};
+
+/// Sliding window of convolutions and poolings. Padding at the bottom and right follows from the
+/// output shape.
+struct Kernel {
+  int height = 1;
+  int width = 1;
+  int stride_h = 1;
+  int stride_w = 1;
+  int pad_top = 0;
+  int pad_left = 0;
+
+  auto operator<=>(const Kernel&) const = default;
+};
+
+struct Layer {
+  LayerKind kind = LayerKind::kConv2d;
+  LayerRole role = LayerRole::kImported;
+  int stage = -1;  ///< stage of the architecture, from 0; -1 outside the stages
+  int block = -1;  ///< block within its stage, from 0; -1 outside the stages
+  /// Tensors read. Only kAdd has two, of equal shape; the second is kNoTensor otherwise.
+  std::array<TensorId, 2> inputs{kImage, kNoTensor};
+  TensorShape output;
+  Kernel kernel;
+  Activation activation = Activation::kNone;
+
+  [[nodiscard]] int input_count() const { return inputs[1] == kNoTensor ? 1 : 2; }
+  [[nodiscard]] bool has_weights() const;
+  auto operator<=>(const Layer&) const = default;
+};
+
+struct Network {
+  TensorShape input;
+  std::vector<Layer> layers;
+  /// Names of imported layers; empty for lowered architectures, whose names follow from their
+  /// roles.
+  std::vector<std::string> names;
+
+  [[nodiscard]] int layer_count() const { return static_cast<int>(layers.size()); }
+  [[nodiscard]] int tensor_count() const { return layer_count() + 1; }
+  [[nodiscard]] const TensorShape& shape(TensorId tensor) const;
+  [[nodiscard]] const TensorShape& output() const { return shape(layer_count()); }
+  /// "stem", "stage2.block0.expand", … or the imported name.
+  [[nodiscard]] std::string layer_name(int layer) const;
+  auto operator<=>(const Network&) const = default;
+};
+
+std::string_view to_string(LayerKind kind);
+std::string_view to_string(Activation activation);
+
+/// For every tensor the last layer that reads it; layer_count() for the network's output, and -1
+/// for a tensor that nothing reads.
+std::vector<int> last_readers(const Network& network);
+
+/// Multiply-accumulates for one output pixel of `layer` (all its channels); 0 for layers without
+/// multiplications.
+std::int64_t macs_per_pixel(const Network& network, int layer);
+/// Multiply-accumulates of the whole layer, executed once.
+std::int64_t layer_macs(const Network& network, int layer);
+/// Multiply-accumulates of one layer-by-layer inference.
+std::int64_t network_macs(const Network& network);
+
+/// Elements of the layer's weight tensor ([O, kh, kw, I], [1, kh, kw, C] for depthwise, [O, I] for
+/// fully connected).
+std::int64_t weight_count(const Network& network, int layer);
+/// Elements of the layer's bias: one per output channel of a layer with weights, else 0.
+std::int64_t bias_count(const Network& network, int layer);
+/// Weights and biases of all layers, batch norm folded.
+std::int64_t parameter_count(const Network& network);
+
+/// Output extent of a window along one axis.
+int window_output_extent(int input, int kernel, int stride, int pad_before, int pad_after);
+
+/// Checks that every layer reads earlier tensors, that channels agree, and that each output shape
+/// is one that its kernel can produce from its input with padding smaller than the kernel.
+/// @throws InputError naming the layer.
+void validate(const Network& network);
+
+}  // namespace patchnas

@@ -1,0 +1,137 @@
+#include "arch/patch_schedule.h"
+
+#include "arch/error.h"
+#include "arch/yaml_reader.h"
+
+namespace patchnas {
+
+PatchSchedule PatchSchedule::leading(TileGrid grid, int split_layer) {
+  if (split_layer == 0 || (grid.rows == 1 && grid.cols == 1)) {
+    return layer_by_layer();
+  }
+  return {{Segment{.first_layer = 0, .end_layer = split_layer, .grid = grid}}};
+}
+
+TileGrid PatchSchedule::leading_grid() const {
+  return segments.empty() || segments.front().first_layer != 0 ? TileGrid{} : segments.front().grid;
+}
+
+int PatchSchedule::split_layer() const {
+  return segments.empty() || segments.front().first_layer != 0 ? 0 : segments.front().end_layer;
+}
+
+std::string to_json(const PatchSchedule& schedule) {
+  std::string text = "{\"segments\":[";
+  for (const Segment& segment : schedule.segments) {
+    text += text.back() == '[' ? "" : ",";
+    text += "{\"first_layer\":" + std::to_string(segment.first_layer) +
+            ",\"end_layer\":" + std::to_string(segment.end_layer) +
+            ",\"rows\":" + std::to_string(segment.grid.rows) +
+            ",\"cols\":" + std::to_string(segment.grid.cols) + ",\"halo\":\"recompute\"}";
+  }
+  return text + "]}";
+}
+
+PatchSchedule parse_patch_schedule(std::string_view json, const std::string& source) {
+  YamlReader reader = YamlReader::parse_text(json, source);
+  PatchSchedule schedule;
+  for (YamlReader& segment : reader.maps("segments")) {
+    const int first_layer = segment.integer("first_layer", {0, 1 << 20});
+    const int end_layer = segment.integer("end_layer", {first_layer + 1, 1 << 20});
+    const TileGrid grid{segment.integer("rows", {1, 4096}), segment.integer("cols", {1, 4096})};
+    segment.choice("halo", {"recompute"}, 0);
+    segment.finish();
+    schedule.segments.push_back({.first_layer = first_layer, .end_layer = end_layer, .grid = grid});
+  }
+  reader.finish();
+  return schedule;
+}
+
+void validate(const Network& network, const PatchSchedule& schedule) {
+  int previous_end = 0;
+  for (const Segment& segment : schedule.segments) {
+    const std::string where = "segment of layers [" + std::to_string(segment.first_layer) + ", " +
+                              std::to_string(segment.end_layer) + ")";
+    if (segment.first_layer < previous_end || segment.end_layer <= segment.first_layer) {
+      throw InputError(where + ": must be non-empty and come after the segment before it");
+    }
+    if (segment.end_layer > network.layer_count()) {
+      throw InputError(where + ": the network has only " + std::to_string(network.layer_count()) +
+                       " layers");
+    }
+    const TensorShape& out = network.shape(segment.end_layer);
+    const TileGrid& grid = segment.grid;
+    if (grid.rows < 1 || grid.cols < 1 || grid.rows > out.height || grid.cols > out.width) {
+      throw InputError(where + ": a grid of " + std::to_string(grid.rows) + "x" +
+                       std::to_string(grid.cols) + " patches does not fit its output of " +
+                       std::to_string(out.height) + "x" + std::to_string(out.width) + " pixels");
+    }
+    previous_end = segment.end_layer;
+  }
+}
+
+namespace {
+
+// Whether `layer` is the last one of the stem or of a block.
+bool ends_block(const Network& network, int layer) {
+  const auto at = [&](int i) -> const Layer& {
+    return network.layers[static_cast<std::size_t>(i)];
+  };
+  if (at(layer).role == LayerRole::kStem) {
+    return true;
+  }
+  const bool is_last = layer + 1 == network.layer_count();
+  return at(layer).stage >= 0 && (is_last || at(layer + 1).stage != at(layer).stage ||
+                                  at(layer + 1).block != at(layer).block);
+}
+
+}  // namespace
+
+std::vector<PatchSchedule> enumerate_schedules(const Network& network,
+                                               const std::vector<int>& patch_counts,
+                                               SplitPoints split_points) {
+  std::vector<PatchSchedule> schedules{PatchSchedule::layer_by_layer()};
+  for (const int count : patch_counts) {
+    if (count == 1) {
+      continue;
+    }
+    for (int split = 1; split < network.layer_count(); ++split) {
+      const TensorShape& out = network.shape(split);
+      if (out.height < count || out.width < count) {
+        break;  // outputs only shrink from here on
+      }
+      if (split_points == SplitPoints::kLayers || ends_block(network, split - 1)) {
+        schedules.push_back(PatchSchedule::leading({count, count}, split));
+      }
+    }
+  }
+  return schedules;
+}
+
+int split_block(const Network& network, int split_layer) {
+  if (split_layer < 1 || split_layer > network.layer_count() ||
+      !ends_block(network, split_layer - 1)) {
+    return -1;
+  }
+  int blocks = 0;
+  for (int i = 0; i < split_layer; ++i) {
+    blocks +=
+        network.layers[static_cast<std::size_t>(i)].stage >= 0 && ends_block(network, i) ? 1 : 0;
+  }
+  return blocks;
+}
+
+int split_layer_after_block(const Network& network, int blocks) {
+  int available = 0;
+  for (int split = 1; split <= network.layer_count(); ++split) {
+    const int ended = split_block(network, split);
+    if (ended == blocks) {
+      return split;
+    }
+    available = ended > available ? ended : available;
+  }
+  throw InputError("split after block " + std::to_string(blocks) + ": allowed: 0 to " +
+                   std::to_string(available));
+}
+
+}  // namespace patchnas

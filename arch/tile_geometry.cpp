@@ -1,0 +1,176 @@
+#include "arch/tile_geometry.h"
+
+#include <algorithm>
+
+namespace patchnas {
+namespace {
+
+int extent(const TensorShape& shape, Axis axis) {
+  return axis == Axis::kRows ? shape.height : shape.width;
+}
+
+Interval even_part(int extent, int parts, int index) {
+  return {static_cast<int>(std::int64_t{extent} * index / parts),
+          static_cast<int>(std::int64_t{extent} * (index + 1) / parts)};
+}
+
+}  // namespace
+
+Interval hull(const Interval& a, const Interval& b) {
+  if (a.empty()) {
+    return b;
+  }
+  return b.empty() ? a : Interval{std::min(a.begin, b.begin), std::max(a.end, b.end)};
+}
+
+Rect full_rect(const TensorShape& shape) { return {{0, shape.height}, {0, shape.width}}; }
+
+Interval receptive_field(const Network& network, int layer, Axis axis, const Interval& output) {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  const int input = extent(network.shape(l.inputs[0]), axis);
+  if (output.empty()) {
+    return {};
+  }
+  switch (l.kind) {
+    case LayerKind::kAdd:
+      return output;
+    case LayerKind::kFullyConnected:
+    case LayerKind::kSoftmax:
+      return {0, input};
+    default:
+      break;
+  }
+  const bool rows = axis == Axis::kRows;
+  const int size = rows ? l.kernel.height : l.kernel.width;
+  const int stride = rows ? l.kernel.stride_h : l.kernel.stride_w;
+  const int pad = rows ? l.kernel.pad_top : l.kernel.pad_left;
+  return {std::max(0, output.begin * stride - pad),
+          std::min(input, (output.end - 1) * stride - pad + size)};
+}
+
+SegmentGeometry::SegmentGeometry(const Network& network, const Segment& segment)
+    : segment_(segment) {
+  const int first = segment.first_layer;
+  const auto count = static_cast<std::size_t>(segment.end_layer - first);
+  const std::vector<int> last = last_readers(network);
+  for (int layer = first; layer < segment.end_layer; ++layer) {
+    inputs_.push_back(network.layers[static_cast<std::size_t>(layer)].inputs);
+    const bool read_after = last[static_cast<std::size_t>(layer) + 1] >= segment.end_layer;
+    materialised_.push_back(static_cast<char>(read_after || layer + 1 == segment.end_layer));
+  }
+  for (const Axis axis : {Axis::kRows, Axis::kCols}) {
+    std::vector<LayerSpan>& spans = spans_[static_cast<std::size_t>(axis)];
+    spans.resize(count * static_cast<std::size_t>(tiles(axis)));
+    for (int index = 0; index < tiles(axis); ++index) {
+      LayerSpan* const of_tile = spans.data() + static_cast<std::size_t>(index) * count;
+      // Backwards: a layer computes what its readers in the segment need and, if it is
+      // materialised, at least its part of an even partition, so that all tiles together complete
+      // it.
+      for (std::size_t i = count; i-- > 0;) {
+        const int layer = first + static_cast<int>(i);
+        const int whole = extent(network.shape(layer + 1), axis);
+        LayerSpan& span = of_tile[i];
+        if (materialised_[i] != 0) {
+          span.computed = hull(span.computed, even_part(whole, tiles(axis), index));
+        }
+        span.window = materialised_[i] != 0 ? Interval{0, whole} : span.computed;
+        for (std::size_t j = 0; j < 2 && inputs_[i][j] != kNoTensor; ++j) {
+          span.inputs[j] = receptive_field(network, layer, axis, span.computed);
+          const int producer = inputs_[i][j] - 1 - first;
+          if (producer >= 0) {
+            LayerSpan& read = of_tile[static_cast<std::size_t>(producer)];
+            read.computed = hull(read.computed, span.inputs[j]);
+          }
+        }
+      }
+    }
+  }
+}
+
+const LayerSpan& SegmentGeometry::span(Axis axis, int layer, int index) const {
+  const std::size_t count = inputs_.size();
+  return spans_[static_cast<std::size_t>(axis)]
+               [static_cast<std::size_t>(index) * count +
+                static_cast<std::size_t>(layer - segment_.first_layer)];
+}
+
+LayerTile SegmentGeometry::tile(int layer, int row, int col) const {
+  const LayerSpan& r = span(Axis::kRows, layer, row);
+  const LayerSpan& c = span(Axis::kCols, layer, col);
+  return {.computed = {r.computed, c.computed},
+          .window = {r.window, c.window},
+          .inputs = {Rect{r.inputs[0], c.inputs[0]}, Rect{r.inputs[1], c.inputs[1]}}};
+}
+
+bool SegmentGeometry::materialised(TensorId tensor) const {
+  const int layer = tensor - 1;
+  return layer >= segment_.first_layer && layer < segment_.end_layer &&
+         materialised_[static_cast<std::size_t>(layer - segment_.first_layer)] != 0;
+}
+
+Interval SegmentGeometry::external_span(Axis axis, TensorId tensor, int index) const {
+  Interval read;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    for (std::size_t j = 0; j < 2; ++j) {
+      if (inputs_[i][j] == tensor) {
+        read = hull(read, span(axis, segment_.first_layer + static_cast<int>(i), index).inputs[j]);
+      }
+    }
+  }
+  return read;
+}
+
+Rect SegmentGeometry::external_read(TensorId tensor, int row, int col) const {
+  return {external_span(Axis::kRows, tensor, row), external_span(Axis::kCols, tensor, col)};
+}
+
+std::int64_t SegmentGeometry::largest_window_pixels(TensorId tensor) const {
+  const auto largest = [&](Axis axis) {
+    int size = 0;
+    for (int index = 0; index < tiles(axis); ++index) {
+      const Interval window = tensor > segment_.first_layer ? span(axis, tensor - 1, index).window
+                                                            : external_span(axis, tensor, index);
+      size = std::max(size, window.size());
+    }
+    return std::int64_t{size};
+  };
+  return largest(Axis::kRows) * largest(Axis::kCols);
+}
+
+std::int64_t SegmentGeometry::largest_read_pixels(int layer) const {
+  const auto largest = [&](Axis axis) {
+    int size = 0;
+    for (int index = 0; index < tiles(axis); ++index) {
+      size = std::max(size, span(axis, layer, index).inputs[0].size());
+    }
+    return std::int64_t{size};
+  };
+  return largest(Axis::kRows) * largest(Axis::kCols);
+}
+
+std::int64_t SegmentGeometry::computed_pixels(int layer) const {
+  const auto total = [&](Axis axis) {
+    std::int64_t sum = 0;
+    for (int index = 0; index < tiles(axis); ++index) {
+      sum += span(axis, layer, index).computed.size();
+    }
+    return sum;
+  };
+  return total(Axis::kRows) * total(Axis::kCols);
+}
+
+std::int64_t scheduled_macs(const Network& network, const PatchSchedule& schedule) {
+  std::int64_t total = network_macs(network);
+  for (const Segment& segment : schedule.segments) {
+    const SegmentGeometry geometry(network, segment);
+    for (int layer = segment.first_layer; layer < segment.end_layer; ++layer) {
+      const std::int64_t recomputed =
+          geometry.computed_pixels(layer) -
+          network.layers[static_cast<std::size_t>(layer)].output.pixels();
+      total += macs_per_pixel(network, layer) * recomputed;
+    }
+  }
+  return total;
+}
+
+}  // namespace patchnas

@@ -1,0 +1,124 @@
+#pragma once
+
+// The one place for tile geometry: which rows and columns of every layer each tile computes and
+// reads, clipped at the true image border. Memory model, latency model, MAC count, integer
+// reference and C emitter all read it.
+//
+//   SegmentGeometry geometry(network, segment);
+//   for (int row = 0; row < geometry.grid().rows; ++row)
+//     for (int col = 0; col < geometry.grid().cols; ++col)
+//       for (int layer = segment.first_layer; layer < segment.end_layer; ++layer)
+//         run(layer, geometry.tile(layer, row, col));
+//
+// The two axes are independent, so everything is kept per axis: a rectangle is a row interval times
+// a column interval, and sums of areas over all tiles are products of sums.
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <vector>
+
+#include "arch/network.h"
+#include "arch/patch_schedule.h"
+
+namespace patchnas {
+
+/// [begin, end)
+struct Interval {
+  int begin = 0;
+  int end = 0;
+
+  [[nodiscard]] int size() const { return end - begin; }
+  [[nodiscard]] bool empty() const { return end <= begin; }
+  [[nodiscard]] bool contains(const Interval& other) const {
+    return other.empty() || (begin <= other.begin && other.end <= end);
+  }
+  auto operator<=>(const Interval&) const = default;
+};
+
+/// The smallest interval that holds both; an empty one adds nothing.
+Interval hull(const Interval& a, const Interval& b);
+
+struct Rect {
+  Interval rows;
+  Interval cols;
+
+  [[nodiscard]] std::int64_t pixels() const { return std::int64_t{rows.size()} * cols.size(); }
+  [[nodiscard]] bool contains(const Rect& other) const {
+    return rows.contains(other.rows) && cols.contains(other.cols);
+  }
+  auto operator<=>(const Rect&) const = default;
+};
+
+Rect full_rect(const TensorShape& shape);
+
+enum class Axis { kRows, kCols };
+
+/// Input rows (or columns) that `layer` reads for the given output rows, clipped to the input.
+Interval receptive_field(const Network& network, int layer, Axis axis, const Interval& output);
+
+/// One layer in one tile, along one axis. Every buffer is a window onto its layer's full output;
+/// `computed` is the newly computed part of it. Recomputed halos: the whole window is new in each
+/// tile. A tensor that is read after the segment (its output, or a residual that leaves it) is
+/// materialised: its window is everything.
+struct LayerSpan {
+  Interval computed;
+  Interval window;
+  std::array<Interval, 2> inputs;  ///< read of each input, clipped
+};
+
+/// One layer in one tile: rectangles of its own output and of its inputs, in the coordinates of the
+/// full tensors.
+struct LayerTile {
+  Rect computed;
+  Rect window;
+  std::array<Rect, 2> inputs;
+};
+
+class SegmentGeometry {
+ public:
+  /// Both must be valid (validate()). The output of the segment's last layer is partitioned evenly:
+  /// tile i of p gets [i*H/p, (i+1)*H/p).
+  SegmentGeometry(const Network& network, const Segment& segment);
+
+  [[nodiscard]] const Segment& segment() const { return segment_; }
+  [[nodiscard]] TileGrid grid() const { return segment_.grid; }
+
+  /// `layer` counts from the network's start and must lie in the segment.
+  [[nodiscard]] LayerTile tile(int layer, int row, int col) const;
+  [[nodiscard]] const LayerSpan& span(Axis axis, int layer, int index) const;
+
+  /// Whether the tensor is complete in memory after the segment: written by it and read after it.
+  [[nodiscard]] bool materialised(TensorId tensor) const;
+
+  /// What one tile reads of a tensor from outside the segment: the hull over its readers in the
+  /// segment; empty if none reads it.
+  [[nodiscard]] Rect external_read(TensorId tensor, int row, int col) const;
+
+  /// Pixels of the largest window, over all tiles, of the buffer that holds `tensor` while the
+  /// segment runs: of a tensor the segment computes, its window; of one from outside, what a tile
+  /// reads.
+  [[nodiscard]] std::int64_t largest_window_pixels(TensorId tensor) const;
+  /// Pixels of the largest rectangle, over all tiles, that `layer` reads of its first input.
+  [[nodiscard]] std::int64_t largest_read_pixels(int layer) const;
+
+  /// Output pixels of `layer` summed over all tiles, recomputed halos included.
+  [[nodiscard]] std::int64_t computed_pixels(int layer) const;
+
+ private:
+  [[nodiscard]] Interval external_span(Axis axis, TensorId tensor, int index) const;
+  [[nodiscard]] int tiles(Axis axis) const {
+    return axis == Axis::kRows ? segment_.grid.rows : segment_.grid.cols;
+  }
+
+  Segment segment_;
+  std::vector<std::array<TensorId, 2>> inputs_;  // of each layer in the segment
+  std::vector<char> materialised_;               // of each layer's output
+  std::array<std::vector<LayerSpan>, 2> spans_;  // per axis: [tile index][layer]
+};
+
+/// Multiply-accumulates of one inference under a schedule, halos included, clipped at the image
+/// border.
+std::int64_t scheduled_macs(const Network& network, const PatchSchedule& schedule);
+
+}  // namespace patchnas

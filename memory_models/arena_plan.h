@@ -1,0 +1,49 @@
+#pragma once
+
+// The `deployed` memory model: exactly the arena that the exported program uses, every tensor's
+// place in it and every kernel's scratch. The integer reference executes inside this plan.
+
+#include <compare>
+#include <cstdint>
+#include <vector>
+
+#include "arch/network.h"
+#include "arch/patch_schedule.h"
+#include "arch/tile_geometry.h"
+#include "memory_models/arena_planner.h"
+
+namespace patchnas {
+
+/// `resident`: the whole image sits in SRAM and counts. `streamed`: a callback delivers the
+/// rectangle that a patch needs, and only that counts.
+enum class InputMode { kResident, kStreamed };
+
+/// One tensor as the program holds it: NHWC, tightly packed. Inside a segment the buffer holds one
+/// tile's window of the tensor, and its pitch is that window's width, which may change from tile to
+/// tile.
+struct ArenaPlan {
+  std::int64_t arena_bytes = 0;
+  std::int64_t lower_bound_bytes = 0;  ///< largest sum of simultaneously live bytes
+  std::vector<ArenaBuffer> buffers;    ///< tensors first (aliased ones share one), then scratch
+  std::vector<int> tensor_buffer;      ///< per tensor: index into buffers
+  std::vector<int> scratch_buffer;     ///< per layer: index into buffers, -1 for none
+
+  [[nodiscard]] std::int64_t tensor_offset(TensorId tensor) const {
+    return buffers[static_cast<std::size_t>(tensor_buffer[static_cast<std::size_t>(tensor)])]
+        .offset_bytes;
+  }
+  /// Whether `layer` writes its output over its first (0) or second (1) input; -1 if neither.
+  [[nodiscard]] int in_place_input(const Network& network, int layer) const;
+};
+
+/// In place where the kernels do so: a depthwise layer over its input (with a scratch of one
+/// channel plane of the rectangle it reads: output pixel i of channel c only ever overwrites input
+/// pixel i of the same channel), and an add over an input whose window equals its own; in each case
+/// only if nothing reads the input later.
+ArenaPlan plan_arena(const Network& network, const PatchSchedule& schedule, InputMode input);
+
+/// Geometry of every segment, in order; shared by the models and the executors.
+std::vector<SegmentGeometry> segment_geometries(const Network& network,
+                                                const PatchSchedule& schedule);
+
+}  // namespace patchnas
