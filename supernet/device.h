@@ -1,0 +1,19 @@
+#pragma once
+
+// Where tensors live and how many threads compute.
+
+#include <c10/core/Device.h>
+
+#include <string_view>
+
+namespace patchnas {
+
+/// "cpu", "cuda", or "auto": CUDA where there is a usable device.
+/// @throws InputError for another name, or for "cuda" without a usable device.
+c10::Device resolve_device(std::string_view name);
+
+/// Sets the number of computing threads of this process: results depend on it. 0 means all cores.
+/// @return the number set. Call it once, before the first tensor is made.
+int set_threads(int threads);
+
+}  // namespace patchnas

@@ -1,0 +1,36 @@
+#pragma once
+
+// Measuring a subnet.
+
+#include <vector>
+
+#include "arch/float_network.h"
+#include "arch/random.h"
+#include "supernet/image_set.h"
+#include "supernet/subnet.h"
+
+namespace patchnas {
+
+struct RecalibrationConfig {
+  int batches = 20;  ///< as published (MCUNetV2)
+  int batch_size = 64;
+  bool operator==(const RecalibrationConfig&) const = default;
+};
+
+/// Replaces the running statistics by the average over `batches` batches of training images drawn from
+/// `stream`, without augmentation; each batch is normalised by its own statistics on the way.
+/// @param training any size; the drawn images are resized to the network's input
+void recalibrate_batch_norm(Subnet& subnet, const ImageSet& training,
+                            const PixelNormalisation& normalisation,
+                            const RecalibrationConfig& config, RandomStream& stream);
+
+/// [N] the most probable class of every image, with running statistics.
+/// @param images of the network's input size
+std::vector<int> predict(const Subnet& subnet, const ImageSet& images,
+                         const PixelNormalisation& normalisation);
+
+/// Share of images whose most probable class is their label, in [0, 1].
+double accuracy(const Subnet& subnet, const ImageSet& images,
+                const PixelNormalisation& normalisation);
+
+}  // namespace patchnas
