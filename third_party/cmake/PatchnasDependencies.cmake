@@ -44,5 +44,8 @@ if(PATCHNAS_MODULES STREQUAL "all")
   find_package(CLI11 REQUIRED)
   find_package(spdlog REQUIRED)
   include(PatchnasOpenCV)
-  include(PatchnasTorch)
+  include(PatchnasTorch)  # defines patchnas_use_torch_pch too
+else()
+  function(patchnas_use_torch_pch)  # no LibTorch, nothing to precompile
+  endfunction()
 endif()

@@ -22,11 +22,12 @@ function(patchnas_add_module name)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE} patchnas::options)
   patchnas_set_language_standards(${target})
-  patchnas_use_torch_pch(${target} ${arg_PUBLIC} ${arg_PRIVATE})
+  patchnas_use_torch_pch(${target} SOURCES ${arg_SOURCES} LINK ${arg_PUBLIC} ${arg_PRIVATE})
 
+  file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
   install(TARGETS ${target} ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/"
-    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/patchnas/${name}"
+    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/patchnas/${folder}"
     FILES_MATCHING PATTERN "*.h")
 endfunction()
 
@@ -82,13 +83,7 @@ function(patchnas_add_program name)
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${arg_LINK} patchnas::options)
   patchnas_set_language_standards(${name})
-  patchnas_use_torch_pch(${name} ${arg_LINK})
-endfunction()
-
-function(patchnas_set_language_standards target)
-  set_target_properties(${target} PROPERTIES
-    CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
-    C_STANDARD 99 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF)
+  patchnas_use_torch_pch(${name} SOURCES ${arg_SOURCES} LINK ${arg_LINK})
 endfunction()
 
 # Misspelt arguments are errors, not silently dropped sources.
@@ -102,6 +97,3 @@ macro(patchnas_check_arguments call)
     endif()
   endforeach()
 endmacro()
-
-function(patchnas_use_torch_pch target)
-endfunction()

@@ -31,8 +31,17 @@ if(PATCHNAS_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   if(PATCHNAS_CCACHE_PROGRAM)
     # The sloppiness settings are those that ccache's manual requires with precompiled headers.
     set(CMAKE_CXX_COMPILER_LAUNCHER
-      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}  # so that another clone finds what this one compiled
       ${PATCHNAS_CCACHE_PROGRAM})
     set(CMAKE_C_COMPILER_LAUNCHER ${PATCHNAS_CCACHE_PROGRAM})
   endif()
 endif()
+
+# Every target of ours compiles as standard C++20 and C99, without the compiler's extensions.
+function(patchnas_set_language_standards target)
+  set_target_properties(${target} PROPERTIES
+    CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
+    C_STANDARD 99 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF)
+endfunction()
