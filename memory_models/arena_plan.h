@@ -9,14 +9,10 @@
 
 #include "arch/network.h"
 #include "arch/patch_schedule.h"
-#include "arch/tile_geometry.h"
 #include "memory_models/arena_planner.h"
+#include "memory_models/liveness.h"
 
 namespace patchnas {
-
-/// `resident`: the whole image sits in SRAM and counts. `streamed`: a callback delivers the
-/// rectangle that a patch needs, and only that counts.
-enum class InputMode { kResident, kStreamed };
 
 /// One tensor as the program holds it: NHWC, tightly packed. Inside a segment the buffer holds one
 /// tile's window of the tensor, and its pitch is that window's width, which may change from tile to
@@ -41,9 +37,5 @@ struct ArenaPlan {
 /// pixel i of the same channel), and an add over an input whose window equals its own; in each case
 /// only if nothing reads the input later.
 ArenaPlan plan_arena(const Network& network, const PatchSchedule& schedule, InputMode input);
-
-/// Geometry of every segment, in order; shared by the models and the executors.
-std::vector<SegmentGeometry> segment_geometries(const Network& network,
-                                                const PatchSchedule& schedule);
 
 }  // namespace patchnas

@@ -34,8 +34,9 @@ struct ArenaBuffer {
 std::int64_t arena_lower_bound(const std::vector<ArenaBuffer>& buffers);
 
 /// Sets every offset so that buffers that are live together do not overlap, and returns the arena's
-/// size. First fit in several orders (by size, by lifetime, by first use; the order by size is
-/// TensorFlow Lite Micro's greedy planner), the best kept; stops early at the lower bound.
+/// size. First fit in several orders (by size as TensorFlow Lite Micro's greedy planner, by
+/// lifetime, by first use, outwards from the fullest moment), then ping-pong between the arena's
+/// two ends; the best is kept, and the first that reaches the lower bound ends the attempts.
 std::int64_t place_buffers(std::vector<ArenaBuffer>& buffers);
 
 }  // namespace patchnas

@@ -18,8 +18,9 @@ namespace patchnas {
 
 /// `deployed`: the arena of the exported program (arena_plan.h).
 /// `mcunetv2`: the paper's accounting: each layer's input and output activations, residual inputs
-/// while they are live, depthwise and add in place, the patch stage's output throughout the patch
-/// stage; image not counted.
+/// while they are live, depthwise in place, a residual added as the projection before it writes (so
+/// the two need one buffer), the patch stage's output throughout the patch stage; the image is not
+/// counted.
 enum class MemoryModel { kDeployed, kMcunetV2 };
 inline constexpr MemoryModel kMemoryModels[] = {MemoryModel::kDeployed, MemoryModel::kMcunetV2};
 

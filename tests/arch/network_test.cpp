@@ -1,0 +1,66 @@
+#include "arch/network.h"
+
+#include <gtest/gtest.h>
+
+#include "arch/error.h"
+#include "support/random_networks.h"
+
+namespace patchnas {
+namespace {
+
+Network two_layers() {
+  Network network;
+  network.input = {8, 6, 3};
+  Layer conv;
+  conv.output = {4, 3, 5};
+  conv.kernel = {3, 3, 2, 2, 0, 0};
+  Layer dense;
+  dense.kind = LayerKind::kFullyConnected;
+  dense.inputs = {1, kNoTensor};
+  dense.output = {1, 1, 10};
+  network.layers = {conv, dense};
+  return network;
+}
+
+TEST(Network, CountsMultiplicationsAndParameters) {
+  const Network network = two_layers();
+  EXPECT_EQ(layer_macs(network, 0), 4 * 3 * 5 * 9 * 3);
+  EXPECT_EQ(layer_macs(network, 1), 4 * 3 * 5 * 10);
+  EXPECT_EQ(network_macs(network), 4 * 3 * 5 * 9 * 3 + 600);
+  EXPECT_EQ(parameter_count(network), 9 * 3 * 5 + 5 + 600 + 10);
+}
+
+TEST(Network, LastReadersFollowResiduals) {
+  RandomStream stream(1, "network_test/readers");
+  for (int round = 0; round < 100; ++round) {
+    const Network network = testing::random_general_network(stream);
+    const std::vector<int> last = last_readers(network);
+    for (TensorId tensor = 0; tensor < network.layer_count(); ++tensor) {
+      for (int layer = 0; layer < network.layer_count(); ++layer) {
+        const auto& inputs = network.layers[static_cast<std::size_t>(layer)].inputs;
+        const bool reads = inputs[0] == tensor || inputs[1] == tensor;
+        EXPECT_TRUE(!reads || layer <= last[static_cast<std::size_t>(tensor)]);
+        EXPECT_TRUE(reads || layer != last[static_cast<std::size_t>(tensor)]);
+      }
+    }
+    EXPECT_EQ(last.back(), network.layer_count());
+  }
+}
+
+TEST(Network, ValidationNamesTheLayer) {
+  Network network = two_layers();
+  network.layers[0].output.height = 5;
+  try {
+    validate(network);
+    FAIL() << "a window that starts outside the input was accepted";
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(),
+                 "layer 0 (layer0.conv): has an output that its kernel cannot produce");
+  }
+  network = two_layers();
+  network.layers[1].inputs[0] = 2;
+  EXPECT_THROW(validate(network), InputError);
+}
+
+}  // namespace
+}  // namespace patchnas

@@ -1,0 +1,145 @@
+#include "arch/search_space.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "arch/error.h"
+#include "support/random_networks.h"
+
+namespace patchnas {
+namespace {
+
+constexpr const char* kSmallSpace = R"(
+classes: 3
+input_channels: 1
+resolution: [16, 24]
+channel_divisor: 4
+width_multiplier: [0.5, 1.0]
+stem: {width: 8, stride: 2}
+stages:
+  - {width: 8, stride: 1, depth: [1, 2], kernel_size: [3], expand_ratio: [1, 2]}
+  - {width: 16, stride: 2, depth: [1], kernel_size: [3, 5], expand_ratio: [2]}
+)";
+
+SearchSpace small_space() {
+  return parse_search_space(YamlReader::parse_text(kSmallSpace, "small.yaml"));
+}
+
+std::string error_of(const std::string& text) {
+  try {
+    parse_search_space(YamlReader::parse_text(text, "space.yaml"));
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  text.replace(text.find(from), from.size(), to);
+  return text;
+}
+
+TEST(SearchSpace, CountsEveryArchitectureOnce) {
+  const SearchSpace space = small_space();
+  // resolutions 2; stage 0: 1 * 2 * 2 choices a block, depth 1 or 2: 4 + 16; stage 1: 2 * 1 * 2.
+  EXPECT_EQ(count_architectures(space), "160");
+  std::set<Architecture> seen;
+  RandomStream stream(1, "space_test/count");
+  for (int i = 0; i < 5000; ++i) {
+    seen.insert(sample(space, stream));
+  }
+  EXPECT_EQ(seen.size(), 160U);
+}
+
+TEST(SearchSpace, CountsBeyondMachineIntegers) {
+  SearchSpace space = small_space();
+  space.resolutions = {16, 24, 32, 40, 48, 56};
+  StageSpace stage;
+  stage.depths = {4};
+  stage.kernel_sizes = {3, 5, 7};
+  stage.expand_ratios = {3, 4, 6};
+  stage.widths = {8, 12, 16};
+  space.stages.assign(7, stage);
+  EXPECT_EQ(count_architectures(space), "71835091095372118731616440160302282634086");  // 6 * 27^28
+}
+
+TEST(SearchSpace, SamplesMutantsAndChildrenStayInside) {
+  RandomStream stream(2, "space_test/inside");
+  for (int round = 0; round < 200; ++round) {
+    const SearchSpace space = testing::random_space(stream);
+    const Architecture a = sample(space, stream);
+    const Architecture b = sample(space, stream);
+    for (const Architecture& candidate :
+         {a, b, largest(space), smallest(space), mutate(space, a, 0.3, stream),
+          crossover(space, a, b, stream)}) {
+      EXPECT_TRUE(contains(space, candidate).contained) << contains(space, candidate).reason;
+      EXPECT_EQ(parse_architecture(to_json(candidate), "test"), candidate);
+      EXPECT_NO_THROW(validate(lower(space, candidate)));
+    }
+    EXPECT_EQ(mutate(space, a, 0.0, stream), a);
+    EXPECT_EQ(crossover(space, a, a, stream), a);
+  }
+}
+
+TEST(SearchSpace, YamlRoundTrips) {
+  RandomStream stream(2, "space_test/yaml");
+  for (int round = 0; round < 50; ++round) {
+    const SearchSpace space = testing::random_space(stream);
+    EXPECT_EQ(parse_search_space(YamlReader::parse_text(to_yaml(space, 0), "resolved")), space);
+  }
+}
+
+TEST(SearchSpace, LoweringGivesInvertedResiduals) {
+  const SearchSpace space = small_space();
+  const Architecture architecture{24, {{{3, 2, 8}, {3, 1, 8}}, {{5, 2, 16}}}};
+  const Network network = lower(space, architecture);
+  std::vector<std::string> names;
+  for (int i = 0; i < network.layer_count(); ++i) {
+    names.push_back(network.layer_name(i));
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{
+                       "stem", "stage0.block0.expand", "stage0.block0.depthwise",
+                       "stage0.block0.project", "stage0.block0.add", "stage0.block1.depthwise",
+                       "stage0.block1.project", "stage0.block1.add", "stage1.block0.expand",
+                       "stage1.block0.depthwise", "stage1.block0.project", "pool", "classifier"}));
+  EXPECT_EQ(network.shape(1), (TensorShape{12, 12, 8}));
+  EXPECT_EQ(network.shape(11), (TensorShape{6, 6, 16}));
+  EXPECT_EQ(network.layers[0].kernel,
+            (Kernel{3, 3, 2, 2, 0, 0}));  // SAME pads an even image at the end only
+  EXPECT_EQ(network.layers[9].kernel, (Kernel{5, 5, 2, 2, 1, 1}));
+}
+
+TEST(SearchSpace, RejectsWhatItDoesNotOffer) {
+  const SearchSpace space = small_space();
+  Architecture architecture = smallest(space);
+  architecture.stages[0][0].kernel_size = 5;
+  EXPECT_EQ(contains(space, architecture).reason, "stage 0: kernel 5 is not offered; allowed: [3]");
+  EXPECT_THROW(lower(space, architecture), InputError);
+}
+
+TEST(SearchSpace, ErrorsSayWhereAndWhatIsAllowed) {
+  EXPECT_EQ(error_of(replaced(kSmallSpace, "kernel_size: [3, 5]", "kernal_size: [3, 5]")),
+            "space.yaml:10:40: stages[1].kernal_size: unknown key; did you mean 'kernel_size'?");
+  EXPECT_EQ(error_of(replaced(kSmallSpace, "[3, 5]", "[3, 4]")),
+            "space.yaml:10:53: stages[1].kernel_size: kernel size 4 is even; allowed: odd sizes, 1 "
+            "to 15");
+  EXPECT_EQ(error_of(replaced(kSmallSpace, "classes: 3", "classes: many")),
+            "space.yaml:2:10: classes: must be a whole number, not 'many'");
+  EXPECT_EQ(error_of(replaced(kSmallSpace, "classes: 3", "classes: 1")),
+            "space.yaml:2:10: classes: 1 is out of range; allowed: 2 to 65536");
+  EXPECT_EQ(error_of(replaced(kSmallSpace, "resolution: [16, 24]", "resolution: []")),
+            "space.yaml:4:13: resolution: must be a list with at least one element");
+  EXPECT_EQ(error_of(replaced(kSmallSpace, "stem: {width: 8, stride: 2}", "stem: {stride: 2}")),
+            "space.yaml:7:7: stem.width: is missing");
+}
+
+TEST(RoundChannels, FollowsMobileNet) {
+  EXPECT_EQ(round_channels(24 * 0.35, 8), 8);
+  EXPECT_EQ(round_channels(96 * 0.35, 8), 32);
+  EXPECT_EQ(round_channels(32 * 0.35, 8), 16);  // 8 would be more than 10 % below 11.2
+  EXPECT_EQ(round_channels(3, 8), 8);
+}
+
+}  // namespace
+}  // namespace patchnas

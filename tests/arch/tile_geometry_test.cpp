@@ -1,0 +1,184 @@
+#include "arch/tile_geometry.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "support/random_networks.h"
+
+namespace patchnas {
+namespace {
+
+template <typename Check>
+void for_random_segments(const char* stream_name, Check check) {
+  RandomStream stream(11, stream_name);
+  for (int round = 0; round < 60; ++round) {
+    const Network network = round % 2 == 0 ? testing::random_lowered_network(stream)
+                                           : testing::random_general_network(stream);
+    for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
+      for (const Segment& segment : schedule.segments) {
+        check(network, SegmentGeometry(network, segment));
+      }
+    }
+  }
+}
+
+template <typename Check>
+void for_tiles(const SegmentGeometry& geometry, Check check) {
+  for (int row = 0; row < geometry.grid().rows; ++row) {
+    for (int col = 0; col < geometry.grid().cols; ++col) {
+      check(row, col);
+    }
+  }
+}
+
+// Counts how often each pixel of a layer's output is computed.
+std::vector<int> coverage(const Network& network, const SegmentGeometry& geometry, int layer) {
+  const TensorShape& shape = network.shape(layer + 1);
+  std::vector<int> counts(static_cast<std::size_t>(shape.pixels()), 0);
+  for_tiles(geometry, [&](int row, int col) {
+    const Rect computed = geometry.tile(layer, row, col).computed;
+    for (int y = computed.rows.begin; y < computed.rows.end; ++y) {
+      for (int x = computed.cols.begin; x < computed.cols.end; ++x) {
+        ++counts.at(static_cast<std::size_t>(y * shape.width + x));
+      }
+    }
+  });
+  return counts;
+}
+
+// The bounding box of the input pixels that a rectangle of outputs reads, tap by tap.
+Rect pixels_read(const Network& network, int layer, const Rect& output) {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  const TensorShape& in = network.shape(l.inputs[0]);
+  if (l.kind == LayerKind::kAdd) {
+    return output;
+  }
+  if (l.kind == LayerKind::kFullyConnected || l.kind == LayerKind::kSoftmax) {
+    return full_rect(in);
+  }
+  Rect box{{in.height, 0}, {in.width, 0}};
+  for (int oy = output.rows.begin; oy < output.rows.end; ++oy) {
+    for (int ky = 0; ky < l.kernel.height; ++ky) {
+      const int y = oy * l.kernel.stride_h - l.kernel.pad_top + ky;
+      if (y >= 0 && y < in.height) {
+        box.rows = {std::min(box.rows.begin, y), std::max(box.rows.end, y + 1)};
+      }
+    }
+  }
+  for (int ox = output.cols.begin; ox < output.cols.end; ++ox) {
+    for (int kx = 0; kx < l.kernel.width; ++kx) {
+      const int x = ox * l.kernel.stride_w - l.kernel.pad_left + kx;
+      if (x >= 0 && x < in.width) {
+        box.cols = {std::min(box.cols.begin, x), std::max(box.cols.end, x + 1)};
+      }
+    }
+  }
+  return box;
+}
+
+TEST(TileGeometry, TilesPartitionTheSplitLayersOutput) {
+  for_random_segments("tiles/partition", [](const Network& network,
+                                            const SegmentGeometry& geometry) {
+    const int last = geometry.segment().end_layer - 1;
+    const std::vector<int> counts = coverage(network, geometry, last);
+    EXPECT_TRUE(std::all_of(counts.begin(), counts.end(), [](int count) { return count == 1; }));
+  });
+}
+
+TEST(TileGeometry, MaterialisedTensorsAreComplete) {
+  for_random_segments(
+      "tiles/materialised", [](const Network& network, const SegmentGeometry& geometry) {
+        for (int layer = geometry.segment().first_layer; layer < geometry.segment().end_layer;
+             ++layer) {
+          if (geometry.materialised(layer + 1)) {
+            const std::vector<int> counts = coverage(network, geometry, layer);
+            EXPECT_TRUE(
+                std::all_of(counts.begin(), counts.end(), [](int count) { return count >= 1; }));
+          }
+        }
+      });
+}
+
+TEST(TileGeometry, InputsAreTheReceptiveFieldClippedToTheImage) {
+  for_random_segments("tiles/receptive_field",
+                      [](const Network& network, const SegmentGeometry& geometry) {
+                        for (int layer = geometry.segment().first_layer;
+                             layer < geometry.segment().end_layer; ++layer) {
+                          for_tiles(geometry, [&](int row, int col) {
+                            const LayerTile tile = geometry.tile(layer, row, col);
+                            if (tile.computed.pixels() > 0) {
+                              EXPECT_EQ(tile.inputs[0], pixels_read(network, layer, tile.computed));
+                            }
+                          });
+                        }
+                      });
+}
+
+TEST(TileGeometry, EveryInputIsHeldByItsProducersWindowAndNothingMoreIsComputed) {
+  for_random_segments("tiles/windows", [](const Network& network, const SegmentGeometry& geometry) {
+    const Segment& segment = geometry.segment();
+    for_tiles(geometry, [&](int row, int col) {
+      for (int producer = segment.first_layer; producer < segment.end_layer; ++producer) {
+        const LayerTile made = geometry.tile(producer, row, col);
+        EXPECT_TRUE(full_rect(network.shape(producer + 1)).contains(made.window));
+        EXPECT_TRUE(made.window.contains(made.computed));
+        Rect needed;
+        for (int reader = producer + 1; reader < segment.end_layer; ++reader) {
+          const Layer& l = network.layers[static_cast<std::size_t>(reader)];
+          for (std::size_t j = 0; j < 2; ++j) {
+            if (l.inputs[j] == producer + 1) {
+              const Rect read = geometry.tile(reader, row, col).inputs[j];
+              EXPECT_TRUE(made.computed.contains(read));
+              needed = {hull(needed.rows, read.rows), hull(needed.cols, read.cols)};
+            }
+          }
+        }
+        if (!geometry.materialised(producer + 1)) {
+          EXPECT_EQ(made.window, made.computed);
+          EXPECT_EQ(made.computed, needed);
+        }
+      }
+      const Rect read = geometry.external_read(segment.first_layer, row, col);
+      EXPECT_TRUE(full_rect(network.shape(segment.first_layer)).contains(read));
+    });
+  });
+}
+
+TEST(TileGeometry, SumsAndMaximaAgreeWithTheTiles) {
+  for_random_segments("tiles/sums", [](const Network&, const SegmentGeometry& geometry) {
+    for (int layer = geometry.segment().first_layer; layer < geometry.segment().end_layer;
+         ++layer) {
+      std::int64_t computed = 0;
+      std::int64_t largest_read = 0;
+      std::int64_t largest_window = 0;
+      for_tiles(geometry, [&](int row, int col) {
+        const LayerTile tile = geometry.tile(layer, row, col);
+        computed += tile.computed.pixels();
+        largest_read = std::max(largest_read, tile.inputs[0].pixels());
+        largest_window = std::max(largest_window, tile.window.pixels());
+      });
+      EXPECT_EQ(geometry.computed_pixels(layer), computed);
+      EXPECT_EQ(geometry.largest_read_pixels(layer), largest_read);
+      EXPECT_EQ(geometry.largest_window_pixels(layer + 1), largest_window);
+    }
+  });
+}
+
+TEST(TileGeometry, OnePatchIsLayerByLayer) {
+  RandomStream stream(11, "tiles/one_patch");
+  for (int round = 0; round < 100; ++round) {
+    const Network network = testing::random_lowered_network(stream);
+    for (int split = 1; split < network.layer_count(); ++split) {
+      EXPECT_EQ(scheduled_macs(network, PatchSchedule::leading({1, 1}, split)),
+                network_macs(network));
+      const SegmentGeometry whole(network, {.first_layer = 0, .end_layer = split, .grid = {1, 1}});
+      EXPECT_EQ(whole.tile(split - 1, 0, 0).computed, full_rect(network.shape(split)));
+    }
+    const std::int64_t with_patches = scheduled_macs(network, PatchSchedule::leading({2, 2}, 1));
+    EXPECT_EQ(with_patches, network_macs(network));  // one layer's patches have no halo to compute
+  }
+}
+
+}  // namespace
+}  // namespace patchnas

@@ -1,0 +1,36 @@
+#pragma once
+
+// An independent check of arena plans: compares every pair, knows nothing about how plans are made.
+
+#include <string>
+#include <vector>
+
+#include "memory_models/arena_planner.h"
+
+namespace patchnas::testing {
+
+/// What is wrong with the placement, or "".
+inline std::string plan_error(const std::vector<ArenaBuffer>& buffers, std::int64_t arena_bytes) {
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    const ArenaBuffer& a = buffers[i];
+    const std::string name = "buffer " + std::to_string(i);
+    if (a.offset_bytes < 0 || a.offset_bytes + a.size_bytes > arena_bytes) {
+      return name + " is outside the arena";
+    }
+    if (a.offset_bytes % kArenaAlignmentBytes != 0) {
+      return name + " is misaligned";
+    }
+    for (std::size_t j = 0; j < i; ++j) {
+      const ArenaBuffer& b = buffers[j];
+      const bool together = a.first_layer <= b.last_layer && b.first_layer <= a.last_layer;
+      const bool overlap = a.offset_bytes < b.offset_bytes + b.size_bytes &&
+                           b.offset_bytes < a.offset_bytes + a.size_bytes;
+      if (together && overlap) {
+        return name + " overlaps buffer " + std::to_string(j);
+      }
+    }
+  }
+  return "";
+}
+
+}  // namespace patchnas::testing

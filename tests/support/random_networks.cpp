@@ -1,0 +1,169 @@
+#include "support/random_networks.h"
+
+#include <algorithm>
+
+namespace patchnas::testing {
+namespace {
+
+int between(RandomStream& stream, int low, int high) {
+  return low + static_cast<int>(stream.below(static_cast<std::uint64_t>(high - low + 1)));
+}
+
+// A non-empty, sorted subset.
+std::vector<int> subset(RandomStream& stream, const std::vector<int>& items) {
+  std::vector<int> chosen;
+  while (chosen.empty()) {
+    for (const int item : items) {
+      if (stream.chance(0.5)) {
+        chosen.push_back(item);
+      }
+    }
+  }
+  return chosen;
+}
+
+struct WindowAxis {
+  int kernel = 1;
+  int stride = 1;
+  int pad = 0;
+  int output = 1;
+};
+
+WindowAxis random_axis(RandomStream& stream, int input, int max_kernel, int stride) {
+  WindowAxis axis;
+  axis.kernel = std::min(input, between(stream, 1, max_kernel));
+  axis.stride = stride;
+  axis.pad = between(stream, 0, axis.kernel - 1);
+  const int pad_after = between(stream, 0, axis.kernel - 1);
+  axis.output = window_output_extent(input, axis.kernel, stride, axis.pad, pad_after);
+  return axis;
+}
+
+void append_window(Network& network, RandomStream& stream, LayerKind kind, int channels,
+                   int max_kernel, int stride) {
+  const TensorShape in = network.output();
+  const WindowAxis rows = random_axis(stream, in.height, max_kernel, stride);
+  const WindowAxis cols = random_axis(stream, in.width, max_kernel, stride);
+  Layer layer;
+  layer.kind = kind;
+  layer.inputs = {network.layer_count(), kNoTensor};
+  layer.output = {rows.output, cols.output, channels};
+  layer.kernel = {rows.kernel, cols.kernel, rows.stride, cols.stride, rows.pad, cols.pad};
+  if (kind == LayerKind::kConv2d || kind == LayerKind::kDepthwiseConv2d) {
+    layer.activation = static_cast<Activation>(stream.below(3));
+  }
+  network.layers.push_back(layer);
+}
+
+// Shape-preserving depthwise (odd kernel, full padding) and an add over its input: a residual.
+void append_residual(Network& network, RandomStream& stream) {
+  const TensorId block_input = network.layer_count();
+  const TensorShape shape = network.output();
+  for (int i = between(stream, 1, 2); i > 0; --i) {
+    const int kernel = 1 + 2 * between(stream, 0, 2);
+    Layer layer;
+    layer.kind = stream.chance(0.5) ? LayerKind::kDepthwiseConv2d : LayerKind::kConv2d;
+    layer.inputs = {network.layer_count(), kNoTensor};
+    layer.output = shape;
+    layer.kernel = {kernel, kernel, 1, 1, kernel / 2, kernel / 2};
+    layer.activation = static_cast<Activation>(stream.below(3));
+    network.layers.push_back(layer);
+  }
+  Layer add;
+  add.kind = LayerKind::kAdd;
+  add.inputs = {network.layer_count(), block_input};
+  if (stream.chance(0.5)) {
+    std::swap(add.inputs[0], add.inputs[1]);
+  }
+  add.output = shape;
+  add.activation = static_cast<Activation>(stream.below(3));
+  network.layers.push_back(add);
+}
+
+}  // namespace
+
+SearchSpace random_space(RandomStream& stream) {
+  SearchSpace space;
+  space.input_channels = between(stream, 1, 3);
+  space.classes = between(stream, 2, 5);
+  space.resolutions = subset(stream, {9, 12, 15, 16, 21});
+  space.padding = stream.chance(0.5) ? Padding::kSame : Padding::kSymmetric;
+  space.stem_width = between(stream, 1, 8);
+  space.stem_kernel_size = stream.pick(std::vector<int>{1, 3, 5});
+  space.stem_stride = between(stream, 1, 2);
+  for (int stages = between(stream, 1, 3); stages > 0; --stages) {
+    StageSpace stage;
+    stage.stride = between(stream, 1, 2);
+    stage.depths = subset(stream, {1, 2, 3});
+    stage.kernel_sizes = subset(stream, {3, 5, 7});
+    stage.expand_ratios = subset(stream, {1, 2, 3});
+    stage.widths = subset(stream, {3, 4, 8});
+    space.stages.push_back(stage);
+  }
+  space.head_width = stream.chance(0.3) ? between(stream, 4, 12) : 0;
+  space.patch_counts = {1, 2, 3, 4};
+  return space;
+}
+
+Network random_lowered_network(RandomStream& stream) {
+  const SearchSpace space = random_space(stream);
+  return lower(space, sample(space, stream));
+}
+
+Network random_general_network(RandomStream& stream) {
+  Network network;
+  network.input = {between(stream, 5, 20), between(stream, 5, 20), between(stream, 1, 4)};
+  for (int remaining = between(stream, 2, 8); remaining > 0; --remaining) {
+    const int stride = stream.chance(0.25) ? 2 : 1;
+    switch (stream.below(6)) {
+      case 0:
+        append_window(network, stream, LayerKind::kConv2d, between(stream, 1, 9), 5, stride);
+        break;
+      case 1:
+        append_window(network, stream, LayerKind::kConv2d, between(stream, 1, 9), 1, 1);
+        break;
+      case 2:
+        append_window(network, stream, LayerKind::kDepthwiseConv2d, network.output().channels, 7,
+                      stride);
+        break;
+      case 3:
+        append_window(network, stream, LayerKind::kMaxPool, network.output().channels, 3, stride);
+        break;
+      case 4:
+        append_window(network, stream, LayerKind::kAveragePool, network.output().channels, 3,
+                      stride);
+        break;
+      default:
+        append_residual(network, stream);
+        break;
+    }
+  }
+  if (stream.chance(0.5)) {
+    Layer classifier;
+    classifier.kind = LayerKind::kFullyConnected;
+    classifier.inputs = {network.layer_count(), kNoTensor};
+    classifier.output = {1, 1, between(stream, 2, 6)};
+    network.layers.push_back(classifier);
+  }
+  validate(network);
+  return network;
+}
+
+std::vector<PatchSchedule> all_schedules(const Network& network, RandomStream& stream) {
+  std::vector<PatchSchedule> schedules =
+      enumerate_schedules(network, {1, 2, 3, 4}, SplitPoints::kLayers);
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    const int first = between(stream, 0, network.layer_count() - 1);
+    const int end = between(stream, first + 1, network.layer_count());
+    const TensorShape& out = network.shape(end);
+    Segment segment;
+    segment.first_layer = first;
+    segment.end_layer = end;
+    segment.grid = {between(stream, 1, std::min(6, out.height)),
+                    between(stream, 1, std::min(6, out.width))};
+    schedules.push_back({{segment}});
+  }
+  return schedules;
+}
+
+}  // namespace patchnas::testing

@@ -1,0 +1,22 @@
+#pragma once
+
+// Random search spaces, architectures and general networks for property tests.
+
+#include "arch/arch.h"
+
+namespace patchnas::testing {
+
+/// A small random space (few channels, small images, both paddings), different for every draw.
+SearchSpace random_space(RandomStream& stream);
+
+/// An architecture of a random space, lowered.
+Network random_lowered_network(RandomStream& stream);
+
+/// A chain with residual adds, pools, odd channel counts, non-square images and kernels, strides 1
+/// and 2 and uneven padding: what an imported network may look like.
+Network random_general_network(RandomStream& stream);
+
+/// Every p x p schedule, and some with other grids.
+std::vector<PatchSchedule> all_schedules(const Network& network, RandomStream& stream);
+
+}  // namespace patchnas::testing
