@@ -1,0 +1,104 @@
+#include "search/candidate_store.h"
+
+#include "arch/error.h"
+#include "search/checksum.h"
+
+namespace patchnas {
+namespace {
+
+constexpr std::string_view kChecksumKey = ",\"crc64\":\"";
+constexpr std::size_t kTailBytes = kChecksumKey.size() + 16 + 2;  // key, digits, "}
+
+/// The candidate's JSON with its own checksum as the last member.
+std::string encode_line(const Candidate& candidate) {
+  std::string json = to_json(candidate);
+  json.pop_back();
+  return json + std::string(kChecksumKey) + to_hex(crc64(json)) + "\"}\n";
+}
+
+Candidate decode_line(std::string_view line, const std::string& source) {
+  if (line.size() < kTailBytes) {
+    throw InputError(source + ": cut short");
+  }
+  const std::string_view body = line.substr(0, line.size() - kTailBytes);
+  if (line.substr(body.size()) != std::string(kChecksumKey) + to_hex(crc64(body)) + "\"}") {
+    throw InputError(source + ": damaged: its checksum does not agree");
+  }
+  Candidate candidate = parse_candidate(std::string(body) + "}", source);
+  if (!candidate.accuracy) {
+    throw InputError(source + ": has no accuracy");
+  }
+  return candidate;
+}
+
+}  // namespace
+
+CandidateStore::CandidateStore(const std::filesystem::path& path) {
+  if (std::filesystem::exists(path)) {
+    read(path);
+  }
+  file_ = std::make_unique<AppendFile>(path);
+}
+
+void CandidateStore::read(const std::filesystem::path& path) {
+  const std::string text = read_file(path);
+  std::string intact;
+  int line_number = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t newline = text.find('\n', begin);
+    const std::size_t end = newline == std::string::npos ? text.size() : newline;
+    const std::string source = path.string() + ":" + std::to_string(++line_number);
+    const std::string_view line = std::string_view(text).substr(begin, end - begin);
+    begin = end + 1;
+    try {
+      if (newline == std::string::npos) {
+        throw InputError(source + ": cut short");
+      }
+      Candidate candidate = decode_line(line, source);
+      intact.append(line).push_back('\n');
+      candidates_.emplace(candidate.architecture, std::move(candidate));
+    } catch (const InputError& error) {
+      warnings_.push_back(error.what() +
+                          std::string("; dropped, it will be evaluated again if needed"));
+    }
+  }
+  if (intact.size() != text.size()) {
+    write_file(path, intact);
+  }
+}
+
+const Candidate* CandidateStore::find(const Architecture& architecture) const {
+  const auto found = candidates_.find(architecture);
+  return found == candidates_.end() ? nullptr : &found->second;
+}
+
+const Candidate* CandidateStore::find_id(const std::string& id) const {
+  for (const auto& [architecture, candidate] : candidates_) {
+    if (candidate.id() == id) {
+      return &candidate;
+    }
+  }
+  return nullptr;
+}
+
+void CandidateStore::add(const Candidate& candidate) {
+  file_->append(encode_line(candidate), Durability::kSynced);
+  candidates_.emplace(candidate.architecture, candidate);
+}
+
+std::vector<double> CachingEvaluator::evaluate(std::span<const Candidate> candidates) {
+  std::vector<double> accuracies;
+  for (const Candidate& candidate : candidates) {
+    const Candidate* known = store_.find(candidate.architecture);
+    if (known == nullptr) {
+      Candidate evaluated = candidate;
+      evaluated.accuracy = inner_.evaluate({&candidate, 1}).front();
+      store_.add(evaluated);
+      known = store_.find(candidate.architecture);
+    }
+    accuracies.push_back(*known->accuracy);
+  }
+  return accuracies;
+}
+
+}  // namespace patchnas

@@ -1,0 +1,60 @@
+#pragma once
+
+// Every candidate ever evaluated, on disk: search/candidates.jsonl.
+//
+//   CandidateStore store(run / "search" / "candidates.jsonl");
+//   CachingEvaluator evaluator(store, supernet_evaluator);
+//   evaluator.evaluate(batch);                    // asks the supernet only for what the store does
+//   not know
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "search/candidate.h"
+#include "search/evaluator.h"
+#include "search/files.h"
+
+namespace patchnas {
+
+/// One candidate a line, each with a checksum over the line.
+class CandidateStore {
+ public:
+  /// Reads what is there. Lines that a kill tore or that are damaged otherwise are dropped from the
+  /// file, with a line in `warnings()`: their candidates are simply evaluated again.
+  /// @throws InputError if the file cannot be read or written.
+  explicit CandidateStore(const std::filesystem::path& path);
+
+  /// Null if there is none of this architecture.
+  [[nodiscard]] const Candidate* find(const Architecture& architecture) const;
+  [[nodiscard]] const Candidate* find_id(const std::string& id) const;
+  /// On disk when it returns. The candidate must have an accuracy.
+  void add(const Candidate& candidate);
+
+  [[nodiscard]] const std::map<Architecture, Candidate>& candidates() const { return candidates_; }
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  void read(const std::filesystem::path& path);
+
+  std::map<Architecture, Candidate> candidates_;
+  std::vector<std::string> warnings_;
+  std::unique_ptr<AppendFile> file_;
+};
+
+/// Asks another evaluator only for architectures that the store does not know, one at a time, and
+/// stores each answer before it asks for the next.
+class CachingEvaluator : public Evaluator {
+ public:
+  /// Both must outlive it.
+  CachingEvaluator(CandidateStore& store, Evaluator& inner) : store_(store), inner_(inner) {}
+  std::vector<double> evaluate(std::span<const Candidate> candidates) override;
+
+ private:
+  CandidateStore& store_;
+  Evaluator& inner_;
+};
+
+}  // namespace patchnas

@@ -1,0 +1,284 @@
+#include "search/config.h"
+
+#include <algorithm>
+#include <cctype>
+#include <iterator>
+#include <limits>
+#include <sstream>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <spdlog/fmt/fmt.h>
+
+namespace patchnas {
+namespace {
+
+constexpr int kMany = std::numeric_limits<int>::max();
+constexpr std::int64_t kMaxBytes = std::int64_t{1} << 40;
+
+const std::vector<std::string> kDeviceNames = {"auto", "cpu", "cuda"};
+
+std::vector<std::string> data_kind_names() {
+  return {std::begin(kDataKindNames), std::end(kDataKindNames)};
+}
+
+std::vector<std::string> memory_model_names() {
+  std::vector<std::string> names;
+  for (const MemoryModel model : kMemoryModels) {
+    names.emplace_back(to_string(model));
+  }
+  return names;
+}
+
+std::vector<std::string> input_mode_names() {
+  return {std::string(to_string(InputMode::kResident)),
+          std::string(to_string(InputMode::kStreamed))};
+}
+
+DataConfig parse_data(YamlReader reader) {
+  DataConfig data;
+  data.kind = static_cast<DataKind>(reader.choice("kind", data_kind_names()));
+  data.path = reader.string("path", data.path);
+  data.validation_images = reader.integer("validation_images", {1, kMany}, data.validation_images);
+  data.limit_training_images =
+      reader.integer("limit_training_images", {0, kMany}, data.limit_training_images);
+  data.limit_test_images = reader.integer("limit_test_images", {0, kMany}, data.limit_test_images);
+  data.normalisation.mean = reader.integer("mean", {0, 255}, data.normalisation.mean);
+  data.normalisation.stddev = reader.number("stddev", {0.5, 1000.0}, data.normalisation.stddev);
+  data.shift_pixels = reader.integer("shift_pixels", {0, 1024}, data.shift_pixels);
+  data.flip = reader.boolean("flip", data.flip);
+  reader.finish();
+  return data;
+}
+
+Target parse_target(YamlReader reader) {
+  Target target;
+  target.sram_bytes = reader.bytes("sram_bytes", {1, kMaxBytes});
+  target.flash_bytes = reader.bytes("flash_bytes", {1, kMaxBytes});
+  target.memory_model = kMemoryModels[reader.choice("memory_model", memory_model_names(), 0)];
+  target.input = static_cast<InputMode>(reader.choice("input", input_mode_names(), 0));
+  reader.finish();
+  return target;
+}
+
+/// Leaves the reader unfinished: a stage may have keys of its own.
+TrainingSettings parse_training(YamlReader& reader, const TrainingSettings& published) {
+  TrainingSettings settings;
+  settings.epochs = reader.number("epochs", {0.0, 1e6}, published.epochs);
+  settings.batch_size = reader.integer("batch_size", {2, 1 << 20}, published.batch_size);
+  settings.learning_rate = reader.number("learning_rate", {0.0, 100.0}, published.learning_rate);
+  settings.warmup_epochs = reader.number("warmup_epochs", {0.0, 1e6}, published.warmup_epochs);
+  settings.momentum = reader.number("momentum", {0.0, 0.9999}, published.momentum);
+  settings.weight_decay = reader.number("weight_decay", {0.0, 1.0}, published.weight_decay);
+  settings.label_smoothing =
+      reader.number("label_smoothing", {0.0, 0.9}, published.label_smoothing);
+  return settings;
+}
+
+TrainingPlan parse_plan(YamlReader reader) {
+  TrainingPlan plan;
+  YamlReader largest = reader.optional_map("largest");
+  plan.largest = parse_training(largest, plan.largest);
+  largest.finish();
+  YamlReader supernet = reader.optional_map("supernet");
+  plan.supernet = parse_training(supernet, plan.supernet);
+  plan.subnets_per_step = supernet.integer("subnets_per_step", {1, 1024}, plan.subnets_per_step);
+  supernet.finish();
+  YamlReader finetune = reader.optional_map("finetune");
+  plan.finetune = parse_training(finetune, plan.finetune);
+  finetune.finish();
+  reader.finish();
+  return plan;
+}
+
+void parse_search(YamlReader reader, Config& config) {
+  EvolutionSettings& search = config.search;
+  search.population = reader.integer("population", {1, 1000000}, search.population);
+  search.parents = reader.integer("parents", {1, 1000000}, search.parents);
+  search.crossover = reader.integer("crossover", {0, 1000000}, search.crossover);
+  search.mutation = reader.integer("mutation", {0, 1000000}, search.mutation);
+  search.mutation_rate = reader.number("mutation_rate", {0.0, 1.0}, search.mutation_rate);
+  search.iterations = reader.integer("iterations", {0, 1000000}, search.iterations);
+  search.max_attempts = reader.integer("max_attempts", {1, 100000000}, search.max_attempts);
+  YamlReader recalibration = reader.optional_map("recalibration");
+  config.recalibration.batches =
+      recalibration.integer("batches", {1, 100000}, config.recalibration.batches);
+  config.recalibration.batch_size =
+      recalibration.integer("batch_size", {2, 100000}, config.recalibration.batch_size);
+  recalibration.finish();
+  reader.finish();
+}
+
+void check_name(const YamlReader& reader, const std::string& name) {
+  const bool plain = !name.empty() && name.front() != '.' &&
+                     std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                       return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
+                     });
+  if (!plain) {
+    reader.fail(
+        "name",
+        "'" + name +
+            "' cannot name a folder; allowed: letters, digits, '_', '-' and '.', not first");
+  }
+}
+
+/// The shortest text that reads back as the same double.
+std::string number_text(double value) { return fmt::format("{}", value); }
+
+std::string bytes_text(std::int64_t bytes) {
+  constexpr std::int64_t kKib = 1024;
+  if (bytes % (kKib * kKib) == 0) {
+    return std::to_string(bytes / (kKib * kKib)) + "MiB";
+  }
+  return bytes % kKib == 0 ? std::to_string(bytes / kKib) + "KiB" : std::to_string(bytes);
+}
+
+/// Any text as a double-quoted YAML scalar.
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      result += '\\';
+    }
+    result += c;
+  }
+  return result + "\"";
+}
+
+/// Lines "key: value" under a heading, two spaces deeper.
+class YamlSection {
+ public:
+  YamlSection(std::string& text, int indent, const std::string& heading)
+      : text_(text), indent_(indent) {
+    text_ += std::string(static_cast<std::size_t>(indent_ - 2), ' ') + heading + ":\n";
+  }
+  YamlSection& line(const std::string& key, const std::string& value) {
+    text_ += std::string(static_cast<std::size_t>(indent_), ' ') + key + ": " + value + "\n";
+    return *this;
+  }
+  YamlSection& line(const std::string& key, int value) { return line(key, std::to_string(value)); }
+  YamlSection& line(const std::string& key, double value) { return line(key, number_text(value)); }
+
+ private:
+  std::string& text_;
+  int indent_;
+};
+
+YamlSection append_training(std::string& text, const std::string& heading,
+                            const TrainingSettings& settings) {
+  return YamlSection(text, 4, heading)
+      .line("epochs", settings.epochs)
+      .line("batch_size", settings.batch_size)
+      .line("learning_rate", settings.learning_rate)
+      .line("warmup_epochs", settings.warmup_epochs)
+      .line("momentum", settings.momentum)
+      .line("weight_decay", settings.weight_decay)
+      .line("label_smoothing", settings.label_smoothing);
+}
+
+}  // namespace
+
+std::string_view to_string(DeviceChoice device) {
+  return kDeviceNames[static_cast<std::size_t>(device)];
+}
+
+Config parse_config(YamlReader reader, const std::string& default_name) {
+  Config config;
+  config.name = reader.string("name", default_name);
+  check_name(reader, config.name);
+  config.seed = static_cast<std::uint64_t>(reader.integer("seed", {0, kMany}, 1));
+  config.threads = reader.integer("threads", {0, 4096}, config.threads);
+  config.device = static_cast<DeviceChoice>(reader.choice("device", kDeviceNames, 0));
+  config.output = reader.string("output", config.output);
+  config.data = parse_data(reader.map("data"));
+  config.space = parse_search_space(reader.map("space"));
+  config.target = parse_target(reader.map("target"));
+  config.training = parse_plan(reader.optional_map("training"));
+  parse_search(reader.optional_map("search"), config);
+  YamlReader calibration = reader.optional_map("calibration");
+  config.calibration_images = calibration.integer("images", {1, kMany}, config.calibration_images);
+  calibration.finish();
+  YamlReader checkpoint = reader.optional_map("checkpoint");
+  config.checkpoint_every_seconds =
+      checkpoint.number("every_seconds", {0.0, 1e6}, config.checkpoint_every_seconds);
+  checkpoint.finish();
+  reader.finish();
+  return config;
+}
+
+std::string to_yaml(const Config& config) {
+  std::string text =
+      fmt::format("name: {}\nseed: {}\nthreads: {}\ndevice: {}\noutput: {}\n", quoted(config.name),
+                  config.seed, config.threads, to_string(config.device), quoted(config.output));
+  YamlSection(text, 2, "data")
+      .line("kind", std::string(kDataKindNames[static_cast<std::size_t>(config.data.kind)]))
+      .line("path", quoted(config.data.path))
+      .line("validation_images", config.data.validation_images)
+      .line("limit_training_images", config.data.limit_training_images)
+      .line("limit_test_images", config.data.limit_test_images)
+      .line("mean", config.data.normalisation.mean)
+      .line("stddev", config.data.normalisation.stddev)
+      .line("shift_pixels", config.data.shift_pixels)
+      .line("flip", config.data.flip ? "true" : "false");
+  text += "space:\n" + to_yaml(config.space, 2);
+  YamlSection(text, 2, "target")
+      .line("sram_bytes", bytes_text(config.target.sram_bytes))
+      .line("flash_bytes", bytes_text(config.target.flash_bytes))
+      .line("memory_model", std::string(to_string(config.target.memory_model)))
+      .line("input", std::string(to_string(config.target.input)));
+  text += "training:\n";
+  append_training(text, "largest", config.training.largest);
+  append_training(text, "supernet", config.training.supernet)
+      .line("subnets_per_step", config.training.subnets_per_step);
+  append_training(text, "finetune", config.training.finetune);
+  YamlSection(text, 2, "search")
+      .line("population", config.search.population)
+      .line("parents", config.search.parents)
+      .line("crossover", config.search.crossover)
+      .line("mutation", config.search.mutation)
+      .line("mutation_rate", config.search.mutation_rate)
+      .line("iterations", config.search.iterations)
+      .line("max_attempts", config.search.max_attempts);
+  YamlSection(text, 4, "recalibration")
+      .line("batches", config.recalibration.batches)
+      .line("batch_size", config.recalibration.batch_size);
+  YamlSection(text, 2, "calibration").line("images", config.calibration_images);
+  YamlSection(text, 2, "checkpoint").line("every_seconds", config.checkpoint_every_seconds);
+  return text;
+}
+
+std::string first_difference(const Config& a, const Config& b) {
+  std::istringstream lines_a(to_yaml(a));
+  std::istringstream lines_b(to_yaml(b));
+  std::vector<std::string> path;  // of the section that the lines are in
+  for (std::string line_a, line_b;
+       std::getline(lines_a, line_a) && std::getline(lines_b, line_b);) {
+    const auto split = [](const std::string& line) {
+      const std::size_t start = line.find_first_not_of(' ');
+      const std::size_t colon = line.find(':', start);
+      const std::string value =
+          colon == std::string::npos ? "" : line.substr(std::min(colon + 2, line.size()));
+      return std::tuple(start, line.substr(start, colon - start), value);
+    };
+    const auto [indent, key, value_a] = split(line_a);
+    const auto [indent_b, key_b, value_b] = split(line_b);
+    path.resize(std::min(path.size(), indent / 2));
+    if (!key.starts_with('-')) {  // an element belongs to the list above it
+      path.push_back(key);
+    }
+    if (line_a != line_b) {
+      std::string where;
+      for (const std::string& part : path) {
+        where += (where.empty() ? "" : ".") + part;
+      }
+      const bool same_key = key == key_b && !key.starts_with('-');
+      return where + ": " +
+             (same_key ? value_a + " and " + value_b
+                       : line_a.substr(indent) + " and " + line_b.substr(indent_b));
+    }
+  }
+  return "";
+}
+
+}  // namespace patchnas

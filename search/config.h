@@ -1,0 +1,92 @@
+#pragma once
+
+// Everything that a run is told, with the published values as defaults (MCUNetV2; each is a key of
+// the YAML).
+//
+//   Config config = read_config("fashion_mnist_32kb.yaml", {"search.population=50"});
+//   write_file(run / "config.yaml", to_yaml(config));            // reads back equal
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arch/search_space.h"
+#include "arch/yaml_reader.h"
+#include "search/evolution.h"
+#include "search/target.h"
+#include "supernet/data_source.h"
+
+namespace patchnas {
+
+/// One training stage: stochastic gradient descent with momentum, cosine decay after a linear
+/// warm-up.
+struct TrainingSettings {
+  double epochs = 0.0;
+  int batch_size = 1024;  ///< images per network and step
+  double learning_rate = 0.2;
+  double warmup_epochs = 0.0;
+  double momentum = 0.9;
+  double weight_decay = 4e-5;
+  double label_smoothing = 0.1;
+  bool operator==(const TrainingSettings&) const = default;
+};
+
+struct TrainingPlan {
+  TrainingSettings largest{.epochs = 30};
+  TrainingSettings supernet{.epochs = 60};
+  int subnets_per_step = 4;  ///< random subnets whose gradients are averaged; of the supernet stage
+  TrainingSettings finetune{.epochs = 10, .learning_rate = 0.02};
+  bool operator==(const TrainingPlan&) const = default;
+};
+
+/// Batch norm's statistics are measured again for every subnet that is evaluated.
+struct RecalibrationSettings {
+  int batches = 20;
+  int batch_size = 64;
+  bool operator==(const RecalibrationSettings&) const = default;
+};
+
+enum class DeviceChoice { kAuto, kCpu, kCuda };
+std::string_view to_string(DeviceChoice device);
+
+struct Config {
+  std::string name;  ///< folder of the run within `output`
+  std::uint64_t seed = 1;
+  int threads = 0;  ///< 0: all cores, resolved before it is written
+  DeviceChoice device = DeviceChoice::kAuto;
+  std::string output = "runs";  ///< folder that holds the run directories
+  DataConfig data;
+  SearchSpace space;
+  Target target;
+  TrainingPlan training;
+  EvolutionSettings search;
+  RecalibrationSettings recalibration;
+  int calibration_images = 500;  ///< training images that give the ranges of int8 activations
+  double checkpoint_every_seconds = 60;
+  bool operator==(const Config&) const = default;
+
+  [[nodiscard]] std::filesystem::path run_directory() const {
+    return std::filesystem::path(output) / name;
+  }
+};
+
+/// Reads a whole configuration. `default_name` is the name of the run if the config gives none.
+/// @throws InputError with file, line and column.
+Config parse_config(YamlReader reader, const std::string& default_name);
+/// Every key, resolved; parse_config reads it back as an equal config.
+std::string to_yaml(const Config& config);
+
+/// Finds the file as given, else in the shipped configs/ (installed or source tree).
+/// @throws InputError naming the places that were searched.
+std::filesystem::path find_config_file(const std::string& name);
+/// Finds, reads and overrides ("a.b=value").
+/// @throws InputError.
+Config read_config(const std::string& name, const std::vector<std::string>& assignments);
+
+/// The first line in which two configurations differ, as "training.finetune.epochs: 3 and 4"; "" if
+/// they are equal.
+std::string first_difference(const Config& a, const Config& b);
+
+}  // namespace patchnas

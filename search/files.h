@@ -1,0 +1,49 @@
+#pragma once
+
+// Files that a kill or a full disk cannot leave half-written.
+//
+//   write_file(path, bytes);                     // the old content or the new one, never a mixture
+//   AppendFile log(path);
+//   log.append("a whole line\n");                // on disk when it returns
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace patchnas {
+
+/// @throws InputError with path and reason.
+std::string read_file(const std::filesystem::path& path);
+
+/// Temporary name, write, sync, rename, sync of the folder. If anything fails the temporary is
+/// removed and the old file stays.
+/// @throws InputError with path and reason (unwritable folder, full disk).
+void write_file(const std::filesystem::path& path, std::string_view bytes);
+
+/// @throws InputError with path and reason.
+void make_directory(const std::filesystem::path& path);
+
+/// Ending of temporary names; what a killed process left under it can be removed.
+inline constexpr std::string_view kTemporarySuffix = ".tmp";
+
+enum class Durability { kWritten, kSynced };
+
+/// A file that only grows.
+class AppendFile {
+ public:
+  /// Creates the file if it is absent. @throws InputError with path and reason.
+  explicit AppendFile(std::filesystem::path path);
+  AppendFile(const AppendFile&) = delete;
+  AppendFile& operator=(const AppendFile&) = delete;
+  ~AppendFile();
+
+  /// kWritten survives a kill of this process, kSynced a power cut too. If the write fails, the
+  /// part that was written is cut off again. @throws InputError with path and reason.
+  void append(std::string_view bytes, Durability durability);
+
+ private:
+  std::filesystem::path path_;
+  int file_;
+};
+
+}  // namespace patchnas

@@ -1,0 +1,159 @@
+#include "search/run_directory.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
+
+#include "arch/error.h"
+#include "patchnas_build_info.h"
+#include "search/files.h"
+
+namespace patchnas {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kFormat = 1;
+constexpr std::array<std::string_view, kStageCount> kStageNames = {
+    "train_largest", "train_supernet", "search", "finetune", "export"};
+constexpr std::array<std::string_view, 3> kStatusNames = {"pending", "running", "done"};
+
+std::string revision() {
+  return std::string(build_info::kVersion) + " " + std::string(build_info::git_revision());
+}
+
+bool has_run(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path / "config.yaml", error);
+}
+
+/// A folder without a configuration may be filled only if nothing but a start that was killed left
+/// traces in it.
+void require_unused(const fs::path& path) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name != "lock" && name != "config.yaml" + std::string(kTemporarySuffix)) {
+      throw InputError(
+          path.string() +
+          ": this folder has other content and is not a run directory; choose another name");
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    throw InputError(path.string() + ": cannot be used as a run directory: " + error.message());
+  }
+}
+
+void remove_temporaries(const fs::path& path) {
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(path, error)) {
+    if (entry.path().extension() == kTemporarySuffix) {
+      fs::remove(entry.path(), error);
+    }
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(StageId stage) { return kStageNames[static_cast<std::size_t>(stage)]; }
+
+RunDirectory::RunDirectory(fs::path path, std::unique_ptr<RunLock> lock)
+    : path_(std::move(path)), lock_(std::move(lock)) {}
+
+RunDirectory RunDirectory::start(const Config& config) {
+  const fs::path path = config.run_directory();
+  if (!has_run(path)) {
+    require_unused(path);
+    make_directory(path);
+  }
+  RunDirectory run(path, std::make_unique<RunLock>(path / "lock"));
+  if (!has_run(path)) {
+    write_file(path / "config.yaml", to_yaml(config));  // from here on it is a run
+  } else {
+    run.resumed_ = true;
+  }
+  run.open();
+  Config wanted = config;
+  wanted.output = run.config_.output;  // the folder may have been moved
+  const std::string difference = first_difference(run.config_, wanted);
+  if (!difference.empty()) {
+    throw InputError(path.string() + ": holds a run of another configuration (" + difference +
+                     "); continue it with --resume, or choose another name with --set name=NAME");
+  }
+  return run;
+}
+
+RunDirectory RunDirectory::resume(const fs::path& path) {
+  if (!has_run(path)) {
+    throw InputError(path.string() + ": not a run directory: it has no config.yaml");
+  }
+  RunDirectory run(path, std::make_unique<RunLock>(path / "lock"));
+  run.resumed_ = true;
+  run.open();
+  return run;
+}
+
+void RunDirectory::open() {
+  config_ = parse_config(YamlReader::parse_file(path_ / "config.yaml"), path_.filename().string());
+  if (fs::exists(path_ / "run.json")) {
+    read_status();
+  }
+  if (std::find(revisions_.begin(), revisions_.end(), revision()) == revisions_.end()) {
+    revisions_.push_back(revision());
+  }
+  remove_temporaries(path_);
+  for (const char* folder : {"supernet", "search", "best", "export"}) {
+    make_directory(path_ / folder);
+  }
+  metrics_ = std::make_unique<MetricsLog>(path_ / "metrics.jsonl");
+  write_status();
+}
+
+void RunDirectory::read_status() {
+  const fs::path file = path_ / "run.json";
+  try {
+    const auto json = nlohmann::json::parse(read_file(file));
+    if (const int format = json.at("format").get<int>(); format != kFormat) {
+      throw InputError(fmt::format("{}: format {}; this program reads format {}", file.string(),
+                                   format, kFormat));
+    }
+    for (std::size_t i = 0; i < kStageCount; ++i) {
+      const auto name = json.at("stages").at(std::string(kStageNames[i])).get<std::string>();
+      const auto status = std::find(kStatusNames.begin(), kStatusNames.end(), name);
+      if (status == kStatusNames.end()) {
+        throw InputError(fmt::format("{}: stage {} has the unknown status '{}'", file.string(),
+                                     kStageNames[i], name));
+      }
+      statuses_[i] = static_cast<StageStatus>(status - kStatusNames.begin());
+    }
+    json.at("built_from").get_to(revisions_);
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(file.string() + ": damaged: " + error.what());
+  }
+}
+
+fs::path RunDirectory::generation_file(int generation) const {
+  return path_ / "search" / fmt::format("generation_{:03}.json", generation);
+}
+
+void RunDirectory::set_status(StageId stage, StageStatus status) {
+  statuses_[static_cast<std::size_t>(stage)] = status;
+  write_status();
+}
+
+void RunDirectory::write_status() const {
+  nlohmann::ordered_json json{{"format", kFormat},
+                              {"name", config_.name},
+                              {"seed", config_.seed},
+                              {"threads", config_.threads},
+                              {"libtorch", build_info::kLibTorchVersion},
+                              {"built_from", revisions_}};
+  for (std::size_t i = 0; i < kStageCount; ++i) {
+    json["stages"][std::string(kStageNames[i])] =
+        kStatusNames[static_cast<std::size_t>(statuses_[i])];
+  }
+  write_file(path_ / "run.json", json.dump(2) + "\n");
+}
+
+}  // namespace patchnas

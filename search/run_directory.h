@@ -1,0 +1,81 @@
+#pragma once
+
+// Everything that one run wrote; enough to resume, export and report.
+//
+//   RunDirectory run = RunDirectory::start(config);       // creates it, or resumes a run of an
+//   equal config RunDirectory run = RunDirectory::resume("runs/vww");
+//
+//   config.yaml            the resolved configuration     run.json    stages, their status,
+//   versions, seed, revisions log.txt metrics.jsonl  what happened                  lock        one
+//   writer at a time supernet/              checkpoints of the training stages, newest two of each
+//   search/                candidates.jsonl, generation_NNN.json
+//   best/                  candidate.json, weights.ckpt
+//   export/                model.tflite, report.json
+
+#include <array>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "search/config.h"
+#include "search/metrics_log.h"
+#include "search/run_lock.h"
+
+namespace patchnas {
+
+enum class StageId { kTrainLargest, kTrainSupernet, kSearch, kFinetune, kExport };
+inline constexpr std::size_t kStageCount = 5;
+enum class StageStatus { kPending, kRunning, kDone };
+
+/// "train_largest", "train_supernet", "search", "finetune", "export".
+std::string_view to_string(StageId stage);
+
+class RunDirectory {
+ public:
+  /// Creates output/name, or opens it if the run there has an equal configuration.
+  /// @throws InputError if it is in use, not writable, not a run directory, or of another
+  /// configuration, naming the first difference.
+  static RunDirectory start(const Config& config);
+  /// @throws InputError also if there is no run.
+  static RunDirectory resume(const std::filesystem::path& path);
+
+  [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] std::filesystem::path supernet() const { return path_ / "supernet"; }
+  [[nodiscard]] std::filesystem::path candidates_file() const {
+    return path_ / "search" / "candidates.jsonl";
+  }
+  [[nodiscard]] std::filesystem::path generation_file(int generation) const;
+  [[nodiscard]] std::filesystem::path best_candidate_file() const {
+    return path_ / "best" / "candidate.json";
+  }
+  [[nodiscard]] std::filesystem::path best_weights_file() const {
+    return path_ / "best" / "weights.ckpt";
+  }
+  [[nodiscard]] std::filesystem::path export_folder() const { return path_ / "export"; }
+  [[nodiscard]] std::filesystem::path log_file() const { return path_ / "log.txt"; }
+  [[nodiscard]] MetricsLog& metrics() { return *metrics_; }
+
+  [[nodiscard]] StageStatus status(StageId stage) const {
+    return statuses_[static_cast<std::size_t>(stage)];
+  }
+  void set_status(StageId stage, StageStatus status);
+  [[nodiscard]] bool resumed() const { return resumed_; }
+
+ private:
+  RunDirectory(std::filesystem::path path, std::unique_ptr<RunLock> lock);
+  void open();
+  void read_status();
+  void write_status() const;
+
+  std::filesystem::path path_;
+  std::unique_ptr<RunLock> lock_;
+  std::unique_ptr<MetricsLog> metrics_;
+  Config config_;
+  std::array<StageStatus, kStageCount> statuses_{};
+  std::vector<std::string> revisions_;  ///< every build that worked on this run, in order
+  bool resumed_ = false;
+};
+
+}  // namespace patchnas

@@ -1,0 +1,46 @@
+#include "search/run_lock.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <string>
+#include <unistd.h>
+
+#include <sys/file.h>
+
+#include "arch/error.h"
+#include "search/files.h"
+
+namespace patchnas {
+namespace {
+
+std::string holder() {
+  char host[256] = "";
+  ::gethostname(host, sizeof host - 1);
+  return "process " + std::to_string(::getpid()) + " on " + host;
+}
+
+}  // namespace
+
+RunLock::RunLock(const std::filesystem::path& path)
+    : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+  if (file_ < 0) throw InputError(path.string() + ": cannot open: " + std::strerror(errno));
+  if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
+    const int error = errno;
+    ::close(file_);
+    if (error != EWOULDBLOCK)
+      throw InputError(path.string() + ": cannot lock: " + std::strerror(error));
+    std::string other = read_file(path);
+    if (other.empty()) other = "another process";
+    throw InputError(path.parent_path().string() + ": this run directory is in use by " + other);
+  }
+  const std::string self = holder();
+  // The name is for people; the lock holds without it, so a full disk is not an error here.
+  [[maybe_unused]] const bool named =
+      ::ftruncate(file_, 0) == 0 &&
+      ::pwrite(file_, self.data(), self.size(), 0) == static_cast<ssize_t>(self.size());
+}
+
+RunLock::~RunLock() { ::close(file_); }
+
+}  // namespace patchnas

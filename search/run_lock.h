@@ -1,0 +1,24 @@
+#pragma once
+
+// One writer at a time in a run directory.
+
+#include <filesystem>
+
+namespace patchnas {
+
+/// Holds an advisory lock (flock) on a file for as long as it lives; a killed process leaves none
+/// behind. The file names its holder.
+class RunLock {
+ public:
+  /// @throws InputError naming the process that holds the lock, or the reason why there can be
+  /// none.
+  explicit RunLock(const std::filesystem::path& path);
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+  ~RunLock();
+
+ private:
+  int file_;
+};
+
+}  // namespace patchnas

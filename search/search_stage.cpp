@@ -1,0 +1,114 @@
+#include "search/search_stage.h"
+
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include "arch/error.h"
+#include "search/candidate_store.h"
+#include "search/console.h"
+#include "search/stop_signal.h"
+#include "search/text.h"
+
+namespace patchnas {
+namespace {
+
+/// Makes the real evaluator when the first question comes.
+class LazyEvaluator : public Evaluator {
+ public:
+  explicit LazyEvaluator(const SearchStage::MakeEvaluator& make) : make_(make) {}
+  std::vector<double> evaluate(std::span<const Candidate> candidates) override {
+    if (!evaluator_) {
+      evaluator_ = make_();
+    }
+    return evaluator_->evaluate(candidates);
+  }
+
+ private:
+  const SearchStage::MakeEvaluator& make_;
+  std::unique_ptr<Evaluator> evaluator_;
+};
+
+nlohmann::ordered_json counts_json(const EvolutionCounts& counts) {
+  return {{"sampled", counts.sampled},
+          {"duplicates", counts.duplicates},
+          {"rejected", counts.rejected},
+          {"evaluated", counts.evaluated}};
+}
+
+}  // namespace
+
+std::string to_json(const SearchResult& result) {
+  nlohmann::ordered_json json;
+  json["best"] = nlohmann::ordered_json::parse(to_json(result.best));
+  json["counts"] = counts_json(result.counts);
+  return json.dump(2) + "\n";
+}
+
+SearchResult parse_search_result(std::string_view json, const std::string& source) {
+  try {
+    const auto fields = nlohmann::ordered_json::parse(json);
+    const auto& counts = fields.at("counts");
+    return {.best = parse_candidate(fields.at("best").dump(), source),
+            .counts = {.sampled = counts.at("sampled").get<std::int64_t>(),
+                       .duplicates = counts.at("duplicates").get<std::int64_t>(),
+                       .rejected = counts.at("rejected").get<std::int64_t>(),
+                       .evaluated = counts.at("evaluated").get<std::int64_t>()}};
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(source + ": not a search result: " + error.what());
+  }
+}
+
+void SearchStage::record_generation(const Evolution& evolution, int generation) {
+  nlohmann::ordered_json json{{"generation", generation},
+                              {"counts", counts_json(evolution.counts())}};
+  double sum = 0.0;
+  for (const Candidate& candidate : evolution.population()) {
+    json["population"].push_back(nlohmann::ordered_json::parse(to_json(candidate)));
+    sum += *candidate.accuracy;
+  }
+  write_file(run_.generation_file(generation), json.dump(1) + "\n");
+  run_.metrics().write(
+      to_string(id()), generation,
+      {{"best_accuracy", *evolution.best().accuracy},
+       {"mean_accuracy", sum / static_cast<double>(evolution.population().size())}});
+}
+
+void SearchStage::run() {
+  const Config& config = run_.config();
+  const ScheduleSelector selector(config.space, config.target);
+  CandidateStore store(run_.candidates_file());
+  for (const std::string& warning : store.warnings()) {
+    spdlog::warn("{}", warning);
+  }
+  LazyEvaluator inner(make_evaluator_);
+  CachingEvaluator evaluator(store, inner);
+  run_.metrics().rewind(to_string(id()), -1);
+
+  const EvolutionSettings& settings = config.search;
+  const std::int64_t planned = settings.population + std::int64_t{settings.iterations} *
+                                                         (settings.crossover + settings.mutation);
+  Progress progress("search", "candidates", static_cast<std::int64_t>(store.candidates().size()),
+                    planned);
+  Evolution evolution(settings, selector, config.seed);
+  std::int64_t evaluated = 0;
+  while (!evolution.finished()) {
+    const int generation = evolution.generation();
+    std::vector<double> accuracies;
+    for (const Candidate& candidate : evolution.proposals()) {
+      if (stop_requested()) {
+        throw_interrupted();
+      }
+      accuracies.push_back(evaluator.evaluate({&candidate, 1}).front());
+      progress.update(++evaluated, "generation " + std::to_string(generation));
+    }
+    evolution.report(accuracies);
+    record_generation(evolution, generation);
+    spdlog::info("search: generation {}/{}: best {} on validation images, {}", generation,
+                 settings.iterations, percent_text(*evolution.best().accuracy),
+                 millions_text(evolution.best().costs.macs) + " MACs");
+  }
+  write_file(run_.best_candidate_file(),
+             to_json(SearchResult{evolution.best(), evolution.counts()}));
+}
+
+}  // namespace patchnas

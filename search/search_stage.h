@@ -1,0 +1,47 @@
+#pragma once
+
+// The evolutionary search as a stage: files around Evolution. After an interruption it is played
+// again from the seed; candidates evaluated before are answered from search/candidates.jsonl.
+
+#include <functional>
+#include <memory>
+
+#include "search/evaluator.h"
+#include "search/schedule_selector.h"
+#include "search/stage.h"
+
+namespace patchnas {
+
+/// What the search counted, and its winner.
+struct SearchResult {
+  Candidate best;
+  EvolutionCounts counts;
+  bool operator==(const SearchResult&) const = default;
+};
+
+std::string to_json(const SearchResult& result);
+/// @throws InputError with `source`.
+SearchResult parse_search_result(std::string_view json, const std::string& source);
+
+class SearchStage : public Stage {
+ public:
+  /// Called at the first candidate that is not in the run directory: an evaluator may be expensive
+  /// to make.
+  using MakeEvaluator = std::function<std::unique_ptr<Evaluator>()>;
+
+  SearchStage(RunDirectory& run, MakeEvaluator make_evaluator)
+      : run_(run), make_evaluator_(std::move(make_evaluator)) {}
+
+  [[nodiscard]] StageId id() const override { return StageId::kSearch; }
+  /// Writes a population per generation and best/candidate.json.
+  /// @throws InfeasibleError.
+  void run() override;
+
+ private:
+  void record_generation(const Evolution& evolution, int generation);
+
+  RunDirectory& run_;
+  MakeEvaluator make_evaluator_;
+};
+
+}  // namespace patchnas

@@ -1,0 +1,46 @@
+#include "search/stop_signal.h"
+
+#include <csignal>
+#include <string>
+
+#include "arch/error.h"
+
+namespace patchnas {
+namespace {
+
+volatile std::sig_atomic_t received_signal = 0;
+
+void remember(int signal_number) { received_signal = signal_number; }
+
+std::string name_of(int signal_number) {
+  switch (signal_number) {
+    case SIGTERM:
+      return "SIGTERM";
+    case SIGINT:
+      return "SIGINT";
+    case SIGUSR1:
+      return "SIGUSR1";
+    default:
+      return "a signal";
+  }
+}
+
+}  // namespace
+
+void install_stop_signals() {
+  for (const int signal_number : {SIGTERM, SIGINT, SIGUSR1}) {
+    struct sigaction action {};
+    action.sa_handler = remember;
+    action.sa_flags = SA_RESTART | (signal_number == SIGINT ? static_cast<int>(SA_RESETHAND) : 0);
+    sigemptyset(&action.sa_mask);
+    sigaction(signal_number, &action, nullptr);
+  }
+}
+
+bool stop_requested() { return received_signal != 0; }
+
+void throw_interrupted() {
+  throw InterruptedError("stopped by " + name_of(received_signal) + "; everything is saved");
+}
+
+}  // namespace patchnas

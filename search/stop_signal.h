@@ -1,0 +1,19 @@
+#pragma once
+
+// SIGTERM, SIGINT and SIGUSR1 ask for a checkpoint and a stop.
+//
+//   install_stop_signals();
+//   while (...) {
+//     work();
+//     if (stop_requested()) { save(); throw_interrupted(); }
+//   }
+
+namespace patchnas {
+
+/// The second SIGINT ends the process at once: a person who insists is obeyed.
+void install_stop_signals();
+[[nodiscard]] bool stop_requested();
+/// @throws InterruptedError naming the signal.
+[[noreturn]] void throw_interrupted();
+
+}  // namespace patchnas

@@ -1,0 +1,19 @@
+#pragma once
+
+// The microcontroller's limits.
+
+#include <cstdint>
+
+#include "memory_models/memory_models.h"
+
+namespace patchnas {
+
+struct Target {
+  std::int64_t sram_bytes = 0;
+  std::int64_t flash_bytes = 0;
+  MemoryModel memory_model = MemoryModel::kDeployed;  ///< whose peak SRAM is limited
+  InputMode input = InputMode::kResident;
+  bool operator==(const Target&) const = default;
+};
+
+}  // namespace patchnas

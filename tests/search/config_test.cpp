@@ -1,0 +1,131 @@
+#include "search/config.h"
+
+#include "support.h"
+
+namespace patchnas {
+namespace {
+
+Config parse(const std::string& text) {
+  return parse_config(YamlReader::parse_text(text, "c.yaml"), "default");
+}
+
+std::string error_with(const std::string& assignment) {
+  return message_of([&] {
+    YamlReader reader = YamlReader::parse_text(kSmallConfig, "c.yaml");
+    reader.assign(assignment);
+    parse_config(std::move(reader), "default");
+  });
+}
+
+TEST(Config, DefaultsAreThePublishedOnes) {
+  Config config = small_config();
+  EXPECT_EQ(config.training.largest.batch_size, 1024);
+  EXPECT_EQ(config.training.largest.learning_rate, 0.2);
+  EXPECT_EQ(config.training.supernet.epochs, 2 * config.training.largest.epochs);
+  EXPECT_EQ(config.training.subnets_per_step, 4);
+  EXPECT_EQ(config.training.finetune.learning_rate, config.training.largest.learning_rate / 10);
+  EXPECT_EQ(config.recalibration.batches * config.recalibration.batch_size, 20 * 64);
+  const EvolutionSettings published{};
+  EXPECT_EQ(published.population, 100);
+  EXPECT_EQ(published.parents, 20);
+  EXPECT_EQ(published.crossover + published.mutation, 100);
+  EXPECT_EQ(published.iterations, 30);
+}
+
+TEST(Config, ResolvedYamlReadsBackEqual) {
+  Config config = small_config();
+  EXPECT_EQ(parse(to_yaml(config)), config);
+  config.data.path = "a \"quoted\" \\ folder";
+  config.data.flip = false;
+  config.target = {.sram_bytes = 12345,
+                   .flash_bytes = 3 << 20,
+                   .memory_model = MemoryModel::kMcunetV2,
+                   .input = InputMode::kStreamed};
+  config.training.finetune.learning_rate = 1.0 / 3.0;
+  config.device = DeviceChoice::kCuda;
+  config.checkpoint_every_seconds = 0.1;
+  EXPECT_EQ(parse(to_yaml(config)), config);
+}
+
+TEST(Config, ShippedConfigurationsReadBackEqual) {
+  int count = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(PATCHNAS_SOURCE_DIR) + "/configs")) {
+    if (entry.path().extension() == ".yaml") {
+      const Config config = read_config(entry.path().string(), {});
+      EXPECT_EQ(config.name, entry.path().stem().string());
+      EXPECT_EQ(parse(to_yaml(config)), config) << entry.path();
+      ++count;
+    }
+  }
+  EXPECT_GE(count, 2);
+}
+
+TEST(Config, SetOverrides) {
+  YamlReader reader = YamlReader::parse_text(kSmallConfig, "c.yaml");
+  reader.assign("training.finetune.epochs=7");
+  reader.assign("target.sram_bytes=20KiB");
+  const Config config = parse_config(std::move(reader), "default");
+  EXPECT_EQ(config.training.finetune.epochs, 7);
+  EXPECT_EQ(config.target.sram_bytes, 20 * 1024);
+}
+
+TEST(Config, TheFileNamesTheRunUnlessItHasAName) {
+  EXPECT_EQ(small_config().name, "small");
+  YamlReader reader = YamlReader::parse_text(
+      std::string(kSmallConfig).substr(std::string("name: small\n").size()), "x");
+  EXPECT_EQ(parse_config(std::move(reader), "vww_32kb").name, "vww_32kb");
+}
+
+TEST(ConfigErrors, NameTheKeyAndWhatIsAllowed) {
+  EXPECT_EQ(error_with("search.populaton=5"),
+            "--set search.populaton=5: search.populaton: unknown key; did you mean 'population'?");
+  EXPECT_EQ(error_with("search.population=many"),
+            "--set search.population=many: search.population: must be a whole number, not 'many'");
+  EXPECT_EQ(
+      error_with("search.mutation_rate=1.5"),
+      "--set search.mutation_rate=1.5: search.mutation_rate: 1.5 is out of range; allowed: 0 to 1");
+  EXPECT_EQ(error_with("device=gpu"),
+            "--set device=gpu: device: 'gpu' is unknown; allowed: auto, cpu, cuda");
+  EXPECT_EQ(error_with("target.memory_model=tflite"),
+            "--set target.memory_model=tflite: target.memory_model: 'tflite' is unknown; allowed: "
+            "deployed, mcunetv2");
+  EXPECT_EQ(error_with("target.sram_bytes=32k"),
+            "--set target.sram_bytes=32k: target.sram_bytes: must be a number of bytes, as 65536, "
+            "64KiB or 2MiB, not "
+            "'32k'");
+  EXPECT_EQ(error_with("name=../elsewhere"),
+            "--set name=../elsewhere: name: '../elsewhere' cannot name a folder; allowed: letters, "
+            "digits, '_', '-' and "
+            "'.', not first");
+}
+
+TEST(ConfigErrors, NameFileLineAndColumn) {
+  const std::string text(kSmallConfig);
+  EXPECT_EQ(message_of([&] { parse(text + "sead: 3\n"); }),
+            "c.yaml:15:1: sead: unknown key; did you mean 'seed'?");
+  EXPECT_EQ(message_of([&] { parse(text + "seed: -3\n"); }).substr(0, 39),
+            "c.yaml:15:7: seed: -3 is out of range; ");
+  EXPECT_EQ(message_of([&] { parse("name: x\n"); }), "c.yaml:1:1: data: is missing");
+  EXPECT_EQ(message_of([&] { parse("name: [x\n"); }).substr(0, 7), "c.yaml:");
+}
+
+TEST(ConfigErrors, AMissingFileNamesThePlacesSearched) {
+  const std::string message = message_of([] { read_config("no_such_config.yaml", {}); });
+  EXPECT_EQ(message.find("no_such_config.yaml: no such configuration; searched: "), 0U) << message;
+}
+
+TEST(FirstDifference, NamesTheKey) {
+  const Config a = small_config();
+  EXPECT_EQ(first_difference(a, a), "");
+  Config b = a;
+  b.training.finetune.epochs = 3;
+  EXPECT_EQ(first_difference(a, b), "training.finetune.epochs: 10 and 3");
+  b = a;
+  b.space.stages[1].depths = {1};
+  EXPECT_EQ(first_difference(a, b).find("space.stages: - {stride: 2, depth: [1, 2]"), 0U)
+      << first_difference(a, b);
+}
+
+}  // namespace
+}  // namespace patchnas

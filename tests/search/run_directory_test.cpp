@@ -1,0 +1,167 @@
+#include "search/run_directory.h"
+
+#include <unistd.h>
+
+#include "search/files.h"
+#include "search/stage.h"
+#include "support.h"
+
+namespace patchnas {
+namespace {
+
+class RunDirectoryTest : public testing::Test {
+ protected:
+  RunDirectoryTest() { config_.output = (folder_.path() / "runs").string(); }
+  [[nodiscard]] std::filesystem::path path() const { return config_.run_directory(); }
+
+  TemporaryFolder folder_;
+  Config config_ = small_config();
+};
+
+TEST_F(RunDirectoryTest, KeepsConfigurationAndStatus) {
+  {
+    RunDirectory run = RunDirectory::start(config_);
+    EXPECT_FALSE(run.resumed());
+    run.set_status(StageId::kTrainLargest, StageStatus::kDone);
+    run.set_status(StageId::kTrainSupernet, StageStatus::kRunning);
+  }
+  const RunDirectory run = RunDirectory::resume(path());
+  EXPECT_TRUE(run.resumed());
+  EXPECT_EQ(run.config(), config_);
+  EXPECT_EQ(run.status(StageId::kTrainLargest), StageStatus::kDone);
+  EXPECT_EQ(run.status(StageId::kTrainSupernet), StageStatus::kRunning);
+  EXPECT_EQ(run.status(StageId::kSearch), StageStatus::kPending);
+}
+
+TEST_F(RunDirectoryTest, TheSameCommandAgainResumes) {
+  { const RunDirectory run = RunDirectory::start(config_); }
+  EXPECT_TRUE(RunDirectory::start(config_).resumed());
+}
+
+TEST_F(RunDirectoryTest, AnotherConfigurationIsRefusedByItsFirstDifference) {
+  { const RunDirectory run = RunDirectory::start(config_); }
+  Config other = config_;
+  other.training.supernet.epochs = 3;
+  EXPECT_EQ(message_of([&] { RunDirectory::start(other); }),
+            path().string() +
+                ": holds a run of another configuration (training.supernet.epochs: 60 and 3); "
+                "continue it with "
+                "--resume, or choose another name with --set name=NAME");
+}
+
+TEST_F(RunDirectoryTest, AMovedFolderIsStillTheSameRun) {
+  { const RunDirectory run = RunDirectory::start(config_); }
+  const std::filesystem::path elsewhere = folder_.path() / "elsewhere";
+  std::filesystem::rename(config_.output, elsewhere);
+  config_.output = elsewhere.string();
+  EXPECT_TRUE(RunDirectory::start(config_).resumed());
+}
+
+TEST_F(RunDirectoryTest, InUseNamesTheHolder) {
+  const RunDirectory run = RunDirectory::start(config_);
+  const std::string message = message_of([&] { RunDirectory::resume(path()); });
+  EXPECT_EQ(message.find(path().string() + ": this run directory is in use by process " +
+                         std::to_string(::getpid())),
+            0U)
+      << message;
+}
+
+TEST_F(RunDirectoryTest, OtherContentIsNotTouched) {
+  make_directory(path());
+  write_file(path() / "thesis.tex", "important");
+  EXPECT_EQ(message_of([&] { RunDirectory::start(config_); }),
+            path().string() +
+                ": this folder has other content and is not a run directory; choose another name");
+  EXPECT_EQ(message_of([&] { RunDirectory::resume(path()); }),
+            path().string() + ": not a run directory: it has no config.yaml");
+}
+
+TEST_F(RunDirectoryTest, AStartThatWasKilledEarlyIsStartedAgain) {
+  make_directory(path());
+  write_file(path() / "lock", "process 1 on nowhere");
+  write_file(path() / "config.yaml.tmp", "half a confi");
+  const RunDirectory run = RunDirectory::start(config_);
+  EXPECT_EQ(run.config(), config_);
+  EXPECT_FALSE(std::filesystem::exists(path() / "config.yaml.tmp"));
+}
+
+TEST_F(RunDirectoryTest, AnUnwritablePlaceIsNamed) {
+  write_file(folder_.path() / "file", "");
+  config_.output = (folder_.path() / "file").string();
+  EXPECT_EQ(message_of([&] { RunDirectory::start(config_); }),
+            path().string() + ": cannot be used as a run directory: Not a directory");
+  config_.output = "/proc/runs";
+  EXPECT_EQ(message_of([&] { RunDirectory::start(config_); }),
+            "/proc/runs/small: cannot create the folder: No such file or directory");
+}
+
+TEST_F(RunDirectoryTest, AFullDiskIsOneError) {
+  std::string message;
+  {
+    const FullDisk full(64);
+    message = message_of([&] { RunDirectory::start(config_); });
+  }
+  EXPECT_EQ(message, (path() / "config.yaml").string() + ": cannot write: File too large");
+  EXPECT_FALSE(RunDirectory::start(config_).resumed()) << "nothing half-written is taken for a run";
+}
+
+TEST_F(RunDirectoryTest, ADamagedStatusFileIsNamed) {
+  { const RunDirectory run = RunDirectory::start(config_); }
+  const std::string intact = contents(path() / "run.json");
+  overwrite(path() / "run.json", intact.substr(0, intact.size() / 2));
+  EXPECT_EQ(message_of([&] {
+              RunDirectory::resume(path());
+            }).find((path() / "run.json").string() + ": damaged: "),
+            0U);
+}
+
+TEST_F(RunDirectoryTest, MetricsReadAsOfAnUndisturbedRun) {
+  std::string undisturbed;
+  {
+    RunDirectory run = RunDirectory::start(config_);
+    for (int step = 1; step <= 5; ++step) {
+      run.metrics().write("train_largest", step, {{"loss", 1.0 / step}});
+    }
+    run.metrics().write("train_supernet", 1, {{"loss", 0.5}});
+    undisturbed = contents(path() / "metrics.jsonl");
+    run.metrics().write("train_supernet", 2, {{"loss", 0.25}});
+  }
+  overwrite(path() / "metrics.jsonl",
+            contents(path() / "metrics.jsonl") + R"({"stage":"train_super)");
+  RunDirectory run = RunDirectory::resume(path());
+  run.metrics().rewind("train_supernet", 1);
+  EXPECT_EQ(contents(path() / "metrics.jsonl"), undisturbed);
+  run.metrics().write("train_supernet", 2, {{"loss", 0.25}});
+  EXPECT_EQ(contents(path() / "metrics.jsonl"),
+            undisturbed + R"({"stage":"train_supernet","step":2,"loss":0.25})"
+                          "\n");
+}
+
+class CountingStage : public Stage {
+ public:
+  CountingStage(StageId stage, std::vector<StageId>& order) : stage_(stage), order_(order) {}
+  [[nodiscard]] StageId id() const override { return stage_; }
+  void run() override { order_.push_back(stage_); }
+
+ private:
+  StageId stage_;
+  std::vector<StageId>& order_;
+};
+
+TEST_F(RunDirectoryTest, StagesThatAreDoneAreSkipped) {
+  RunDirectory run = RunDirectory::start(config_);
+  std::vector<StageId> order;
+  std::vector<std::unique_ptr<Stage>> stages;
+  for (const StageId stage : {StageId::kTrainLargest, StageId::kTrainSupernet, StageId::kSearch}) {
+    stages.push_back(std::make_unique<CountingStage>(stage, order));
+  }
+  run.set_status(StageId::kTrainLargest, StageStatus::kDone);
+  run_stages(run, stages);
+  EXPECT_EQ(order, (std::vector{StageId::kTrainSupernet, StageId::kSearch}));
+  run_stages(run, stages);
+  EXPECT_EQ(order.size(), 2U);
+  EXPECT_EQ(run.status(StageId::kSearch), StageStatus::kDone);
+}
+
+}  // namespace
+}  // namespace patchnas
