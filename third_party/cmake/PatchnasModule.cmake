@@ -33,11 +33,12 @@ endfunction()
 
 # patchnas_add_executable(NAME SOURCES a.cpp ... LINK patchnas::arch ...)
 #
-# A program that is installed to bin/.
+# A program: BUILD/bin/NAME, installed to bin/NAME.
 function(patchnas_add_executable name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
   patchnas_check_arguments("patchnas_add_executable(${name})" SOURCES)
   patchnas_add_program(${name} SOURCES ${arg_SOURCES} LINK ${arg_LINK})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
   install(TARGETS ${name} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endfunction()
 
@@ -55,6 +56,11 @@ function(patchnas_add_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
+  # LibTorch computes with all cores; two such tests at a time would only wait for each other.
+  set(processors 1)
+  if("${arg_LINK}" MATCHES "patchnas::(torch|supernet|search)(;|$)")
+    cmake_host_system_information(RESULT processors QUERY NUMBER_OF_LOGICAL_CORES)
+  endif()
   patchnas_add_program(${name} SOURCES ${arg_SOURCES} LINK ${arg_LINK} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE "PATCHNAS_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
   file(RELATIVE_PATH module "${PROJECT_SOURCE_DIR}/tests" "${CMAKE_CURRENT_SOURCE_DIR}")
@@ -63,7 +69,7 @@ function(patchnas_add_test name)
     TEST_PREFIX "${module}."
     DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS "${module}" TIMEOUT ${arg_TIMEOUT})
+    PROPERTIES LABELS "${module}" TIMEOUT ${arg_TIMEOUT} PROCESSORS ${processors})
 endfunction()
 
 # patchnas_add_benchmark(NAME SOURCES a.cpp ... LINK patchnas::arch ...)

@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# scripts_test.sh ROOT: what the scripts do without root, with packages missing, the first time and
+# the second. They run in a copy of scripts/ with stand-ins for dpkg-query, apt-get, cmake and so on.
+set -uo pipefail
+here="$(dirname -- "${BASH_SOURCE[0]}")"
+# shellcheck source-path=SCRIPTDIR source=testing.sh
+source "$here/testing.sh"
+
+root=${1:?usage: scripts_test.sh ROOT}
+
+# A stand-in that notes its call in $CALLS before it does what the given lines say.
+stand_in() {
+  local name=$1
+  shift
+  # shellcheck disable=SC2016  # expanded when the stand-in runs
+  {
+    printf '#!/bin/bash\nprintf "%%s\\n" "%s $*" >>"$CALLS"\n' "$name"
+    printf '%s\n' "$@"
+  } >"$bin/$name"
+  chmod +x "$bin/$name"
+}
+
+# new_machine: a fresh clone on a machine where every package is installed and the user is not root.
+new_machine() {
+  clone="$(mktemp -d -p "$scratch")/a clone"
+  bin="$clone.bin"
+  export CALLS="$clone.calls"
+  mkdir -p -- "$clone/third_party" "$bin"
+  cp -r -- "$root/scripts" "$clone/"
+  cp -- "$root/CMakePresets.json" "$clone/"
+  printf '%s\n' '# comment' '' 'g++   # compiler' 'libtorch-dev' 'cmake # build' >"$clone/third_party/debian-packages.txt"
+  : >"$CALLS"
+  installed "g++" "libtorch-dev" "cmake"
+  stand_in id 'echo 1000'
+  stand_in sudo 'exit 1'
+  stand_in apt-get 'exit 0'
+  stand_in ctest 'exit 0'
+  # Configuring makes the build folder; building makes the program, which shows how it was called.
+  # shellcheck disable=SC2016  # expanded when the stand-in runs
+  stand_in cmake \
+    'if [[ $1 == --preset ]]; then mkdir -p "build/$2" && echo "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" >"build/$2/CMakeCache.txt"; exit; fi' \
+    'echo "[1/4] Reading the git revision"' \
+    'mkdir -p "$2/bin" && printf "%s\n" "#!/bin/bash" "echo \"in \$PWD:\"; printf \"<%s>\" \"\$@\"; exit 7" >"$2/bin/nas_search"' \
+    'chmod +x "$2/bin/nas_search"'
+}
+installed() {
+  local -a lines=()
+  local name
+  for name in "$@"; do
+    lines+=("echo 'installed $name'")
+  done
+  stand_in dpkg-query "${lines[@]}" 'exit 1'
+}
+run_script() {
+  output="$(cd "$scratch" && env -u PATCHNAS_PACKAGES -u PATCHNAS_PRESET -u PATCHNAS_VERBOSE \
+    PATH="$bin:$PATH" "$clone/scripts/$1" "${@:2}" 2>&1)"
+  status=$?
+  calls="$(<"$CALLS")"
+}
+calls_have() { [[ $calls == *"$1"* ]]; }
+calls_lack() { [[ $calls != *"$1"* ]]; }
+
+command_to_run='sudo sh -c "apt-get update && apt-get install -y --no-install-recommends cmake libtorch-dev"'
+
+new_machine
+installed "g++"
+run_script nas_search --help
+expect "no root, packages missing: the one command" is "$(tail -n 1 <<<"$output")" "$command_to_run"
+expect "no root, packages missing: nothing else that looks like a command" is "$(grep -c apt-get <<<"$output")" 1
+expect "no root, packages missing: exit status" is "$status" 2
+expect "no root, packages missing: nothing is installed" calls_lack "apt-get"
+expect "no root, packages missing: nothing is built" calls_lack "cmake --"
+rm "$bin/sudo"
+stand_in sudo 'exit 127'
+run_script test
+expect "scripts/test says the same" is "$(tail -n 1 <<<"$output")" "$command_to_run"
+
+new_machine
+installed "g++"
+stand_in id 'echo 0'
+run_script nas_search
+expect "root: says what it installs" output_has "installing 2 Debian packages and what they need: cmake libtorch-dev"
+expect "root: installs it" calls_have "install -y --no-install-recommends cmake libtorch-dev"
+expect "root: no update when none is needed" calls_lack "update"
+expect "root: goes on to the program" is "$status" 7
+
+new_machine
+installed "g++"
+stand_in id 'echo 0'
+# shellcheck disable=SC2016
+stand_in apt-get 'if [[ $* == *update* ]]; then touch "$CALLS.updated"; else [[ -e $CALLS.updated ]]; fi'
+run_script nas_search
+expect "root, outdated package lists: updates them and tries again" is \
+  "$(grep '^apt-get' <<<"$calls" | sed -e 's/-o [^ ]* //' -e 's/ .*//;s/.*/x/' | tr -d '\n')" xxx
+expect "root, outdated package lists: goes on to the program" is "$status" 7
+
+new_machine
+installed "g++"
+stand_in id 'echo 0'
+stand_in apt-get 'echo "E: no network" >&2' 'exit 100'
+run_script nas_search
+expect "root, no network: shows what apt-get said" output_has "E: no network"
+expect "root, no network: exit status" is "$status" 1
+expect "root, no network: nothing is built" calls_lack "cmake --"
+
+new_machine
+installed "g++"
+# shellcheck disable=SC2016
+stand_in sudo 'shift' '[[ $1 == true ]] || "$@"'
+run_script nas_search
+expect "sudo without a password: installs through it" calls_have \
+  "sudo -n env DEBIAN_FRONTEND=noninteractive apt-get"
+expect "sudo without a password: goes on to the program" is "$status" 7
+
+new_machine
+run_script nas_search --config "my file.yaml" ''
+expect "all there: nothing is installed" calls_lack "apt-get"
+expect "all there: configures and builds just the program" calls_have "--target nas_search"
+expect "the program runs where the user is, with the user's arguments" output_has \
+  "in $scratch:"$'\n'"<--config><my file.yaml><>"
+expect "the program's exit status is the script's" is "$status" 7
+: >"$CALLS"
+run_script nas_search
+expect "second run: does not configure" calls_lack "--preset"
+expect "second run: only the program speaks" is "$output" "in $scratch:"$'\n'"<>"
+: >"$CALLS"
+touch -d "+1 minute" "$clone/CMakePresets.json"
+run_script nas_search
+expect "changed presets: configures again" calls_have "--preset release"
+touch -d "-1 minute" "$clone/CMakePresets.json"
+mv "$clone" "$clone moved"
+clone="$clone moved"
+: >"$CALLS"
+run_script nas_search
+expect "a moved tree: configures again" calls_have "--preset release"
+ln -s "$clone/scripts/nas_search" "$bin/link"
+output="$(cd "$scratch" && PATH="$bin:$PATH" link 2>&1)"
+expect "through a symbolic link" is "$output" "in $scratch:"$'\n'"<>"
+
+new_machine
+# shellcheck disable=SC2016
+stand_in cmake '[[ $1 == --preset ]] && { echo "CMake Error: no LibTorch"; exit 1; }' 'exit 0'
+run_script nas_search
+expect "configuring fails: shows why" output_has "CMake Error: no LibTorch"
+expect "configuring fails: exit status" is "$status" 1
+expect "configuring fails: does not build" calls_lack "--build"
+
+new_machine
+# shellcheck disable=SC2016
+stand_in cmake '[[ $1 == --preset ]] && exit 0' 'echo "[1/2] Building a.cpp"' 'echo "a.cpp:1: error: no"' 'exit 1'
+run_script nas_search
+expect "the build fails: shows the compiler's words" output_has "a.cpp:1: error: no"
+expect "the build fails: exit status" is "$status" 1
+
+new_machine
+run_script test -R Planner
+expect "scripts/test builds everything" calls_lack "--target"
+expect "scripts/test hands its arguments to ctest" calls_have "-R Planner"
+expect "scripts/test builds Release" calls_have "--preset release"
+run_script test --sanitize -L arch
+expect "scripts/test --sanitize builds with sanitizers" calls_have "--preset sanitize"
+expect "scripts/test --sanitize takes ctest's arguments too" calls_have "-L arch"
+
+# The list itself: one package a line, each with a name that Debian allows.
+output="$(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' -e 's/[[:space:]]*$//' "$root/third_party/debian-packages.txt" |
+  grep -vxE '[a-z0-9][a-z0-9+.-]+')"
+expect "the package list has one name a line" output_is ""
+
+finish
