@@ -1,0 +1,67 @@
+/* Fixed-point arithmetic and addressing shared by the kernels. */
+#ifndef PATCHNAS_RUNTIME_ARITHMETIC_H
+#define PATCHNAS_RUNTIME_ARITHMETIC_H
+
+#include "runtime/patchnas_runtime.h"
+
+/* round(a * b / 2^31), ties away from zero. */
+static inline int32_t patchnas_doubling_high_multiply(int32_t a, int32_t b) {
+  if (a == b && a == INT32_MIN) {
+    return INT32_MAX;
+  }
+  const int64_t product = (int64_t)a * b;
+  const int64_t nudge = product >= 0 ? ((int64_t)1 << 30) : 1 - ((int64_t)1 << 30);
+  return (int32_t)((product + nudge) / ((int64_t)1 << 31));
+}
+
+/* round(x / 2^exponent), ties away from zero, 0 <= exponent <= 31. */
+static inline int32_t patchnas_rounding_shift_right(int32_t x, int32_t exponent) {
+  const int32_t mask = (int32_t)(((int64_t)1 << exponent) - 1);
+  const int32_t threshold = (mask >> 1) + (x < 0);
+  return (x >> exponent) + ((x & mask) > threshold);
+}
+
+static inline int32_t patchnas_requantise(int32_t x, int32_t multiplier, int32_t shift) {
+  const int32_t left = shift > 0 ? shift : 0;
+  const int32_t right = shift > 0 ? 0 : -shift;
+  const int32_t shifted = (int32_t)((uint32_t)x << left);
+  return patchnas_rounding_shift_right(patchnas_doubling_high_multiply(shifted, multiplier), right);
+}
+
+static inline int8_t patchnas_clamp(int32_t x, int32_t low, int32_t high) {
+  return (int8_t)(x < low ? low : x > high ? high : x);
+}
+
+static inline int8_t patchnas_finish(const patchnas_weights *w, int32_t channel, int32_t sum) {
+  const int32_t scaled =
+      patchnas_requantise(sum + w->biases[channel], w->multipliers[channel], w->shifts[channel]);
+  return patchnas_clamp(scaled + w->output_zero_point, w->clamp_min, w->clamp_max);
+}
+
+static inline int8_t *patchnas_pixel(const patchnas_window *w, int32_t row, int32_t col) {
+  return w->data + ((row - w->row) * w->width + (col - w->col)) * w->channels;
+}
+
+/* The taps [begin, end) of a window of `size` that lie inside [0, extent) when its first tap is at
+ * `origin`. */
+typedef struct patchnas_taps {
+  int32_t origin, begin, end;
+} patchnas_taps;
+
+static inline patchnas_taps patchnas_taps_inside(int32_t origin, int32_t size, int32_t extent) {
+  patchnas_taps taps = {origin, origin < 0 ? -origin : 0, size};
+  if (origin + size > extent) {
+    taps.end = extent - origin;
+  }
+  return taps;
+}
+
+static inline patchnas_taps patchnas_row_taps(const patchnas_kernel *k, int32_t row) {
+  return patchnas_taps_inside(row * k->stride_h - k->pad_top, k->height, k->input_height);
+}
+
+static inline patchnas_taps patchnas_col_taps(const patchnas_kernel *k, int32_t col) {
+  return patchnas_taps_inside(col * k->stride_w - k->pad_left, k->width, k->input_width);
+}
+
+#endif
