@@ -1,0 +1,70 @@
+#pragma once
+
+// Integer arithmetic of TensorFlow Lite Micro's reference kernels in their default form, which
+// rounds twice: once in the doubling high multiply and once in the right shift. CMSIS-NN computes
+// the same by default; XNNPACK rounds once and differs by a step here and there.
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "deploy/quantized_network.h"
+
+namespace patchnas {
+
+/// x * 2^exponent modulo 2^32: what the kernels' int32 shift does on two's complement machines.
+inline std::int32_t wrapping_shift_left(std::int32_t x, int exponent) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(x) << exponent);
+}
+
+/// a + b modulo 2^32.
+inline std::int32_t wrapping_add(std::int32_t a, std::int32_t b) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
+}
+
+/// round(a * b / 2^31), ties away from zero, saturated for a = b = -2^31.
+inline std::int32_t doubling_high_multiply(std::int32_t a, std::int32_t b) {
+  if (a == b && a == std::numeric_limits<std::int32_t>::min()) {
+    return std::numeric_limits<std::int32_t>::max();
+  }
+  const std::int64_t product = std::int64_t{a} * b;
+  const std::int64_t nudge = product >= 0 ? std::int64_t{1} << 30 : 1 - (std::int64_t{1} << 30);
+  return static_cast<std::int32_t>((product + nudge) / (std::int64_t{1} << 31));
+}
+
+/// round(x / 2^exponent), ties away from zero; exponent >= 0.
+inline std::int32_t rounding_shift_right(std::int32_t x, int exponent) {
+  if (exponent > 31) {
+    return 0;
+  }
+  const auto mask = static_cast<std::int32_t>((std::int64_t{1} << exponent) - 1);
+  const std::int32_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);
+  return (x >> exponent) + ((x & mask) > threshold ? 1 : 0);
+}
+
+/// x * multiplier * 2^(shift - 31).
+inline std::int32_t requantise(std::int32_t x, const Requantisation& by) {
+  const int left = by.shift > 0 ? by.shift : 0;
+  const int right = by.shift > 0 ? 0 : -by.shift;
+  return rounding_shift_right(doubling_high_multiply(wrapping_shift_left(x, left), by.multiplier),
+                              right);
+}
+
+/// The nearest multiplier and shift for a real factor >= 0; factors below 2^-32 become 0.
+inline Requantisation quantise_multiplier(double factor) {
+  if (factor == 0.0) {
+    return {};
+  }
+  int shift = 0;
+  auto mantissa = static_cast<std::int64_t>(std::round(std::frexp(factor, &shift) * 0x1p31));
+  if (mantissa == std::int64_t{1} << 31) {
+    mantissa /= 2;
+    ++shift;
+  }
+  if (shift < -31) {
+    return {};
+  }
+  return {.multiplier = static_cast<std::int32_t>(mantissa), .shift = shift};
+}
+
+}  // namespace patchnas

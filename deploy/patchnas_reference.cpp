@@ -1,0 +1,57 @@
+// Runs raw int8 images through the integer reference:
+//
+//   patchnas_reference MODEL.tflite INPUT.bin OUTPUT.bin
+//
+// INPUT.bin has images [H, W, C] back to back, OUTPUT.bin gets the outputs back to back.
+
+#include <cstdint>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "arch/error.h"
+#include "deploy/reference_executor.h"
+#include "deploy/tflite_import.h"
+
+namespace {
+
+std::vector<std::int8_t> read_images(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file) {
+    throw patchnas::InputError(path + ": cannot be read");
+  }
+  return {bytes.begin(), bytes.end()};
+}
+
+void write(const std::string& path, const std::vector<std::int8_t>& values) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(values.data()),
+             static_cast<std::streamsize>(values.size()));
+  file.close();
+  if (!file) {
+    throw patchnas::Error(path + ": cannot be written");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  try {
+    if (arguments.size() != 3) {
+      throw patchnas::InputError("usage: patchnas_reference MODEL.tflite INPUT.bin OUTPUT.bin");
+    }
+    const patchnas::QuantizedNetwork network = patchnas::import_tflite_file(arguments[0]);
+    write(arguments[2], patchnas::run_images(network, read_images(arguments[1])));
+  } catch (const patchnas::Error& error) {
+    std::cerr << error.what() << '\n';
+    return error.exit_code();
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << '\n';
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,80 @@
+#pragma once
+
+// A network in int8 as TensorFlow Lite's quantisation specification defines it: real = scale *
+// (stored - zero_point) for every tensor, symmetric weights per output channel, int32 biases, and
+// integer multipliers in place of scales.
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "arch/network.h"
+
+namespace patchnas {
+
+struct TensorQuantisation {
+  float scale = 1.0F;
+  std::int32_t zero_point = 0;
+  bool operator==(const TensorQuantisation&) const = default;
+};
+
+/// Multiplication by multiplier * 2^(shift - 31); multiplier is 0 or in [2^30, 2^31).
+struct Requantisation {
+  std::int32_t multiplier = 0;
+  int shift = 0;
+  bool operator==(const Requantisation&) const = default;
+};
+
+/// The stored values that an activation function lets through.
+struct ActivationClamp {
+  std::int32_t min = -128;
+  std::int32_t max = 127;
+  bool operator==(const ActivationClamp&) const = default;
+};
+
+/// Both inputs are brought to a common scale with kAddLeftShift fraction bits, added, and brought
+/// to the output's.
+struct AddArithmetic {
+  std::array<Requantisation, 2> inputs;
+  Requantisation output;
+  bool operator==(const AddArithmetic&) const = default;
+};
+inline constexpr int kAddLeftShift = 20;
+
+/// Differences to the row's maximum become fixed-point numbers with 5 integer bits; those below
+/// `smallest_difference` underflow to zero.
+struct SoftmaxArithmetic {
+  Requantisation difference;
+  std::int32_t smallest_difference = 0;
+  bool operator==(const SoftmaxArithmetic&) const = default;
+};
+
+struct QuantizedLayer {
+  // Given. Weights are [O, kh, kw, I], depthwise [1, kh, kw, C], fully connected [O, I]; the bias
+  // is [O] with scale input scale * weight scale. weight_scales has one entry per output channel,
+  // or one for the whole tensor.
+  std::vector<std::int8_t> weights;
+  std::vector<float> weight_scales;
+  std::vector<std::int32_t> biases;
+
+  // Derived from the scales by derive_arithmetic (requantisation.h).
+  std::vector<Requantisation> requantisation;  ///< per output channel
+  ActivationClamp clamp;
+  AddArithmetic add;
+  SoftmaxArithmetic softmax;
+
+  bool operator==(const QuantizedLayer&) const = default;
+};
+
+struct QuantizedNetwork {
+  Network network;
+  std::vector<TensorQuantisation>
+      tensors;  ///< one per tensor: tensor 0 is the image, layer i writes tensor i + 1
+  std::vector<QuantizedLayer> layers;  ///< one per layer
+
+  [[nodiscard]] const TensorQuantisation& input_quantisation() const { return tensors.front(); }
+  [[nodiscard]] const TensorQuantisation& output_quantisation() const { return tensors.back(); }
+  bool operator==(const QuantizedNetwork&) const = default;
+};
+
+}  // namespace patchnas

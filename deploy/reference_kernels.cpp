@@ -1,0 +1,63 @@
+#include "deploy/reference_kernels.h"
+
+#include <algorithm>
+
+#include "deploy/fixed_point.h"
+
+namespace patchnas {
+
+LayerContext layer_context(const QuantizedNetwork& network, int layer) {
+  const auto index = static_cast<std::size_t>(layer);
+  const Layer& l = network.network.layers[index];
+  const auto quantisation = [&](TensorId tensor) {
+    return network.tensors[static_cast<std::size_t>(tensor)];
+  };
+  return {
+      .layer = l,
+      .quantised = network.layers[index],
+      .inputs = {quantisation(l.inputs[0]), quantisation(l.inputs[l.input_count() == 2 ? 1 : 0])},
+      .output = quantisation(layer + 1)};
+}
+
+void run_layer(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
+               const OutputWindow& output, const Rect& computed) {
+  switch (context.layer.kind) {
+    case LayerKind::kConv2d:
+      return convolve(context, inputs[0], output, computed);
+    case LayerKind::kDepthwiseConv2d:
+      return convolve_depthwise(context, inputs[0], output, computed);
+    case LayerKind::kAdd:
+      return add(context, inputs, output, computed);
+    case LayerKind::kAveragePool:
+      return pool_average(context, inputs[0], output, computed);
+    case LayerKind::kMaxPool:
+      return pool_max(context, inputs[0], output, computed);
+    case LayerKind::kFullyConnected:
+      return connect_fully(context, inputs[0], output);
+    case LayerKind::kSoftmax:
+      return softmax(context, inputs[0], output, computed);
+  }
+}
+
+void add(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
+         const OutputWindow& output, const Rect& computed) {
+  const AddArithmetic& arithmetic = context.quantised.add;
+  const ActivationClamp& clamp = context.quantised.clamp;
+  const auto scaled = [&](std::size_t input, std::int8_t value) {
+    return requantise((value - context.inputs[input].zero_point) * (1 << kAddLeftShift),
+                      arithmetic.inputs[input]);
+  };
+  const int row_elements = computed.cols.size() * output.shape.channels;
+  for (int row = computed.rows.begin; row < computed.rows.end; ++row) {
+    const std::int8_t* const a = inputs[0].pixel(row, computed.cols.begin);
+    const std::int8_t* const b = inputs[1].pixel(row, computed.cols.begin);
+    std::int8_t* const out = output.pixel(row, computed.cols.begin);
+    for (int i = 0; i < row_elements; ++i) {
+      const std::int32_t sum = requantise(scaled(0, a[i]) + scaled(1, b[i]), arithmetic.output);
+      out[i] = static_cast<std::int8_t>(
+          std::clamp(sum + context.output.zero_point, clamp.min, clamp.max));
+    }
+  }
+}
+
+}  // namespace patchnas

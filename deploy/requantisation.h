@@ -1,0 +1,20 @@
+#pragma once
+
+// From the scales of a network to the integers that its kernels compute with.
+
+#include "deploy/quantized_network.h"
+
+namespace patchnas {
+
+/// Fills in everything of `layers` that follows from shapes, weights, biases and scales:
+/// multipliers and shifts, activation clamps, add and softmax arithmetic, exactly as TensorFlow
+/// Lite Micro prepares its kernels.
+/// @throws InputError naming the layer if a size or scale does not fit its network, if the
+/// specification ties a layer's output quantisation to its input's and they differ, or if an int32
+/// accumulator could overflow.
+QuantizedNetwork derive_arithmetic(QuantizedNetwork network);
+
+/// Softmax writes probabilities: scale 1/256, zero point -128.
+inline constexpr TensorQuantisation kSoftmaxOutput{1.0F / 256.0F, -128};
+
+}  // namespace patchnas

@@ -1,0 +1,475 @@
+#include "deploy/tflite_import.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <unordered_map>
+
+#include "arch/error.h"
+#include "deploy/requantisation.h"
+#include "deploy/tflite_model.h"
+#include "deploy/tflite_value.h"
+
+namespace patchnas {
+namespace {
+
+using tflite::BuiltinOperator;
+
+// Larger kernels, strides and margins are refused, so that extents stay far inside an int.
+constexpr int kLargestExtent = 1 << 15;
+
+struct WindowOptions {
+  int kernel_h = 1;
+  int kernel_w = 1;
+  int stride_h = 1;
+  int stride_w = 1;
+  tflite::Padding padding{};
+};
+
+class Importer {
+ public:
+  explicit Importer(const TfliteModel& model) : model_(model) {}
+
+  QuantizedNetwork run() {
+    const FileTensor input = model_.input();
+    result_.network.input = model_.activation_shape(input, nullptr);
+    result_.tensors.push_back(model_.activation_quantisation(input, nullptr));
+    values_[input] = image_value(kImage, result_.network.input, input, nullptr);
+    for (const FileOperator& op : model_.operators()) {
+      import_operator(op);
+    }
+    const auto output = values_.find(model_.output());
+    const int last = result_.network.layer_count();
+    if (last == 0 || output == values_.end() || output->second.id != last ||
+        output->second.has_margins()) {
+      model_.fail(nullptr, model_.output(), "must be what the last operator computes");
+    }
+    return derive_arithmetic(std::move(result_));
+  }
+
+ private:
+  void import_operator(const FileOperator& op) {
+    if (op.outputs.size() != 1 || values_.contains(op.outputs[0])) {
+      model_.fail(op, "must write exactly one tensor, which nothing else writes");
+    }
+    switch (op.code) {
+      case BuiltinOperator::CONV_2D:
+        return import_convolution(op);
+      case BuiltinOperator::DEPTHWISE_CONV_2D:
+        return import_depthwise(op);
+      case BuiltinOperator::ADD:
+        return import_add(op);
+      case BuiltinOperator::AVERAGE_POOL_2D:
+      case BuiltinOperator::MAX_POOL_2D:
+        return import_pool(op);
+      case BuiltinOperator::FULLY_CONNECTED:
+        return import_fully_connected(op);
+      case BuiltinOperator::SOFTMAX:
+        return import_softmax(op);
+      case BuiltinOperator::MEAN:
+        return import_mean(op);
+      case BuiltinOperator::PAD:
+        return import_pad(op);
+      case BuiltinOperator::RESHAPE:
+        return import_reshape(op);
+      case BuiltinOperator::TRANSPOSE:
+        return import_transpose(op);
+      default:
+        model_.fail(op, "this operator is not supported");
+    }
+  }
+
+  // --- reading an operator -----------------------------------------------------------------------
+
+  [[nodiscard]] static FileTensor input(const FileOperator& op, std::size_t position) {
+    return position < op.inputs.size() ? op.inputs[position] : -1;
+  }
+
+  // An input that an earlier operator computed.
+  [[nodiscard]] const FileValue& value(const FileOperator& op, std::size_t position) const {
+    const auto found = values_.find(input(op, position));
+    if (found == values_.end()) {
+      model_.fail(&op, input(op, position),
+                  "input " + std::to_string(position) + " is not computed by an earlier operator");
+    }
+    return found->second;
+  }
+
+  // An input whose pixels are those of our tensor, perhaps with margins around them.
+  [[nodiscard]] const FileValue& padded_image(const FileOperator& op) const {
+    const FileValue& found = value(op, 0);
+    if (!found.is_image()) {
+      model_.fail(&op, op.inputs[0],
+                  "is flattened or transposed, which this operator may not read");
+    }
+    return found;
+  }
+
+  [[nodiscard]] const FileValue& image(const FileOperator& op, std::size_t position) const {
+    const FileValue& found = value(op, position);
+    if (!found.is_image() || found.has_margins()) {
+      model_.fail(&op, op.inputs[position],
+                  "is padded, flattened or transposed, which this operator may not read");
+    }
+    return found;
+  }
+
+  // The operator's options, which the file must give in the type that belongs to it.
+  template <typename Options>
+  [[nodiscard]] const Options& options(const FileOperator& op) const {
+    const Options* const found = op.data->builtin_options_as<Options>();
+    if (found == nullptr) {
+      model_.fail(op, "has no options");
+    }
+    return *found;
+  }
+
+  [[nodiscard]] Activation activation_function(const FileOperator& op,
+                                               tflite::ActivationFunctionType type) const {
+    switch (type) {
+      case tflite::ActivationFunctionType::NONE:
+        return Activation::kNone;
+      case tflite::ActivationFunctionType::RELU:
+        return Activation::kRelu;
+      case tflite::ActivationFunctionType::RELU6:
+        return Activation::kRelu6;
+      default:
+        model_.fail(op, "its fused activation function is not supported; NONE, RELU and RELU6 are");
+    }
+  }
+
+  // Dimensions of constant weights.
+  [[nodiscard]] std::vector<int> weight_shape(const FileOperator& op, std::size_t rank) const {
+    std::vector<int> shape = model_.dimensions(input(op, 1), &op);
+    if (shape.size() != rank) {
+      model_.fail(&op, op.inputs[1], "weights must have " + std::to_string(rank) + " dimensions");
+    }
+    return shape;
+  }
+
+  [[nodiscard]] QuantizedLayer parameters(const FileOperator& op, int channel_axis,
+                                          int outputs) const {
+    QuantizedLayer result;
+    result.weights = model_.int8_data(input(op, 1), op);
+    result.weight_scales = model_.weight_scales(input(op, 1), channel_axis, op);
+    const FileTensor bias = input(op, 2);
+    if (bias < 0) {
+      result.biases.assign(static_cast<std::size_t>(outputs), 0);
+      return result;
+    }
+    result.biases = model_.int32_data(bias, op);
+    if (static_cast<int>(result.biases.size()) != outputs) {
+      model_.fail(&op, bias, "needs one bias per output channel");
+    }
+    return result;
+  }
+
+  // --- what an operator computes -----------------------------------------------------------------
+
+  // A tensor as the file declares it when nothing has moved its pixels: four dimensions, or two.
+  [[nodiscard]] FileValue image_value(TensorId id, const TensorShape& shape, FileTensor tensor,
+                                      const FileOperator* op) const {
+    FileValue result{.id = id, .shape = shape, .margins = {}};
+    if (model_.dimensions(tensor, op).size() == 2) {
+      result.axes = {FileAxis::kBatch, FileAxis::kChannels};
+    }
+    return result;
+  }
+
+  void append(const FileOperator& op, const Layer& layer, QuantizedLayer quantised = {}) {
+    const FileTensor output = op.outputs[0];
+    if (model_.activation_shape(output, &op) != layer.output) {
+      model_.fail(op, "its output's shape does not follow from its inputs");
+    }
+    const FileValue computed =
+        image_value(result_.network.layer_count() + 1, layer.output, output, &op);
+    append(op, layer, std::move(quantised), computed);
+  }
+
+  void append(const FileOperator& op, const Layer& layer, QuantizedLayer quantised,
+              const FileValue& computed) {
+    const FileTensor output = op.outputs[0];
+    result_.network.layers.push_back(layer);
+    result_.network.names.push_back(model_.tensor_name(output));
+    result_.tensors.push_back(model_.activation_quantisation(output, &op));
+    result_.layers.push_back(std::move(quantised));
+    values_[output] = computed;
+  }
+
+  // The output of an operator that computes nothing: another view of a tensor of ours.
+  void pass_on(const FileOperator& op, const FileValue& view) {
+    const FileTensor output = op.outputs[0];
+    if (model_.dimensions(output, &op) != view.dimensions()) {
+      model_.fail(op, "its output's shape does not follow from its inputs");
+    }
+    if (model_.activation_quantisation(output, &op) !=
+        result_.tensors[static_cast<std::size_t>(view.id)]) {
+      model_.fail(op, "its output must have its input's scale and zero point");
+    }
+    values_[output] = view;
+  }
+
+  struct WindowAxis {
+    int output = 0;
+    int pad_before = 0;
+  };
+
+  // `margin` is the explicit padding at the near end, `padded` the extent with all of it, `real`
+  // without.
+  [[nodiscard]] WindowAxis window_axis(const FileOperator& op, int real, int padded, int margin,
+                                       int kernel, int stride, tflite::Padding padding) const {
+    if (kernel < 1 || kernel > kLargestExtent || stride < 1 || stride > kLargestExtent) {
+      model_.fail(op, "kernel and stride must be in [1, " + std::to_string(kLargestExtent) + "]");
+    }
+    WindowAxis axis;
+    if (padding == tflite::Padding::SAME) {
+      axis.output = (padded + stride - 1) / stride;
+      axis.pad_before = margin + std::max(0, (axis.output - 1) * stride + kernel - padded) / 2;
+    } else if (padding == tflite::Padding::VALID && padded >= kernel) {
+      axis.output = (padded - kernel) / stride + 1;
+      axis.pad_before = margin;
+    } else {
+      model_.fail(op, "its window does not fit into its input");
+    }
+    if (axis.pad_before >= kernel || (axis.output - 1) * stride - axis.pad_before >= real) {
+      model_.fail(op, "is padded so far that a window holds nothing but padding");
+    }
+    return axis;
+  }
+
+  [[nodiscard]] Layer window_layer(const FileOperator& op, LayerKind kind, const FileValue& in,
+                                   const WindowOptions& w, int output_channels) const {
+    const WindowAxis rows = window_axis(op, in.shape.height, in.extent(FileAxis::kRows),
+                                        in.margins.top, w.kernel_h, w.stride_h, w.padding);
+    const WindowAxis cols = window_axis(op, in.shape.width, in.extent(FileAxis::kCols),
+                                        in.margins.left, w.kernel_w, w.stride_w, w.padding);
+    Layer layer;
+    layer.kind = kind;
+    layer.inputs = {in.id, kNoTensor};
+    layer.output = {rows.output, cols.output, output_channels};
+    layer.kernel = {w.kernel_h, w.kernel_w,      w.stride_h,
+                    w.stride_w, rows.pad_before, cols.pad_before};
+    return layer;
+  }
+
+  template <typename Options>
+  [[nodiscard]] Layer convolution_layer(const FileOperator& op, LayerKind kind, const FileValue& in,
+                                        const std::vector<int>& weights,
+                                        int output_channels) const {
+    const auto& o = options<Options>(op);
+    if (o.dilation_h_factor() != 1 || o.dilation_w_factor() != 1) {
+      model_.fail(op, "dilation is not supported");
+    }
+    const WindowOptions window{weights[1], weights[2], o.stride_h(), o.stride_w(), o.padding()};
+    Layer layer = window_layer(op, kind, in, window, output_channels);
+    layer.activation = activation_function(op, o.fused_activation_function());
+    return layer;
+  }
+
+  // --- one function per operator -----------------------------------------------------------------
+
+  void import_convolution(const FileOperator& op) {
+    const FileValue& in = padded_image(op);
+    const std::vector<int> shape = weight_shape(op, 4);
+    if (shape[3] != in.shape.channels) {
+      model_.fail(&op, op.inputs[1],
+                  "weights for " + std::to_string(shape[3]) + " channels, the input has " +
+                      std::to_string(in.shape.channels) + "; groups are not supported");
+    }
+    append(op,
+           convolution_layer<tflite::Conv2DOptions>(op, LayerKind::kConv2d, in, shape, shape[0]),
+           parameters(op, 0, shape[0]));
+  }
+
+  void import_depthwise(const FileOperator& op) {
+    const FileValue& in = padded_image(op);
+    const std::vector<int> shape = weight_shape(op, 4);
+    if (shape[0] != 1 || shape[3] != in.shape.channels) {
+      model_.fail(&op, op.inputs[1],
+                  "weights must be [1, height, width, " + std::to_string(in.shape.channels) +
+                      "]; only depth multiplier 1 is supported");
+    }
+    append(op,
+           convolution_layer<tflite::DepthwiseConv2DOptions>(op, LayerKind::kDepthwiseConv2d, in,
+                                                             shape, shape[3]),
+           parameters(op, 3, shape[3]));
+  }
+
+  void import_pool(const FileOperator& op) {
+    const auto& o = options<tflite::Pool2DOptions>(op);
+    const FileValue& in = image(op, 0);
+    const auto kind =
+        op.code == BuiltinOperator::MAX_POOL_2D ? LayerKind::kMaxPool : LayerKind::kAveragePool;
+    const WindowOptions window{o.filter_height(), o.filter_width(), o.stride_h(), o.stride_w(),
+                               o.padding()};
+    Layer layer = window_layer(op, kind, in, window, in.shape.channels);
+    layer.activation = activation_function(op, o.fused_activation_function());
+    append(op, layer);
+  }
+
+  void import_add(const FileOperator& op) {
+    const FileValue& a = image(op, 0);
+    const FileValue& b = image(op, 1);
+    if (a.shape != b.shape) {
+      model_.fail(op, "adds tensors of different shapes");
+    }
+    Layer layer;
+    layer.kind = LayerKind::kAdd;
+    layer.inputs = {a.id, b.id};
+    layer.output = a.shape;
+    layer.activation =
+        activation_function(op, options<tflite::AddOptions>(op).fused_activation_function());
+    append(op, layer);
+  }
+
+  void import_fully_connected(const FileOperator& op) {
+    const auto& o = options<tflite::FullyConnectedOptions>(op);
+    if (o.weights_format() != tflite::FullyConnectedWeightsFormat::DEFAULT) {
+      model_.fail(op, "shuffled weights are not supported");
+    }
+    const FileValue& in = value(op, 0);
+    const std::vector<int> shape = weight_shape(op, 2);
+    if (in.has_margins() || !in.is_ordered() || shape[1] != in.shape.elements()) {
+      model_.fail(&op, op.inputs[1],
+                  "weights for " + std::to_string(shape[1]) + " inputs do not fit the input");
+    }
+    Layer layer;
+    layer.kind = LayerKind::kFullyConnected;
+    layer.inputs = {in.id, kNoTensor};
+    layer.output = {1, 1, shape[0]};
+    layer.activation = activation_function(op, o.fused_activation_function());
+    append(op, layer, parameters(op, 0, shape[0]));
+  }
+
+  void import_softmax(const FileOperator& op) {
+    if (options<tflite::SoftmaxOptions>(op).beta() != 1.0F) {
+      model_.fail(op, "beta must be 1");
+    }
+    const FileValue& in = image(op, 0);
+    Layer layer;
+    layer.kind = LayerKind::kSoftmax;
+    layer.inputs = {in.id, kNoTensor};
+    layer.output = in.shape;
+    append(op, layer);
+  }
+
+  // A mean over rows or columns, or both, is an average pooling over all of them. TensorFlow Lite
+  // rounds ties differently in the two, and an odd number of values has none.
+  void import_mean(const FileOperator& op) {
+    FileValue view = value(op, 0);
+    if (view.has_margins()) {
+      model_.fail(op, "reads a padded tensor");
+    }
+    const bool keep = options<tflite::ReducerOptions>(op).keep_dims();
+    const std::vector<std::int32_t> reduced = model_.int32_data(input(op, 1), op);
+    Layer layer;
+    layer.kind = LayerKind::kAveragePool;
+    layer.inputs = {view.id, kNoTensor};
+    std::vector<FileAxis> kept;
+    for (std::size_t i = 0; i < view.axes.size(); ++i) {
+      const bool over_this = std::any_of(reduced.begin(), reduced.end(), [&](int axis) {
+        return axis == static_cast<int>(i) ||
+               axis == static_cast<int>(i) - static_cast<int>(view.axes.size());
+      });
+      if (over_this && view.axes[i] == FileAxis::kRows) {
+        layer.kernel.height = layer.kernel.stride_h = view.shape.height;
+      } else if (over_this && view.axes[i] == FileAxis::kCols) {
+        layer.kernel.width = layer.kernel.stride_w = view.shape.width;
+      } else if (over_this) {
+        model_.fail(op, "only means over rows and columns are supported");
+      }
+      if (keep || !over_this) {
+        kept.push_back(view.axes[i]);
+      }
+    }
+    if (layer.kernel.height * std::int64_t{layer.kernel.width} % 2 == 0) {
+      model_.fail(op, "only means over an odd number of values are supported");
+    }
+    view.id = result_.network.layer_count() + 1;
+    view.shape.height /= layer.kernel.height;
+    view.shape.width /= layer.kernel.width;
+    view.axes = kept;
+    layer.output = view.shape;
+    if (model_.dimensions(op.outputs[0], &op) != view.dimensions()) {
+      model_.fail(op, "its output's shape does not follow from its inputs");
+    }
+    append(op, layer, {}, view);
+  }
+
+  void import_pad(const FileOperator& op) {
+    FileValue view = padded_image(op);
+    const FileTensor paddings = input(op, 1);
+    const std::vector<std::int32_t> p = model_.int32_data(paddings, op);
+    if (view.axes.size() != 4 || p.size() != 8 || p[0] != 0 || p[1] != 0 || p[6] != 0 ||
+        p[7] != 0 ||
+        std::any_of(p.begin(), p.end(), [](int x) { return x < 0 || x > kLargestExtent; })) {
+      model_.fail(&op, paddings,
+                  "only rows and columns may be padded, by 0 to " + std::to_string(kLargestExtent));
+    }
+    view.margins.top += p[2];
+    view.margins.bottom += p[3];
+    view.margins.left += p[4];
+    view.margins.right += p[5];
+    pass_on(op, view);
+  }
+
+  void import_reshape(const FileOperator& op) {
+    FileValue view = value(op, 0);
+    const std::vector<int> shape = model_.dimensions(op.outputs[0], &op);
+    if (view.has_margins() || !view.is_ordered()) {
+      model_.fail(op, "reshapes a padded or transposed tensor");
+    }
+    if (shape != view.dimensions()) {
+      const FileAxis all = view.shape.pixels() == 1 ? FileAxis::kChannels : FileAxis::kFlat;
+      view.axes.assign(shape.empty() ? 0 : shape.size() - 1, FileAxis::kBatch);
+      view.axes.push_back(all);
+    }
+    pass_on(op, view);
+  }
+
+  void import_transpose(const FileOperator& op) {
+    FileValue view = value(op, 0);
+    const std::vector<std::int32_t> order = model_.int32_data(input(op, 1), op);
+    std::vector<FileAxis> axes;
+    for (const std::int32_t axis : order) {
+      if (axis < 0 || axis >= static_cast<int>(view.axes.size())) {
+        model_.fail(&op, input(op, 1), "names an axis that its input does not have");
+      }
+      axes.push_back(view.axes[static_cast<std::size_t>(axis)]);
+    }
+    if (!std::is_permutation(axes.begin(), axes.end(), view.axes.begin(), view.axes.end())) {
+      model_.fail(&op, input(op, 1), "is not a permutation of its input's axes");
+    }
+    view.axes = axes;
+    pass_on(op, view);
+  }
+
+  const TfliteModel& model_;
+  QuantizedNetwork result_;
+  std::unordered_map<FileTensor, FileValue> values_;
+};
+
+}  // namespace
+
+QuantizedNetwork import_tflite(std::span<const std::uint8_t> bytes, const std::string& source) {
+  const TfliteModel model(bytes, source);
+  try {
+    return Importer(model).run();
+  } catch (const InputError& error) {
+    const std::string message = error.what();
+    throw InputError(message.starts_with(source) ? message : source + ": " + message);
+  }
+}
+
+QuantizedNetwork import_tflite_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::vector<char> bytes{std::istreambuf_iterator<char>(file),
+                                std::istreambuf_iterator<char>()};
+  if (!file) {
+    throw InputError(path.string() + ": cannot be read");
+  }
+  return import_tflite({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
+                       path.string());
+}
+
+}  // namespace patchnas

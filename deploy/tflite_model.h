@@ -1,0 +1,80 @@
+#pragma once
+
+// Checked reading of a .tflite file that a stranger made: verified as a FlatBuffer first, every
+// index and size bounded where it is used. Private to the importer (it includes the generated
+// header).
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "arch/network.h"
+#include "deploy/quantized_network.h"
+#include "tflite_generated.h"
+
+namespace patchnas {
+
+/// Index into the file's tensors; -1 marks an optional input that is absent.
+using FileTensor = int;
+
+struct FileOperator {
+  int index = 0;
+  tflite::BuiltinOperator code{};
+  std::string name;
+  const tflite::Operator* data = nullptr;
+  std::vector<FileTensor> inputs;
+  std::vector<FileTensor> outputs;
+};
+
+class TfliteModel {
+ public:
+  /// @throws InputError if the bytes are not a model of schema version 3 with one subgraph.
+  TfliteModel(std::span<const std::uint8_t> bytes, std::string source);
+
+  [[nodiscard]] const std::vector<FileOperator>& operators() const { return operators_; }
+  /// The one input and the one output of the graph.
+  [[nodiscard]] FileTensor input() const { return input_; }
+  [[nodiscard]] FileTensor output() const { return output_; }
+
+  // Properties of a tensor; `at` is named in errors and may be null.
+  [[nodiscard]] std::string tensor_name(FileTensor tensor) const;
+  [[nodiscard]] std::vector<int> dimensions(FileTensor tensor, const FileOperator* at) const;
+  /// [1, H, W, C], or [1, C] read as [1, 1, 1, C].
+  [[nodiscard]] TensorShape activation_shape(FileTensor tensor, const FileOperator* at) const;
+  /// Of an int8 activation.
+  [[nodiscard]] TensorQuantisation activation_quantisation(FileTensor tensor,
+                                                           const FileOperator* at) const;
+  /// Scales of constant weights with zero point 0: one, or one per slice of `channel_axis`.
+  [[nodiscard]] std::vector<float> weight_scales(FileTensor tensor, int channel_axis,
+                                                 const FileOperator& at) const;
+  /// Constant data, its size checked against the tensor's shape.
+  [[nodiscard]] std::vector<std::int8_t> int8_data(FileTensor tensor, const FileOperator& at) const;
+  [[nodiscard]] std::vector<std::int32_t> int32_data(FileTensor tensor,
+                                                     const FileOperator& at) const;
+
+  /// "SOURCE: operator 3 CONV_2D, tensor 7 'name': what".
+  [[noreturn]] void fail(const FileOperator* at, FileTensor tensor, const std::string& what) const;
+  [[noreturn]] void fail(const FileOperator& at, const std::string& what) const {
+    fail(&at, -1, what);
+  }
+
+ private:
+  [[nodiscard]] const tflite::Tensor& tensor(FileTensor tensor, const FileOperator* at) const;
+  [[nodiscard]] std::span<const std::uint8_t> constant(FileTensor tensor, tflite::TensorType type,
+                                                       std::size_t element_bytes,
+                                                       const FileOperator& at) const;
+  void read_operators();
+  [[nodiscard]] std::vector<FileTensor> indices(const flatbuffers::Vector<std::int32_t>* list,
+                                                bool optional, const std::string& what) const;
+
+  std::vector<std::uint8_t> bytes_;
+  std::string source_;
+  const tflite::Model* model_ = nullptr;
+  const tflite::SubGraph* graph_ = nullptr;
+  std::vector<FileOperator> operators_;
+  FileTensor input_ = -1;
+  FileTensor output_ = -1;
+};
+
+}  // namespace patchnas

@@ -1,0 +1,76 @@
+#include "deploy/fixed_point.h"
+
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "arch/random.h"
+
+namespace patchnas {
+namespace {
+
+constexpr std::int32_t kMin = std::numeric_limits<std::int32_t>::min();
+constexpr std::int32_t kMax = std::numeric_limits<std::int32_t>::max();
+
+// Ties away from zero, in exact arithmetic: a product of two int32 fits a long double's mantissa.
+std::int64_t rounded(long double value) { return static_cast<std::int64_t>(std::round(value)); }
+
+TEST(FixedPoint, DoublingHighMultiplyRoundsToNearest) {
+  RandomStream stream(1, "high multiply");
+  for (int i = 0; i < 100000; ++i) {
+    const auto a = static_cast<std::int32_t>(stream.next());
+    const auto b = static_cast<std::int32_t>(stream.next());
+    const long double exact = static_cast<long double>(a) * b / 0x1p31L;
+    // gemmlowp's nudge sends negative ties towards zero.
+    const bool negative_tie = exact < 0 && exact - std::floor(exact) == 0.5L;
+    EXPECT_EQ(doubling_high_multiply(a, b), rounded(exact) + (negative_tie ? 1 : 0))
+        << a << " * " << b;
+  }
+  EXPECT_EQ(doubling_high_multiply(kMin, kMin), kMax);
+  EXPECT_EQ(doubling_high_multiply(kMin, kMax), -kMax);
+}
+
+TEST(FixedPoint, RoundingShiftRoundsTiesAwayFromZero) {
+  RandomStream stream(2, "shift");
+  for (int i = 0; i < 100000; ++i) {
+    const auto x = static_cast<std::int32_t>(stream.next()) >> stream.below(31);
+    const int exponent = static_cast<int>(stream.below(34));
+    EXPECT_EQ(rounding_shift_right(x, exponent),
+              rounded(std::ldexp(static_cast<long double>(x), -exponent)))
+        << x << " >> " << exponent;
+  }
+  EXPECT_EQ(rounding_shift_right(-3, 1), -2);
+  EXPECT_EQ(rounding_shift_right(3, 1), 2);
+}
+
+TEST(FixedPoint, MultiplierIsTheNearestWith31Bits) {
+  RandomStream stream(3, "multiplier");
+  for (int i = 0; i < 10000; ++i) {
+    const double factor = std::exp(stream.uniform() * 30 - 20);
+    const Requantisation q = quantise_multiplier(factor);
+    EXPECT_GE(q.multiplier, 1 << 30);
+    EXPECT_NEAR(q.multiplier * std::ldexp(1.0, q.shift - 31) / factor, 1.0, 0x1p-31);
+  }
+  EXPECT_EQ(quantise_multiplier(0.0), Requantisation{});
+  EXPECT_EQ(quantise_multiplier(0.5), (Requantisation{1 << 30, 0}));
+  EXPECT_EQ(quantise_multiplier(1.0 - 0x1p-40), (Requantisation{1 << 30, 1}));  // rounds up to 1
+  EXPECT_EQ(quantise_multiplier(0x1p-40), Requantisation{});
+}
+
+TEST(FixedPoint, RequantisationIsWithinOneOfTheRealProduct) {
+  RandomStream stream(4, "requantise");
+  for (int i = 0; i < 100000; ++i) {
+    const double factor = std::exp(stream.uniform() * -12);
+    const auto x = static_cast<std::int32_t>(stream.next()) >> 8;
+    EXPECT_NEAR(requantise(x, quantise_multiplier(factor)), x * factor, 1.0);
+  }
+}
+
+TEST(FixedPoint, WrapsLikeTwosComplementMachines) {
+  EXPECT_EQ(wrapping_add(kMax, 1), kMin);
+  EXPECT_EQ(wrapping_shift_left(kMax, 1), -2);
+}
+
+}  // namespace
+}  // namespace patchnas
