@@ -58,7 +58,7 @@ function(patchnas_add_test name)
   endif()
   # LibTorch computes with all cores; two such tests at a time would only wait for each other.
   set(processors 1)
-  if("${arg_LINK}" MATCHES "patchnas::(torch|supernet|search)(;|$)")
+  if("${arg_LINK}" MATCHES "patchnas::(torch|supernet)(;|$)")
     cmake_host_system_information(RESULT processors QUERY NUMBER_OF_LOGICAL_CORES)
   endif()
   patchnas_add_program(${name} SOURCES ${arg_SOURCES} LINK ${arg_LINK} GTest::gmock GTest::gtest_main)
