@@ -1,0 +1,213 @@
+// Every kernel of the runtime against the integer reference, tile by tile, on random networks and
+// schedules. The kernels get windows that hold exactly what a tile reads.
+
+#include <algorithm>
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "deploy/quantized_network.h"
+#include "deploy/random_quantized.h"
+#include "deploy/reference_executor.h"
+#include "memory_models/liveness.h"
+#include "runtime/patchnas_runtime.h"
+#include "support/random_networks.h"
+
+namespace patchnas {
+namespace {
+
+using Bytes = std::vector<std::int8_t>;
+
+patchnas_rect c_rect(const Rect& r) { return {r.rows.begin, r.rows.end, r.cols.begin, r.cols.end}; }
+
+patchnas_window c_window(Bytes& bytes, const Rect& held, int channels) {
+  return {bytes.data(), held.rows.begin, held.cols.begin, held.cols.size(), channels};
+}
+
+// The part of a whole tensor that a window holds.
+Bytes cut(const Bytes& whole, const TensorShape& shape, const Rect& held) {
+  Bytes part;
+  for (int row = held.rows.begin; row < held.rows.end; ++row) {
+    const auto begin =
+        whole.begin() + (std::ptrdiff_t{row} * shape.width + held.cols.begin) * shape.channels;
+    part.insert(part.end(), begin, begin + std::ptrdiff_t{held.cols.size()} * shape.channels);
+  }
+  return part;
+}
+
+patchnas_kernel c_kernel(const Layer& layer, const TensorShape& input) {
+  const Kernel& k = layer.kernel;
+  return {k.height,  k.width,    k.stride_h,   k.stride_w,
+          k.pad_top, k.pad_left, input.height, input.width};
+}
+
+class LayerUnderTest {
+ public:
+  LayerUnderTest(const QuantizedNetwork& network, int layer, const std::vector<Bytes>& tensors)
+      : network_(network),
+        index_(layer),
+        layer_(network.network.layers[static_cast<std::size_t>(layer)]),
+        quantised_(network.layers[static_cast<std::size_t>(layer)]),
+        tensors_(tensors) {
+    for (const Requantisation& r : quantised_.requantisation) {
+      multipliers_.push_back(r.multiplier);
+      shifts_.push_back(static_cast<std::int8_t>(r.shift));
+    }
+    weights_ = {quantised_.weights.data(),
+                quantised_.biases.data(),
+                multipliers_.data(),
+                shifts_.data(),
+                quantisation(layer_.inputs[0]).zero_point,
+                quantisation(layer + 1).zero_point,
+                quantised_.clamp.min,
+                quantised_.clamp.max};
+  }
+
+  // The tile's output as the runtime computes it.
+  [[nodiscard]] Bytes run(const Rect& computed, const std::array<Rect, 2>& reads) const {
+    Bytes a = input(0, reads[0]);
+    Bytes out(static_cast<std::size_t>(computed.pixels() * layer_.output.channels), 0x77);
+    const patchnas_kernel kernel = c_kernel(layer_, shape(layer_.inputs[0]));
+    const patchnas_window in = c_window(a, reads[0], shape(layer_.inputs[0]).channels);
+    const patchnas_window output = c_window(out, computed, layer_.output.channels);
+    const patchnas_rect rect = c_rect(computed);
+    switch (layer_.kind) {
+      case LayerKind::kConv2d:
+        patchnas_convolve(&kernel, &weights_, &in, &output, rect);
+        break;
+      case LayerKind::kDepthwiseConv2d:
+        patchnas_depthwise(&kernel, &weights_, &in, &output, rect);
+        break;
+      case LayerKind::kAveragePool:
+        patchnas_average_pool(&kernel, weights_.clamp_min, weights_.clamp_max, &in, &output, rect);
+        break;
+      case LayerKind::kMaxPool:
+        patchnas_max_pool(&kernel, weights_.clamp_min, weights_.clamp_max, &in, &output, rect);
+        break;
+      case LayerKind::kFullyConnected:
+        patchnas_fully_connected(&weights_, a.data(), static_cast<std::int32_t>(a.size()),
+                                 out.data(), layer_.output.channels);
+        break;
+      case LayerKind::kAdd: {
+        Bytes b = input(1, reads[1]);
+        const patchnas_window second = c_window(b, reads[1], layer_.output.channels);
+        const patchnas_add_scales scales = add_scales();
+        patchnas_add(&scales, &in, &second, &output, rect);
+        patchnas_add(&scales, &in, &second, &in, rect);
+        EXPECT_EQ(a, out) << "an add over its first input";
+        break;
+      }
+      case LayerKind::kSoftmax:
+        ADD_FAILURE() << "the runtime has no softmax";
+        break;
+    }
+    return out;
+  }
+
+  [[nodiscard]] Bytes run_depthwise_in_place(const Rect& computed, const Rect& read) const {
+    const int channels = layer_.output.channels;
+    Bytes buffer = input(0, read);
+    const auto out_bytes = static_cast<std::size_t>(computed.pixels() * channels);
+    buffer.resize(std::max(buffer.size(), out_bytes));
+    Bytes scratch(static_cast<std::size_t>(patchnas_depthwise_scratch_bytes(c_rect(read))));
+    const patchnas_kernel kernel = c_kernel(layer_, shape(layer_.inputs[0]));
+    const patchnas_window in = c_window(buffer, read, channels);
+    const patchnas_window out = c_window(buffer, computed, channels);
+    patchnas_depthwise_in_place(&kernel, &weights_, &in, c_rect(read), &out, c_rect(computed),
+                                scratch.data());
+    buffer.resize(out_bytes);
+    return buffer;
+  }
+
+  [[nodiscard]] Bytes expected(const Rect& computed) const {
+    return cut(tensors_[static_cast<std::size_t>(index_) + 1], layer_.output, computed);
+  }
+
+  [[nodiscard]] LayerKind kind() const { return layer_.kind; }
+
+ private:
+  [[nodiscard]] const TensorShape& shape(TensorId tensor) const {
+    return network_.network.shape(tensor);
+  }
+  [[nodiscard]] const TensorQuantisation& quantisation(TensorId tensor) const {
+    return network_.tensors[static_cast<std::size_t>(tensor)];
+  }
+  [[nodiscard]] Bytes input(std::size_t which, const Rect& held) const {
+    const TensorId tensor = layer_.inputs[which];
+    return cut(tensors_[static_cast<std::size_t>(tensor)], shape(tensor), held);
+  }
+  [[nodiscard]] patchnas_add_scales add_scales() const {
+    const AddArithmetic& add = quantised_.add;
+    return {{quantisation(layer_.inputs[0]).zero_point, quantisation(layer_.inputs[1]).zero_point},
+            {add.inputs[0].multiplier, add.inputs[1].multiplier},
+            {add.inputs[0].shift, add.inputs[1].shift},
+            quantisation(index_ + 1).zero_point,
+            add.output.multiplier,
+            add.output.shift,
+            quantised_.clamp.min,
+            quantised_.clamp.max};
+  }
+
+  const QuantizedNetwork& network_;
+  int index_;
+  const Layer& layer_;
+  const QuantizedLayer& quantised_;
+  const std::vector<Bytes>& tensors_;
+  std::vector<std::int32_t> multipliers_;
+  std::vector<std::int8_t> shifts_;
+  patchnas_weights weights_{};
+};
+
+void check_tile(const LayerUnderTest& layer, const Rect& computed,
+                const std::array<Rect, 2>& reads) {
+  if (computed.pixels() == 0) {
+    return;
+  }
+  const Bytes expected = layer.expected(computed);
+  ASSERT_EQ(layer.run(computed, reads), expected) << to_string(layer.kind());
+  if (layer.kind() == LayerKind::kDepthwiseConv2d) {
+    ASSERT_EQ(layer.run_depthwise_in_place(computed, reads[0]), expected) << "in place";
+  }
+}
+
+TEST(Runtime, EveryTileOfEveryLayerEqualsTheIntegerReference) {
+  RandomStream stream(31, "runtime");
+  std::map<LayerKind, int> tiles;
+  for (int round = 0; round < 40; ++round) {
+    const QuantizedNetwork network = testing::random_quantized_network(stream);
+    const Bytes image = testing::random_bytes(network.network.input.elements(), stream);
+    const std::vector<Bytes> tensors = run_all_layers(network, image);
+    for (const PatchSchedule& schedule : testing::all_schedules(network.network, stream)) {
+      const Liveness liveness(network.network, schedule, InputMode::kResident);
+      for (int i = 0; i < network.network.layer_count(); ++i) {
+        const LayerUnderTest layer(network, i, tensors);
+        const SegmentGeometry* const segment = liveness.segment_of(i);
+        if (layer.kind() == LayerKind::kSoftmax ||
+            (segment == nullptr && !schedule.segments.empty())) {
+          continue;  // layers outside segments are checked once, with the schedule that has none
+        }
+        ++tiles[layer.kind()];
+        if (segment == nullptr) {
+          const auto& inputs = network.network.layers[static_cast<std::size_t>(i)].inputs;
+          const Rect read = full_rect(network.network.shape(inputs[0]));
+          check_tile(layer, full_rect(network.network.shape(i + 1)), {read, read});
+          continue;
+        }
+        for (int row = 0; row < segment->grid().rows; ++row) {
+          for (int col = 0; col < segment->grid().cols; ++col) {
+            const LayerTile tile = segment->tile(i, row, col);
+            check_tile(layer, tile.computed, tile.inputs);
+          }
+        }
+      }
+    }
+  }
+  for (const LayerKind kind :
+       {LayerKind::kConv2d, LayerKind::kDepthwiseConv2d, LayerKind::kAdd, LayerKind::kAveragePool,
+        LayerKind::kMaxPool, LayerKind::kFullyConnected}) {
+    EXPECT_GT(tiles[kind], 0) << to_string(kind) << " was never run";
+  }
+}
+
+}  // namespace
+}  // namespace patchnas
