@@ -12,8 +12,8 @@ constexpr int kPixels = 4;
 
 std::int8_t finish(const LayerContext& context, std::size_t channel, std::int32_t accumulator) {
   const QuantizedLayer& q = context.quantised;
-  const std::int32_t scaled =
-      requantise(wrapping_add(accumulator, q.biases[channel]), q.requantisation[channel]);
+  const std::int32_t scaled = requantise(wrapping_add(accumulator, q.biases[channel]),
+                                         q.requantisation[channel], context.rounding);
   return static_cast<std::int8_t>(
       std::clamp(scaled + context.output.zero_point, q.clamp.min, q.clamp.max));
 }

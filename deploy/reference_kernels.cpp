@@ -6,7 +6,7 @@
 
 namespace patchnas {
 
-LayerContext layer_context(const QuantizedNetwork& network, int layer) {
+LayerContext layer_context(const QuantizedNetwork& network, int layer, Rounding rounding) {
   const auto index = static_cast<std::size_t>(layer);
   const Layer& l = network.network.layers[index];
   const auto quantisation = [&](TensorId tensor) {
@@ -16,7 +16,8 @@ LayerContext layer_context(const QuantizedNetwork& network, int layer) {
       .layer = l,
       .quantised = network.layers[index],
       .inputs = {quantisation(l.inputs[0]), quantisation(l.inputs[l.input_count() == 2 ? 1 : 0])},
-      .output = quantisation(layer + 1)};
+      .output = quantisation(layer + 1),
+      .rounding = rounding};
 }
 
 void run_layer(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
@@ -45,7 +46,7 @@ void add(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
   const ActivationClamp& clamp = context.quantised.clamp;
   const auto scaled = [&](std::size_t input, std::int8_t value) {
     return requantise((value - context.inputs[input].zero_point) * (1 << kAddLeftShift),
-                      arithmetic.inputs[input]);
+                      arithmetic.inputs[input], context.rounding);
   };
   const int row_elements = computed.cols.size() * output.shape.channels;
   for (int row = computed.rows.begin; row < computed.rows.end; ++row) {
@@ -53,7 +54,8 @@ void add(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
     const std::int8_t* const b = inputs[1].pixel(row, computed.cols.begin);
     std::int8_t* const out = output.pixel(row, computed.cols.begin);
     for (int i = 0; i < row_elements; ++i) {
-      const std::int32_t sum = requantise(scaled(0, a[i]) + scaled(1, b[i]), arithmetic.output);
+      const std::int32_t sum =
+          requantise(scaled(0, a[i]) + scaled(1, b[i]), arithmetic.output, context.rounding);
       out[i] = static_cast<std::int8_t>(
           std::clamp(sum + context.output.zero_point, clamp.min, clamp.max));
     }
