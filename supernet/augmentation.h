@@ -12,8 +12,9 @@
 namespace patchnas {
 
 struct Augmentation {
-  int shift_pixels = 0;  ///< both axes, uniform in [-n, n]; what comes in from outside is 0 (the pixel mean)
-  bool flip = false;     ///< mirror horizontally, every second image on average
+  int shift_pixels =
+      0;  ///< both axes, uniform in [-n, n]; what comes in from outside is 0 (the pixel mean)
+  bool flip = false;  ///< mirror horizontally, every second image on average
   bool operator==(const Augmentation&) const = default;
 };
 
@@ -23,8 +24,8 @@ std::vector<float> augmented_batch(const ImageSet& images, std::span<const int> 
                                    const PixelNormalisation& normalisation,
                                    const Augmentation& augmentation, RandomStream& stream);
 
-/// The same without augmentation, for images [begin, end).
-std::vector<float> normalised_batch(const ImageSet& images, int begin, int end,
-                                    const PixelNormalisation& normalisation);
+/// The same without augmentation, for images [begin, end). @param target [end - begin, H, W, C]
+void normalise_images(const ImageSet& images, int begin, int end,
+                      const PixelNormalisation& normalisation, float* target);
 
 }  // namespace patchnas

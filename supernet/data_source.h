@@ -3,8 +3,8 @@
 // Where images come from.
 //
 //   DataConfig config{.kind = DataKind::kFashionMnist, .validation_images = 5000};
-//   check_data_files(config);                                      // fails early, reads headers only
-//   TrainingData data = load_training_data(config, seed);
+//   check_data_files(config);                                      // fails early, reads headers
+//   only TrainingData data = load_training_data(config, seed);
 //   ...
 //   ImageSet test = load_test_images(config);                      // once, at the very end
 
@@ -26,13 +26,14 @@ inline constexpr std::string_view kDataKindNames[] = {"fashion_mnist", "idx"};
 
 struct DataConfig {
   DataKind kind = DataKind::kFashionMnist;
-  std::string path;                ///< folder; empty for the kind's own place
-  int validation_images = 5000;    ///< held out of the training set for the search
-  int limit_training_images = 0;   ///< of what remains, use only so many; 0 for all
-  int limit_test_images = 0;       ///< use only the first so many; 0 for all
+  std::string path;               ///< folder; empty for the kind's own place
+  int classes = 10;               ///< labels are 0 to classes - 1
+  int validation_images = 5000;   ///< held out of the training set for the search
+  int limit_training_images = 0;  ///< of what remains, use only so many; 0 for all
+  int limit_test_images = 0;      ///< use only the first so many; 0 for all
   PixelNormalisation normalisation;
-  int shift_pixels = 2;            ///< augmentation: shift by up to so many pixels
-  bool flip = true;                ///< augmentation: mirror half of the images
+  int shift_pixels = 2;  ///< augmentation: shift by up to so many pixels
+  bool flip = true;      ///< augmentation: mirror half of the images
   bool operator==(const DataConfig&) const = default;
 };
 
@@ -41,9 +42,9 @@ struct TrainingData {
   ImageSet validation;
 };
 
-/// Splits the training files. The validation images (and a limited training set) are a random sample
-/// of every class in proportion to its size, drawn from stream "data/split"; both keep the files' order.
-/// The test files are not opened.
+/// Splits the training files. The validation images (and a limited training set) are a random
+/// sample of every class in proportion to its size, drawn from stream "data/split"; both keep the
+/// files' order. The test files are not opened.
 /// @throws InputError naming the file: missing, cut short, wrong magic number, counts that differ,
 ///         label out of range, or fewer images than asked for.
 TrainingData load_training_data(const DataConfig& config, std::uint64_t seed);

@@ -2,9 +2,9 @@
 
 // Where tensors live and how many threads compute.
 
-#include <c10/core/Device.h>
-
 #include <string_view>
+
+#include <c10/core/Device.h>
 
 namespace patchnas {
 

@@ -17,8 +17,8 @@ struct RecalibrationConfig {
   bool operator==(const RecalibrationConfig&) const = default;
 };
 
-/// Replaces the running statistics by the average over `batches` batches of training images drawn from
-/// `stream`, without augmentation; each batch is normalised by its own statistics on the way.
+/// Replaces the running statistics by the average over `batches` batches of training images drawn
+/// from `stream`, without augmentation; each batch is normalised by its own statistics on the way.
 /// @param training any size; the drawn images are resized to the network's input
 void recalibrate_batch_norm(Subnet& subnet, const ImageSet& training,
                             const PixelNormalisation& normalisation,

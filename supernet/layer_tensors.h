@@ -1,17 +1,18 @@
 #pragma once
 
-// The trained tensors of one layer.
+// The trained tensors of a network's layers. Those that gradient descent changes lie in one flat
+// tensor, so that an optimiser's step, a copy or a checkpoint is one operation.
+
+#include <string>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
-#include <vector>
-
 #include "arch/network.h"
+#include "arch/random.h"
+#include "supernet/layer_constants.h"  // IWYU pragma: export
 
 namespace patchnas {
-
-/// Batch norm's epsilon, everywhere.
-inline constexpr double kBatchNormEpsilon = 1e-5;
 
 /// Undefined where a layer has none: adds and poolings have no tensors, convolutions no bias, the
 /// classifier no batch norm, and weights that are shared no running statistics.
@@ -24,7 +25,25 @@ struct LayerTensors {
   at::Tensor running_variance;  ///< of the population
 };
 
-/// weight, bias, gamma and beta of every layer, those that are defined, in order.
-std::vector<at::Tensor> trainable(const std::vector<LayerTensors>& layers);
+/// Number of trained values of a network: weights, biases, and batch norms' gamma and beta.
+std::int64_t trained_count(const Network& network);
+
+/// Views of `flat`, one entry per layer. @param flat [trained_count(network)]
+std::vector<LayerTensors> carve(const Network& network, const at::Tensor& flat);
+
+/// 1 for every weight that weight decay applies to, 0 for biases and batch norm.
+/// [trained_count(network)]
+at::Tensor decay_mask(const Network& network);
+
+/// Convolutions He-normal by fan-in, classifier uniform within 1 / sqrt(fan-in), gamma 1, beta and
+/// bias 0.
+void initialise(const Network& network, const at::Tensor& flat, RandomStream& stream);
+
+/// Names and shapes of all layers with weights: what saved weights belong to.
+std::string signature(const Network& network);
+
+/// Copies between a tensor on any device and plain floats.
+std::vector<float> to_floats(const at::Tensor& tensor);
+void copy_floats(const std::vector<float>& values, const at::Tensor& tensor);
 
 }  // namespace patchnas

@@ -1,7 +1,7 @@
 #pragma once
 
-// Training, one step at a time. The loop around it (signals, progress, checkpoints, metrics) belongs to
-// the caller:
+// Training, one step at a time. The loop around it (signals, progress, checkpoints, metrics)
+// belongs to the caller:
 //
 //   Trainer trainer = Trainer::of_subnets(supernet, training, config);
 //   if (resuming) trainer.load(bytes);
@@ -11,8 +11,8 @@
 //   }
 //
 // Every random draw of step s comes from stream "<stage>/step/<s>", every shuffle from
-// "<stage>/epoch/<e>", and save() holds weights, momentum and step: a trainer that was loaded goes on
-// exactly as the one that was saved would have.
+// "<stage>/epoch/<e>", and save() holds weights, momentum and step: a trainer that was loaded goes
+// on exactly as the one that was saved would have.
 
 #include <cstdint>
 #include <memory>
@@ -31,13 +31,14 @@ namespace patchnas {
 struct TrainerConfig {
   std::string stage = "train";  ///< names the random streams
   std::uint64_t seed = 0;
-  double epochs = 1.0;          ///< passes over the training images
-  int batch_size = 128;         ///< images per network and step
-  int subnets_per_step = 1;     ///< of_subnets: random architectures, gradients averaged, each with a batch of its own
-  double learning_rate = 0.1;   ///< highest
+  double epochs = 1.0;   ///< passes over the training images
+  int batch_size = 128;  ///< images per network and step
+  int subnets_per_step =
+      1;  ///< of_subnets: random architectures, gradients averaged, each with a batch of its own
+  double learning_rate = 0.1;  ///< highest
   double warmup_epochs = 0.0;
-  double momentum = 0.9;        ///< Nesterov's
-  double weight_decay = 4e-5;   ///< not on batch norm and biases
+  double momentum = 0.9;       ///< Nesterov's
+  double weight_decay = 4e-5;  ///< not on batch norm and biases
   double label_smoothing = 0.1;
   PixelNormalisation normalisation;
   Augmentation augmentation;
@@ -48,13 +49,13 @@ struct StepReport {
   double loss = 0.0;      ///< mean cross-entropy with smoothed labels
   double accuracy = 0.0;  ///< on the augmented images of this step, in [0, 1]
   double learning_rate = 0.0;
-  int images = 0;         ///< forward and backward passes done
+  int images = 0;  ///< forward and backward passes done
 };
 
 class Trainer {
  public:
-  /// The largest network of the space, at its largest resolution. `supernet` and `training` must outlive
-  /// the trainer.
+  /// The largest network of the space, at its largest resolution. `supernet` and `training` must
+  /// outlive the trainer.
   static Trainer of_largest(Supernet& supernet, const ImageSet& training, TrainerConfig config);
   /// `subnets_per_step` networks a step, drawn uniformly with arch's sample().
   static Trainer of_subnets(Supernet& supernet, const ImageSet& training, TrainerConfig config);
@@ -71,7 +72,8 @@ class Trainer {
   StepReport train_step();
 
   [[nodiscard]] std::string save() const;
-  /// @throws InputError if the bytes are damaged or belong to another training; nothing has changed then.
+  /// @throws InputError if the bytes are damaged or belong to another training; nothing has changed
+  /// then.
   void load(std::string_view bytes);
 
  private:

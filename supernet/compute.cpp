@@ -1,0 +1,185 @@
+#include "supernet/compute.h"
+
+#include <algorithm>
+#include <array>
+
+#include <torch/torch.h>
+
+#include "supernet/forward.h"
+#include "supernet/loss.h"
+
+namespace patchnas {
+namespace {
+
+constexpr std::array kTrained{&LayerTensors::weight, &LayerTensors::bias, &LayerTensors::gamma,
+                              &LayerTensors::beta};
+constexpr std::array kAll{&LayerTensors::weight,       &LayerTensors::bias,
+                          &LayerTensors::gamma,        &LayerTensors::beta,
+                          &LayerTensors::running_mean, &LayerTensors::running_variance};
+
+c10::Device device_of(std::span<const LayerTensors> layers) {
+  for (const LayerTensors& layer : layers) {
+    if (layer.weight.defined()) {
+      return layer.weight.device();
+    }
+  }
+  return c10::kCPU;
+}
+
+// The numbers behind tensors that may be strided views.
+class PlainLayers {
+ public:
+  explicit PlainLayers(std::span<const LayerTensors> layers)
+      : layers_(layers.begin(), layers.end()) {
+    for (LayerTensors& layer : layers_) {
+      for (const auto member : kAll) {
+        if ((layer.*member).defined()) {
+          layer.*member = (layer.*member).contiguous();
+        }
+      }
+      values_.push_back({span(layer.weight), span(layer.bias), span(layer.gamma), span(layer.beta),
+                         span(layer.running_mean), span(layer.running_variance)});
+    }
+  }
+  [[nodiscard]] std::span<const fused::LayerValues> values() const { return values_; }
+
+ private:
+  static std::span<const float> span(const at::Tensor& tensor) {
+    return tensor.defined() ? std::span<const float>(tensor.data_ptr<float>(),
+                                                     static_cast<std::size_t>(tensor.numel()))
+                            : std::span<const float>();
+  }
+  std::vector<LayerTensors> layers_;
+  std::vector<fused::LayerValues> values_;
+};
+
+void add_scaled(const std::vector<float>& gradient, double weight, const at::Tensor& target) {
+  if (gradient.empty()) {
+    return;
+  }
+  const at::Tensor source = at::from_blob(const_cast<float*>(gradient.data()),  // NOLINT
+                                          target.sizes(), at::kFloat);
+  target.add_(source, weight);
+}
+
+BatchLoss add_fused_gradients(const Network& network, std::span<const LayerTensors> layers,
+                              const Batch& batch, double smoothing, double weight,
+                              std::span<const LayerTensors> gradients,
+                              fused::Workspace& workspace) {
+  const PlainLayers plain(layers);
+  fused::TrainingPass pass(network, plain.values(), workspace);
+  const std::vector<float> logits =
+      pass.forward(batch.images, static_cast<int>(batch.labels.size()));
+  const Loss loss = smoothed_cross_entropy(logits, batch.labels, smoothing);
+  const std::vector<fused::LayerGradients> own = pass.backward(loss.gradient);
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    add_scaled(own[i].weight, weight, gradients[i].weight);
+    add_scaled(own[i].bias, weight, gradients[i].bias);
+    add_scaled(own[i].gamma, weight, gradients[i].gamma);
+    add_scaled(own[i].beta, weight, gradients[i].beta);
+  }
+  return {loss.mean, loss.correct};
+}
+
+BatchLoss add_libtorch_gradients(const Network& network, std::span<const LayerTensors> layers,
+                                 const Batch& batch, double smoothing, double weight,
+                                 std::span<const LayerTensors> gradients) {
+  std::vector<LayerTensors> leaves(layers.begin(), layers.end());
+  for (LayerTensors& layer : leaves) {
+    for (const auto member : kTrained) {
+      if ((layer.*member).defined()) {
+        layer.*member = (layer.*member).detach().contiguous().requires_grad_();
+      }
+    }
+  }
+  const at::Tensor images = image_tensor(batch.images, network.input,
+                                         static_cast<int>(batch.labels.size()), device_of(layers));
+  const at::AutoGradMode with_gradients(true);
+  const at::Tensor logits = forward(network, leaves, images, NormMode::kBatch);
+  const Loss loss = smoothed_cross_entropy(to_floats(logits), batch.labels, smoothing);
+  at::Tensor logit_gradient = at::empty(logits.sizes(), logits.options().requires_grad(false));
+  copy_floats(loss.gradient, logit_gradient);
+  logits.backward(logit_gradient);
+  const at::NoGradGuard no_gradients;
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    for (const auto member : kTrained) {
+      if ((leaves[i].*member).defined()) {
+        (gradients[i].*member).add_((leaves[i].*member).grad(), weight);
+      }
+    }
+  }
+  return {loss.mean, loss.correct};
+}
+
+}  // namespace
+
+at::Tensor image_tensor(std::span<const float> images, const TensorShape& shape, int count,
+                        c10::Device device) {
+  const at::Tensor nhwc =
+      at::from_blob(const_cast<float*>(images.data()),  // NOLINT
+                    {count, shape.height, shape.width, shape.channels}, at::kFloat);
+  return nhwc.permute({0, 3, 1, 2}).contiguous().to(device);
+}
+
+bool Compute::is_fused(const Network& network, std::span<const LayerTensors> layers) const {
+  return backend_ == Backend::kAuto && device_of(layers).is_cpu() && fused::supported(network);
+}
+
+BatchLoss Compute::add_gradients(const Network& network, std::span<const LayerTensors> layers,
+                                 const Batch& batch, double label_smoothing, double weight,
+                                 std::span<const LayerTensors> gradients) {
+  if (is_fused(network, layers)) {
+    const at::NoGradGuard no_gradients;
+    return add_fused_gradients(network, layers, batch, label_smoothing, weight, gradients,
+                               *workspace_);
+  }
+  return add_libtorch_gradients(network, layers, batch, label_smoothing, weight, gradients);
+}
+
+std::vector<fused::BatchStatistics> Compute::batch_statistics(const Network& network,
+                                                              std::span<const LayerTensors> layers,
+                                                              std::span<const float> images,
+                                                              int count) {
+  const at::NoGradGuard no_gradients;
+  std::vector<fused::BatchStatistics> statistics(layers.size());
+  if (is_fused(network, layers)) {
+    const PlainLayers plain(layers);
+    fused::TrainingPass pass(network, plain.values(), *workspace_);
+    pass.forward(images, count);
+    for (std::size_t i = 0; i < statistics.size(); ++i) {
+      statistics[i] = pass.statistics(static_cast<int>(i));
+    }
+    return statistics;
+  }
+  ForwardObserver observer;
+  observer.raw = [&](int layer, const at::Tensor& raw) {
+    statistics[static_cast<std::size_t>(layer)] = {to_floats(raw.mean({0, 2, 3})),
+                                                   to_floats(raw.var({0, 2, 3}, false))};
+  };
+  forward(network, layers, image_tensor(images, network.input, count, device_of(layers)),
+          NormMode::kBatch, observer);
+  return statistics;
+}
+
+std::vector<float> Compute::logits(const Network& network, std::span<const LayerTensors> layers,
+                                   const fused::InferencePass::ImageSource& source, int count) {
+  const at::NoGradGuard no_gradients;
+  if (is_fused(network, layers)) {
+    const PlainLayers plain(layers);
+    return fused::InferencePass(network, plain.values()).run(source, count);
+  }
+  constexpr int kBatch = 256;
+  std::vector<float> result;
+  for (int begin = 0; begin < count; begin += kBatch) {
+    const int size = std::min(kBatch, count - begin);
+    std::vector<float> images(static_cast<std::size_t>(size * network.input.elements()));
+    source(begin, begin + size, images.data());
+    const std::vector<float> part = to_floats(
+        forward(network, layers, image_tensor(images, network.input, size, device_of(layers)),
+                NormMode::kRunning));
+    result.insert(result.end(), part.begin(), part.end());
+  }
+  return result;
+}
+
+}  // namespace patchnas

@@ -1,0 +1,42 @@
+#include "supernet/device.h"
+
+#include <string>
+#include <thread>
+
+#include <opencv2/core.hpp>
+#include <torch/torch.h>
+
+#include "arch/error.h"
+
+namespace patchnas {
+
+c10::Device resolve_device(std::string_view name) {
+  if (name == "cpu") {
+    return c10::kCPU;
+  }
+  if (name != "cuda" && name != "auto") {
+    throw InputError("device: " + std::string(name) + " is not one of auto, cpu, cuda");
+  }
+  if (torch::cuda::is_available()) {
+    return {c10::kCUDA, 0};
+  }
+  if (name == "cuda") {
+    throw InputError(
+        "device: cuda asked for, but this LibTorch finds no usable CUDA device; allowed here are "
+        "auto and cpu");
+  }
+  return c10::kCPU;
+}
+
+int set_threads(int threads) {
+  if (threads < 0) {
+    throw InputError("threads: " + std::to_string(threads) + " is not 0 (all cores) or more");
+  }
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int count = threads == 0 ? cores : threads;
+  at::set_num_threads(count);
+  cv::setNumThreads(1);
+  return count;
+}
+
+}  // namespace patchnas

@@ -1,0 +1,82 @@
+#include "supernet/evaluation.h"
+
+#include <algorithm>
+
+#include "supernet/augmentation.h"
+#include "supernet/compute.h"
+
+namespace patchnas {
+namespace {
+
+void add_to(const std::vector<float>& values, std::vector<double>& sums) {
+  sums.resize(values.size(), 0.0);
+  std::transform(values.begin(), values.end(), sums.begin(), sums.begin(), std::plus<>());
+}
+
+std::vector<float> divided(const std::vector<double>& sums, int count) {
+  std::vector<float> result;
+  for (const double sum : sums) {
+    result.push_back(static_cast<float>(sum / count));
+  }
+  return result;
+}
+
+}  // namespace
+
+void recalibrate_batch_norm(Subnet& subnet, const ImageSet& training,
+                            const PixelNormalisation& normalisation,
+                            const RecalibrationConfig& config, RandomStream& stream) {
+  Compute compute;
+  std::vector<std::vector<double>> means(subnet.layers().size());
+  std::vector<std::vector<double>> variances(subnet.layers().size());
+  std::vector<int> indices(static_cast<std::size_t>(config.batch_size));
+  for (int batch = 0; batch < config.batches; ++batch) {
+    for (int& index : indices) {
+      index = static_cast<int>(stream.below(static_cast<std::uint64_t>(training.size())));
+    }
+    const ImageSet drawn = resized(subset(training, indices), subnet.network().input.height);
+    std::vector<float> images(drawn.pixels.size());
+    normalise_images(drawn, 0, drawn.size(), normalisation, images.data());
+    const std::vector<fused::BatchStatistics> statistics =
+        compute.batch_statistics(subnet.network(), subnet.layers(), images, drawn.size());
+    for (std::size_t i = 0; i < statistics.size(); ++i) {
+      add_to(statistics[i].mean, means[i]);
+      add_to(statistics[i].variance, variances[i]);
+    }
+  }
+  for (std::size_t i = 0; i < means.size(); ++i) {
+    const LayerTensors& layer = subnet.layers()[i];
+    if (layer.gamma.defined()) {
+      copy_floats(divided(means[i], config.batches), layer.running_mean);
+      copy_floats(divided(variances[i], config.batches), layer.running_variance);
+    }
+  }
+}
+
+std::vector<int> predict(const Subnet& subnet, const ImageSet& images,
+                         const PixelNormalisation& normalisation) {
+  check_image_size(subnet.network(), images);
+  const auto source = [&](int begin, int end, float* target) {
+    normalise_images(images, begin, end, normalisation, target);
+  };
+  const std::vector<float> logits =
+      Compute().logits(subnet.network(), subnet.layers(), source, images.size());
+  const std::ptrdiff_t classes = subnet.network().output().channels;
+  std::vector<int> result;
+  for (auto row = logits.begin(); row != logits.end(); row += classes) {
+    result.push_back(static_cast<int>(std::max_element(row, row + classes) - row));
+  }
+  return result;
+}
+
+double accuracy(const Subnet& subnet, const ImageSet& images,
+                const PixelNormalisation& normalisation) {
+  const std::vector<int> classes = predict(subnet, images, normalisation);
+  int correct = 0;
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    correct += classes[i] == images.labels[i] ? 1 : 0;
+  }
+  return images.size() == 0 ? 0.0 : static_cast<double>(correct) / images.size();
+}
+
+}  // namespace patchnas

@@ -1,0 +1,120 @@
+#include "supernet/forward.h"
+
+#include <algorithm>
+#include <array>
+
+#include <torch/torch.h>
+
+#include "arch/error.h"
+
+namespace patchnas {
+namespace {
+
+struct AxisPads {
+  std::int64_t before = 0;
+  std::int64_t after = 0;
+};
+
+// What the last window reaches beyond the input; a stride may also leave a rest that no window
+// reads.
+AxisPads axis_pads(int input, int output, int kernel, int stride, int before) {
+  return {before, std::max(0, (output - 1) * stride + kernel - input - before)};
+}
+
+at::Tensor convolve(const Network& network, const Layer& layer, const LayerTensors& tensors,
+                    at::Tensor x) {
+  const TensorShape& in = network.shape(layer.inputs[0]);
+  const Kernel& k = layer.kernel;
+  const AxisPads rows = axis_pads(in.height, layer.output.height, k.height, k.stride_h, k.pad_top);
+  const AxisPads cols = axis_pads(in.width, layer.output.width, k.width, k.stride_w, k.pad_left);
+  std::array<std::int64_t, 2> padding{rows.before, cols.before};
+  if (rows.before != rows.after || cols.before != cols.after) {
+    x = at::constant_pad_nd(x, {cols.before, cols.after, rows.before, rows.after});
+    padding = {0, 0};
+  }
+  const std::int64_t groups = layer.kind == LayerKind::kDepthwiseConv2d ? in.channels : 1;
+  return at::conv2d(x, tensors.weight, tensors.bias, {k.stride_h, k.stride_w}, padding, {1, 1},
+                    groups);
+}
+
+at::Tensor normalise(const LayerTensors& tensors, const at::Tensor& x, NormMode mode) {
+  const bool batch = mode == NormMode::kBatch;
+  return at::batch_norm(x, tensors.gamma, tensors.beta, batch ? at::Tensor{} : tensors.running_mean,
+                        batch ? at::Tensor{} : tensors.running_variance, batch, 0.0,
+                        kBatchNormEpsilon, true);
+}
+
+at::Tensor activate(Activation activation, const at::Tensor& x) {
+  switch (activation) {
+    case Activation::kRelu:
+      return at::relu(x);
+    case Activation::kRelu6:
+      return at::hardtanh(x, 0.0, 6.0);
+    case Activation::kNone:
+      break;
+  }
+  return x;
+}
+
+at::Tensor raw_output(const Network& network, int index, const LayerTensors& tensors,
+                      const at::Tensor& x, const at::Tensor& other) {
+  const Layer& layer = network.layers[static_cast<std::size_t>(index)];
+  switch (layer.kind) {
+    case LayerKind::kConv2d:
+    case LayerKind::kDepthwiseConv2d:
+      return convolve(network, layer, tensors, x);
+    case LayerKind::kAdd:
+      return x + other;
+    case LayerKind::kAveragePool:
+      if (layer.output.pixels() == 1) {
+        return x.mean({2, 3}, true);
+      }
+      break;
+    case LayerKind::kFullyConnected:
+      // Weights are in the order of a flattened [H, W, C].
+      return at::linear(x.permute({0, 2, 3, 1}).flatten(1), tensors.weight, tensors.bias);
+    case LayerKind::kMaxPool:
+    case LayerKind::kSoftmax:
+      break;
+  }
+  throw Error("layer " + network.layer_name(index) + ": " + std::string(to_string(layer.kind)) +
+              " is not an operator of trainable networks");
+}
+
+}  // namespace
+
+at::Tensor forward(const Network& network, std::span<const LayerTensors> layers, at::Tensor images,
+                   NormMode mode, const ForwardObserver& observer) {
+  std::vector<at::Tensor> tensors{std::move(images)};
+  if (observer.tensor) {
+    observer.tensor(kImage, tensors[0]);
+  }
+  const std::vector<int> last = last_readers(network);
+  for (int i = 0; i < network.layer_count(); ++i) {
+    const Layer& layer = network.layers[static_cast<std::size_t>(i)];
+    const LayerTensors& own = layers[static_cast<std::size_t>(i)];
+    const auto input = [&](std::size_t j) {
+      return tensors[static_cast<std::size_t>(layer.inputs[j])];
+    };
+    at::Tensor x =
+        raw_output(network, i, own, input(0), layer.input_count() == 2 ? input(1) : at::Tensor{});
+    if (own.gamma.defined()) {
+      if (observer.raw) {
+        observer.raw(i, x);
+      }
+      x = normalise(own, x, mode);
+    }
+    tensors.push_back(activate(layer.activation, x));
+    if (observer.tensor) {
+      observer.tensor(i + 1, tensors.back());
+    }
+    for (const TensorId id : layer.inputs) {
+      if (id != kNoTensor && last[static_cast<std::size_t>(id)] == i) {
+        tensors[static_cast<std::size_t>(id)].reset();
+      }
+    }
+  }
+  return tensors.back();
+}
+
+}  // namespace patchnas

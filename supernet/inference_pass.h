@@ -1,0 +1,45 @@
+#pragma once
+
+// A network with running statistics on the CPU: each thread takes a few images through all layers
+// while they stay in its cache.
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "arch/network.h"
+#include "supernet/fused_layers.h"
+
+namespace patchnas::fused {
+
+class InferencePass {
+ public:
+  /// `network` must be supported() and outlive the pass.
+  InferencePass(const Network& network, std::span<const LayerValues> values);
+
+  /// Writes the normalised images [end - begin, H, W, C] to `target`; called in several threads.
+  using ImageSource = std::function<void(int begin, int end, float* target)>;
+
+  /// @return logits [count, classes]
+  [[nodiscard]] std::vector<float> run(const ImageSource& source, int count) const;
+
+ private:
+  struct Norm {
+    std::vector<float> scale;  ///< empty without batch norm
+    std::vector<float> shift;
+  };
+  struct Thread;
+
+  void run_images(Thread& thread, const ImageSource& source, int begin, int end,
+                  float* logits) const;
+  [[nodiscard]] ActivationView view(TensorId tensor, const float* raw) const;
+
+  const Network& network_;
+  std::vector<FusedLayer> layers_;
+  std::vector<Norm> norms_;        // per layer
+  std::vector<int> last_readers_;  // per tensor
+  int images_at_once_ = 1;
+};
+
+}  // namespace patchnas::fused
