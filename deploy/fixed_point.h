@@ -22,14 +22,9 @@ inline std::int32_t wrapping_add(std::int32_t a, std::int32_t b) {
   return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
 }
 
-/// round(a * b / 2^31), ties away from zero, saturated for a = b = -2^31.
+/// round(a * b / 2^31), ties upwards. Not for a = b = -2^31, which multipliers never are.
 inline std::int32_t doubling_high_multiply(std::int32_t a, std::int32_t b) {
-  if (a == b && a == std::numeric_limits<std::int32_t>::min()) {
-    return std::numeric_limits<std::int32_t>::max();
-  }
-  const std::int64_t product = std::int64_t{a} * b;
-  const std::int64_t nudge = product >= 0 ? std::int64_t{1} << 30 : 1 - (std::int64_t{1} << 30);
-  return static_cast<std::int32_t>((product + nudge) / (std::int64_t{1} << 31));
+  return static_cast<std::int32_t>((std::int64_t{a} * b + (std::int64_t{1} << 30)) >> 31);
 }
 
 /// round(x / 2^exponent), ties away from zero; exponent >= 0.

@@ -18,6 +18,11 @@ const asInt8 = (path) => {
   return new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 };
 
+const asInt32 = (path) => {
+  const bytes = readFileSync(path);
+  return new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+};
+
 const argMax = (values) => values.indexOf(Math.max(...values));
 
 function compare(litertOutputs, reference, labels) {
@@ -57,7 +62,7 @@ function exceeded(counts, images) {
 }
 
 const [installDir, caseDir, referencePath] = process.argv.slice(2);
-const labels = readFileSync(join(caseDir, 'test_labels.bin'));
+const labels = asInt32(join(caseDir, 'labels.bin'));
 const reference = asInt8(referencePath);
 if (labels.length === 0 || reference.length === 0 || reference.length % labels.length !== 0) {
   console.error(`${caseDir}: ${labels.length} labels do not fit ${reference.length} reference logits`);
@@ -65,7 +70,7 @@ if (labels.length === 0 || reference.length === 0 || reference.length % labels.l
 }
 const litert = await loadRuntime(installDir);
 const model = new Uint8Array(readFileSync(join(caseDir, 'model.tflite')));
-const outputs = await runImages(litert, model, asInt8(join(caseDir, 'test_inputs.bin'))).catch((error) => {
+const outputs = await runImages(litert, model, asInt8(join(caseDir, 'inputs.bin'))).catch((error) => {
   console.error(`${caseDir}: LiteRT does not run the model: ${error.message}\n${litert.log.join('\n')}`);
   process.exit(1);
 });

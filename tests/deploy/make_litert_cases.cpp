@@ -109,13 +109,14 @@ void write_case(const std::filesystem::path& folder, const QuantizedNetwork& net
   }
   const std::vector<std::int8_t> logits = run_images(network, images);
   const auto classes = static_cast<std::ptrdiff_t>(network.network.output().elements());
-  std::vector<std::uint8_t> labels;
+  std::vector<std::int32_t> labels;
   for (auto row = logits.begin(); row != logits.end(); row += classes) {
-    labels.push_back(static_cast<std::uint8_t>(std::max_element(row, row + classes) - row));
+    labels.push_back(static_cast<std::int32_t>(std::max_element(row, row + classes) - row));
   }
   write(folder / "model.tflite", export_tflite(network));
-  write(folder / "test_inputs.bin", images);
-  write(folder / "test_labels.bin", labels);
+  write(folder / "inputs.bin", images);
+  write(folder / "outputs.bin", logits);
+  write(folder / "labels.bin", labels);
 }
 
 }  // namespace
