@@ -9,22 +9,13 @@
 #include "deploy/requantisation.h"
 #include "deploy/tflite_model.h"
 #include "deploy/tflite_value.h"
+#include "deploy/tflite_views.h"
+#include "deploy/tflite_window.h"
 
 namespace patchnas {
 namespace {
 
 using tflite::BuiltinOperator;
-
-// Larger kernels, strides and margins are refused, so that extents stay far inside an int.
-constexpr int kLargestExtent = 1 << 15;
-
-struct WindowOptions {
-  int kernel_h = 1;
-  int kernel_w = 1;
-  int stride_h = 1;
-  int stride_w = 1;
-  tflite::Padding padding{};
-};
 
 class Importer {
  public:
@@ -69,11 +60,11 @@ class Importer {
       case BuiltinOperator::MEAN:
         return import_mean(op);
       case BuiltinOperator::PAD:
-        return import_pad(op);
+        return pass_on(op, padded_view(model_, op, padded_image(op)));
       case BuiltinOperator::RESHAPE:
-        return import_reshape(op);
+        return pass_on(op, reshaped_view(model_, op, value(op, 0)));
       case BuiltinOperator::TRANSPOSE:
-        return import_transpose(op);
+        return pass_on(op, transposed_view(model_, op, value(op, 0)));
       default:
         model_.fail(op, "this operator is not supported");
     }
@@ -81,15 +72,11 @@ class Importer {
 
   // --- reading an operator -----------------------------------------------------------------------
 
-  [[nodiscard]] static FileTensor input(const FileOperator& op, std::size_t position) {
-    return position < op.inputs.size() ? op.inputs[position] : -1;
-  }
-
   // An input that an earlier operator computed.
   [[nodiscard]] const FileValue& value(const FileOperator& op, std::size_t position) const {
-    const auto found = values_.find(input(op, position));
+    const auto found = values_.find(op.input(position));
     if (found == values_.end()) {
-      model_.fail(&op, input(op, position),
+      model_.fail(&op, op.input(position),
                   "input " + std::to_string(position) + " is not computed by an earlier operator");
     }
     return found->second;
@@ -140,7 +127,7 @@ class Importer {
 
   // Dimensions of constant weights.
   [[nodiscard]] std::vector<int> weight_shape(const FileOperator& op, std::size_t rank) const {
-    std::vector<int> shape = model_.dimensions(input(op, 1), &op);
+    std::vector<int> shape = model_.dimensions(op.input(1), &op);
     if (shape.size() != rank) {
       model_.fail(&op, op.inputs[1], "weights must have " + std::to_string(rank) + " dimensions");
     }
@@ -150,9 +137,9 @@ class Importer {
   [[nodiscard]] QuantizedLayer parameters(const FileOperator& op, int channel_axis,
                                           int outputs) const {
     QuantizedLayer result;
-    result.weights = model_.int8_data(input(op, 1), op);
-    result.weight_scales = model_.weight_scales(input(op, 1), channel_axis, op);
-    const FileTensor bias = input(op, 2);
+    result.weights = model_.int8_data(op.input(1), op);
+    result.weight_scales = model_.weight_scales(op.input(1), channel_axis, op);
+    const FileTensor bias = op.input(2);
     if (bias < 0) {
       result.biases.assign(static_cast<std::size_t>(outputs), 0);
       return result;
@@ -209,49 +196,6 @@ class Importer {
     values_[output] = view;
   }
 
-  struct WindowAxis {
-    int output = 0;
-    int pad_before = 0;
-  };
-
-  // `margin` is the explicit padding at the near end, `padded` the extent with all of it, `real`
-  // without.
-  [[nodiscard]] WindowAxis window_axis(const FileOperator& op, int real, int padded, int margin,
-                                       int kernel, int stride, tflite::Padding padding) const {
-    if (kernel < 1 || kernel > kLargestExtent || stride < 1 || stride > kLargestExtent) {
-      model_.fail(op, "kernel and stride must be in [1, " + std::to_string(kLargestExtent) + "]");
-    }
-    WindowAxis axis;
-    if (padding == tflite::Padding::SAME) {
-      axis.output = (padded + stride - 1) / stride;
-      axis.pad_before = margin + std::max(0, (axis.output - 1) * stride + kernel - padded) / 2;
-    } else if (padding == tflite::Padding::VALID && padded >= kernel) {
-      axis.output = (padded - kernel) / stride + 1;
-      axis.pad_before = margin;
-    } else {
-      model_.fail(op, "its window does not fit into its input");
-    }
-    if (axis.pad_before >= kernel || (axis.output - 1) * stride - axis.pad_before >= real) {
-      model_.fail(op, "is padded so far that a window holds nothing but padding");
-    }
-    return axis;
-  }
-
-  [[nodiscard]] Layer window_layer(const FileOperator& op, LayerKind kind, const FileValue& in,
-                                   const WindowOptions& w, int output_channels) const {
-    const WindowAxis rows = window_axis(op, in.shape.height, in.extent(FileAxis::kRows),
-                                        in.margins.top, w.kernel_h, w.stride_h, w.padding);
-    const WindowAxis cols = window_axis(op, in.shape.width, in.extent(FileAxis::kCols),
-                                        in.margins.left, w.kernel_w, w.stride_w, w.padding);
-    Layer layer;
-    layer.kind = kind;
-    layer.inputs = {in.id, kNoTensor};
-    layer.output = {rows.output, cols.output, output_channels};
-    layer.kernel = {w.kernel_h, w.kernel_w,      w.stride_h,
-                    w.stride_w, rows.pad_before, cols.pad_before};
-    return layer;
-  }
-
   template <typename Options>
   [[nodiscard]] Layer convolution_layer(const FileOperator& op, LayerKind kind, const FileValue& in,
                                         const std::vector<int>& weights,
@@ -261,7 +205,7 @@ class Importer {
       model_.fail(op, "dilation is not supported");
     }
     const WindowOptions window{weights[1], weights[2], o.stride_h(), o.stride_w(), o.padding()};
-    Layer layer = window_layer(op, kind, in, window, output_channels);
+    Layer layer = window_layer(model_, op, kind, in, window, output_channels);
     layer.activation = activation_function(op, o.fused_activation_function());
     return layer;
   }
@@ -302,7 +246,7 @@ class Importer {
         op.code == BuiltinOperator::MAX_POOL_2D ? LayerKind::kMaxPool : LayerKind::kAveragePool;
     const WindowOptions window{o.filter_height(), o.filter_width(), o.stride_h(), o.stride_w(),
                                o.padding()};
-    Layer layer = window_layer(op, kind, in, window, in.shape.channels);
+    Layer layer = window_layer(model_, op, kind, in, window, in.shape.channels);
     layer.activation = activation_function(op, o.fused_activation_function());
     append(op, layer);
   }
@@ -361,7 +305,7 @@ class Importer {
       model_.fail(op, "reads a padded tensor");
     }
     const bool keep = options<tflite::ReducerOptions>(op).keep_dims();
-    const std::vector<std::int32_t> reduced = model_.int32_data(input(op, 1), op);
+    const std::vector<std::int32_t> reduced = model_.int32_data(op.input(1), op);
     Layer layer;
     layer.kind = LayerKind::kAveragePool;
     layer.inputs = {view.id, kNoTensor};
@@ -394,54 +338,6 @@ class Importer {
       model_.fail(op, "its output's shape does not follow from its inputs");
     }
     append(op, layer, {}, view);
-  }
-
-  void import_pad(const FileOperator& op) {
-    FileValue view = padded_image(op);
-    const FileTensor paddings = input(op, 1);
-    const std::vector<std::int32_t> p = model_.int32_data(paddings, op);
-    if (view.axes.size() != 4 || p.size() != 8 || p[0] != 0 || p[1] != 0 || p[6] != 0 ||
-        p[7] != 0 ||
-        std::any_of(p.begin(), p.end(), [](int x) { return x < 0 || x > kLargestExtent; })) {
-      model_.fail(&op, paddings,
-                  "only rows and columns may be padded, by 0 to " + std::to_string(kLargestExtent));
-    }
-    view.margins.top += p[2];
-    view.margins.bottom += p[3];
-    view.margins.left += p[4];
-    view.margins.right += p[5];
-    pass_on(op, view);
-  }
-
-  void import_reshape(const FileOperator& op) {
-    FileValue view = value(op, 0);
-    const std::vector<int> shape = model_.dimensions(op.outputs[0], &op);
-    if (view.has_margins() || !view.is_ordered()) {
-      model_.fail(op, "reshapes a padded or transposed tensor");
-    }
-    if (shape != view.dimensions()) {
-      const FileAxis all = view.shape.pixels() == 1 ? FileAxis::kChannels : FileAxis::kFlat;
-      view.axes.assign(shape.empty() ? 0 : shape.size() - 1, FileAxis::kBatch);
-      view.axes.push_back(all);
-    }
-    pass_on(op, view);
-  }
-
-  void import_transpose(const FileOperator& op) {
-    FileValue view = value(op, 0);
-    const std::vector<std::int32_t> order = model_.int32_data(input(op, 1), op);
-    std::vector<FileAxis> axes;
-    for (const std::int32_t axis : order) {
-      if (axis < 0 || axis >= static_cast<int>(view.axes.size())) {
-        model_.fail(&op, input(op, 1), "names an axis that its input does not have");
-      }
-      axes.push_back(view.axes[static_cast<std::size_t>(axis)]);
-    }
-    if (!std::is_permutation(axes.begin(), axes.end(), view.axes.begin(), view.axes.end())) {
-      model_.fail(&op, input(op, 1), "is not a permutation of its input's axes");
-    }
-    view.axes = axes;
-    pass_on(op, view);
   }
 
   const TfliteModel& model_;

@@ -48,8 +48,8 @@ std::int64_t element_count(const std::vector<int>& dimensions) {
 TfliteModel::TfliteModel(std::span<const std::uint8_t> bytes, std::string source)
     : bytes_(bytes.begin(), bytes.end()), source_(std::move(source)) {
   flatbuffers::Verifier verifier(bytes_.data(), bytes_.size());
-  if (bytes_.size() < 8 || !tflite::ModelBufferHasIdentifier(bytes_.data()) ||
-      !tflite::VerifyModelBuffer(verifier)) {
+  if (bytes_.size() < 8 || bytes_.size() >= FLATBUFFERS_MAX_BUFFER_SIZE ||
+      !tflite::ModelBufferHasIdentifier(bytes_.data()) || !tflite::VerifyModelBuffer(verifier)) {
     throw InputError(source_ + ": is not a .tflite file, or is damaged or cut short");
   }
   model_ = tflite::GetModel(bytes_.data());

@@ -25,6 +25,11 @@ struct FileOperator {
   const tflite::Operator* data = nullptr;
   std::vector<FileTensor> inputs;
   std::vector<FileTensor> outputs;
+
+  /// -1 where it is absent.
+  [[nodiscard]] FileTensor input(std::size_t position) const {
+    return position < inputs.size() ? inputs[position] : -1;
+  }
 };
 
 class TfliteModel {
