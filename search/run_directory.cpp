@@ -23,11 +23,6 @@ std::string revision() {
   return std::string(build_info::kVersion) + " " + std::string(build_info::git_revision());
 }
 
-bool has_run(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path / "config.yaml", error);
-}
-
 /// A folder without a configuration may be filled only if nothing but a start that was killed left
 /// traces in it.
 void require_unused(const fs::path& path) {
@@ -61,14 +56,19 @@ std::string_view to_string(StageId stage) { return kStageNames[static_cast<std::
 RunDirectory::RunDirectory(fs::path path, std::unique_ptr<RunLock> lock)
     : path_(std::move(path)), lock_(std::move(lock)) {}
 
+bool RunDirectory::exists(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path / "config.yaml", error);
+}
+
 RunDirectory RunDirectory::start(const Config& config) {
   const fs::path path = config.run_directory();
-  if (!has_run(path)) {
+  if (!exists(path)) {
     require_unused(path);
     make_directory(path);
   }
   RunDirectory run(path, std::make_unique<RunLock>(path / "lock"));
-  if (!has_run(path)) {
+  if (!exists(path)) {
     write_file(path / "config.yaml", to_yaml(config));  // from here on it is a run
   } else {
     run.resumed_ = true;
@@ -85,7 +85,7 @@ RunDirectory RunDirectory::start(const Config& config) {
 }
 
 RunDirectory RunDirectory::resume(const fs::path& path) {
-  if (!has_run(path)) {
+  if (!exists(path)) {
     throw InputError(path.string() + ": not a run directory: it has no config.yaml");
   }
   RunDirectory run(path, std::make_unique<RunLock>(path / "lock"));

@@ -33,6 +33,7 @@ std::string_view to_string(StageId stage);
 
 class RunDirectory {
  public:
+  [[nodiscard]] static bool exists(const std::filesystem::path& path);
   /// Creates output/name, or opens it if the run there has an equal configuration.
   /// @throws InputError if it is in use, not writable, not a run directory, or of another
   /// configuration, naming the first difference.

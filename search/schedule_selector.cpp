@@ -1,6 +1,7 @@
 #include "search/schedule_selector.h"
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 #include <vector>
 
@@ -12,20 +13,21 @@ namespace {
 
 struct CostedSchedule {
   PatchSchedule schedule;
-  std::int64_t macs = 0;
+  double cost = 0.0;
 
   [[nodiscard]] auto preference() const {
-    return std::tuple(macs, schedule.leading_grid(), schedule.split_layer());
+    return std::tuple(cost, schedule.leading_grid(), schedule.split_layer());
   }
 };
 
 /// Every schedule of the space, cheapest first.
-std::vector<CostedSchedule> costed_schedules(const Network& network, const SearchSpace& space) {
+std::vector<CostedSchedule> costed_schedules(const Network& network, const SearchSpace& space,
+                                             const CostModel& model) {
   std::vector<CostedSchedule> schedules;
   for (PatchSchedule& schedule :
        enumerate_schedules(network, space.patch_counts, space.split_points)) {
-    const std::int64_t macs = scheduled_macs(network, schedule);
-    schedules.push_back({std::move(schedule), macs});
+    const double cost = latency_report(network, schedule, model).total;
+    schedules.push_back({std::move(schedule), cost});
   }
   std::sort(schedules.begin(), schedules.end(),
             [](const CostedSchedule& a, const CostedSchedule& b) {
@@ -67,25 +69,20 @@ CandidateCosts ScheduleSelector::costs(const Network& network,
 
 Selection ScheduleSelector::select(const Architecture& architecture) const {
   const Network network = lower(space_, architecture);
-  const std::int64_t flash_bytes = flash_report(network).total_bytes();
-  const bool fits_flash = flash_bytes <= target_.flash_bytes;
-
   Selection selection;
-  for (const CostedSchedule& item : costed_schedules(network, space_)) {
-    if (selection.candidate && item.macs > selection.candidate->costs.macs) {
+  double least_cost = std::numeric_limits<double>::infinity();
+  for (const CostedSchedule& item : costed_schedules(network, space_, cost_)) {
+    if (item.cost > least_cost) {
       break;
     }
-    const CandidateCosts costs{
-        .macs = item.macs,
-        .sram_bytes = memory_report(network, item.schedule, target_.memory_model, target_.input)
-                          .peak_sram_bytes,
-        .flash_bytes = flash_bytes};
-    if (fits_flash && costs.sram_bytes <= target_.sram_bytes) {
-      if (!selection.candidate || costs.sram_bytes < selection.candidate->costs.sram_bytes) {
-        selection.candidate = Candidate{architecture, item.schedule, costs, std::nullopt};
+    const CandidateCosts needed = costs(network, item.schedule);
+    if (needed.sram_bytes <= target_.sram_bytes && needed.flash_bytes <= target_.flash_bytes) {
+      if (!selection.candidate || needed.sram_bytes < selection.candidate->costs.sram_bytes) {
+        selection.candidate = Candidate{architecture, item.schedule, needed, std::nullopt};
+        least_cost = item.cost;
       }
-    } else if (!selection.miss || costs.sram_bytes < selection.miss->costs.sram_bytes) {
-      selection.miss = Miss{architecture, item.schedule, costs};
+    } else if (!selection.miss || needed.sram_bytes < selection.miss->costs.sram_bytes) {
+      selection.miss = Miss{architecture, item.schedule, needed};
     }
   }
   if (selection.candidate) {

@@ -3,7 +3,8 @@
 // Which patch schedule an architecture gets: all (p, n) are enumerated, and of those that meet the
 // limits the cheapest is kept (MCUNetV2, section 4.3).
 //
-//   ScheduleSelector selector(space, target);
+//   const MacCost cost;
+//   ScheduleSelector selector(space, target, cost);
 //   const Selection selection = selector.select(architecture);
 //   if (selection.candidate) evaluate(*selection.candidate);
 
@@ -11,6 +12,7 @@
 #include <string>
 
 #include "arch/search_space.h"
+#include "latency_models/latency_models.h"
 #include "search/candidate.h"
 #include "search/target.h"
 
@@ -36,8 +38,9 @@ struct Selection {
 
 class ScheduleSelector {
  public:
-  ScheduleSelector(SearchSpace space, const Target& target)
-      : space_(std::move(space)), target_(target) {}
+  /// `cost` must outlive it.
+  ScheduleSelector(SearchSpace space, const Target& target, const CostModel& cost)
+      : space_(std::move(space)), target_(target), cost_(cost) {}
 
   /// The feasible schedule of least cost; among equals the one of least SRAM, then the smaller
   /// grid, then the earlier split.
@@ -52,6 +55,7 @@ class ScheduleSelector {
  private:
   SearchSpace space_;
   Target target_;
+  const CostModel& cost_;
 };
 
 }  // namespace patchnas

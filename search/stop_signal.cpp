@@ -35,12 +35,14 @@ void install_stop_signals() {
     sigemptyset(&action.sa_mask);
     sigaction(signal_number, &action, nullptr);
   }
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is then an error of write(), like a full disk
 }
 
 bool stop_requested() { return received_signal != 0; }
 
 void throw_interrupted() {
-  throw InterruptedError("stopped by " + name_of(received_signal) + "; everything is saved");
+  throw InterruptedError("stopped by " + name_of(received_signal) +
+                         "; everything is saved, the same command continues");
 }
 
 }  // namespace patchnas

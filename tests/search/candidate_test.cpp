@@ -18,7 +18,7 @@ std::vector<Candidate> random_candidates(int count) {
     const Network network = lower(config.space, candidate.architecture);
     candidate.schedule = stream.pick(enumerate_schedules(network, {1, 2, 3}, SplitPoints::kLayers));
     candidate.costs =
-        ScheduleSelector(config.space, config.target).costs(network, candidate.schedule);
+        ScheduleSelector(config.space, config.target, MacCost()).costs(network, candidate.schedule);
     candidate.accuracy = stream.uniform();
     candidates.push_back(candidate);
   }

@@ -23,9 +23,10 @@ double landscape(const Architecture& architecture) {
 }
 
 struct Setting {
+  MacCost cost;
   Config config = small_config();
   EvolutionSettings settings = config.search;
-  ScheduleSelector selector() const { return {config.space, config.target}; }
+  ScheduleSelector selector() const { return {config.space, config.target, cost}; }
 };
 
 std::vector<double> evaluate(std::span<const Candidate> candidates) {
@@ -154,7 +155,7 @@ TEST(Evolution, SaysHowCloseItGetsWhenNothingFits) {
 TEST(Evolution, GrowsFromTheSmallestWhereChanceFindsNothing) {
   Setting setting;
   const ScheduleSelector generous(setting.config.space,
-                                  {.sram_bytes = 1 << 30, .flash_bytes = 1 << 30});
+                                  {.sram_bytes = 1 << 30, .flash_bytes = 1 << 30}, setting.cost);
   const Candidate smallest_candidate = *generous.select(smallest(setting.config.space)).candidate;
   setting.config.target.flash_bytes = smallest_candidate.costs.flash_bytes;
   setting.settings.max_attempts = 3;

@@ -1,0 +1,170 @@
+// nas_search estimate: costs of one architecture or reference network under a schedule.
+
+#include <charconv>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "arch/error.h"
+#include "search/commands.h"
+#include "search/config.h"
+#include "search/estimate.h"
+#include "search/files.h"
+#include "search/schedule_selector.h"
+
+namespace patchnas {
+namespace {
+
+struct EstimateOptions {
+  std::string network;
+  std::string config;
+  std::vector<std::string> assignments;
+  std::string architecture = "largest";
+  std::optional<int> resolution;
+  std::string patches;
+  std::optional<int> split_block;
+  std::optional<int> split_layer;
+  std::string input;
+  bool json = false;
+};
+
+/// "3" or "2x4".
+TileGrid parse_grid(const std::string& text) {
+  const auto fail = [&]() -> TileGrid {
+    throw InputError("--patches " + text + ": must be P or PHxPW, whole numbers from 1 to 64");
+  };
+  TileGrid grid;
+  const char* end = text.data() + text.size();
+  const auto rows = std::from_chars(text.data(), end, grid.rows);
+  if (rows.ec != std::errc()) {
+    return fail();
+  }
+  grid.cols = grid.rows;
+  if (rows.ptr != end) {
+    const auto cols = *rows.ptr == 'x' ? std::from_chars(rows.ptr + 1, end, grid.cols) : rows;
+    if (*rows.ptr != 'x' || cols.ec != std::errc() || cols.ptr != end) {
+      return fail();
+    }
+  }
+  return grid.rows < 1 || grid.rows > 64 || grid.cols < 1 || grid.cols > 64 ? fail() : grid;
+}
+
+Architecture named_architecture(const SearchSpace& space, const std::string& name) {
+  if (name == "largest") {
+    return largest(space);
+  }
+  if (name == "smallest") {
+    return smallest(space);
+  }
+  std::error_code error;
+  return std::filesystem::is_regular_file(name, error) ? parse_architecture(read_file(name), name)
+                                                       : parse_architecture(name, "--architecture");
+}
+
+PatchSchedule given_schedule(const EstimateOptions& options, const Network& network) {
+  const TileGrid grid = parse_grid(options.patches);
+  if (grid == TileGrid{1, 1}) {
+    return PatchSchedule::layer_by_layer();
+  }
+  if (!options.split_block && !options.split_layer) {
+    throw InputError("--patches " + options.patches + ": needs --split-block N or --split-layer N");
+  }
+  const int split_layer = options.split_layer
+                              ? *options.split_layer
+                              : split_layer_after_block(network, *options.split_block);
+  if (split_layer < 1 || split_layer > network.layer_count()) {
+    throw InputError("--split-layer " + std::to_string(split_layer) + ": allowed: 1 to " +
+                     std::to_string(network.layer_count()));
+  }
+  return PatchSchedule::leading(grid, split_layer);
+}
+
+/// What the search would choose for the architecture, or what comes closest.
+PatchSchedule chosen_schedule(const Config& config, const Architecture& architecture) {
+  const MacCost cost;
+  const Selection selection =
+      ScheduleSelector(config.space, config.target, cost).select(architecture);
+  return selection.candidate ? selection.candidate->schedule : selection.miss->schedule;
+}
+
+NetworkEstimate estimate(const EstimateOptions& options) {
+  if (options.network.empty() == options.config.empty()) {
+    throw InputError(
+        "estimate: needs either --network FILE or --config NAME; see nas_search estimate --help");
+  }
+  std::vector<std::string> assignments = options.assignments;
+  if (options.resolution) {
+    assignments.push_back("space.resolution=[" + std::to_string(*options.resolution) + "]");
+  }
+  InputMode input = options.input == "streamed" ? InputMode::kStreamed : InputMode::kResident;
+  std::optional<Config> config;
+  SearchSpace space;
+  if (options.config.empty()) {
+    space = read_reference_network(options.network, assignments);
+  } else {
+    config = read_config(options.config, assignments);
+    space = config->space;
+    input = options.input.empty() ? config->target.input : input;
+    config->target.input = input;
+  }
+  const Architecture architecture = named_architecture(space, options.architecture);
+  Network network = lower(space, architecture);
+  PatchSchedule schedule;
+  if (!options.patches.empty()) {
+    schedule = given_schedule(options, network);
+  } else if (options.split_block || options.split_layer) {
+    throw InputError("--split-block and --split-layer: need --patches P");
+  } else if (config) {
+    schedule = chosen_schedule(*config, architecture);
+  }
+  return {std::move(network), std::move(schedule), input};
+}
+
+}  // namespace
+
+void add_estimate_command(CLI::App& app) {
+  const auto options = std::make_shared<EstimateOptions>();
+  CLI::App* command = app.add_subcommand(
+      "estimate", "Costs of one network under a patch schedule: MACs, SRAM, flash");
+  command
+      ->add_option("--network", options->network,
+                   "YAML file, or name of a network in configs/networks/")
+      ->type_name("FILE");
+  command->add_option("--resolution", options->resolution, "Input height and width")
+      ->type_name("R");
+  command->add_option("--config", options->config, "Take the search space of this configuration")
+      ->type_name("NAME");
+  command->add_option("--set", options->assignments, "Override a key of it")
+      ->type_name("KEY=VALUE");
+  command
+      ->add_option("--architecture", options->architecture,
+                   "With --config: largest, smallest, or an architecture's JSON (text or file)")
+      ->capture_default_str()
+      ->type_name("WHICH");
+  command
+      ->add_option("--patches", options->patches,
+                   "Patches, P for P x P; 1 is layer by layer. Default: layer by layer, with "
+                   "--config what the "
+                   "search would choose")
+      ->type_name("P|PHxPW");
+  CLI::Option* split_block = command
+                                 ->add_option("--split-block", options->split_block,
+                                              "The stem and the first N blocks run as patches")
+                                 ->type_name("N");
+  command->add_option("--split-layer", options->split_layer, "The first N layers run as patches")
+      ->type_name("N")
+      ->excludes(split_block);
+  command->add_option("--input", options->input, "Whether the whole image sits in SRAM")
+      ->check(CLI::IsMember({"resident", "streamed"}));
+  command->add_flag("--json", options->json, "One JSON object on standard output");
+  command->callback([options] {
+    const NetworkEstimate result = estimate(*options);
+    std::cout << (options->json ? result.json().dump(2) + "\n" : result.table());
+  });
+}
+
+}  // namespace patchnas

@@ -1,0 +1,120 @@
+// nas_search without a subcommand: the whole run, from images to int8.
+
+#include <iostream>
+#include <memory>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
+
+#include "arch/error.h"
+#include "search/commands.h"
+#include "search/config.h"
+#include "search/console.h"
+#include "search/files.h"
+#include "search/report.h"
+#include "search/stop_signal.h"
+#include "search/torch_stages.h"
+
+namespace patchnas {
+namespace {
+
+struct SearchOptions {
+  std::string config;
+  std::string resume;
+  std::vector<std::string> assignments;
+  std::string device;
+  std::string threads;
+  std::string runs_folder;
+};
+
+Config requested_config(const SearchOptions& options) {
+  std::vector<std::string> assignments = options.assignments;
+  const auto assign = [&](const char* key, const std::string& value) {
+    if (!value.empty()) {
+      assignments.push_back(std::string(key) + "=" + value);
+    }
+  };
+  assign("device", options.device);
+  assign("threads", options.threads);
+  assign("output", options.runs_folder);
+  Config config = read_config(options.config, assignments);
+  if (config.threads == 0) {
+    config.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  }
+  return config;
+}
+
+/// Hours of training are worth nothing if no architecture fits, and data that is not there is
+/// better missed now.
+void check_before_start(const Config& config) {
+  check_data_files(config.data);
+  const MacCost cost;
+  const ScheduleSelector selector(config.space, config.target, cost);
+  const Evolution first_generation(config.search, selector, config.seed);
+}
+
+RunDirectory open_run(const SearchOptions& options) {
+  if (!options.resume.empty()) {
+    return RunDirectory::resume(options.resume);
+  }
+  const Config config = requested_config(options);
+  if (!RunDirectory::exists(config.run_directory())) {
+    check_before_start(config);  // before anything is written
+  }
+  return RunDirectory::start(config);
+}
+
+void search(const SearchOptions& options) {
+  if (options.config.empty() == options.resume.empty()) {
+    throw InputError("needs either --config NAME or --resume DIR; see nas_search --help");
+  }
+  install_stop_signals();
+  RunDirectory run = open_run(options);
+  log_to_file(run.log_file());
+  spdlog::info("{} {}: seed {}, {} threads, {} architectures",
+               run.resumed() ? "resuming" : "starting", run.path().string(), run.config().seed,
+               run.config().threads, count_architectures(run.config().space));
+  const std::filesystem::path report = run.export_folder() / "report.json";
+  if (run.status(StageId::kExport) != StageStatus::kDone) {
+    if (run.resumed()) {
+      check_before_start(run.config());
+    }
+    run_stages(run, make_stages(run));
+  }
+  std::cout << last_screen(read_file(report), report.string(), run.export_folder());
+}
+
+}  // namespace
+
+void add_search_command(CLI::App& app) {
+  const auto options = std::make_shared<SearchOptions>();
+  CLI::Option* config = app.add_option("--config", options->config,
+                                       "Configuration: a file, or the name of one in configs/")
+                            ->type_name("NAME");
+  CLI::Option* resume =
+      app.add_option("--resume", options->resume, "Continue a run after an interruption")
+          ->type_name("DIR")
+          ->excludes(config);
+  app.add_option("--set", options->assignments,
+                 "Override a key of the configuration, as search.population=50")
+      ->type_name("KEY=VALUE")
+      ->excludes(resume);
+  app.add_option("--device", options->device, "auto, cpu or cuda")
+      ->type_name("NAME")
+      ->excludes(resume);
+  app.add_option("--threads", options->threads, "Computing threads; 0 for all cores")
+      ->type_name("N")
+      ->excludes(resume);
+  app.add_option("--runs-dir,--out", options->runs_folder,
+                 "Folder that holds the run directories (runs)")
+      ->type_name("DIR")
+      ->excludes(resume);
+  app.callback([&app, options] {
+    if (app.get_subcommands().empty()) {
+      search(*options);
+    }
+  });
+}
+
+}  // namespace patchnas

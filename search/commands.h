@@ -1,0 +1,15 @@
+#pragma once
+
+// The subcommands of nas_search, one file each. Each declares its options and runs when they have
+// been parsed.
+
+#include <CLI/App.hpp>
+
+namespace patchnas {
+
+/// Without a subcommand: train, search, fine-tune, export, report.
+void add_search_command(CLI::App& app);
+void add_export_command(CLI::App& app);
+void add_estimate_command(CLI::App& app);
+
+}  // namespace patchnas

@@ -1,0 +1,161 @@
+#include "search/estimate.h"
+
+#include <numeric>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
+
+#include "arch/error.h"
+#include "latency_models/latency_models.h"
+#include "search/config.h"
+#include "search/text.h"
+
+namespace patchnas {
+namespace {
+
+std::string shape_text(const TensorShape& shape) {
+  return fmt::format("{}x{}x{}", shape.height, shape.width, shape.channels);
+}
+
+nlohmann::ordered_json shape_json(const TensorShape& shape) {
+  return {shape.height, shape.width, shape.channels};
+}
+
+std::vector<std::int64_t> macs_of_layers(const Network& network, const PatchSchedule& schedule) {
+  std::vector<std::int64_t> macs;
+  for (const double layer : latency_report(network, schedule, MacCost()).layers) {
+    macs.push_back(static_cast<std::int64_t>(layer));
+  }
+  return macs;
+}
+
+}  // namespace
+
+NetworkEstimate::NetworkEstimate(Network network_, PatchSchedule schedule_, InputMode input_)
+    : network(std::move(network_)), schedule(std::move(schedule_)), input(input_) {
+  validate(network, schedule);
+  layer_macs = macs_of_layers(network, schedule);
+  for (const MemoryModel model : kMemoryModels) {
+    memory.emplace(model, memory_report(network, schedule, model, input));
+  }
+  flash = flash_report(network);
+}
+
+std::int64_t NetworkEstimate::macs() const {
+  return std::accumulate(layer_macs.begin(), layer_macs.end(), std::int64_t{0});
+}
+
+nlohmann::ordered_json schedule_json(const Network& network, const PatchSchedule& schedule) {
+  const TileGrid grid = schedule.leading_grid();
+  const int split_layer = schedule.split_layer();
+  nlohmann::ordered_json json{
+      {"patches_h", grid.rows}, {"patches_w", grid.cols}, {"split_layer", split_layer}};
+  if (const int blocks = split_layer > 0 ? split_block(network, split_layer) : -1; blocks >= 0) {
+    json["split_block"] = blocks;
+  }
+  return json;
+}
+
+std::string describe(const Network& network, const PatchSchedule& schedule) {
+  const int split_layer = schedule.split_layer();
+  if (split_layer == 0) {
+    return "layer by layer";
+  }
+  const TileGrid grid = schedule.leading_grid();
+  const int blocks = split_block(network, split_layer);
+  std::string where = fmt::format("the first {} of {} layers", split_layer, network.layer_count());
+  if (blocks == 0) {
+    where = "the stem";
+  } else if (blocks > 0) {
+    where = fmt::format("the stem and the first {} ({} of {} layers)",
+                        blocks == 1 ? "block" : fmt::format("{} blocks", blocks), split_layer,
+                        network.layer_count());
+  }
+  return fmt::format("{} x {} patches over {}", grid.rows, grid.cols, where);
+}
+
+nlohmann::ordered_json NetworkEstimate::json() const {
+  nlohmann::ordered_json json{{"macs", macs()},
+                              {"macs_layer_by_layer", network_macs(network)},
+                              {"params", parameter_count(network)},
+                              {"flash_bytes", flash.total_bytes()},
+                              {"input", to_string(input)}};
+  for (const auto& [model, report] : memory) {
+    json["peak_sram_bytes"][std::string(to_string(model))] = report.peak_sram_bytes;
+  }
+  json["schedule"] = schedule_json(network, schedule);
+  for (int i = 0; i < network.layer_count(); ++i) {
+    const auto index = static_cast<std::size_t>(i);
+    const Layer& layer = network.layers[index];
+    nlohmann::ordered_json entry{{"name", network.layer_name(i)},
+                                 {"kind", to_string(layer.kind)},
+                                 {"input", shape_json(network.shape(layer.inputs[0]))},
+                                 {"output", shape_json(layer.output)},
+                                 {"macs", layer_macs[index]},
+                                 {"macs_layer_by_layer", patchnas::layer_macs(network, i)}};
+    for (const auto& [model, report] : memory) {
+      entry["sram_bytes"][std::string(to_string(model))] = report.layer_bytes[index];
+    }
+    json["layers"].push_back(std::move(entry));
+  }
+  return json;
+}
+
+std::string NetworkEstimate::table() const {
+  std::string text =
+      fmt::format("{:<26} {:<18} {:>13} {:>13} {:>14}", "layer", "kind", "input", "output", "MACs");
+  for (const auto& [model, report] : memory) {
+    text += fmt::format(" {:>12}", std::string(to_string(model)) + " B");
+  }
+  text += "\n";
+  for (int i = 0; i < network.layer_count(); ++i) {
+    const auto index = static_cast<std::size_t>(i);
+    const Layer& layer = network.layers[index];
+    text += fmt::format("{:<26} {:<18} {:>13} {:>13} {:>14}", network.layer_name(i),
+                        to_string(layer.kind), shape_text(network.shape(layer.inputs[0])),
+                        shape_text(layer.output), with_separators(layer_macs[index]));
+    for (const auto& [model, report] : memory) {
+      text += fmt::format(" {:>12}", with_separators(report.layer_bytes[index]));
+    }
+    text += i + 1 == schedule.split_layer() ? "  <- end of the patches\n" : "\n";
+  }
+  const std::int64_t plain_macs = network_macs(network);
+  text += fmt::format(
+      "\nschedule       {}\nMACs           {} ({:+.1f} % against layer by layer)\nparameters     "
+      "{}\n",
+      describe(network, schedule), with_separators(macs()),
+      100.0 * (static_cast<double>(macs()) / static_cast<double>(plain_macs) - 1.0),
+      with_separators(parameter_count(network)));
+  text +=
+      fmt::format("flash          {} bytes: weights {}, biases {}, requantisation {}\n",
+                  with_separators(flash.total_bytes()), with_separators(flash.weights_bytes),
+                  with_separators(flash.biases_bytes), with_separators(flash.requantisation_bytes));
+  for (const auto& [model, report] : memory) {
+    const bool counts_image = model == MemoryModel::kDeployed;
+    text += fmt::format(
+        "peak SRAM      {} bytes ({}) by {}{}, at {}\n", with_separators(report.peak_sram_bytes),
+        kib_text(report.peak_sram_bytes), to_string(model),
+        counts_image ? fmt::format(", input {}", to_string(input)) : ", image not counted",
+        network.layer_name(report.peak_layer));
+  }
+  return text;
+}
+
+SearchSpace read_reference_network(const std::string& name,
+                                   const std::vector<std::string>& assignments) {
+  std::error_code error;
+  const bool is_bare = name.find('/') == std::string::npos && !std::filesystem::exists(name, error);
+  YamlReader reader = YamlReader::parse_file(find_config_file(is_bare ? "networks/" + name : name));
+  for (const std::string& assignment : assignments) {
+    reader.assign(assignment);
+  }
+  SearchSpace space = parse_search_space(reader.map("space"));
+  if (const std::string count = count_architectures(space); count != "1") {
+    throw InputError(name + ": its space holds " + count +
+                     " architectures; use --config with --architecture to name one of them");
+  }
+  reader.finish();
+  return space;
+}
+
+}  // namespace patchnas

@@ -1,0 +1,50 @@
+#pragma once
+
+// What one network costs under one schedule, by every model.
+//
+//   const NetworkEstimate estimate(network, PatchSchedule::leading({4, 4}, 16),
+//   InputMode::kResident); std::cout << estimate.table();
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "arch/search_space.h"
+#include "memory_models/memory_models.h"
+
+namespace patchnas {
+
+struct NetworkEstimate {
+  /// @throws InputError if the schedule does not fit the network.
+  NetworkEstimate(Network network, PatchSchedule schedule, InputMode input);
+
+  Network network;
+  PatchSchedule schedule;
+  InputMode input;
+  std::vector<std::int64_t> layer_macs;  ///< under the schedule, halos included
+  std::map<MemoryModel, MemoryReport> memory;
+  FlashReport flash;
+
+  [[nodiscard]] std::int64_t macs() const;
+  /// Keys: macs, macs_layer_by_layer, params, flash_bytes, input, peak_sram_bytes (by model),
+  /// schedule, layers.
+  [[nodiscard]] nlohmann::ordered_json json() const;
+  /// Layer by layer and in sum, for people.
+  [[nodiscard]] std::string table() const;
+};
+
+/// {"patches_h":4,"patches_w":4,"split_layer":16,"split_block":5}; without split_block where the
+/// patch stage does not end with a block, and for layer-by-layer execution.
+nlohmann::ordered_json schedule_json(const Network& network, const PatchSchedule& schedule);
+/// "3 x 3 patches over the stem and the first 2 blocks (7 of 20 layers)" or "layer by layer".
+std::string describe(const Network& network, const PatchSchedule& schedule);
+
+/// A reference network: a YAML file with a `space` that offers exactly one architecture; a bare
+/// name is looked up in configs/networks/. `assignments` override keys of the space.
+/// @throws InputError.
+SearchSpace read_reference_network(const std::string& name,
+                                   const std::vector<std::string>& assignments);
+
+}  // namespace patchnas

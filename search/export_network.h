@@ -1,0 +1,31 @@
+#pragma once
+
+// The last stage without LibTorch: a trained float network becomes int8 files and a report.
+
+#include <filesystem>
+#include <vector>
+
+#include "arch/float_network.h"
+#include "deploy/quantized_network.h"
+#include "search/report.h"
+#include "supernet/image_set.h"
+
+namespace patchnas {
+
+/// Answers of the integer reference.
+struct Int8Answers {
+  std::vector<std::int8_t> logits;  ///< [N, classes]
+  double accuracy = 0.0;            ///< 0 to 1
+};
+
+/// Runs the integer reference over all images, on all cores, with a progress bar.
+/// @param images of the network's input size
+/// @throws InterruptedError after a stop signal.
+Int8Answers run_int8(const QuantizedNetwork& network, const ImageSet& images);
+
+/// For checks with other runtimes: inputs.bin (int8, [N, H, W, C]), outputs.bin (int8 logits of the
+/// integer reference, [N, classes]) and labels.bin (int32, [N]) of the first `count` images.
+void dump_images(const std::filesystem::path& folder, const ImageSet& images,
+                 const Int8Answers& answers, int count);
+
+}  // namespace patchnas

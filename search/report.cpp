@@ -1,0 +1,132 @@
+#include "search/report.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
+
+#include "arch/error.h"
+#include "search/estimate.h"
+#include "search/text.h"
+
+namespace patchnas {
+namespace {
+
+nlohmann::ordered_json parsed(const std::string& json) {
+  return nlohmann::ordered_json::parse(json);
+}
+
+nlohmann::ordered_json flash_json(const FlashReport& flash) {
+  return {{"total", flash.total_bytes()},
+          {"weights", flash.weights_bytes},
+          {"biases", flash.biases_bytes},
+          {"requantisation", flash.requantisation_bytes}};
+}
+
+/// "[############........]  62.5 % of the limit"
+std::string limit_bar(std::int64_t used, std::int64_t limit) {
+  constexpr int kWidth = 24;
+  const double share = static_cast<double>(used) / static_cast<double>(limit);
+  const auto filled =
+      static_cast<std::size_t>(std::clamp(static_cast<int>(share * kWidth), 0, kWidth));
+  std::string bar("[");
+  bar.append(filled, '#').append(kWidth - filled, '.').append("]");
+  return fmt::format("{} {:5.1f} % of {}", bar, 100.0 * share, kib_text(limit));
+}
+
+std::string search_line(const nlohmann::ordered_json& search) {
+  return fmt::format(
+      "{} sampled of {}: {} do not fit, {} evaluated", with_separators(search.at("sampled")),
+      search.at("architectures").get<std::string>(), with_separators(search.at("rejected")),
+      with_separators(search.at("evaluated")));
+}
+
+}  // namespace
+
+std::string make_report(const ReportInputs& inputs) {
+  const Config& config = inputs.config;
+  const Candidate& candidate = inputs.candidate;
+  const Network network = lower(config.space, candidate.architecture);
+  const NetworkEstimate chosen(network, candidate.schedule, config.target.input);
+  const NetworkEstimate plain(network, PatchSchedule::layer_by_layer(), config.target.input);
+  const nlohmann::ordered_json chosen_json = chosen.json();
+
+  nlohmann::ordered_json report{{"name", config.name}, {"seed", config.seed}};
+  report["candidate"] = {{"id", candidate.id()},
+                         {"architecture", parsed(to_json(candidate.architecture))},
+                         {"schedule", parsed(to_json(candidate.schedule))}};
+  report["finetuned"] = inputs.finetuned;
+  report["accuracy"] = {{"validation_search", inputs.accuracies.validation_search},
+                        {"validation_exported", inputs.accuracies.validation_exported},
+                        {"test_float", inputs.accuracies.test_float},
+                        {"test_int8", inputs.accuracies.test_int8},
+                        {"test_images", inputs.accuracies.test_images}};
+  report["limits"] = {{"sram_bytes", config.target.sram_bytes},
+                      {"flash_bytes", config.target.flash_bytes},
+                      {"memory_model", to_string(config.target.memory_model)},
+                      {"input", to_string(config.target.input)}};
+  report["schedule"] = chosen_json.at("schedule");
+  report["schedule_text"] = describe(network, candidate.schedule);
+  report["peak_sram_bytes"] = chosen_json.at("peak_sram_bytes");
+  report["flash_bytes"] = flash_json(chosen.flash);
+  report["macs"] = chosen.macs();
+  report["params"] = parameter_count(network);
+  report["layer_by_layer"] = {{"peak_sram_bytes", plain.json().at("peak_sram_bytes")},
+                              {"macs", plain.macs()}};
+  report["tflite_bytes"] = inputs.tflite_bytes;
+  if (inputs.counts) {
+    report["search"] = {{"architectures", count_architectures(config.space)},
+                        {"sampled", inputs.counts->sampled},
+                        {"duplicates", inputs.counts->duplicates},
+                        {"rejected", inputs.counts->rejected},
+                        {"evaluated", inputs.counts->evaluated}};
+  }
+  report["layers"] = chosen_json.at("layers");
+  return report.dump(2) + "\n";
+}
+
+std::string last_screen(std::string_view report, const std::string& source,
+                        const std::filesystem::path& folder) {
+  try {
+    const auto json = nlohmann::ordered_json::parse(report);
+    const auto& accuracy = json.at("accuracy");
+    const auto& limits = json.at("limits");
+    const auto model = limits.at("memory_model").get<std::string>();
+    const auto sram = json.at("peak_sram_bytes").at(model).get<std::int64_t>();
+    const auto flash = json.at("flash_bytes").at("total").get<std::int64_t>();
+    const auto macs = json.at("macs").get<std::int64_t>();
+    const auto& plain = json.at("layer_by_layer");
+    const auto plain_macs = plain.at("macs").get<std::int64_t>();
+
+    std::string text = fmt::format("\n{}: candidate {}\n", json.at("name").get<std::string>(),
+                                   json.at("candidate").at("id").get<std::string>());
+    text +=
+        fmt::format("  test accuracy  {} int8, {} float, on {} images{}\n",
+                    percent_text(accuracy.at("test_int8")), percent_text(accuracy.at("test_float")),
+                    with_separators(accuracy.at("test_images")),
+                    json.at("finetuned").get<bool>() ? "" : " (supernet weights, not fine-tuned)");
+    text += fmt::format("  SRAM           {:>10}  {}\n", kib_text(sram),
+                        limit_bar(sram, limits.at("sram_bytes")));
+    text += fmt::format("  flash          {:>10}  {}\n", kib_text(flash),
+                        limit_bar(flash, limits.at("flash_bytes")));
+    text += fmt::format(
+        "  MACs           {:>10}  {:+.1f} % against layer by layer\n", millions_text(macs),
+        100.0 * (static_cast<double>(macs) / static_cast<double>(plain_macs) - 1.0));
+    text += fmt::format("  schedule       {}\n", json.at("schedule_text").get<std::string>());
+    text += fmt::format("  without it     {} SRAM, {} MACs\n",
+                        kib_text(plain.at("peak_sram_bytes").at(model).get<std::int64_t>()),
+                        millions_text(plain_macs));
+    text += fmt::format("  counted by     {}, input {}\n", model,
+                        limits.at("input").get<std::string>());
+    if (json.contains("search")) {
+      text += "  search         " + search_line(json.at("search")) + "\n";
+    }
+    text += fmt::format("  files          {}\n                 {}\n",
+                        (folder / "model.tflite").string(), (folder / "report.json").string());
+    return text;
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(source + ": not a report: " + error.what());
+  }
+}
+
+}  // namespace patchnas

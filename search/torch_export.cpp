@@ -1,0 +1,67 @@
+#include "search/torch_export.h"
+
+#include <numeric>
+#include <string_view>
+
+#include <spdlog/spdlog.h>
+
+#include "deploy/quantize.h"
+#include "deploy/tflite_export.h"
+#include "search/export_network.h"
+#include "search/files.h"
+#include "search/report.h"
+#include "search/text.h"
+#include "supernet/evaluation.h"
+
+namespace patchnas {
+namespace {
+
+/// A seeded sample of training images, at the network's resolution.
+ImageSet calibration_images(TorchWorkspace& workspace, int resolution) {
+  const Config& config = workspace.run().config();
+  const ImageSet& training = workspace.data().training;
+  std::vector<int> indices(static_cast<std::size_t>(training.size()));
+  std::iota(indices.begin(), indices.end(), 0);
+  RandomStream stream(config.seed, "export/calibration");
+  stream.shuffle(std::span(indices));
+  indices.resize(std::min(indices.size(), static_cast<std::size_t>(config.calibration_images)));
+  return resized(subset(training, indices), resolution);
+}
+
+}  // namespace
+
+void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const ExportPlan& plan) {
+  const Config& config = workspace.run().config();
+  const int resolution = subnet.network().input.height;
+  const std::vector<ValueRange> ranges =
+      subnet.observe_ranges(calibration_images(workspace, resolution), config.data.normalisation);
+  const QuantizedNetwork quantised =
+      quantize(subnet.to_float_network(), ranges, config.data.normalisation);
+
+  make_directory(plan.folder);
+  const std::vector<std::uint8_t> model = export_tflite(quantised);
+  write_file(plan.folder / "model.tflite",
+             {reinterpret_cast<const char*>(model.data()), model.size()});
+
+  const ImageSet test = resized(load_test_images(config.data), resolution);
+  const Int8Answers answers = run_int8(quantised, test);
+  const Accuracies accuracies{.validation_search = plan.candidate.accuracy.value_or(0.0),
+                              .validation_exported = workspace.validation_accuracy(subnet),
+                              .test_float = accuracy(subnet, test, config.data.normalisation),
+                              .test_int8 = answers.accuracy,
+                              .test_images = test.size()};
+  spdlog::info("export: test accuracy {} int8, {} float", percent_text(accuracies.test_int8),
+               percent_text(accuracies.test_float));
+  if (plan.dumped_test_images > 0) {
+    dump_images(plan.folder, test, answers, plan.dumped_test_images);
+  }
+  write_file(plan.folder / "report.json",
+             make_report({.config = config,
+                          .candidate = plan.candidate,
+                          .accuracies = accuracies,
+                          .finetuned = plan.finetuned,
+                          .tflite_bytes = static_cast<std::int64_t>(model.size()),
+                          .counts = plan.counts}));
+}
+
+}  // namespace patchnas

@@ -1,0 +1,26 @@
+#pragma once
+
+// From a trained subnet to the files in export/.
+
+#include <filesystem>
+#include <optional>
+
+#include "search/candidate.h"
+#include "search/evolution.h"
+#include "search/torch_workspace.h"
+
+namespace patchnas {
+
+struct ExportPlan {
+  Candidate candidate;
+  std::optional<EvolutionCounts> counts;  ///< of the search, if the candidate is its winner
+  bool finetuned = true;
+  std::filesystem::path folder;
+  int dumped_test_images = 0;
+};
+
+/// Quantises, measures on the test images (the one place where they are opened) and writes
+/// model.tflite, then report.json.
+void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const ExportPlan& plan);
+
+}  // namespace patchnas

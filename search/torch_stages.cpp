@@ -1,0 +1,134 @@
+#include "search/torch_stages.h"
+
+#include <spdlog/spdlog.h>
+
+#include "arch/error.h"
+#include "search/candidate_store.h"
+#include "search/files.h"
+#include "search/search_stage.h"
+#include "search/text.h"
+#include "search/torch_export.h"
+#include "search/torch_workspace.h"
+
+namespace patchnas {
+namespace {
+
+SearchResult read_result(const RunDirectory& run) {
+  const std::filesystem::path file = run.best_candidate_file();
+  return parse_search_result(read_file(file), file.string());
+}
+
+class SupernetEvaluator : public Evaluator {
+ public:
+  explicit SupernetEvaluator(std::shared_ptr<TorchWorkspace> workspace)
+      : workspace_(std::move(workspace)) {}
+  std::vector<double> evaluate(std::span<const Candidate> candidates) override {
+    std::vector<double> accuracies;
+    for (const Candidate& candidate : candidates) {
+      accuracies.push_back(
+          workspace_->validation_accuracy(workspace_->recalibrated(candidate.architecture)));
+    }
+    return accuracies;
+  }
+
+ private:
+  std::shared_ptr<TorchWorkspace> workspace_;
+};
+
+/// A stage that is one function over the workspace.
+class WorkspaceStage : public Stage {
+ public:
+  using Work = void (*)(TorchWorkspace&);
+  WorkspaceStage(StageId stage, std::shared_ptr<TorchWorkspace> workspace, Work work)
+      : stage_(stage), workspace_(std::move(workspace)), work_(work) {}
+  [[nodiscard]] StageId id() const override { return stage_; }
+  void run() override { work_(*workspace_); }
+
+ private:
+  StageId stage_;
+  std::shared_ptr<TorchWorkspace> workspace_;
+  Work work_;
+};
+
+void train_largest(TorchWorkspace& workspace) { workspace.trained_largest(); }
+
+void train_supernet(TorchWorkspace& workspace) { workspace.trained_supernet(); }
+
+void finetune(TorchWorkspace& workspace) {
+  const SearchResult result = read_result(workspace.run());
+  const Subnet subnet = workspace.finetuned(result.best.architecture);
+  spdlog::info("finetune: {} on validation images, {} before",
+               percent_text(workspace.validation_accuracy(subnet)),
+               percent_text(*result.best.accuracy));
+}
+
+void export_winner(TorchWorkspace& workspace, const std::filesystem::path& folder,
+                   int dumped_test_images) {
+  const SearchResult result = read_result(workspace.run());
+  const Subnet subnet = workspace.exported_weights(result.best.architecture);
+  export_subnet(workspace, subnet,
+                {.candidate = result.best,
+                 .counts = result.counts,
+                 .finetuned = true,
+                 .folder = folder,
+                 .dumped_test_images = dumped_test_images});
+}
+
+void require_done(const RunDirectory& run, StageId stage, const std::string& what) {
+  if (run.status(stage) != StageStatus::kDone) {
+    throw InputError(run.path().string() + ": there is no " + what + " yet: stage " +
+                     std::string(to_string(stage)) +
+                     " is not done; continue the run with --resume " + run.path().string());
+  }
+}
+
+}  // namespace
+
+std::vector<std::unique_ptr<Stage>> make_stages(RunDirectory& run) {
+  const auto workspace = std::make_shared<TorchWorkspace>(run);
+  std::vector<std::unique_ptr<Stage>> stages;
+  const auto add = [&](StageId stage, WorkspaceStage::Work work) {
+    stages.push_back(std::make_unique<WorkspaceStage>(stage, workspace, work));
+  };
+  add(StageId::kTrainLargest, train_largest);
+  add(StageId::kTrainSupernet, train_supernet);
+  stages.push_back(std::make_unique<SearchStage>(
+      run, [workspace] { return std::make_unique<SupernetEvaluator>(workspace); }));
+  add(StageId::kFinetune, finetune);
+  add(StageId::kExport,
+      [](TorchWorkspace& space) { export_winner(space, space.run().export_folder(), 0); });
+  return stages;
+}
+
+std::filesystem::path export_again(RunDirectory& run, const ExportRequest& request) {
+  require_done(run, StageId::kSearch, "winner of the search");
+  const SearchResult result = read_result(run);
+  TorchWorkspace workspace(run);
+  if (request.candidate_id.empty() || request.candidate_id == result.best.id()) {
+    require_done(run, StageId::kFinetune, "finished winner");
+    const std::filesystem::path folder =
+        request.folder.empty() ? run.export_folder() : request.folder;
+    export_winner(workspace, folder, request.dumped_test_images);
+    return folder;
+  }
+  const CandidateStore store(run.candidates_file());
+  const Candidate* candidate = store.find_id(request.candidate_id);
+  if (candidate == nullptr) {
+    throw InputError(run.candidates_file().string() + ": no candidate '" + request.candidate_id +
+                     "'; its lines begin with the ids that there are");
+  }
+  spdlog::info(
+      "candidate {} is not the winner: it gets the supernet's weights, without fine-tuning",
+      candidate->id());
+  const std::filesystem::path folder =
+      request.folder.empty() ? run.path() / ("export-" + candidate->id()) : request.folder;
+  export_subnet(workspace, workspace.recalibrated(candidate->architecture),
+                {.candidate = *candidate,
+                 .counts = std::nullopt,
+                 .finetuned = false,
+                 .folder = folder,
+                 .dumped_test_images = request.dumped_test_images});
+  return folder;
+}
+
+}  // namespace patchnas

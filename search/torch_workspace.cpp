@@ -1,0 +1,157 @@
+#include "search/torch_workspace.h"
+
+#include <string>
+
+#include <spdlog/spdlog.h>
+
+#include "arch/error.h"
+#include "search/files.h"
+#include "search/torch_training_loop.h"
+#include "supernet/evaluation.h"
+
+namespace patchnas {
+namespace {
+
+constexpr std::string_view kWeightsName = "best";
+
+void require_fit(const Config& config, const ImageSet& images) {
+  const SearchSpace& space = config.space;
+  if (images.classes != space.classes) {
+    throw InputError("space.classes: " + std::to_string(space.classes) + ", but the images have " +
+                     std::to_string(images.classes) + " classes");
+  }
+  if (images.channels != space.input_channels) {
+    throw InputError("space.input_channels: " + std::to_string(space.input_channels) +
+                     ", but the images have " + std::to_string(images.channels));
+  }
+}
+
+}  // namespace
+
+TorchWorkspace::TorchWorkspace(RunDirectory& run)
+    : run_(run), device_(resolve_device(to_string(run.config().device))) {
+  set_threads(run.config().threads);
+}
+
+const TrainingData& TorchWorkspace::data() {
+  if (!data_) {
+    data_ = load_training_data(run_.config().data, run_.config().seed);
+    require_fit(run_.config(), data_->training);
+    spdlog::info("data: {} training and {} validation images, {}x{}x{}", data_->training.size(),
+                 data_->validation.size(), data_->training.height, data_->training.width,
+                 data_->training.channels);
+  }
+  return *data_;
+}
+
+const ImageSet& TorchWorkspace::validation_images(int resolution) {
+  const auto found = validation_images_.find(resolution);
+  return found != validation_images_.end()
+             ? found->second
+             : validation_images_.emplace(resolution, resized(data().validation, resolution))
+                   .first->second;
+}
+
+TrainerConfig TorchWorkspace::trainer_config(StageId stage,
+                                             const TrainingSettings& settings) const {
+  const Config& config = run_.config();
+  return {
+      .stage = std::string(to_string(stage)),
+      .seed = config.seed,
+      .epochs = settings.epochs,
+      .batch_size = settings.batch_size,
+      .subnets_per_step = stage == StageId::kTrainSupernet ? config.training.subnets_per_step : 1,
+      .learning_rate = settings.learning_rate,
+      .warmup_epochs = settings.warmup_epochs,
+      .momentum = settings.momentum,
+      .weight_decay = settings.weight_decay,
+      .label_smoothing = settings.label_smoothing,
+      .normalisation = config.data.normalisation,
+      .augmentation = {.shift_pixels = config.data.shift_pixels, .flip = config.data.flip}};
+}
+
+CheckpointStore TorchWorkspace::checkpoints(StageId stage) const {
+  return {run_.supernet(), std::string(to_string(stage))};
+}
+
+Supernet& TorchWorkspace::trained_largest() {
+  if (!supernet_stage_) {
+    const Config& config = run_.config();
+    const CheckpointStore store = checkpoints(StageId::kTrainLargest);
+    const std::optional<Checkpoint> checkpoint = restorable(store);
+    supernet_.emplace(config.space, config.seed, device_);
+    Trainer trainer =
+        Trainer::of_largest(*supernet_, data().training,
+                            trainer_config(StageId::kTrainLargest, config.training.largest));
+    train_to_end(trainer, checkpoint, store, StageId::kTrainLargest, run_);
+    supernet_stage_ = StageId::kTrainLargest;
+  }
+  return *supernet_;
+}
+
+Supernet& TorchWorkspace::trained_supernet() {
+  if (supernet_stage_ != StageId::kTrainSupernet) {
+    const Config& config = run_.config();
+    const CheckpointStore store = checkpoints(StageId::kTrainSupernet);
+    const std::optional<Checkpoint> checkpoint = restorable(store);
+    if (checkpoint) {
+      supernet_.emplace(config.space, config.seed, device_);  // its weights are in the checkpoint
+    } else {
+      trained_largest().sort_channels();
+      supernet_stage_.reset();
+    }
+    Trainer trainer =
+        Trainer::of_subnets(*supernet_, data().training,
+                            trainer_config(StageId::kTrainSupernet, config.training.supernet));
+    train_to_end(trainer, checkpoint, store, StageId::kTrainSupernet, run_);
+    supernet_stage_ = StageId::kTrainSupernet;
+  }
+  return *supernet_;
+}
+
+void TorchWorkspace::recalibrate(Subnet& subnet, std::string_view stream_name) {
+  const Config& config = run_.config();
+  RandomStream stream(config.seed, stream_name);
+  recalibrate_batch_norm(
+      subnet, data().training, config.data.normalisation,
+      {.batches = config.recalibration.batches, .batch_size = config.recalibration.batch_size},
+      stream);
+}
+
+Subnet TorchWorkspace::recalibrated(const Architecture& architecture) {
+  Subnet subnet = trained_supernet().extract(architecture);
+  recalibrate(subnet,
+              "search/recalibration");  // the same images for every candidate: a fair comparison
+  return subnet;
+}
+
+Subnet TorchWorkspace::finetuned(const Architecture& architecture) {
+  const Config& config = run_.config();
+  const CheckpointStore store = checkpoints(StageId::kFinetune);
+  const std::optional<Checkpoint> checkpoint = restorable(store);
+  Subnet subnet = checkpoint ? Subnet(lower(config.space, architecture), config.seed, device_)
+                             : trained_supernet().extract(architecture);
+  Trainer trainer = Trainer::of_subnet(
+      subnet, data().training, trainer_config(StageId::kFinetune, config.training.finetune));
+  train_to_end(trainer, checkpoint, store, StageId::kFinetune, run_);
+  recalibrate(subnet, "finetune/recalibration");
+  write_file(run_.best_weights_file(),
+             encode_checkpoint(kWeightsName, {trainer.step(), subnet.save()}));
+  return subnet;
+}
+
+Subnet TorchWorkspace::exported_weights(const Architecture& architecture) {
+  const Config& config = run_.config();
+  const std::filesystem::path file = run_.best_weights_file();
+  const Checkpoint weights = decode_checkpoint(kWeightsName, read_file(file), file.string());
+  Subnet subnet(lower(config.space, architecture), config.seed, device_);
+  subnet.load(weights.bytes);
+  return subnet;
+}
+
+double TorchWorkspace::validation_accuracy(const Subnet& subnet) {
+  return accuracy(subnet, validation_images(subnet.network().input.height),
+                  run_.config().data.normalisation);
+}
+
+}  // namespace patchnas

@@ -1,0 +1,59 @@
+#pragma once
+
+// What the stages that need LibTorch share while one process runs: images, device, supernet.
+// Everything is made when it is first needed, and comes from the run directory where an earlier
+// process has left it there.
+
+#include <map>
+#include <optional>
+
+#include "search/checkpoint.h"
+#include "search/run_directory.h"
+#include "search/search_stage.h"
+#include "supernet/data_source.h"
+#include "supernet/device.h"
+#include "supernet/supernet.h"
+#include "supernet/trainer.h"
+
+namespace patchnas {
+
+class TorchWorkspace {
+ public:
+  /// Sets the number of threads; `run` must outlive it.
+  /// @throws InputError if the configured device is not there.
+  explicit TorchWorkspace(RunDirectory& run);
+
+  /// @throws InputError also if the images do not suit the search space.
+  const TrainingData& data();
+  /// The validation images at a network's resolution.
+  const ImageSet& validation_images(int resolution);
+
+  /// The supernet after its largest network was trained; trains what is missing.
+  Supernet& trained_largest();
+  /// The supernet after all of its training; trains what is missing.
+  Supernet& trained_supernet();
+  /// The search's winner with weights of its own, fine-tuned; trains what is missing.
+  Subnet finetuned(const Architecture& architecture);
+  /// A subnet with the supernet's weights and statistics of its own.
+  Subnet recalibrated(const Architecture& architecture);
+  /// The winner as the fine-tuning stage left it. @throws InputError if its weights are missing or
+  /// damaged.
+  Subnet exported_weights(const Architecture& architecture);
+
+  double validation_accuracy(const Subnet& subnet);
+  [[nodiscard]] RunDirectory& run() { return run_; }
+
+ private:
+  [[nodiscard]] TrainerConfig trainer_config(StageId stage, const TrainingSettings& settings) const;
+  [[nodiscard]] CheckpointStore checkpoints(StageId stage) const;
+  void recalibrate(Subnet& subnet, std::string_view stream_name);
+
+  RunDirectory& run_;
+  c10::Device device_;
+  std::optional<TrainingData> data_;
+  std::map<int, ImageSet> validation_images_;  ///< by resolution
+  std::optional<Supernet> supernet_;
+  std::optional<StageId> supernet_stage_;  ///< the training that supernet_ has behind it
+};
+
+}  // namespace patchnas

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# cli_test.sh NAS_SEARCH ROOT: help, exit codes, one-line errors, and estimate.
+set -uo pipefail
+here="$(dirname -- "${BASH_SOURCE[0]}")"
+# shellcheck source-path=SCRIPTDIR source=../build/testing.sh
+source "$here/../build/testing.sh"
+
+nas_search=${1:?usage: cli_test.sh NAS_SEARCH ROOT}
+root=${2:?usage: cli_test.sh NAS_SEARCH ROOT}
+cd -- "$scratch" || exit 1
+
+run() {
+  output="$("$nas_search" "$@" 2>&1)"
+  status=$?
+}
+# fails_with CODE TEXT ARGUMENTS...: exits with CODE and prints one line, which contains TEXT.
+fails_with() {
+  local code=$1 text=$2
+  shift 2
+  run "$@"
+  [[ $status == "$code" && $output != *$'\n'* && $output == "nas_search: "*"$text"* ]]
+}
+# json_number KEY: the number behind the first "KEY" of the JSON in $output.
+json_number() { grep -o "\"$1\": *[0-9]*" <<<"$output" | head -n 1 | grep -o '[0-9]*$'; }
+
+run --help
+expect "help exits 0" is "$status" 0
+for word in --config --resume --set --device --threads --runs-dir export estimate Examples: "Exit codes"; do
+  expect "help mentions $word" output_has "$word"
+done
+run --version
+expect "version exits 0" is "$status" 0
+for subcommand in export estimate; do
+  run "$subcommand" --help
+  expect "$subcommand --help exits 0" is "$status" 0
+done
+
+expect "no arguments" fails_with 2 "needs either --config NAME or --resume DIR"
+expect "unknown option" fails_with 2 "--confg" --confg smoke.yaml
+expect "both config and resume" fails_with 2 "excludes" --config smoke.yaml --resume x
+expect "missing config" fails_with 2 "nowhere.yaml: no such configuration" --config nowhere.yaml
+expect "misspelt key" fails_with 2 "did you mean 'population'?" --config smoke.yaml --set search.populaton=3
+expect "wrong type" fails_with 2 "must be a whole number, not 'many'" --config smoke.yaml --set search.population=many
+expect "out of range" fails_with 2 "--set search.population=0: search.population: 0 is out of range; allowed: 1 to" \
+  --config smoke.yaml --set search.population=0
+expect "unknown device" fails_with 2 "allowed: auto, cpu, cuda" --config smoke.yaml --device tpu
+expect "missing data" fails_with 2 "no/data" --config smoke.yaml --set data.path=no/data
+expect "nothing fits" fails_with 3 "nothing in the search space fits" --config smoke.yaml --set target.sram_bytes=64
+expect "nothing was written by then" is "$(ls)" ""
+expect "unwritable folder" fails_with 2 "/proc/runs/smoke: cannot create the folder" --config smoke.yaml --runs-dir /proc/runs
+# A limit on the size of files, which a write meets as it meets a full disk.
+output="$(ulimit -f 8 && "$nas_search" --config smoke.yaml --runs-dir full 2>&1)"
+expect "full disk: exit 2" is "$?" 2
+output="${output##*$'\n'}"
+expect "full disk: the last line names file and reason" output_has "cannot write: File too large"
+expect "full disk: nothing half-written" is "$(find full -name '*.tmp')" ""
+rm -rf full
+expect "resume of nothing" fails_with 2 "not a run directory" --resume no_such_run
+expect "export of nothing" fails_with 2 "not a run directory" export no_such_run
+
+sed 's/^seed: 1/seed: 1\nsead: 2/' "$root/configs/smoke.yaml" >broken.yaml
+expect "unknown key in a file, with line and column" fails_with 2 "broken.yaml:3:1: sead: unknown key; did you mean 'seed'?" \
+  --config broken.yaml
+rm broken.yaml
+
+# MobileNetV2's published figures (MCUNetV2's accounting).
+run estimate --network mobilenet_v2 --json
+expect "estimate --json exits 0" is "$status" 0
+expect "layer by layer: 1372 kB" is "$(json_number mcunetv2)" 1404928
+expect "layer by layer: 300.8 M MACs" is "$(($(json_number macs) / 100000))" 3007
+expect "macs and macs_layer_by_layer agree" is "$(json_number macs)" "$(json_number macs_layer_by_layer)"
+for key in params flash_bytes deployed patches_h patches_w split_layer layers; do
+  expect "json has $key" output_has "\"$key\""
+done
+run estimate --network mobilenet_v2 --patches 4 --split-block 4 --json
+expect "4 x 4 patches to 28 x 28: 172 kB" is "$(json_number mcunetv2)" 175616
+expect "json has the grid" is "$(json_number patches_h) $(json_number patches_w)" "4 4"
+expect "json has the split block" is "$(json_number split_block)" 4
+run estimate --network "$root/configs/networks/mobilenet_v2.yaml" --patches 2x3 --split-layer 5
+expect "rectangular grids" output_has "2 x 3 patches over"
+run estimate --config smoke.yaml --architecture smallest
+expect "an architecture of a config" output_has "peak SRAM"
+expect "bad grid" fails_with 2 "must be P or PHxPW" estimate --network mobilenet_v2 --patches 4x --split-block 1
+expect "grid without a split" fails_with 2 "needs --split-block N or --split-layer N" estimate --network mobilenet_v2 --patches 4
+expect "split after the end" fails_with 2 "allowed: 1 to" estimate --network mobilenet_v2 --patches 4 --split-layer 999
+expect "grid finer than its output" fails_with 2 "" estimate --network mobilenet_v2 --patches 64 --split-block 17
+expect "a space is not a network" fails_with 2 "architectures; use --config" estimate --network "$root/configs/smoke.yaml"
+expect "foreign architecture" fails_with 2 "" estimate --config smoke.yaml --architecture '{"resolution":7,"stages":[]}'
+
+finish
