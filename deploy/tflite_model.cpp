@@ -35,6 +35,13 @@ std::string type_name(tflite::TensorType type) {
   return name.empty() ? "type " + std::to_string(static_cast<int>(type)) : name;
 }
 
+// The verifier aligns vectors to four bytes only, so eight-byte elements are copied out.
+std::int64_t element(const flatbuffers::Vector<std::int64_t>& list, std::size_t index) {
+  std::int64_t value = 0;
+  std::memcpy(&value, list.Data() + index * sizeof(value), sizeof(value));
+  return flatbuffers::EndianScalar(value);
+}
+
 std::int64_t element_count(const std::vector<int>& dimensions) {
   std::int64_t count = 1;
   for (const int dimension : dimensions) {
@@ -187,7 +194,7 @@ TensorQuantisation TfliteModel::activation_quantisation(FileTensor index,
     fail(at, index, "needs one scale and one zero point");
   }
   const float scale = q->scale()->Get(0);
-  const std::int64_t zero_point = q->zero_point()->Get(0);
+  const std::int64_t zero_point = element(*q->zero_point(), 0);
   if (!std::isfinite(scale) || scale <= 0 || zero_point < -128 || zero_point > 127) {
     fail(at, index, "scale must be positive and finite, zero point in [-128, 127]");
   }
@@ -206,8 +213,8 @@ std::vector<float> TfliteModel::weight_scales(FileTensor index, int channel_axis
                      q->quantized_dimension() != channel_axis)) {
     fail(&at, index, "needs one scale, or one per output channel");
   }
-  for (const std::int64_t zero_point : *q->zero_point()) {
-    if (zero_point != 0) {
+  for (std::size_t i = 0; i < q->zero_point()->size(); ++i) {
+    if (element(*q->zero_point(), i) != 0) {
       fail(&at, index, "weights must be symmetric: zero point 0");
     }
   }
