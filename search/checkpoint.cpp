@@ -42,14 +42,20 @@ std::string file_name(const std::string& name, std::int64_t step) {
 }
 
 std::optional<std::int64_t> step_of(std::string_view file, std::string_view name) {
-  if (!file.starts_with(name) || !file.ends_with(kExtension)) return std::nullopt;
+  if (!file.starts_with(name) || !file.ends_with(kExtension)) {
+    return std::nullopt;
+  }
   file.remove_prefix(name.size());
   file.remove_suffix(kExtension.size());
-  if (!file.starts_with('-')) return std::nullopt;
+  if (!file.starts_with('-')) {
+    return std::nullopt;
+  }
   file.remove_prefix(1);
   std::int64_t step = 0;
   const auto [end, error] = std::from_chars(file.data(), file.data() + file.size(), step);
-  if (error != std::errc() || end != file.data() + file.size() || file.empty()) return std::nullopt;
+  if (error != std::errc() || end != file.data() + file.size() || file.empty()) {
+    return std::nullopt;
+  }
   return step;
 }
 
@@ -75,7 +81,9 @@ Checkpoint decode_checkpoint(std::string_view name, std::string_view container,
   if (container.size() < kHeaderBytes + kChecksumBytes) {
     throw damaged("cut short after " + std::to_string(container.size()) + " bytes");
   }
-  if (!container.starts_with(kMagic)) throw InputError(source + ": not a checkpoint of PatchNAS");
+  if (!container.starts_with(kMagic)) {
+    throw InputError(source + ": not a checkpoint of PatchNAS");
+  }
   const auto version = get<std::uint32_t>(container, 8);
   const auto name_bytes = get<std::uint32_t>(container, 12);
   const auto payload_bytes = get<std::uint64_t>(container, 24);

@@ -10,8 +10,9 @@ constexpr std::array<std::uint64_t, 256> make_table() {
   std::array<std::uint64_t, 256> table{};
   for (std::uint64_t byte = 0; byte < table.size(); ++byte) {
     std::uint64_t crc = byte;
-    for (int bit = 0; bit < 8; ++bit)
+    for (int bit = 0; bit < 8; ++bit) {
       crc = (crc >> 1) ^ ((crc & 1) != 0 ? kReflectedPolynomial : 0);
+    }
     table[byte] = crc;
   }
   return table;
@@ -23,15 +24,17 @@ constexpr auto kTable = make_table();
 
 std::uint64_t crc64(std::string_view bytes) {
   std::uint64_t crc = ~std::uint64_t{0};
-  for (const char c : bytes)
+  for (const char c : bytes) {
     crc = kTable[(crc ^ static_cast<unsigned char>(c)) & 0xFF] ^ (crc >> 8);
+  }
   return ~crc;
 }
 
 std::string to_hex(std::uint64_t value) {
   std::string text(16, '0');
-  for (auto digit = text.rbegin(); digit != text.rend(); ++digit, value >>= 4)
+  for (auto digit = text.rbegin(); digit != text.rend(); ++digit, value >>= 4) {
     *digit = "0123456789abcdef"[value & 0xF];
+  }
   return text;
 }
 

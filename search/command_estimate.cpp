@@ -83,45 +83,79 @@ PatchSchedule given_schedule(const EstimateOptions& options, const Network& netw
   return PatchSchedule::leading(grid, split_layer);
 }
 
-/// What the search would choose for the architecture, or what comes closest.
-PatchSchedule chosen_schedule(const Config& config, const Architecture& architecture) {
-  const MacCost cost;
-  const Selection selection =
-      ScheduleSelector(config.space, config.target, cost).select(architecture);
-  return selection.candidate ? selection.candidate->schedule : selection.miss->schedule;
-}
+/// What is estimated: a reference network, or an architecture of a configuration with its limits.
+struct Subject {
+  SearchSpace space;
+  InputMode input = InputMode::kResident;
+  std::optional<Target> target;
+};
 
-NetworkEstimate estimate(const EstimateOptions& options) {
+Subject read_subject(const EstimateOptions& options) {
   if (options.network.empty() == options.config.empty()) {
     throw InputError(
-        "estimate: needs either --network FILE or --config NAME; see nas_search estimate --help");
+        "estimate: needs --network FILE or --config NAME, and not both; see nas_search estimate "
+        "--help");
   }
   std::vector<std::string> assignments = options.assignments;
   if (options.resolution) {
     assignments.push_back("space.resolution=[" + std::to_string(*options.resolution) + "]");
   }
-  InputMode input = options.input == "streamed" ? InputMode::kStreamed : InputMode::kResident;
-  std::optional<Config> config;
-  SearchSpace space;
+  Subject subject;
   if (options.config.empty()) {
-    space = read_reference_network(options.network, assignments);
+    subject.space = read_reference_network(options.network, assignments);
   } else {
-    config = read_config(options.config, assignments);
-    space = config->space;
-    input = options.input.empty() ? config->target.input : input;
-    config->target.input = input;
+    Config config = read_config(options.config, assignments);
+    subject.space = std::move(config.space);
+    subject.input = config.target.input;
+    subject.target = config.target;
   }
-  const Architecture architecture = named_architecture(space, options.architecture);
-  Network network = lower(space, architecture);
-  PatchSchedule schedule;
+  if (!options.input.empty()) {
+    subject.input = options.input == to_string(InputMode::kStreamed) ? InputMode::kStreamed
+                                                                     : InputMode::kResident;
+  }
+  if (subject.target) {
+    subject.target->input = subject.input;
+  }
+  return subject;
+}
+
+/// The given schedule; else what the search would choose or what comes closest; else layer by
+/// layer.
+PatchSchedule schedule_for(const EstimateOptions& options, const Subject& subject,
+                           const Architecture& architecture, const Network& network) {
   if (!options.patches.empty()) {
-    schedule = given_schedule(options, network);
-  } else if (options.split_block || options.split_layer) {
-    throw InputError("--split-block and --split-layer: need --patches P");
-  } else if (config) {
-    schedule = chosen_schedule(*config, architecture);
+    return given_schedule(options, network);
   }
-  return {std::move(network), std::move(schedule), input};
+  if (options.split_block || options.split_layer) {
+    throw InputError("--split-block and --split-layer: need --patches P");
+  }
+  if (!subject.target) {
+    return PatchSchedule::layer_by_layer();
+  }
+  const MacCost cost;
+  const Selection selection =
+      ScheduleSelector(subject.space, *subject.target, cost).select(architecture);
+  return selection.candidate ? selection.candidate->schedule : selection.miss->schedule;
+}
+
+void print_estimate(const EstimateOptions& options) {
+  const Subject subject = read_subject(options);
+  const Architecture architecture = named_architecture(subject.space, options.architecture);
+  const Network network = lower(subject.space, architecture);
+  const PatchSchedule schedule = schedule_for(options, subject, architecture, network);
+  const NetworkEstimate estimate(network, schedule, subject.input);
+  if (options.json) {
+    std::cout << estimate.json().dump(2) << "\n";
+    return;
+  }
+  std::cout << estimate.table();
+  if (subject.target) {
+    const MacCost cost;
+    const Miss comparison{
+        architecture, schedule,
+        ScheduleSelector(subject.space, *subject.target, cost).costs(network, schedule)};
+    std::cout << "limits         " << comparison.describe(*subject.target) << "\n";
+  }
 }
 
 }  // namespace
@@ -138,8 +172,9 @@ void add_estimate_command(CLI::App& app) {
       ->type_name("R");
   command->add_option("--config", options->config, "Take the search space of this configuration")
       ->type_name("NAME");
-  command->add_option("--set", options->assignments, "Override a key of it")
-      ->type_name("KEY=VALUE");
+  command->add_option("--set", options->assignments, "Override a key of it; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   command
       ->add_option("--architecture", options->architecture,
                    "With --config: largest, smallest, or an architecture's JSON (text or file)")
@@ -161,10 +196,7 @@ void add_estimate_command(CLI::App& app) {
   command->add_option("--input", options->input, "Whether the whole image sits in SRAM")
       ->check(CLI::IsMember({"resident", "streamed"}));
   command->add_flag("--json", options->json, "One JSON object on standard output");
-  command->callback([options] {
-    const NetworkEstimate result = estimate(*options);
-    std::cout << (options->json ? result.json().dump(2) + "\n" : result.table());
-  });
+  command->callback([options] { print_estimate(*options); });
 }
 
 }  // namespace patchnas

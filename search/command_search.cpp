@@ -56,6 +56,13 @@ void check_before_start(const Config& config) {
 
 RunDirectory open_run(const SearchOptions& options) {
   if (!options.resume.empty()) {
+    if (!options.assignments.empty() || !options.device.empty() || !options.threads.empty() ||
+        !options.runs_folder.empty()) {
+      throw InputError(
+          "--resume continues a run with its own configuration: --set, --device, --threads and "
+          "--runs-dir "
+          "cannot be given with it");
+    }
     return RunDirectory::resume(options.resume);
   }
   const Config config = requested_config(options);
@@ -67,7 +74,7 @@ RunDirectory open_run(const SearchOptions& options) {
 
 void search(const SearchOptions& options) {
   if (options.config.empty() == options.resume.empty()) {
-    throw InputError("needs either --config NAME or --resume DIR; see nas_search --help");
+    throw InputError("needs --config NAME or --resume DIR, and not both; see nas_search --help");
   }
   install_stop_signals();
   RunDirectory run = open_run(options);
@@ -89,27 +96,21 @@ void search(const SearchOptions& options) {
 
 void add_search_command(CLI::App& app) {
   const auto options = std::make_shared<SearchOptions>();
-  CLI::Option* config = app.add_option("--config", options->config,
-                                       "Configuration: a file, or the name of one in configs/")
-                            ->type_name("NAME");
-  CLI::Option* resume =
-      app.add_option("--resume", options->resume, "Continue a run after an interruption")
-          ->type_name("DIR")
-          ->excludes(config);
+  app.add_option("--config", options->config,
+                 "Configuration: a file, or the name of one in configs/")
+      ->type_name("NAME");
+  app.add_option("--resume", options->resume, "Continue a run, with its own configuration")
+      ->type_name("DIR");
   app.add_option("--set", options->assignments,
-                 "Override a key of the configuration, as search.population=50")
+                 "Override a key, as search.population=50; may be repeated")
       ->type_name("KEY=VALUE")
-      ->excludes(resume);
-  app.add_option("--device", options->device, "auto, cpu or cuda")
-      ->type_name("NAME")
-      ->excludes(resume);
+      ->allow_extra_args(false);
+  app.add_option("--device", options->device, "auto, cpu or cuda")->type_name("NAME");
   app.add_option("--threads", options->threads, "Computing threads; 0 for all cores")
-      ->type_name("N")
-      ->excludes(resume);
+      ->type_name("N");
   app.add_option("--runs-dir,--out", options->runs_folder,
-                 "Folder that holds the run directories (runs)")
-      ->type_name("DIR")
-      ->excludes(resume);
+                 "Folder that holds the run directories; default: runs")
+      ->type_name("DIR");
   app.callback([&app, options] {
     if (app.get_subcommands().empty()) {
       search(*options);

@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
   CLI::App app(
       "PatchNAS: finds a neural network and the patch-by-patch schedule that runs it,\n"
       "so that both fit a microcontroller.");
+  app.name("nas_search");
   app.footer(kExamples);
   app.set_version_flag("--version", std::string(patchnas::build_info::kVersion) + " (" +
                                         std::string(patchnas::build_info::git_revision()) + ")");

@@ -24,14 +24,18 @@ std::string holder() {
 
 RunLock::RunLock(const std::filesystem::path& path)
     : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
-  if (file_ < 0) throw InputError(path.string() + ": cannot open: " + std::strerror(errno));
+  if (file_ < 0) {
+    throw InputError(path.string() + ": cannot open: " + std::strerror(errno));
+  }
   if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
     ::close(file_);
     if (error != EWOULDBLOCK)
       throw InputError(path.string() + ": cannot lock: " + std::strerror(error));
     std::string other = read_file(path);
-    if (other.empty()) other = "another process";
+    if (other.empty()) {
+      other = "another process";
+    }
     throw InputError(path.parent_path().string() + ": this run directory is in use by " + other);
   }
   const std::string self = holder();

@@ -35,9 +35,10 @@ for subcommand in export estimate; do
   expect "$subcommand --help exits 0" is "$status" 0
 done
 
-expect "no arguments" fails_with 2 "needs either --config NAME or --resume DIR"
+expect "no arguments" fails_with 2 "needs --config NAME or --resume DIR"
 expect "unknown option" fails_with 2 "--confg" --confg smoke.yaml
-expect "both config and resume" fails_with 2 "excludes" --config smoke.yaml --resume x
+expect "both config and resume" fails_with 2 "and not both" --config smoke.yaml --resume x
+expect "resume with another configuration" fails_with 2 "cannot be given with it" --resume x --set seed=2
 expect "missing config" fails_with 2 "nowhere.yaml: no such configuration" --config nowhere.yaml
 expect "misspelt key" fails_with 2 "did you mean 'population'?" --config smoke.yaml --set search.populaton=3
 expect "wrong type" fails_with 2 "must be a whole number, not 'many'" --config smoke.yaml --set search.population=many
@@ -79,7 +80,7 @@ expect "json has the split block" is "$(json_number split_block)" 4
 run estimate --network "$root/configs/networks/mobilenet_v2.yaml" --patches 2x3 --split-layer 5
 expect "rectangular grids" output_has "2 x 3 patches over"
 run estimate --config smoke.yaml --architecture smallest
-expect "an architecture of a config" output_has "peak SRAM"
+expect "an architecture of a config" output_has "limits         needs "
 expect "bad grid" fails_with 2 "must be P or PHxPW" estimate --network mobilenet_v2 --patches 4x --split-block 1
 expect "grid without a split" fails_with 2 "needs --split-block N or --split-layer N" estimate --network mobilenet_v2 --patches 4
 expect "split after the end" fails_with 2 "allowed: 1 to" estimate --network mobilenet_v2 --patches 4 --split-layer 999
