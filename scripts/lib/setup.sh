@@ -42,17 +42,34 @@ run_logged() {
 
 # --- packages ------------------------------------------------------------------------------------
 
-required_packages() { sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$PATCHNAS_PACKAGE_LIST"; }
+# required_packages GROUP...: the names under [GROUP] in the list, without those whose command, in the
+# second column, is there already.
+required_packages() {
+  local line group='' name command
+  while IFS= read -r line; do
+    line=${line%%#*}
+    if [[ $line =~ ^\[(.+)\] ]]; then
+      group=${BASH_REMATCH[1]}
+      continue
+    fi
+    read -r name command <<<"$line"
+    if [[ -n $name && " $* " == *" $group "* ]] &&
+      { [[ -z $command ]] || ! command -v "$command" >/dev/null; }; then
+      printf '%s\n' "$name"
+    fi
+  done <"$PATCHNAS_PACKAGE_LIST"
+}
 
 missing_packages() {
   local -a required
-  mapfile -t required < <(required_packages)
+  mapfile -t required < <(required_packages "$@")
   # dpkg-query complains about names it has never heard of and goes on; they count as missing.
   LC_ALL=C comm -23 <(printf '%s\n' "${required[@]}" | LC_ALL=C sort) \
     <(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' "${required[@]}" 2>/dev/null |
       sed -n 's/^installed //p' | LC_ALL=C sort)
 }
 
+# ensure_packages GROUP...
 ensure_packages() {
   if [[ ${PATCHNAS_PACKAGES:-} == skip ]]; then
     return
@@ -61,7 +78,7 @@ ensure_packages() {
     return  # not a Debian system: CMake will name the libraries it cannot find
   fi
   local -a missing as_root=() install
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "$@")
   if ((${#missing[@]} == 0)); then
     return
   fi

@@ -28,9 +28,10 @@ new_machine() {
   mkdir -p -- "$clone/third_party" "$bin"
   cp -r -- "$root/scripts" "$clone/"
   cp -- "$root/CMakePresets.json" "$clone/"
-  printf '%s\n' '# comment' '' 'g++   # compiler' 'libtorch-dev' 'cmake # build' >"$clone/third_party/debian-packages.txt"
+  printf '%s\n' '# comment' '[build]' 'g++   # compiler' 'libtorch-dev' 'cmake # build' \
+    'present bash' '[tests]' 'npm no-such-command' >"$clone/third_party/debian-packages.txt"
   : >"$CALLS"
-  installed "g++" "libtorch-dev" "cmake"
+  installed "g++" "libtorch-dev" "cmake" "npm"
   stand_in id 'echo 1000'
   stand_in sudo 'exit 1'
   stand_in apt-get 'exit 0'
@@ -73,7 +74,7 @@ expect "no root, packages missing: nothing is built" calls_lack "cmake --"
 rm "$bin/sudo"
 stand_in sudo 'exit 127'
 run_script test
-expect "scripts/test says the same" is "$(tail -n 1 <<<"$output")" "$command_to_run"
+expect "scripts/test needs more" is "$(tail -n 1 <<<"$output")" "${command_to_run%\"} npm\""
 
 new_machine
 installed "g++"
@@ -161,9 +162,9 @@ run_script test --sanitize -L arch
 expect "scripts/test --sanitize builds with sanitizers" calls_have "--preset sanitize"
 expect "scripts/test --sanitize takes ctest's arguments too" calls_have "-L arch"
 
-# The list itself: one package a line, each with a name that Debian allows.
-output="$(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' -e 's/[[:space:]]*$//' "$root/third_party/debian-packages.txt" |
-  grep -vxE '[a-z0-9][a-z0-9+.-]+')"
-expect "the package list has one name a line" output_is ""
+# The list itself: sections, and one package a line, each with a name that Debian allows.
+output="$(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$root/third_party/debian-packages.txt" |
+  grep -vxE '\[(build|tests)\]|[a-z0-9][a-z0-9+.-]+[[:space:]]*[a-z0-9-]*')"
+expect "the package list has sections and names" output_is ""
 
 finish
