@@ -158,7 +158,9 @@ void convolve_depthwise_in_place(const LayerContext& context, std::span<std::int
         std::int32_t sum = 0;
         for (int y = taps_h.begin; y < taps_h.end; ++y) {
           for (int x = taps_w.begin; x < taps_w.end; ++x) {
-            const auto weight = static_cast<std::size_t>((y * kernel.width + x) * channels + c);
+            const auto weight = static_cast<std::size_t>(y * kernel.width + x) *
+                                    static_cast<std::size_t>(channels) +
+                                static_cast<std::size_t>(c);
             sum += context.quantised.weights[weight] *
                    (*plane.pixel(top + y, left + x) - context.inputs[0].zero_point);
           }
