@@ -7,6 +7,7 @@
 #include <torch/torch.h>
 
 #include "arch/error.h"
+#include "supernet/parallel.h"
 
 namespace patchnas {
 
@@ -34,7 +35,8 @@ int set_threads(int threads) {
   }
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const int count = threads == 0 ? cores : threads;
-  at::set_num_threads(count);
+  fused::set_thread_count(count);
+  at::set_num_threads(1);
   cv::setNumThreads(1);
   return count;
 }

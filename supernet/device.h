@@ -13,7 +13,10 @@ namespace patchnas {
 c10::Device resolve_device(std::string_view name);
 
 /// Sets the number of computing threads of this process: results depend on it. 0 means all cores.
-/// @return the number set. Call it once, before the first tensor is made.
+/// The fused kernels use them. LibTorch's own operators get one: on the CPU they do little here,
+/// and OpenMP's threads would spin on the cores while they wait for more.
+/// @return the number set
+/// @throws InputError if it is negative.
 int set_threads(int threads);
 
 }  // namespace patchnas

@@ -76,10 +76,10 @@ class Trainer::Impl {
       correct += loss.correct;
     }
     report.accuracy = static_cast<double>(correct) / report.images;
-    if (!std::isfinite(report.loss)) {
-      throw Error(config_.stage + ": the loss is not finite at step " + std::to_string(step_) +
-                  "; a lower learning rate than " + std::to_string(config_.learning_rate) +
-                  " may help");
+    if (!std::isfinite(report.loss + gradient_.abs().sum().item<double>())) {
+      throw Error(config_.stage + ": loss or gradient is not finite at step " +
+                  std::to_string(step_) + "; a lower learning rate than " +
+                  std::to_string(config_.learning_rate) + " may help");
     }
     descend(report.learning_rate);
     ++step_;

@@ -68,7 +68,7 @@ class Trainer {
 
   [[nodiscard]] std::int64_t step() const;
   [[nodiscard]] std::int64_t total_steps() const;
-  /// @throws Error if the loss is not finite; the weights are those before the step.
+  /// @throws Error if loss or gradient is not finite; the weights are those before the step.
   StepReport train_step();
 
   [[nodiscard]] std::string save() const;
