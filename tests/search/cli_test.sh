@@ -5,8 +5,8 @@ here="$(dirname -- "${BASH_SOURCE[0]}")"
 # shellcheck source-path=SCRIPTDIR source=../build/testing.sh
 source "$here/../build/testing.sh"
 
-nas_search=${1:?usage: cli_test.sh NAS_SEARCH ROOT}
-root=${2:?usage: cli_test.sh NAS_SEARCH ROOT}
+nas_search="$(realpath -- "${1:?usage: cli_test.sh NAS_SEARCH ROOT}")"
+root="$(realpath -- "${2:?usage: cli_test.sh NAS_SEARCH ROOT}")"
 cd -- "$scratch" || exit 1
 
 run() {

@@ -6,7 +6,7 @@ here="$(dirname -- "${BASH_SOURCE[0]}")"
 # shellcheck source-path=SCRIPTDIR source=../build/testing.sh
 source "$here/../build/testing.sh"
 
-nas_search=${1:?usage: kill_resume_test.sh NAS_SEARCH}
+nas_search="$(realpath -- "${1:?usage: kill_resume_test.sh NAS_SEARCH}")"
 stages=(train_largest train_supernet search finetune export)
 RANDOM=20240607
 
