@@ -132,9 +132,10 @@ PATCHNAS_INLINE void forward_channels(const DepthwiseShape& s, const Plane& plan
 }
 
 template <int K, int STRIDE>
-PATCHNAS_INLINE void forward_image(const DepthwiseShape& s, const ActivationView& input,
+PATCHNAS_INLINE void forward_image(const DepthwiseShape& shape, const ActivationView& input,
                                    const float* weights, float* output, const ChannelSums& sums,
                                    float* scratch) {
+  const DepthwiseShape s = shape;  // a copy that no store can change stays in registers
   const PlaneSize size = input_plane_size(s);
   const Plane plane{scratch, size.width, s.pad_top, s.pad_left};
   clear(scratch, size.floats());
@@ -232,10 +233,11 @@ PATCHNAS_INLINE void input_gradient_stride2(const DepthwiseShape& s, const Plane
 }
 
 template <int K, int STRIDE>
-PATCHNAS_INLINE void backward_image(const DepthwiseShape& s, const ActivationView& input,
+PATCHNAS_INLINE void backward_image(const DepthwiseShape& shape, const ActivationView& input,
                                     const NormGradient& output, const float* weights,
                                     float* weight_gradient, const GradientSink& sink,
                                     float* scratch) {
+  const DepthwiseShape s = shape;
   const PlaneSize in_size = input_plane_size(s);
   const PlaneSize gradient_size = gradient_plane_size(s);
   const Plane in{scratch, in_size.width, s.pad_top, s.pad_left};
