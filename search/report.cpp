@@ -35,10 +35,10 @@ std::string limit_bar(std::int64_t used, std::int64_t limit) {
 }
 
 std::string search_line(const nlohmann::ordered_json& search) {
-  return fmt::format(
-      "{} sampled of {}: {} do not fit, {} evaluated", with_separators(search.at("sampled")),
-      search.at("architectures").get<std::string>(), with_separators(search.at("rejected")),
-      with_separators(search.at("evaluated")));
+  return fmt::format("{} architectures in the space: {} drawn, {} rejected, {} evaluated",
+                     search.at("architectures").get<std::string>(),
+                     with_separators(search.at("sampled")), with_separators(search.at("rejected")),
+                     with_separators(search.at("evaluated")));
 }
 
 }  // namespace
