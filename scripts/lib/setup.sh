@@ -148,16 +148,17 @@ build_jobs() {
 # when there was nothing to compile.
 show_progress() {
   local what=$1 line tenth last=-1 shown=
+  local -r clear=$'\r\033[K'
   while IFS= read -r line; do
     if [[ $line == *"Reading the git revision" || $line == "ninja: no work to do." ]]; then
       continue  # happens on every build
     fi
     if [[ -n ${PATCHNAS_VERBOSE:-} || ! $line =~ ^\[([0-9]+)/([0-9]+)\]\  ]]; then
-      printf '%s\n' "$line" >&2
+      printf '%s%s\n' "${shown:+$clear}" "$line" >&2
       continue
     fi
     if [[ -t 2 ]]; then
-      printf '\r\033[Kpatchnas: %s: step %s of %s' "$what" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" >&2
+      printf '%spatchnas: %s: step %s of %s' "$clear" "$what" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" >&2
       shown=1
     else
       tenth=$((BASH_REMATCH[1] * 10 / BASH_REMATCH[2]))
@@ -168,7 +169,7 @@ show_progress() {
     fi
   done
   if [[ -n $shown ]]; then
-    printf '\r\033[K' >&2
+    printf '%s' "$clear" >&2
   fi
 }
 

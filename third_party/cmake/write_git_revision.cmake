@@ -1,7 +1,8 @@
 # cmake -DSOURCE_DIR=... -DOUTPUT=... -P write_git_revision.cmake
 # Writes a source file with the git revision; leaves it untouched when nothing changed.
 execute_process(
-  COMMAND git -C "${SOURCE_DIR}" describe --always --dirty --abbrev=12 --exclude=*
+  # No optional locks: a build must not get in the way of a commit.
+  COMMAND ${CMAKE_COMMAND} -E env GIT_OPTIONAL_LOCKS=0 git -C "${SOURCE_DIR}" describe --always --dirty --abbrev=12 --exclude=*
   OUTPUT_VARIABLE revision OUTPUT_STRIP_TRAILING_WHITESPACE
   ERROR_QUIET RESULT_VARIABLE failed)
 if(failed OR revision STREQUAL "")
