@@ -13,6 +13,7 @@ int thread_count();
 void set_thread_count(int threads);
 
 /// Calls task(context, thread) for every thread in [0, thread_count()), 0 in the caller, and waits.
+/// One caller at a time in the process.
 void run_in_threads(void (*task)(const void* context, int thread), const void* context);
 
 /// Calls work(thread, begin, end) once in every thread; the ranges split [0, count) evenly. It must
