@@ -4,6 +4,8 @@
 #include <span>
 #include <string_view>
 
+#include "arch/error.h"
+#include "deploy/arena_executor.h"
 #include "deploy/reference_executor.h"
 #include "search/console.h"
 #include "search/files.h"
@@ -56,6 +58,29 @@ Int8Answers run_int8(const QuantizedNetwork& network, const ImageSet& images) {
   }
   answers.accuracy = images.size() > 0 ? static_cast<double>(correct) / images.size() : 0.0;
   return answers;
+}
+
+ArenaCheck check_schedule(const QuantizedNetwork& network, const PatchSchedule& schedule,
+                          InputMode input, const ImageSet& images, const Int8Answers& answers,
+                          int count) {
+  const ArenaExecutor executor(network, schedule, input);
+  const ArenaCheck check{.arena_bytes = executor.plan().arena_bytes,
+                         .images = std::min(count, images.size())};
+  std::vector<std::int8_t> arena(static_cast<std::size_t>(check.arena_bytes));
+  const std::size_t classes = answers.logits.size() / static_cast<std::size_t>(images.size());
+  for (int i = 0; i < check.images; ++i) {
+    const std::vector<std::int8_t> pixels = quantised_pixels(images, i, i + 1);
+    const std::vector<std::int8_t> logits =
+        executor.run(image_source(pixels, network.network.input), arena, DeadBytes::kPoison);
+    const auto expected =
+        answers.logits.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(i) * classes);
+    if (!std::equal(logits.begin(), logits.end(), expected)) {
+      throw Error("the patch schedule gives other logits than layer by layer for test image " +
+                  std::to_string(i) + ", in an arena of " + std::to_string(check.arena_bytes) +
+                  " bytes; nothing was exported");
+    }
+  }
+  return check;
 }
 
 void dump_images(const std::filesystem::path& folder, const ImageSet& images,

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "arch/float_network.h"
+#include "arch/patch_schedule.h"
 #include "deploy/quantized_network.h"
+#include "memory_models/arena_plan.h"
 #include "search/report.h"
 #include "supernet/image_set.h"
 
@@ -22,6 +24,13 @@ struct Int8Answers {
 /// @param images of the network's input size
 /// @throws InterruptedError after a stop signal.
 Int8Answers run_int8(const QuantizedNetwork& network, const ImageSet& images);
+
+/// Runs the first `count` images under `schedule`, inside an arena of exactly the bytes that the
+/// memory model reports, and compares the logits with `answers`.
+/// @throws Error if a single logit differs: the reported SRAM would not be enough.
+ArenaCheck check_schedule(const QuantizedNetwork& network, const PatchSchedule& schedule,
+                          InputMode input, const ImageSet& images, const Int8Answers& answers,
+                          int count);
 
 /// For checks with other runtimes: inputs.bin (int8, [N, H, W, C]), outputs.bin (int8 logits of the
 /// integer reference, [N, classes]) and labels.bin (int32, [N]) of the first `count` images.

@@ -68,6 +68,8 @@ std::string make_report(const ReportInputs& inputs) {
   report["schedule"] = chosen_json.at("schedule");
   report["schedule_text"] = describe(network, candidate.schedule);
   report["peak_sram_bytes"] = chosen_json.at("peak_sram_bytes");
+  report["executed_in_arena"] = {{"arena_bytes", inputs.arena_check.arena_bytes},
+                                 {"identical_images", inputs.arena_check.images}};
   report["flash_bytes"] = flash_json(chosen.flash);
   report["macs"] = chosen.macs();
   report["params"] = parameter_count(network);
@@ -113,6 +115,10 @@ std::string last_screen(std::string_view report, const std::string& source,
         "  MACs           {:>10}  {:+.1f} % against layer by layer\n", millions_text(macs),
         100.0 * (static_cast<double>(macs) / static_cast<double>(plain_macs) - 1.0));
     text += fmt::format("  schedule       {}\n", json.at("schedule_text").get<std::string>());
+    const auto& executed = json.at("executed_in_arena");
+    text += fmt::format("  executed       in an arena of {} bytes: {} images, the same bits\n",
+                        with_separators(executed.at("arena_bytes")),
+                        with_separators(executed.at("identical_images")));
     text += fmt::format("  without it     {} SRAM, {} MACs\n",
                         kib_text(plain.at("peak_sram_bytes").at(model).get<std::int64_t>()),
                         millions_text(plain_macs));

@@ -22,10 +22,18 @@ struct Accuracies {
   bool operator==(const Accuracies&) const = default;
 };
 
+/// The schedule was executed inside an arena of this size, with the same logits as layer by layer.
+struct ArenaCheck {
+  std::int64_t arena_bytes = 0;
+  int images = 0;
+  bool operator==(const ArenaCheck&) const = default;
+};
+
 struct ReportInputs {
   const Config& config;
   const Candidate& candidate;
   Accuracies accuracies;
+  ArenaCheck arena_check;
   bool finetuned = true;
   std::int64_t tflite_bytes = 0;
   std::optional<EvolutionCounts> counts;  ///< of the search that ended with this candidate

@@ -16,6 +16,8 @@
 namespace patchnas {
 namespace {
 
+constexpr int kArenaCheckedImages = 200;
+
 /// A seeded sample of training images, at the network's resolution.
 ImageSet calibration_images(TorchWorkspace& workspace, int resolution) {
   const Config& config = workspace.run().config();
@@ -38,13 +40,10 @@ void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const Export
   const QuantizedNetwork quantised =
       quantize(subnet.to_float_network(), ranges, config.data.normalisation);
 
-  make_directory(plan.folder);
-  const std::vector<std::uint8_t> model = export_tflite(quantised);
-  write_file(plan.folder / "model.tflite",
-             {reinterpret_cast<const char*>(model.data()), model.size()});
-
   const ImageSet test = resized(load_test_images(config.data), resolution);
   const Int8Answers answers = run_int8(quantised, test);
+  const ArenaCheck arena_check = check_schedule(
+      quantised, plan.candidate.schedule, config.target.input, test, answers, kArenaCheckedImages);
   const Accuracies accuracies{.validation_search = plan.candidate.accuracy.value_or(0.0),
                               .validation_exported = workspace.validation_accuracy(subnet),
                               .test_float = accuracy(subnet, test, config.data.normalisation),
@@ -52,6 +51,11 @@ void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const Export
                               .test_images = test.size()};
   spdlog::info("export: test accuracy {} int8, {} float", percent_text(accuracies.test_int8),
                percent_text(accuracies.test_float));
+
+  make_directory(plan.folder);
+  const std::vector<std::uint8_t> model = export_tflite(quantised);
+  write_file(plan.folder / "model.tflite",
+             {reinterpret_cast<const char*>(model.data()), model.size()});
   if (plan.dumped_test_images > 0) {
     dump_images(plan.folder, test, answers, plan.dumped_test_images);
   }
@@ -59,6 +63,7 @@ void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const Export
              make_report({.config = config,
                           .candidate = plan.candidate,
                           .accuracies = accuracies,
+                          .arena_check = arena_check,
                           .finetuned = plan.finetuned,
                           .tflite_bytes = static_cast<std::int64_t>(model.size()),
                           .counts = plan.counts}));
