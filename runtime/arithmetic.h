@@ -32,13 +32,13 @@ static inline int8_t patchnas_clamp(int32_t x, int32_t low, int32_t high) {
   return (int8_t)(x < low ? low : x > high ? high : x);
 }
 
-static inline int8_t patchnas_finish(const patchnas_weights *w, int32_t channel, int32_t sum) {
+static inline int8_t patchnas_finish(const patchnas_weights* w, int32_t channel, int32_t sum) {
   const int32_t scaled =
       patchnas_requantise(sum + w->biases[channel], w->multipliers[channel], w->shifts[channel]);
   return patchnas_clamp(scaled + w->output_zero_point, w->clamp_min, w->clamp_max);
 }
 
-static inline int8_t *patchnas_pixel(const patchnas_window *w, int32_t row, int32_t col) {
+static inline int8_t* patchnas_pixel(const patchnas_window* w, int32_t row, int32_t col) {
   return w->data + ((row - w->row) * w->width + (col - w->col)) * w->channels;
 }
 
@@ -56,11 +56,11 @@ static inline patchnas_taps patchnas_taps_inside(int32_t origin, int32_t size, i
   return taps;
 }
 
-static inline patchnas_taps patchnas_row_taps(const patchnas_kernel *k, int32_t row) {
+static inline patchnas_taps patchnas_row_taps(const patchnas_kernel* k, int32_t row) {
   return patchnas_taps_inside(row * k->stride_h - k->pad_top, k->height, k->input_height);
 }
 
-static inline patchnas_taps patchnas_col_taps(const patchnas_kernel *k, int32_t col) {
+static inline patchnas_taps patchnas_col_taps(const patchnas_kernel* k, int32_t col) {
   return patchnas_taps_inside(col * k->stride_w - k->pad_left, k->width, k->input_width);
 }
 

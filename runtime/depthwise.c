@@ -1,14 +1,14 @@
 #include "runtime/arithmetic.h"
 
-void patchnas_depthwise(const patchnas_kernel *kernel, const patchnas_weights *weights,
-                        const patchnas_window *input, const patchnas_window *output,
+void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                        const patchnas_window* input, const patchnas_window* output,
                         patchnas_rect computed) {
   const int32_t channels = input->channels;
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
     const patchnas_taps rows = patchnas_row_taps(kernel, row);
     for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
       const patchnas_taps cols = patchnas_col_taps(kernel, col);
-      int8_t *const out = patchnas_pixel(output, row, col);
+      int8_t* const out = patchnas_pixel(output, row, col);
       for (int32_t c = 0; c < channels; ++c) {
         int32_t sum = 0;
         for (int32_t y = rows.begin; y < rows.end; ++y) {
@@ -28,11 +28,12 @@ int32_t patchnas_depthwise_scratch_bytes(patchnas_rect read) {
   return (read.row_end - read.row_begin) * (read.col_end - read.col_begin);
 }
 
-/* Output pixel i of channel c overwrites input pixel i of channel c only, which is in the scratch by then. */
-void patchnas_depthwise_in_place(const patchnas_kernel *kernel, const patchnas_weights *weights,
-                                 const patchnas_window *input, patchnas_rect read,
-                                 const patchnas_window *output, patchnas_rect computed,
-                                 int8_t *scratch) {
+/* Output pixel i of channel c overwrites input pixel i of channel c only, which is in the scratch
+ * by then. */
+void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                                 const patchnas_window* input, patchnas_rect read,
+                                 const patchnas_window* output, patchnas_rect computed,
+                                 int8_t* scratch) {
   const int32_t channels = input->channels;
   const patchnas_window plane = {scratch, read.row_begin, read.col_begin,
                                  read.col_end - read.col_begin, 1};

@@ -1,13 +1,13 @@
-/* Front door of runtime/: the int8 kernels that run on the microcontroller. C99, no heap, no libc, no
- * global state; they include nothing but this header.
+/* Front door of runtime/: the int8 kernels that run on the microcontroller. C99, no heap, no libc,
+ * no global state; they include nothing but this header.
  *
  *   patchnas_window in = {arena + 0, 0, 0, 28, 16}, out = {arena + 12544, 0, 0, 28, 24};
  *   patchnas_rect all = {0, 28, 0, 28};
  *   patchnas_convolve(&kernel, &weights, &in, &out, all);
  *
- * Bit-exact with TensorFlow Lite Micro's reference kernels (rounding twice). Tensors are NHWC. A window is
- * a buffer that holds a rectangle of a tensor; rectangles are in the coordinates of the whole tensor, so
- * that a patch and a whole layer are computed by the same call. */
+ * Bit-exact with TensorFlow Lite Micro's reference kernels (rounding twice). Tensors are NHWC. A
+ * window is a buffer that holds a rectangle of a tensor; rectangles are in the coordinates of the
+ * whole tensor, so that a patch and a whole layer are computed by the same call. */
 #ifndef PATCHNAS_RUNTIME_H
 #define PATCHNAS_RUNTIME_H
 
@@ -24,7 +24,7 @@ typedef struct patchnas_rect {
 
 /* data[0] is the first channel of the pixel (row, col) of the whole tensor. */
 typedef struct patchnas_window {
-  int8_t *data;
+  int8_t* data;
   int32_t row, col;
   int32_t width; /* pixels in a row of the buffer */
   int32_t channels;
@@ -38,48 +38,50 @@ typedef struct patchnas_kernel {
 
 /* One multiplier and shift per output channel: accumulator * multiplier * 2^(shift - 31). */
 typedef struct patchnas_weights {
-  const int8_t *weights; /* [O, kh, kw, I], depthwise [1, kh, kw, C], fully connected [O, I] */
-  const int32_t *biases;
-  const int32_t *multipliers;
-  const int8_t *shifts;
+  const int8_t* weights; /* [O, kh, kw, I], depthwise [1, kh, kw, C], fully connected [O, I] */
+  const int32_t* biases;
+  const int32_t* multipliers;
+  const int8_t* shifts;
   int32_t input_zero_point, output_zero_point, clamp_min, clamp_max;
 } patchnas_weights;
 
-/* out = clamp(zero_point + scale(scale_a(a - zero_a) + scale_b(b - zero_b))), inputs shifted left by 20. */
+/* out = clamp(zero_point + scale(scale_a(a - zero_a) + scale_b(b - zero_b))), inputs shifted left
+ * by 20. */
 typedef struct patchnas_add_scales {
   int32_t zero_points[2], multipliers[2], shifts[2];
   int32_t output_zero_point, output_multiplier, output_shift, clamp_min, clamp_max;
 } patchnas_add_scales;
 
-void patchnas_convolve(const patchnas_kernel *kernel, const patchnas_weights *weights,
-                       const patchnas_window *input, const patchnas_window *output,
+void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                       const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed);
 
-void patchnas_depthwise(const patchnas_kernel *kernel, const patchnas_weights *weights,
-                        const patchnas_window *input, const patchnas_window *output,
+void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                        const patchnas_window* input, const patchnas_window* output,
                         patchnas_rect computed);
 
 /* Bytes of scratch for patchnas_depthwise_in_place: one channel plane of what it reads. */
 int32_t patchnas_depthwise_scratch_bytes(patchnas_rect read);
-/* Both windows begin at the same address; `read` is the rectangle that `computed` needs of the input. */
-void patchnas_depthwise_in_place(const patchnas_kernel *kernel, const patchnas_weights *weights,
-                                 const patchnas_window *input, patchnas_rect read,
-                                 const patchnas_window *output, patchnas_rect computed,
-                                 int8_t *scratch);
+/* Both windows begin at the same address; `read` is the rectangle that `computed` needs of the
+ * input. */
+void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                                 const patchnas_window* input, patchnas_rect read,
+                                 const patchnas_window* output, patchnas_rect computed,
+                                 int8_t* scratch);
 
 /* The output may be the same window as either input. */
-void patchnas_add(const patchnas_add_scales *scales, const patchnas_window *a,
-                  const patchnas_window *b, const patchnas_window *output, patchnas_rect computed);
+void patchnas_add(const patchnas_add_scales* scales, const patchnas_window* a,
+                  const patchnas_window* b, const patchnas_window* output, patchnas_rect computed);
 
-void patchnas_average_pool(const patchnas_kernel *kernel, int32_t clamp_min, int32_t clamp_max,
-                           const patchnas_window *input, const patchnas_window *output,
+void patchnas_average_pool(const patchnas_kernel* kernel, int32_t clamp_min, int32_t clamp_max,
+                           const patchnas_window* input, const patchnas_window* output,
                            patchnas_rect computed);
-void patchnas_max_pool(const patchnas_kernel *kernel, int32_t clamp_min, int32_t clamp_max,
-                       const patchnas_window *input, const patchnas_window *output,
+void patchnas_max_pool(const patchnas_kernel* kernel, int32_t clamp_min, int32_t clamp_max,
+                       const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed);
 
-void patchnas_fully_connected(const patchnas_weights *weights, const int8_t *input,
-                              int32_t input_count, int8_t *output, int32_t output_count);
+void patchnas_fully_connected(const patchnas_weights* weights, const int8_t* input,
+                              int32_t input_count, int8_t* output, int32_t output_count);
 
 #ifdef __cplusplus
 }
