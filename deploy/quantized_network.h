@@ -72,7 +72,6 @@ struct QuantizedNetwork {
       tensors;  ///< one per tensor: tensor 0 is the image, layer i writes tensor i + 1
   std::vector<QuantizedLayer> layers;  ///< one per layer
 
-  [[nodiscard]] const TensorQuantisation& input_quantisation() const { return tensors.front(); }
   [[nodiscard]] const TensorQuantisation& output_quantisation() const { return tensors.back(); }
   bool operator==(const QuantizedNetwork&) const = default;
 };

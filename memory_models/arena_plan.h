@@ -24,11 +24,7 @@ struct ArenaPlan {
   std::vector<int> tensor_buffer;      ///< per tensor: index into buffers
   std::vector<int> scratch_buffer;     ///< per layer: index into buffers, -1 for none
 
-  [[nodiscard]] std::int64_t tensor_offset(TensorId tensor) const {
-    return buffers[static_cast<std::size_t>(tensor_buffer[static_cast<std::size_t>(tensor)])]
-        .offset_bytes;
-  }
-  /// Whether `layer` writes its output over its first (0) or second (1) input; -1 if neither.
+  /// The input (0 or 1) that `layer` writes its output over; -1 if neither.
   [[nodiscard]] int in_place_input(const Network& network, int layer) const;
 };
 
