@@ -2,7 +2,7 @@
 
 // Integer arithmetic of TensorFlow Lite Micro's reference kernels in their default form, which
 // rounds twice: once in the doubling high multiply and once in the right shift. CMSIS-NN computes
-// the same by default; XNNPACK rounds once and differs by a step here and there.
+// the same by default; litert_arithmetic.h has what XNNPACK does instead.
 
 #include <cmath>
 #include <cstdint>
@@ -37,19 +37,8 @@ inline std::int32_t rounding_shift_right(std::int32_t x, int exponent) {
   return (x >> exponent) + ((x & mask) > threshold ? 1 : 0);
 }
 
-/// How a product is brought back to 32 bits. kTwice, the default everywhere, is what the header's
-/// comment describes; kOnce is the variant that TensorFlow Lite calls single rounding, close to
-/// what LiteRT computes.
-enum class Rounding { kTwice, kOnce };
-
 /// x * multiplier * 2^(shift - 31).
-inline std::int32_t requantise(std::int32_t x, const Requantisation& by,
-                               Rounding rounding = Rounding::kTwice) {
-  if (rounding == Rounding::kOnce) {
-    const int shift = 31 - by.shift;
-    const std::int64_t half = std::int64_t{1} << (shift - 1);
-    return static_cast<std::int32_t>((x * std::int64_t{by.multiplier} + half) >> shift);
-  }
+inline std::int32_t requantise(std::int32_t x, const Requantisation& by) {
   const int left = by.shift > 0 ? by.shift : 0;
   const int right = by.shift > 0 ? 0 : -by.shift;
   return rounding_shift_right(doubling_high_multiply(wrapping_shift_left(x, left), by.multiplier),

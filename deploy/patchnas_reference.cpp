@@ -1,10 +1,9 @@
 // Runs raw int8 images through the integer reference:
 //
-//   patchnas_reference [--single-rounding] MODEL.tflite INPUT.bin OUTPUT.bin
+//   patchnas_reference [--litert] MODEL.tflite INPUT.bin OUTPUT.bin
 //
 // INPUT.bin has images [H, W, C] back to back, OUTPUT.bin gets the outputs back to back. With
-// --single-rounding it computes TensorFlow Lite's single-rounding variant, which LiteRT is close
-// to.
+// --litert it computes as LiteRT does, not as TensorFlow Lite Micro.
 
 #include <cstdint>
 #include <fstream>
@@ -42,18 +41,18 @@ void write(const std::string& path, const std::vector<std::int8_t>& values) {
 
 int main(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
-  auto rounding = patchnas::Rounding::kTwice;
-  if (!arguments.empty() && arguments.front() == "--single-rounding") {
-    rounding = patchnas::Rounding::kOnce;
+  auto arithmetic = patchnas::Arithmetic::kTfliteMicro;
+  if (!arguments.empty() && arguments.front() == "--litert") {
+    arithmetic = patchnas::Arithmetic::kLiteRt;
     arguments.erase(arguments.begin());
   }
   try {
     if (arguments.size() != 3) {
       throw patchnas::InputError(
-          "usage: patchnas_reference [--single-rounding] MODEL.tflite INPUT.bin OUTPUT.bin");
+          "usage: patchnas_reference [--litert] MODEL.tflite INPUT.bin OUTPUT.bin");
     }
     const patchnas::QuantizedNetwork network = patchnas::import_tflite_file(arguments[0]);
-    write(arguments[2], patchnas::run_images(network, read_images(arguments[1]), rounding));
+    write(arguments[2], patchnas::run_images(network, read_images(arguments[1]), arithmetic));
   } catch (const patchnas::Error& error) {
     std::cerr << error.what() << '\n';
     return error.exit_code();

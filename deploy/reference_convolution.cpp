@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "deploy/fixed_point.h"
+#include "deploy/litert_arithmetic.h"
 #include "deploy/reference_kernels.h"
 
 namespace patchnas {
@@ -12,8 +13,13 @@ constexpr int kPixels = 4;
 
 std::int8_t finish(const LayerContext& context, std::size_t channel, std::int32_t accumulator) {
   const QuantizedLayer& q = context.quantised;
-  const std::int32_t scaled = requantise(wrapping_add(accumulator, q.biases[channel]),
-                                         q.requantisation[channel], context.rounding);
+  const std::int32_t sum = wrapping_add(accumulator, q.biases[channel]);
+  const std::int32_t scaled =
+      context.arithmetic == Arithmetic::kLiteRt
+          ? litert_requantise(sum, context.inputs[0].scale,
+                              q.weight_scales[q.weight_scales.size() == 1 ? 0 : channel],
+                              context.output.scale)
+          : requantise(sum, q.requantisation[channel]);
   return static_cast<std::int8_t>(
       std::clamp(scaled + context.output.zero_point, q.clamp.min, q.clamp.max));
 }

@@ -10,7 +10,7 @@ namespace patchnas {
 
 std::vector<std::vector<std::int8_t>> run_all_layers(const QuantizedNetwork& network,
                                                      std::span<const std::int8_t> image,
-                                                     Rounding rounding) {
+                                                     Arithmetic arithmetic) {
   const Network& shapes = network.network;
   if (static_cast<std::int64_t>(image.size()) != shapes.input.elements()) {
     throw InputError("image has " + std::to_string(image.size()) + " bytes, the network reads " +
@@ -18,7 +18,7 @@ std::vector<std::vector<std::int8_t>> run_all_layers(const QuantizedNetwork& net
   }
   std::vector<std::vector<std::int8_t>> tensors{{image.begin(), image.end()}};
   for (int layer = 0; layer < shapes.layer_count(); ++layer) {
-    const LayerContext context = layer_context(network, layer, rounding);
+    const LayerContext context = layer_context(network, layer, arithmetic);
     const auto window = [&](TensorId tensor) {
       const TensorShape& shape = shapes.shape(tensor);
       return InputWindow{tensors[static_cast<std::size_t>(tensor)], full_rect(shape), shape};
@@ -34,12 +34,13 @@ std::vector<std::vector<std::int8_t>> run_all_layers(const QuantizedNetwork& net
 }
 
 std::vector<std::int8_t> run_layer_by_layer(const QuantizedNetwork& network,
-                                            std::span<const std::int8_t> image, Rounding rounding) {
-  return run_all_layers(network, image, rounding).back();
+                                            std::span<const std::int8_t> image,
+                                            Arithmetic arithmetic) {
+  return run_all_layers(network, image, arithmetic).back();
 }
 
 std::vector<std::int8_t> run_images(const QuantizedNetwork& network,
-                                    std::span<const std::int8_t> images, Rounding rounding) {
+                                    std::span<const std::int8_t> images, Arithmetic arithmetic) {
   const auto image_bytes = static_cast<std::size_t>(network.network.input.elements());
   const auto output_bytes = static_cast<std::size_t>(network.network.output().elements());
   if (images.size() % image_bytes != 0) {
@@ -52,7 +53,7 @@ std::vector<std::int8_t> run_images(const QuantizedNetwork& network,
 #pragma omp parallel for schedule(dynamic)
   for (std::size_t i = 0; i < count; ++i) {
     const auto output =
-        run_layer_by_layer(network, images.subspan(i * image_bytes, image_bytes), rounding);
+        run_layer_by_layer(network, images.subspan(i * image_bytes, image_bytes), arithmetic);
     std::copy(output.begin(), output.end(),
               outputs.begin() + static_cast<std::ptrdiff_t>(i * output_bytes));
   }

@@ -9,25 +9,25 @@
 #include <span>
 #include <vector>
 
-#include "deploy/fixed_point.h"
+#include "deploy/litert_arithmetic.h"
 #include "deploy/quantized_network.h"
 
 namespace patchnas {
 
 /// All tensors, [H, W, C] each; tensor 0 is the image. Safe to call from several threads.
 /// @throws InputError if the image's size is not the network's.
-std::vector<std::vector<std::int8_t>> run_all_layers(const QuantizedNetwork& network,
-                                                     std::span<const std::int8_t> image,
-                                                     Rounding rounding = Rounding::kTwice);
+std::vector<std::vector<std::int8_t>> run_all_layers(
+    const QuantizedNetwork& network, std::span<const std::int8_t> image,
+    Arithmetic arithmetic = Arithmetic::kTfliteMicro);
 
 /// The network's output for one image [H, W, C].
 std::vector<std::int8_t> run_layer_by_layer(const QuantizedNetwork& network,
                                             std::span<const std::int8_t> image,
-                                            Rounding rounding = Rounding::kTwice);
+                                            Arithmetic arithmetic = Arithmetic::kTfliteMicro);
 
 /// Outputs back to back for images back to back, all cores.
 std::vector<std::int8_t> run_images(const QuantizedNetwork& network,
                                     std::span<const std::int8_t> images,
-                                    Rounding rounding = Rounding::kTwice);
+                                    Arithmetic arithmetic = Arithmetic::kTfliteMicro);
 
 }  // namespace patchnas

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-#include "deploy/fixed_point.h"
+#include "deploy/litert_arithmetic.h"
 #include "deploy/quantized_network.h"
 #include "deploy/tensor_window.h"
 
@@ -21,10 +21,10 @@ struct LayerContext {
   const QuantizedLayer& quantised;
   std::array<TensorQuantisation, 2> inputs;
   TensorQuantisation output;
-  Rounding rounding = Rounding::kTwice;
+  Arithmetic arithmetic = Arithmetic::kTfliteMicro;
 };
 LayerContext layer_context(const QuantizedNetwork& network, int layer,
-                           Rounding rounding = Rounding::kTwice);
+                           Arithmetic arithmetic = Arithmetic::kTfliteMicro);
 
 /// Runs any layer. The output may lie over an input only for adds whose windows are equal.
 void run_layer(const LayerContext& context, const std::array<InputWindow, 2>& inputs,

@@ -1,15 +1,14 @@
-// node check.mjs INSTALL_DIR CASE_DIR REFERENCE.bin
+// node check.mjs INSTALL_DIR CASE_DIR REFERENCE_DIR
 //
-// Compares LiteRT's outputs for the case's test images with those of the integer reference. Exit status 1 when they
-// differ by more than an exported model may.
+// Compares LiteRT's outputs for the case's test images with those of the integer reference: REFERENCE_DIR/litert,
+// computed with LiteRT's arithmetic, and REFERENCE_DIR/deployed where it is there. Exit status 1 when they differ by
+// more than an exported model may.
 
-import {readFileSync} from 'node:fs';
+import {existsSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 
 import {loadRuntime, runImages} from './litert_runtime.mjs';
 
-// LiteRT rounds once where the reference rounds twice, so single steps differ.
-const LARGEST_LOGIT_DIFFERENCE = 2;
 const LEAST_SAME_ARG_MAX = 0.99;
 const LARGEST_ACCURACY_DIFFERENCE = 0.002;
 
@@ -42,10 +41,10 @@ function compare(litertOutputs, reference, labels) {
   return counts;
 }
 
-function report(name, counts, images, logits) {
+function report(arithmetic, counts, images, logits) {
   const percent = (count, of) => `${((100 * count) / of).toFixed(2)} %`;
   console.log(
-    `${name}: ${images} images; same arg-max ${percent(counts.same, images)}; ` +
+    `  ${arithmetic} arithmetic: same arg-max ${percent(counts.same, images)}; ` +
       `logits: ${percent(counts.differing, logits)} differ, by at most ${counts.largest}; ` +
       `accuracy LiteRT ${percent(counts.litertRight, images)}, reference ${percent(counts.referenceRight, images)}`);
 }
@@ -55,17 +54,16 @@ function exceeded(counts, images) {
   const accuracyDifference = Math.abs(counts.litertRight - counts.referenceRight);
   return [
     counts.same < LEAST_SAME_ARG_MAX * images && 'same arg-max on at least 99 %',
-    counts.largest > LARGEST_LOGIT_DIFFERENCE && `logits within ${LARGEST_LOGIT_DIFFERENCE} steps`,
     // One image may weigh more than 0.2 points.
     accuracyDifference > Math.max(1, LARGEST_ACCURACY_DIFFERENCE * images) && 'accuracy within 0.2 points',
   ].filter(Boolean);
 }
 
-const [installDir, caseDir, referencePath] = process.argv.slice(2);
+const [installDir, caseDir, referenceDir] = process.argv.slice(2);
 const labels = asInt32(join(caseDir, 'labels.bin'));
-const reference = asInt8(referencePath);
-if (labels.length === 0 || reference.length === 0 || reference.length % labels.length !== 0) {
-  console.error(`${caseDir}: ${labels.length} labels do not fit ${reference.length} reference logits`);
+const ofLiteRt = asInt8(join(referenceDir, 'litert'));
+if (labels.length === 0 || ofLiteRt.length === 0 || ofLiteRt.length % labels.length !== 0) {
+  console.error(`${caseDir}: ${labels.length} labels do not fit ${ofLiteRt.length} reference logits`);
   process.exit(2);
 }
 const litert = await loadRuntime(installDir);
@@ -78,9 +76,15 @@ if (outputs.length !== labels.length) {
   console.error(`${caseDir}: ${outputs.length} images, ${labels.length} labels`);
   process.exit(2);
 }
-const counts = compare(outputs, reference, labels);
-report(caseDir, counts, labels.length, reference.length);
-const failures = exceeded(counts, labels.length);
+console.log(`${caseDir}: ${labels.length} images`);
+const bits = compare(outputs, ofLiteRt, labels);
+report("LiteRT's", bits, labels.length, ofLiteRt.length);
+const failures = bits.differing > 0 ? ["LiteRT's logits bit for bit"] : [];
+if (existsSync(join(referenceDir, 'deployed'))) {
+  const deployed = compare(outputs, asInt8(join(referenceDir, 'deployed')), labels);
+  report('the deployed', deployed, labels.length, ofLiteRt.length);
+  failures.push(...exceeded(deployed, labels.length));
+}
 if (failures.length > 0) {
   console.error(`${caseDir}: not as required: ${failures.join('; ')}`);
 }

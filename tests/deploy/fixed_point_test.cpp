@@ -71,18 +71,6 @@ TEST(FixedPoint, RequantisationIsWithinOneOfTheRealProduct) {
   }
 }
 
-TEST(FixedPoint, SingleRoundingIsTheNearestToTheProductWithTheMultiplier) {
-  RandomStream stream(5, "single rounding");
-  for (int i = 0; i < 100000; ++i) {
-    const Requantisation q = quantise_multiplier(std::exp(stream.uniform() * -12));
-    const auto x = static_cast<std::int32_t>(stream.next()) >> 8;
-    const long double product =
-        std::ldexp(static_cast<long double>(x) * q.multiplier, q.shift - 31);
-    EXPECT_EQ(requantise(x, q, Rounding::kOnce),
-              static_cast<std::int64_t>(std::floor(product + 0.5L)));
-  }
-}
-
 TEST(FixedPoint, WrapsLikeTwosComplementMachines) {
   EXPECT_EQ(wrapping_add(kMax, 1), kMin);
   EXPECT_EQ(wrapping_shift_left(kMax, 1), -2);
