@@ -1,5 +1,6 @@
 #include "arch/error.h"
 #include "arch/search_space.h"
+#include "arch/window_padding.h"
 
 namespace patchnas {
 namespace {
@@ -63,6 +64,7 @@ class Lowering {
     added.output = {rows.output, cols.output, channels};
     added.kernel = {kernel, kernel, stride, stride, rows.before, cols.before};
     added.activation = activation;
+    added.pad_operator = required_pad_operator(in, added);
     network_.layers.push_back(added);
   }
 

@@ -1,6 +1,7 @@
 #include "arch/network.h"
 
 #include "arch/error.h"
+#include "arch/window_padding.h"
 
 namespace patchnas {
 
@@ -169,6 +170,10 @@ void check_layer(const Network& network, int index) {
   const TensorShape& in = network.shape(layer.inputs[0]);
   const TensorShape& out = layer.output;
   require(out.height > 0 && out.width > 0 && out.channels > 0, "has an empty output");
+  const PadOperator& pad = layer.pad_operator;
+  require(pad == PadOperator{} || layer.kind == LayerKind::kConv2d ||
+              layer.kind == LayerKind::kDepthwiseConv2d,
+          "has a PAD operator, which only a convolution may have");
   switch (layer.kind) {
     case LayerKind::kAdd:
       require(in == network.shape(layer.inputs[1]) && in == out,
@@ -192,6 +197,8 @@ void check_layer(const Network& network, int index) {
   require(axis_is_consistent(in.height, out.height, k.height, k.stride_h, k.pad_top) &&
               axis_is_consistent(in.width, out.width, k.width, k.stride_w, k.pad_left),
           "has an output that its kernel cannot produce");
+  require(pad == PadOperator{} || (pad.width > 0 && pad.is_present() && window_padding(in, layer)),
+          "has a PAD operator that does not give its padding");
 }
 
 }  // namespace

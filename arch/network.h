@@ -70,6 +70,15 @@ struct Kernel {
   auto operator<=>(const Kernel&) const = default;
 };
 
+/// Rows and columns after padding.
+struct PadOperator {
+  int height = 0;
+  int width = 0;
+
+  [[nodiscard]] bool is_present() const { return height > 0; }
+  auto operator<=>(const PadOperator&) const = default;
+};
+
 struct Layer {
   LayerKind kind = LayerKind::kConv2d;
   LayerRole role = LayerRole::kImported;
@@ -80,6 +89,9 @@ struct Layer {
   TensorShape output;
   Kernel kernel;
   Activation activation = Activation::kNone;
+  /// Set where the .tflite form of this convolution has a PAD operator of its own in front: the
+  /// extents of that operator's output. For execution its padding is part of `kernel`.
+  PadOperator pad_operator{};
 
   [[nodiscard]] int input_count() const { return inputs[1] == kNoTensor ? 1 : 2; }
   [[nodiscard]] bool has_weights() const;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "arch/error.h"
+#include "arch/window_padding.h"
 #include "tflite_generated.h"
 
 namespace patchnas {
@@ -28,27 +29,6 @@ int operator_version(BuiltinOperator code) {
     default:
       return 2;  // ADD, AVERAGE_POOL_2D, MAX_POOL_2D, SOFTMAX, PAD
   }
-}
-
-// How one axis of a window is padded, as the format can say it.
-struct AxisPadding {
-  bool same = false;
-  bool valid = false;
-  int before = 0;  // explicit rows or columns that make VALID give the same output
-  int after = 0;
-  bool explicit_works = false;
-};
-
-AxisPadding axis_padding(int input, int output, int kernel, int stride, int pad_before) {
-  AxisPadding padding;
-  const int span = (output - 1) * stride + kernel;
-  padding.same =
-      output == (input + stride - 1) / stride && pad_before == std::max(0, span - input) / 2;
-  padding.valid = pad_before == 0 && input >= kernel && output == (input - kernel) / stride + 1;
-  padding.before = pad_before;
-  padding.after = std::max(0, span - input - pad_before);
-  padding.explicit_works = output == (input + padding.before + padding.after - kernel) / stride + 1;
-  return padding;
 }
 
 class Exporter {
@@ -196,47 +176,39 @@ class Exporter {
     }
   }
 
-  // Rows and columns of a window layer.
-  [[nodiscard]] std::pair<AxisPadding, AxisPadding> paddings(int index) const {
+  [[nodiscard]] WindowPadding padding(int index) const {
     const Layer& layer = layer_at(index);
     if (flat_[static_cast<std::size_t>(layer.inputs[0])]) {
       fail(index, "a window over the output of a fully connected layer cannot be written");
     }
-    const TensorShape& in = shapes_.shape(layer.inputs[0]);
-    const Kernel& k = layer.kernel;
-    return {axis_padding(in.height, layer.output.height, k.height, k.stride_h, k.pad_top),
-            axis_padding(in.width, layer.output.width, k.width, k.stride_w, k.pad_left)};
+    const std::optional<WindowPadding> found =
+        window_padding(shapes_.shape(layer.inputs[0]), layer);
+    if (!found) {
+      fail(index, layer.has_weights()
+                      ? "its padding is neither SAME nor VALID, and it has no PAD operator"
+                      : "a pooling padded otherwise than SAME or VALID cannot be written");
+    }
+    return *found;
   }
 
-  // SAME or VALID where one of them says what the layer does.
-  [[nodiscard]] static std::optional<tflite::Padding> implicit_padding(const AxisPadding& rows,
-                                                                       const AxisPadding& cols) {
-    if (rows.valid && cols.valid) {
-      return tflite::Padding::VALID;
-    }
-    if (rows.same && cols.same) {
-      return tflite::Padding::SAME;
-    }
-    return std::nullopt;
+  [[nodiscard]] static tflite::Padding implicit_padding(const WindowPadding& padding) {
+    return padding.implicit == ImplicitPadding::kSame ? tflite::Padding::SAME
+                                                      : tflite::Padding::VALID;
   }
 
   // A PAD operator in front of `index`; returns the padded tensor.
-  std::int32_t add_pad(int index, const AxisPadding& rows, const AxisPadding& cols) {
-    if (!rows.explicit_works || !cols.explicit_works) {
-      fail(index, "its output is smaller than its window allows, which cannot be written");
-    }
+  std::int32_t add_pad(int index, const WindowPadding& padding) {
     const TensorId input = layer_at(index).inputs[0];
-    const TensorShape& shape = shapes_.shape(input);
+    const PadOperator& padded_to = layer_at(index).pad_operator;
     const TensorQuantisation& q = quantisation(input);
     const std::string name = shapes_.layer_name(index) + "/pad";
-    const std::vector<std::int32_t> amounts{0,           0,          rows.before, rows.after,
-                                            cols.before, cols.after, 0,           0};
+    const std::vector<std::int32_t> amounts{
+        0, 0, padding.top, padding.bottom, padding.left, padding.right, 0, 0};
     const int paddings = add_tensor(name + "/paddings", {4, 2}, tflite::TensorType::INT32,
                                     add_buffer(amounts), {}, {}, 0);
-    const int padded = add_tensor(name,
-                                  {1, shape.height + rows.before + rows.after,
-                                   shape.width + cols.before + cols.after, shape.channels},
-                                  tflite::TensorType::INT8, 0, {q.scale}, {q.zero_point}, 0);
+    const int padded =
+        add_tensor(name, {1, padded_to.height, padded_to.width, shapes_.shape(input).channels},
+                   tflite::TensorType::INT8, 0, {q.scale}, {q.zero_point}, 0);
     add_operator(BuiltinOperator::PAD, {input, paddings}, padded,
                  tflite::BuiltinOptions::PadOptions, tflite::CreatePadOptions(builder_).Union());
     return padded;
@@ -245,15 +217,15 @@ class Exporter {
   void add_convolution(int index) {
     const Layer& layer = layer_at(index);
     const Kernel& k = layer.kernel;
-    const auto [rows, cols] = paddings(index);
-    const std::optional<tflite::Padding> implicit = implicit_padding(rows, cols);
-    const std::int32_t input = implicit ? layer.inputs[0] : add_pad(index, rows, cols);
-    const tflite::Padding padding = implicit.value_or(tflite::Padding::VALID);
+    const WindowPadding window = padding(index);
+    const std::int32_t input =
+        layer.pad_operator.is_present() ? add_pad(index, window) : layer.inputs[0];
+    const tflite::Padding implicit = implicit_padding(window);
     const auto activation = activation_function(layer.activation);
     if (layer.kind == LayerKind::kDepthwiseConv2d) {
       const auto inputs =
           weighted_inputs(index, input, {1, k.height, k.width, layer.output.channels});
-      const auto options = tflite::CreateDepthwiseConv2DOptions(builder_, padding, k.stride_w,
+      const auto options = tflite::CreateDepthwiseConv2DOptions(builder_, implicit, k.stride_w,
                                                                 k.stride_h, 1, activation);
       add_operator(BuiltinOperator::DEPTHWISE_CONV_2D, inputs, index + 1,
                    tflite::BuiltinOptions::DepthwiseConv2DOptions, options.Union());
@@ -262,7 +234,7 @@ class Exporter {
       const auto inputs =
           weighted_inputs(index, input, {layer.output.channels, k.height, k.width, in_channels});
       const auto options =
-          tflite::CreateConv2DOptions(builder_, padding, k.stride_w, k.stride_h, activation);
+          tflite::CreateConv2DOptions(builder_, implicit, k.stride_w, k.stride_h, activation);
       add_operator(BuiltinOperator::CONV_2D, inputs, index + 1,
                    tflite::BuiltinOptions::Conv2DOptions, options.Union());
     }
@@ -271,16 +243,11 @@ class Exporter {
   void add_pool(int index) {
     const Layer& layer = layer_at(index);
     const Kernel& k = layer.kernel;
-    const auto [rows, cols] = paddings(index);
-    const std::optional<tflite::Padding> padding = implicit_padding(rows, cols);
-    if (!padding) {
-      fail(index, "a pooling padded otherwise than SAME or VALID cannot be written");
-    }
     const auto code = layer.kind == LayerKind::kMaxPool ? BuiltinOperator::MAX_POOL_2D
                                                         : BuiltinOperator::AVERAGE_POOL_2D;
-    const auto options =
-        tflite::CreatePool2DOptions(builder_, *padding, k.stride_w, k.stride_h, k.width, k.height,
-                                    activation_function(layer.activation));
+    const auto options = tflite::CreatePool2DOptions(builder_, implicit_padding(padding(index)),
+                                                     k.stride_w, k.stride_h, k.width, k.height,
+                                                     activation_function(layer.activation));
     add_operator(code, {layer.inputs[0]}, index + 1, tflite::BuiltinOptions::Pool2DOptions,
                  options.Union());
   }

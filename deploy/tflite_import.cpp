@@ -207,6 +207,9 @@ class Importer {
     const WindowOptions window{weights[1], weights[2], o.stride_h(), o.stride_w(), o.padding()};
     Layer layer = window_layer(model_, op, kind, in, window, output_channels);
     layer.activation = activation_function(op, o.fused_activation_function());
+    if (in.has_pad_operator) {
+      layer.pad_operator = {in.extent(FileAxis::kRows), in.extent(FileAxis::kCols)};
+    }
     return layer;
   }
 

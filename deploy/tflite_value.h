@@ -25,6 +25,7 @@ struct FileValue {
   TensorId id = kNoTensor;
   TensorShape shape;  ///< of our tensor, without margins
   Margins margins;
+  bool has_pad_operator = false;  ///< true also where it pads by nothing
   std::vector<FileAxis> axes{FileAxis::kBatch, FileAxis::kRows, FileAxis::kCols,
                              FileAxis::kChannels};
 

@@ -25,6 +25,7 @@ FileValue padded_view(const TfliteModel& model, const FileOperator& op, const Fi
   view.margins.bottom += p[3];
   view.margins.left += p[4];
   view.margins.right += p[5];
+  view.has_pad_operator = true;
   return view;
 }
 

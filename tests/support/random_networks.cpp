@@ -51,6 +51,7 @@ void append_window(Network& network, RandomStream& stream, LayerKind kind, int c
   layer.kernel = {rows.kernel, cols.kernel, rows.stride, cols.stride, rows.pad, cols.pad};
   if (kind == LayerKind::kConv2d || kind == LayerKind::kDepthwiseConv2d) {
     layer.activation = static_cast<Activation>(stream.below(3));
+    layer.pad_operator = required_pad_operator(in, layer);
   }
   network.layers.push_back(layer);
 }
