@@ -1,9 +1,39 @@
 #include "arch/patch_schedule.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "arch/error.h"
 #include "arch/yaml_reader.h"
 
 namespace patchnas {
+
+std::optional<TileGrid> parse_tile_grid(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  TileGrid grid;
+  auto read = std::from_chars(text.data(), end, grid.rows);
+  grid.cols = grid.rows;
+  if (read.ec == std::errc() && read.ptr != end && *read.ptr == 'x') {
+    read = std::from_chars(read.ptr + 1, end, grid.cols);
+  }
+  const auto allowed = [](int tiles) { return tiles >= 1 && tiles <= kLargestGrid; };
+  const bool is_grid =
+      read.ec == std::errc() && read.ptr == end && allowed(grid.rows) && allowed(grid.cols);
+  return is_grid ? std::optional(grid) : std::nullopt;
+}
+
+std::string to_string(const TileGrid& grid) {
+  const std::string rows = std::to_string(grid.rows);
+  return grid.rows == grid.cols ? rows : rows + "x" + std::to_string(grid.cols);
+}
+
+std::vector<TileGrid> square_grids(const std::vector<int>& counts) {
+  std::vector<TileGrid> grids;
+  for (const int count : counts) {
+    grids.push_back({count, count});
+  }
+  return grids;
+}
 
 PatchSchedule PatchSchedule::leading(TileGrid grid, int split_layer) {
   if (split_layer == 0 || (grid.rows == 1 && grid.cols == 1)) {
@@ -66,13 +96,17 @@ void validate(const Network& network, const PatchSchedule& schedule) {
                        std::to_string(grid.cols) + " patches does not fit its output of " +
                        std::to_string(out.height) + "x" + std::to_string(out.width) + " pixels");
     }
+    // No halo makes a tile larger than the whole layer, so this bounds the MACs of the schedule.
+    const std::int64_t tiles = std::int64_t{grid.rows} * grid.cols;
+    if (tiles > kMostMacs / std::max<std::int64_t>(1, network_macs(network))) {
+      throw InputError(where + ": " + std::to_string(grid.rows) + "x" + std::to_string(grid.cols) +
+                       " patches could need more than " + std::to_string(kMostMacs) +
+                       " multiply-accumulates");
+    }
     previous_end = segment.end_layer;
   }
 }
 
-namespace {
-
-// Whether `layer` is the last one of the stem or of a block.
 bool ends_block(const Network& network, int layer) {
   const auto at = [&](int i) -> const Layer& {
     return network.layers[static_cast<std::size_t>(i)];
@@ -85,23 +119,21 @@ bool ends_block(const Network& network, int layer) {
                                   at(layer + 1).block != at(layer).block);
 }
 
-}  // namespace
-
 std::vector<PatchSchedule> enumerate_schedules(const Network& network,
-                                               const std::vector<int>& patch_counts,
+                                               const std::vector<TileGrid>& grids,
                                                SplitPoints split_points) {
   std::vector<PatchSchedule> schedules{PatchSchedule::layer_by_layer()};
-  for (const int count : patch_counts) {
-    if (count == 1) {
+  for (const TileGrid& grid : grids) {
+    if (grid == TileGrid{1, 1}) {
       continue;
     }
     for (int split = 1; split < network.layer_count(); ++split) {
       const TensorShape& out = network.shape(split);
-      if (out.height < count || out.width < count) {
-        break;  // outputs only shrink from here on
+      if (out.height < grid.rows || out.width < grid.cols) {
+        break;
       }
       if (split_points == SplitPoints::kLayers || ends_block(network, split - 1)) {
-        schedules.push_back(PatchSchedule::leading({count, count}, split));
+        schedules.push_back(PatchSchedule::leading(grid, split));
       }
     }
   }

@@ -5,6 +5,7 @@
 //   PatchSchedule schedule = PatchSchedule::leading({4, 4}, 13);   // layers [0, 13) as 4x4 patches
 
 #include <compare>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,15 @@ struct TileGrid {
   int cols = 1;
   auto operator<=>(const TileGrid&) const = default;
 };
+
+/// Tiles along one axis, at most.
+inline constexpr int kLargestGrid = 64;
+
+/// "3" for 3 x 3 tiles, "2x4" for 2 rows of 4; and back. Empty if the text is no grid.
+std::optional<TileGrid> parse_tile_grid(std::string_view text);
+std::string to_string(const TileGrid& grid);
+/// p x p for every count.
+std::vector<TileGrid> square_grids(const std::vector<int>& counts);
 
 /// What happens to the overlap between neighbouring tiles.
 enum class HaloPolicy { kRecompute };
@@ -55,15 +65,20 @@ std::string to_json(const PatchSchedule& schedule);
 /// @throws InputError with `source` and the position.
 PatchSchedule parse_patch_schedule(std::string_view json, const std::string& source);
 
-/// Checks segments' order and bounds, and that no grid is finer than the output it tiles.
+/// Checks segments' order and bounds, that no grid is finer than the output it tiles, and that the
+/// MACs with recomputed halos cannot exceed kMostMacs. `network` must be valid.
 /// @throws InputError naming the segment.
 void validate(const Network& network, const PatchSchedule& schedule);
 
-/// MCUNetV2's candidates: layer-by-layer execution, then every count of `patch_counts` (p x p, p >
-/// 1) with every split layer whose output a grid of that size can tile.
+/// MCUNetV2's candidates: layer-by-layer execution, then every other grid with every split layer up
+/// to the first whose output it cannot tile.
 std::vector<PatchSchedule> enumerate_schedules(const Network& network,
-                                               const std::vector<int>& patch_counts,
+                                               const std::vector<TileGrid>& grids,
                                                SplitPoints split_points);
+
+/// Whether `layer` is the last one of the stem or of a block. `network` must come from an
+/// architecture, or have the blocks of one.
+bool ends_block(const Network& network, int layer);
 
 /// Number of blocks (the stem not counted) that end at or before `split_layer` if it falls on the
 /// end of the stem or of a block, else -1. `network` must come from an architecture.

@@ -52,6 +52,30 @@ std::string yaml_list(const std::vector<int>& values) {
   return text + "]";
 }
 
+std::string yaml_list(const std::vector<TileGrid>& grids) {
+  std::string text = "[";
+  for (const TileGrid& grid : grids) {
+    text += (text.size() == 1 ? "" : ", ") + to_string(grid);
+  }
+  return text + "]";
+}
+
+std::vector<TileGrid> parse_grids(YamlReader& reader) {
+  std::vector<TileGrid> grids;
+  for (const std::string& text :
+       reader.strings("patches", std::vector<std::string>{"1", "2", "3", "4"})) {
+    const std::optional<TileGrid> grid = parse_tile_grid(text);
+    if (!grid) {
+      reader.fail("patches", "'" + text + "' must be P or PHxPW, whole numbers from 1 to " +
+                                 std::to_string(kLargestGrid));
+    }
+    grids.push_back(*grid);
+  }
+  std::sort(grids.begin(), grids.end());
+  grids.erase(std::unique(grids.begin(), grids.end()), grids.end());
+  return grids;
+}
+
 /// A natural number of any size, for counting.
 class BigNatural {
  public:
@@ -175,8 +199,7 @@ SearchSpace parse_search_space(YamlReader reader) {
     space.stages.push_back(parse_stage(stage, multipliers, divisor));
   }
   space.head_width = reader.integer("head_width", {0, 65536}, 0);
-  space.patch_counts =
-      sorted_unique(reader.integers("patches", {1, 64}, std::vector<int>{1, 2, 3, 4}));
+  space.patch_grids = parse_grids(reader);
   space.split_points =
       static_cast<SplitPoints>(reader.choice("split_points", {"layers", "blocks"}, 0));
   reader.finish();
@@ -212,7 +235,7 @@ std::string to_yaml(const SearchSpace& space, int indent) {
          yaml_list(stage.expand_ratios) + ", widths: " + yaml_list(stage.widths) + "}");
   }
   line("head_width: " + std::to_string(space.head_width));
-  line("patches: " + yaml_list(space.patch_counts));
+  line("patches: " + yaml_list(space.patch_grids));
   line(std::string("split_points: ") +
        (space.split_points == SplitPoints::kLayers ? "layers" : "blocks"));
   return text;

@@ -192,6 +192,10 @@ bool YamlReader::has(const std::string& key) const {
   return map.IsMap() && map[key].IsDefined();
 }
 
+bool YamlReader::has_value(const std::string& key) const {
+  return has(key) && !(*node_)[key].IsNull();
+}
+
 YAML::Node YamlReader::find(const std::string& key) {
   if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
     known_.push_back(key);
@@ -309,6 +313,24 @@ std::vector<int> YamlReader::integers(const std::string& key, Allowed<int> allow
 std::vector<double> YamlReader::numbers(const std::string& key, Allowed<double> allowed,
                                         std::optional<std::vector<double>> fallback) {
   return sequence<double>(key, allowed, std::move(fallback), "a number");
+}
+
+std::vector<std::string> YamlReader::strings(const std::string& key,
+                                             std::optional<std::vector<std::string>> fallback) {
+  if (fallback && !has(key)) {
+    find(key);
+    return *fallback;
+  }
+  const YAML::Node node = require(key);
+  const bool is_list = node.IsSequence() && node.size() > 0;
+  std::vector<std::string> values;
+  for (std::size_t i = 0; is_list && i < node.size() && node[i].IsScalar(); ++i) {
+    values.push_back(node[i].Scalar());
+  }
+  if (!is_list || values.size() < node.size()) {
+    fail_at(node, key, "must be a list with at least one element, all of them plain values");
+  }
+  return values;
 }
 
 std::int64_t YamlReader::bytes(const std::string& key, Allowed<std::int64_t> allowed,

@@ -41,6 +41,8 @@ class YamlReader {
   void assign(const std::string& assignment);
 
   [[nodiscard]] bool has(const std::string& key) const;
+  /// has(), and not null.
+  [[nodiscard]] bool has_value(const std::string& key) const;
 
   // Getters of a mapping. Without a fallback the key is required.
   int integer(const std::string& key, Allowed<int> allowed = {}, std::optional<int> fallback = {});
@@ -56,6 +58,9 @@ class YamlReader {
                             std::optional<std::vector<int>> fallback = {});
   std::vector<double> numbers(const std::string& key, Allowed<double> allowed = {},
                               std::optional<std::vector<double>> fallback = {});
+  /// The scalars of a non-empty sequence as they are written.
+  std::vector<std::string> strings(const std::string& key,
+                                   std::optional<std::vector<std::string>> fallback = {});
   /// Bytes: a plain integer, or one with the suffix B, KiB or MiB.
   std::int64_t bytes(const std::string& key, Allowed<std::int64_t> allowed = {},
                      std::optional<std::int64_t> fallback = {});

@@ -5,6 +5,7 @@
 
 #include "arch/arch.h"
 #include "memory_models/memory_models.h"
+#include "memory_models/schedule_sweep.h"
 
 namespace patchnas {
 namespace {
@@ -31,7 +32,7 @@ void judge_all_schedules(benchmark::State& state, MemoryModel model) {
   for (auto _ : state) {
     const Network network = lower(space, drawn[next++ % drawn.size()]);
     for (const PatchSchedule& schedule :
-         enumerate_schedules(network, space.patch_counts, space.split_points)) {
+         enumerate_schedules(network, space.patch_grids, space.split_points)) {
       benchmark::DoNotOptimize(
           memory_report(network, schedule, model, InputMode::kResident).peak_sram_bytes);
       benchmark::DoNotOptimize(scheduled_macs(network, schedule));
@@ -53,6 +54,22 @@ void sample_and_lower(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 
+void sweep_schedules(benchmark::State& state) {
+  const SearchSpace space = main_space();
+  const std::vector<Architecture> drawn = architectures(space);
+  std::vector<Network> networks;
+  for (const Architecture& architecture : drawn) {
+    networks.push_back(lower(space, architecture));
+  }
+  ScheduleSweep sweep(space.patch_grids, space.split_points, InputMode::kResident);
+  std::size_t next = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(sweep.run(networks[next++ % drawn.size()]).data());
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+BENCHMARK(sweep_schedules);
 BENCHMARK(sample_and_lower);
 BENCHMARK_CAPTURE(judge_all_schedules, deployed, MemoryModel::kDeployed);
 BENCHMARK_CAPTURE(judge_all_schedules, mcunetv2, MemoryModel::kMcunetV2);

@@ -95,8 +95,7 @@ class ArenaExecutor::Run {
     return full_rect(network_.shape(tensor));
   }
 
-  [[nodiscard]] std::span<std::int8_t> buffer(int index) const {
-    const ArenaBuffer& place = executor_.plan_.buffers[static_cast<std::size_t>(index)];
+  [[nodiscard]] std::span<std::int8_t> bytes_of(const ArenaBuffer& place) const {
     return arena_.subspan(static_cast<std::size_t>(place.offset_bytes),
                           static_cast<std::size_t>(place.size_bytes));
   }
@@ -105,8 +104,7 @@ class ArenaExecutor::Run {
     const Rect held = rect(tile, tensor);
     const TensorShape& shape = network_.shape(tensor);
     const auto bytes = static_cast<std::size_t>(held.pixels() * shape.channels);
-    const std::span<std::int8_t> place =
-        buffer(executor_.plan_.tensor_buffer[static_cast<std::size_t>(tensor)]);
+    const std::span<std::int8_t> place = bytes_of(executor_.plan_.tensor(tensor));
     if (bytes > place.size()) {
       throw std::logic_error("the arena plan gives tensor " + std::to_string(tensor) + " " +
                              std::to_string(place.size()) + " bytes, its window needs " +
@@ -131,12 +129,16 @@ class ArenaExecutor::Run {
       return InputWindow{w.bytes, w.rect, w.shape};
     };
     const InputWindow input = readable(window(tile, first));
-    const int scratch = executor_.plan_.scratch_buffer[static_cast<std::size_t>(layer)];
-    if (context.layer.kind == LayerKind::kDepthwiseConv2d &&
-        executor_.plan_.in_place_input(network_, layer) == 0) {
-      const auto shared = buffer(executor_.plan_.tensor_buffer[static_cast<std::size_t>(first)]);
+    const ArenaPlan& plan = executor_.plan_;
+    if (const int scratch = plan.scratch_buffer[static_cast<std::size_t>(layer)];
+        scratch != kNoBuffer) {
+      // Both windows begin at the same byte.
+      const std::span<std::int8_t> shared =
+          arena_.subspan(static_cast<std::size_t>(plan.tensor(first).offset_bytes),
+                         std::max(input.bytes.size(), output.bytes.size()));
       convolve_depthwise_in_place(context, shared, input.rect, input.shape, step.inputs[0],
-                                  output.rect, step.computed, buffer(scratch));
+                                  output.rect, step.computed,
+                                  bytes_of(plan.buffers[static_cast<std::size_t>(scratch)]));
     } else {
       run_layer(context,
                 {input, second == kNoTensor ? InputWindow{} : readable(window(tile, second))},

@@ -20,18 +20,24 @@ namespace patchnas {
 struct ArenaPlan {
   std::int64_t arena_bytes = 0;
   std::int64_t lower_bound_bytes = 0;  ///< largest sum of simultaneously live bytes
-  std::vector<ArenaBuffer> buffers;    ///< tensors first (aliased ones share one), then scratch
-  std::vector<int> tensor_buffer;      ///< per tensor: index into buffers
-  std::vector<int> scratch_buffer;     ///< per layer: index into buffers, -1 for none
+  std::vector<ArenaBuffer> buffers;    ///< one per tensor, then scratch
+  std::vector<int> scratch_buffer;     ///< per layer: index into buffers, kNoBuffer for none
 
+  [[nodiscard]] const ArenaBuffer& tensor(TensorId id) const {
+    return buffers[static_cast<std::size_t>(id)];
+  }
   /// The input (0 or 1) that `layer` writes its output over; -1 if neither.
   [[nodiscard]] int in_place_input(const Network& network, int layer) const;
 };
 
-/// In place where the kernels do so: a depthwise layer over its input (with a scratch of one
-/// channel plane of the rectangle it reads: output pixel i of channel c only ever overwrites input
-/// pixel i of the same channel), and an add over an input whose window equals its own; in each case
-/// only if nothing reads the input later.
+/// The buffers of plan_arena, not placed yet. In place where the kernels do so: a depthwise layer
+/// over its input (with a scratch of one channel plane of the rectangle it reads: output pixel i of
+/// channel c only ever overwrites input pixel i of the same channel), and an add over an input
+/// whose window equals its own; in each case only if nothing reads the input later. With few
+/// channels a depthwise layer's scratch can cost as much as a buffer of its own; then it gets that.
+ArenaPlan unplaced_arena_plan(const Network& network, const PatchSchedule& schedule,
+                              InputMode input);
+
 ArenaPlan plan_arena(const Network& network, const PatchSchedule& schedule, InputMode input);
 
 }  // namespace patchnas

@@ -1,186 +1,321 @@
 #include "memory_models/arena_planner.h"
 
 #include <algorithm>
-#include <functional>
+#include <array>
 #include <numeric>
+#include <optional>
 #include <tuple>
 
 namespace patchnas {
 namespace {
 
-using Order = std::vector<std::size_t>;
+// Buffers that are written over one another have one offset, so they are placed as one group.
+struct Group {
+  std::vector<int> members;
+  int first_layer = 0;
+  int last_layer = 0;
+  std::int64_t size_bytes = 0;  // of the largest, aligned
+  std::int64_t offset_bytes = 0;
+};
 
-std::int64_t aligned(std::int64_t bytes) {
-  return (bytes + kArenaAlignmentBytes - 1) / kArenaAlignmentBytes * kArenaAlignmentBytes;
+std::vector<Group> groups_of(std::span<const ArenaBuffer> buffers) {
+  std::vector<Group> groups;
+  std::vector<int> group_of(buffers.size());
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    const ArenaBuffer& buffer = buffers[i];
+    if (buffer.overwrites == kNoBuffer) {
+      group_of[i] = static_cast<int>(groups.size());
+      groups.push_back({.members = {}, .first_layer = buffer.first_layer, .last_layer = 0});
+    } else {
+      group_of[i] = group_of[static_cast<std::size_t>(buffer.overwrites)];
+    }
+    Group& group = groups[static_cast<std::size_t>(group_of[i])];
+    group.members.push_back(static_cast<int>(i));
+    group.last_layer = std::max(group.last_layer, buffer.last_layer);
+    group.size_bytes = std::max(group.size_bytes, aligned(buffer.size_bytes));
+  }
+  return groups;
 }
 
-// Gives each buffer, in the given order, the lowest gap between the buffers already placed that are
-// live with it.
-std::int64_t first_fit(std::vector<ArenaBuffer>& buffers, const Order& order) {
-  std::int64_t arena_bytes = 0;
-  std::vector<const ArenaBuffer*> placed;  // by offset
-  for (const std::size_t index : order) {
-    ArenaBuffer& buffer = buffers[index];
+// Groups placed so far, and where another one may lie beside them.
+class Arena {
+ public:
+  explicit Arena(std::span<ArenaBuffer> buffers) : buffers_(buffers), groups_(groups_of(buffers)) {
+    placed_.reserve(groups_.size());
+  }
+
+  [[nodiscard]] const std::vector<Group>& groups() const { return groups_; }
+
+  [[nodiscard]] std::int64_t lowest_offset(int index) {
+    collect_forbidden(index);
+    std::sort(forbidden_.begin(), forbidden_.end());
     std::int64_t offset = 0;
-    for (const ArenaBuffer* other : placed) {
-      if (!buffer.overlaps_in_time(*other)) {
-        continue;
-      }
-      if (other->offset_bytes >= offset + aligned(buffer.size_bytes)) {
+    for (const auto& [low, high] : forbidden_) {
+      if (low < offset && offset < high) {
+        offset = high;
+      } else if (low >= offset) {
         break;
       }
-      offset = std::max(offset, other->offset_bytes + aligned(other->size_bytes));
     }
-    buffer.offset_bytes = offset;
-    arena_bytes = std::max(arena_bytes, offset + aligned(buffer.size_bytes));
-    const auto by_offset = [](const ArenaBuffer* a, const ArenaBuffer* b) {
-      return a->offset_bytes < b->offset_bytes;
-    };
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), &buffer, by_offset), &buffer);
+    return offset;
   }
-  return arena_bytes;
-}
 
-// Every order sorts by one criterion first; ties are broken so that the result is one for equal
-// inputs.
-std::vector<Order> candidate_orders(const std::vector<ArenaBuffer>& buffers) {
-  using Key =
-      std::function<std::tuple<std::int64_t, std::int64_t, std::int64_t>(const ArenaBuffer&)>;
-  const Key keys[] = {
-      [](const ArenaBuffer& b) {
-        return std::tuple{-b.size_bytes, std::int64_t{b.first_layer}, std::int64_t{0}};
-      },
-      [](const ArenaBuffer& b) {
-        return std::tuple{std::int64_t{b.first_layer - b.last_layer}, -b.size_bytes,
-                          std::int64_t{b.first_layer}};
-      },
-      [](const ArenaBuffer& b) {
-        return std::tuple{std::int64_t{b.first_layer}, -b.size_bytes, std::int64_t{0}};
-      },
-      [](const ArenaBuffer& b) {
-        return std::tuple{-std::int64_t{b.last_layer}, -b.size_bytes, std::int64_t{0}};
-      },
-  };
-  std::vector<Order> orders;
-  for (const Key& key : keys) {
-    Order& order = orders.emplace_back(buffers.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return key(buffers[a]) < key(buffers[b]);
-    });
+  // The highest offset at which the group ends inside `capacity_bytes`; negative if there is none.
+  [[nodiscard]] std::int64_t highest_offset(int index, std::int64_t capacity_bytes) {
+    collect_forbidden(index);
+    std::sort(forbidden_.begin(), forbidden_.end(),
+              [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::int64_t offset = capacity_bytes - group(index).size_bytes;
+    for (const auto& [low, high] : forbidden_) {
+      if (low < offset && offset < high) {
+        offset = low;
+      } else if (high <= offset) {
+        break;
+      }
+    }
+    return offset;
   }
-  return orders;
-}
 
-// Buffers at the fullest moment first (largest on top of one another without gaps), then the others
-// by their distance in time from it.
-Order around_the_peak(const std::vector<ArenaBuffer>& buffers) {
-  std::int64_t peak = -1;
-  int peak_layer = 0;
-  for (const ArenaBuffer& candidate : buffers) {
-    std::int64_t live = 0;
-    for (const ArenaBuffer& buffer : buffers) {
-      live += buffer.live_at(candidate.first_layer) ? aligned(buffer.size_bytes) : 0;
+  void place(int index, std::int64_t offset) {
+    group(index).offset_bytes = offset;
+    placed_.push_back(index);
+  }
+  void take_back() { placed_.pop_back(); }
+  void clear() { placed_.clear(); }
+
+  // Writes the offsets into the buffers and returns the arena's size.
+  std::int64_t finish() {
+    std::int64_t arena_bytes = 0;
+    for (const Group& group : groups_) {
+      for (const int member : group.members) {
+        buffers_[static_cast<std::size_t>(member)].offset_bytes = group.offset_bytes;
+      }
+      arena_bytes = std::max(arena_bytes, group.offset_bytes + group.size_bytes);
     }
-    if (live > peak) {
-      peak = live;
-      peak_layer = candidate.first_layer;
+    return arena_bytes;
+  }
+
+ private:
+  Group& group(int index) { return groups_[static_cast<std::size_t>(index)]; }
+  [[nodiscard]] const ArenaBuffer& buffer(int index) const {
+    return buffers_[static_cast<std::size_t>(index)];
+  }
+
+  // The open intervals that the group's offset may not lie in.
+  void collect_forbidden(int index) {
+    forbidden_.clear();
+    const Group& added = group(index);
+    for (const int other : placed_) {
+      const Group& there = group(other);
+      if (added.first_layer > there.last_layer || there.first_layer > added.last_layer) {
+        continue;
+      }
+      for (const int a : added.members) {
+        for (const int b : there.members) {
+          if (buffer(a).overlaps_in_time(buffer(b))) {
+            forbidden_.emplace_back(there.offset_bytes - aligned(buffer(a).size_bytes),
+                                    there.offset_bytes + aligned(buffer(b).size_bytes));
+          }
+        }
+      }
     }
   }
-  const auto distance = [&](const ArenaBuffer& b) {
-    return std::max({0, b.first_layer - peak_layer, peak_layer - b.last_layer});
-  };
-  Order order(buffers.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    const auto key = [&](const ArenaBuffer& x) {
-      return std::tuple{distance(x), x.first_layer - x.last_layer, -x.size_bytes, x.first_layer};
-    };
-    return key(buffers[a]) < key(buffers[b]);
+
+  std::span<ArenaBuffer> buffers_;
+  std::vector<Group> groups_;
+  std::vector<int> placed_;
+  std::vector<std::pair<std::int64_t, std::int64_t>> forbidden_;
+};
+
+// Groups sorted by a key, equal ones in their given order.
+template <typename Key>
+std::vector<int> sorted_groups(const std::vector<Group>& groups, const Key& key) {
+  std::vector<int> order(groups.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+    return key(groups[static_cast<std::size_t>(a)]) < key(groups[static_cast<std::size_t>(b)]);
   });
   return order;
 }
 
-// Ping-pong: buffers in order of first use, alternately at the lowest and at the highest place that
-// is free within `capacity_bytes`. Places any chain in its lower bound. Returns whether everything
-// fits.
-bool alternate_ends(std::vector<ArenaBuffer>& buffers, std::int64_t capacity_bytes) {
-  Order order(buffers.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return buffers[a].first_layer < buffers[b].first_layer;
-  });
-  // At the high end, offsets are counted downwards from the top of the arena.
-  std::vector<ArenaBuffer> placed;
-  bool from_top = false;
-  for (const std::size_t index : order) {
-    ArenaBuffer& buffer = buffers[index];
-    const std::int64_t size = aligned(buffer.size_bytes);
-    const auto begin = [&](const ArenaBuffer& b) {
-      return from_top ? capacity_bytes - b.offset_bytes - aligned(b.size_bytes) : b.offset_bytes;
-    };
-    std::sort(placed.begin(), placed.end(),
-              [&](const auto& a, const auto& b) { return begin(a) < begin(b); });
-    std::int64_t offset = 0;
-    for (const ArenaBuffer& other : placed) {
-      if (buffer.overlaps_in_time(other) && begin(other) < offset + size) {
-        offset = std::max(offset, begin(other) + aligned(other.size_bytes));
+std::int64_t first_fit(Arena& arena, const std::vector<int>& order) {
+  for (const int group : order) {
+    arena.place(group, arena.lowest_offset(group));
+  }
+  return arena.finish();
+}
+
+class GreedyBySize : public ArenaPlanner {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "greedy_by_size"; }
+  std::int64_t place(std::span<ArenaBuffer> buffers) const override {
+    Arena arena(buffers);
+    return first_fit(arena,
+                     sorted_groups(arena.groups(), [](const Group& g) { return -g.size_bytes; }));
+  }
+};
+
+class LongestFirst : public ArenaPlanner {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "longest_first"; }
+  std::int64_t place(std::span<ArenaBuffer> buffers) const override {
+    Arena arena(buffers);
+    return first_fit(arena, sorted_groups(arena.groups(), [](const Group& g) {
+                       return std::tuple(g.first_layer - g.last_layer, -g.size_bytes);
+                     }));
+  }
+};
+
+class AroundThePeak : public ArenaPlanner {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "around_the_peak"; }
+  std::int64_t place(std::span<ArenaBuffer> buffers) const override {
+    const std::vector<std::int64_t> live = live_bytes(buffers);
+    const int peak = static_cast<int>(std::max_element(live.begin(), live.end()) - live.begin());
+    Arena arena(buffers);
+    return first_fit(
+        arena, sorted_groups(arena.groups(), [peak](const Group& g) {
+          const int distance = std::max({0, g.first_layer - peak, peak - g.last_layer});
+          return std::tuple(distance, g.first_layer - g.last_layer, -g.size_bytes);
+        }));
+  }
+};
+
+class TwoEnds : public ArenaPlanner {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "two_ends"; }
+  std::int64_t place(std::span<ArenaBuffer> buffers) const override {
+    const std::int64_t bound = arena_lower_bound(buffers);
+    Arena arena(buffers);
+    if (fits(arena, bound)) {
+      return arena.finish();
+    }
+    // Between a size that fails and one that fits.
+    std::int64_t too_small = bound;
+    std::int64_t enough = first_fit(
+        arena, sorted_groups(arena.groups(), [](const Group& g) { return g.first_layer; }));
+    for (int attempt = 0; attempt < kAttempts && enough - too_small > kArenaAlignmentBytes;
+         ++attempt) {
+      const std::int64_t between = aligned(too_small + (enough - too_small) / 4);
+      if (between < enough && fits(arena, between)) {
+        enough = arena.finish();
+      } else {
+        too_small = between;
       }
     }
-    if (offset + size > capacity_bytes) {
+    return enough;
+  }
+
+ private:
+  static constexpr int kAttempts = 12;
+  static constexpr int kStepsPerGroup = 64;
+
+  // Searches depth first, and leaves the groups where they fit.
+  static bool fits(Arena& arena, std::int64_t capacity_bytes) {
+    const std::vector<int> order = sorted_groups(
+        arena.groups(), [](const Group& g) { return std::tuple(g.first_layer, -g.last_layer); });
+    arena.clear();
+    int steps = kStepsPerGroup * static_cast<int>(order.size());
+    return fits_from(arena, order, 0, capacity_bytes, steps);
+  }
+
+  static bool fits_from(Arena& arena, const std::vector<int>& order, std::size_t position,
+                        std::int64_t capacity_bytes, int& steps) {
+    if (position == order.size()) {
+      return true;
+    }
+    if (--steps < 0) {
       return false;
     }
-    buffer.offset_bytes = from_top ? capacity_bytes - offset - size : offset;
-    placed.push_back(buffer);
-    from_top = !from_top;
+    const int index = order[position];
+    const Group& group = arena.groups()[static_cast<std::size_t>(index)];
+    const std::int64_t low = arena.lowest_offset(index);
+    if (low + group.size_bytes > capacity_bytes) {
+      return false;
+    }
+    const std::int64_t high = arena.highest_offset(index, capacity_bytes);
+    // What shrinks in place leaves its gap above, where it does not split the free space only if
+    // the group lies low.
+    const std::array<std::int64_t, 2> choices =
+        group.members.size() > 1 ? std::array{low, high} : std::array{high, low};
+    for (int i = 0; i < (low == high ? 1 : 2); ++i) {
+      arena.place(index, choices[static_cast<std::size_t>(i)]);
+      if (fits_from(arena, order, position + 1, capacity_bytes, steps)) {
+        return true;
+      }
+      arena.take_back();
+    }
+    return false;
   }
-  return true;
-}
+};
 
 }  // namespace
 
-std::int64_t arena_lower_bound(const std::vector<ArenaBuffer>& buffers) {
-  std::int64_t bound = 0;
-  for (const ArenaBuffer& candidate :
-       buffers) {  // the number of live bytes only grows where a buffer begins
-    std::int64_t live = 0;
-    for (const ArenaBuffer& buffer : buffers) {
-      live += buffer.live_at(candidate.first_layer) ? aligned(buffer.size_bytes) : 0;
-    }
-    bound = std::max(bound, live);
+std::vector<std::int64_t> live_bytes(std::span<const ArenaBuffer> buffers) {
+  int last = -1;
+  for (const ArenaBuffer& buffer : buffers) {
+    last = std::max(last, buffer.last_layer);
   }
-  return bound;
+  std::vector<std::int64_t> live(static_cast<std::size_t>(last + 1), 0);
+  for (const ArenaBuffer& buffer : buffers) {
+    for (int layer = buffer.first_layer; layer <= buffer.last_layer; ++layer) {
+      live[static_cast<std::size_t>(layer)] += aligned(buffer.size_bytes);
+    }
+    if (buffer.overwrites != kNoBuffer) {
+      const ArenaBuffer& under = buffers[static_cast<std::size_t>(buffer.overwrites)];
+      live[static_cast<std::size_t>(buffer.first_layer)] -=
+          aligned(std::min(buffer.size_bytes, under.size_bytes));
+    }
+  }
+  return live;
 }
 
-std::int64_t place_buffers(std::vector<ArenaBuffer>& buffers) {
-  if (buffers.empty()) {
-    return 0;
-  }
+std::int64_t arena_lower_bound(std::span<const ArenaBuffer> buffers) {
+  const std::vector<std::int64_t> live = live_bytes(buffers);
+  return live.empty() ? 0 : *std::max_element(live.begin(), live.end());
+}
+
+const ArenaPlanner& greedy_by_size() {
+  static const GreedyBySize planner;
+  return planner;
+}
+
+const ArenaPlanner& longest_first() {
+  static const LongestFirst planner;
+  return planner;
+}
+
+const ArenaPlanner& around_the_peak() {
+  static const AroundThePeak planner;
+  return planner;
+}
+
+const ArenaPlanner& two_ends() {
+  static const TwoEnds planner;
+  return planner;
+}
+
+std::span<const ArenaPlanner* const> arena_planners() {
+  static const std::array<const ArenaPlanner*, 4> planners{&two_ends(), &greedy_by_size(),
+                                                           &longest_first(), &around_the_peak()};
+  return planners;
+}
+
+std::int64_t place_buffers(std::span<ArenaBuffer> buffers) {
   const std::int64_t bound = arena_lower_bound(buffers);
-  std::vector<Order> orders = candidate_orders(buffers);
-  orders.push_back(around_the_peak(buffers));
-  std::int64_t best_bytes = -1;
-  std::vector<ArenaBuffer> best;
-  for (const Order& order : orders) {
-    std::vector<ArenaBuffer> attempt = buffers;
-    const std::int64_t bytes = first_fit(attempt, order);
-    if (best_bytes < 0 || bytes < best_bytes) {
-      best_bytes = bytes;
-      best = std::move(attempt);
+  std::vector<ArenaBuffer> attempt(buffers.begin(), buffers.end());
+  std::optional<std::int64_t> best;
+  for (const ArenaPlanner* const planner : arena_planners()) {
+    const std::int64_t bytes = planner->place(attempt);
+    if (!best || bytes < *best) {
+      best = bytes;
+      std::copy(attempt.begin(), attempt.end(), buffers.begin());
     }
-    if (best_bytes == bound) {
+    if (bytes == bound) {
       break;
     }
   }
-  if (best_bytes > bound) {
-    std::vector<ArenaBuffer> attempt = buffers;
-    if (alternate_ends(attempt, bound)) {
-      best_bytes = bound;
-      best = std::move(attempt);
-    }
-  }
-  buffers = std::move(best);
-  return best_bytes;
+  return best.value_or(0);
 }
 
 }  // namespace patchnas

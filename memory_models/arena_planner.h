@@ -3,10 +3,13 @@
 // Places buffers with known lifetimes in one arena.
 //
 //   std::vector<ArenaBuffer> buffers = {{.size_bytes = 1024, .first_layer = 0, .last_layer = 1},
-//   ...}; const std::int64_t arena_bytes = place_buffers(buffers);   // fills in offset_bytes
+//                                       ...};
+//   const std::int64_t arena_bytes = place_buffers(buffers);   // fills in offset_bytes
 
 #include <compare>
 #include <cstdint>
+#include <span>
+#include <string_view>
 #include <vector>
 
 namespace patchnas {
@@ -15,10 +18,19 @@ namespace patchnas {
 /// aligned.
 inline constexpr std::int64_t kArenaAlignmentBytes = 4;
 
+constexpr std::int64_t aligned(std::int64_t bytes) {
+  return (bytes + kArenaAlignmentBytes - 1) / kArenaAlignmentBytes * kArenaAlignmentBytes;
+}
+
+inline constexpr int kNoBuffer = -1;
+
 struct ArenaBuffer {
   std::int64_t size_bytes = 0;
   int first_layer = 0;  ///< time is counted in layers; both ends are included
   int last_layer = 0;
+  /// An earlier buffer that this one is written over: it begins at the same offset, and in the
+  /// layer that turns one into the other (the first of this, the last of that) they share bytes.
+  int overwrites = kNoBuffer;
   std::int64_t offset_bytes = 0;
 
   [[nodiscard]] bool live_at(int layer) const {
@@ -30,13 +42,39 @@ struct ArenaBuffer {
   auto operator<=>(const ArenaBuffer&) const = default;
 };
 
-/// The largest sum of simultaneously live bytes: no placement needs less.
-std::int64_t arena_lower_bound(const std::vector<ArenaBuffer>& buffers);
+/// Bytes in use at every layer up to the last that any buffer lives at.
+std::vector<std::int64_t> live_bytes(std::span<const ArenaBuffer> buffers);
 
-/// Sets every offset so that buffers that are live together do not overlap, and returns the arena's
-/// size. First fit in several orders (by size as TensorFlow Lite Micro's greedy planner, by
-/// lifetime, by first use, outwards from the fullest moment), then ping-pong between the arena's
-/// two ends; the best is kept, and the first that reaches the lower bound ends the attempts.
-std::int64_t place_buffers(std::vector<ArenaBuffer>& buffers);
+/// The largest sum of simultaneously live bytes: no placement needs less.
+std::int64_t arena_lower_bound(std::span<const ArenaBuffer> buffers);
+
+/// A way to place buffers. Stateless; safe to use from several threads.
+class ArenaPlanner {
+ public:
+  virtual ~ArenaPlanner() = default;
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  /// Sets every offset so that buffers that are live together do not overlap, except a buffer and
+  /// the one it overwrites, and returns the arena's size.
+  virtual std::int64_t place(std::span<ArenaBuffer> buffers) const = 0;
+};
+
+/// TensorFlow Lite Micro's greedy planner (Pisarchyk and Lee, 2020): the largest buffer first, each
+/// in the lowest gap.
+const ArenaPlanner& greedy_by_size();
+/// The longest-lived buffer first, each in the lowest gap.
+const ArenaPlanner& longest_first();
+/// Buffers of the fullest moment first, then the others by their distance in time from it, each in
+/// the lowest gap.
+const ArenaPlanner& around_the_peak();
+/// In order of first use, each as low or as high as it can lie in an arena of the lower bound's
+/// size, with a bounded search over these choices. An inverted residual fits so: its input lies at
+/// one end, the expanded tensor and what overwrites it at the other, the projection beside the
+/// input. Where the lower bound cannot be reached within the search, a larger arena is tried.
+const ArenaPlanner& two_ends();
+/// Every planner above.
+std::span<const ArenaPlanner* const> arena_planners();
+
+/// The best of all planners; stops at the first that reaches the lower bound.
+std::int64_t place_buffers(std::span<ArenaBuffer> buffers);
 
 }  // namespace patchnas

@@ -21,8 +21,13 @@ namespace patchnas {
 /// while they are live, depthwise in place, a residual added as the projection before it writes (so
 /// the two need one buffer), the patch stage's output throughout the patch stage; the image is not
 /// counted.
-enum class MemoryModel { kDeployed, kMcunetV2 };
-inline constexpr MemoryModel kMemoryModels[] = {MemoryModel::kDeployed, MemoryModel::kMcunetV2};
+/// `tflm`: what TensorFlow Lite Micro allocates for activations: every tensor with its lifetime,
+/// nothing in place, sizes rounded up to 16 bytes, placed largest first; the image and the copies
+/// that PAD operators make are counted, scratch is not. TensorFlow Lite Micro has no patches: under
+/// a schedule these are the windows that such a planner would be given.
+enum class MemoryModel { kDeployed, kMcunetV2, kTflm };
+inline constexpr MemoryModel kMemoryModels[] = {MemoryModel::kDeployed, MemoryModel::kMcunetV2,
+                                                MemoryModel::kTflm};
 
 std::string_view to_string(MemoryModel model);
 std::string_view to_string(InputMode input);
@@ -34,7 +39,7 @@ struct MemoryReport {
   auto operator<=>(const MemoryReport&) const = default;
 };
 
-/// `input` matters to kDeployed only.
+/// `input` matters to kDeployed only; the others state what they do with the image.
 MemoryReport memory_report(const Network& network, const PatchSchedule& schedule, MemoryModel model,
                            InputMode input);
 

@@ -25,7 +25,7 @@ std::vector<CostedSchedule> costed_schedules(const Network& network, const Searc
                                              const CostModel& model) {
   std::vector<CostedSchedule> schedules;
   for (PatchSchedule& schedule :
-       enumerate_schedules(network, space.patch_counts, space.split_points)) {
+       enumerate_schedules(network, space.patch_grids, space.split_points)) {
     const double cost = latency_report(network, schedule, model).total;
     schedules.push_back({std::move(schedule), cost});
   }

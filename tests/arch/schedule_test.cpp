@@ -33,7 +33,7 @@ TEST(PatchSchedule, EnumerationIsCompleteAndValid) {
   for (int round = 0; round < 50; ++round) {
     const Network network = testing::random_lowered_network(stream);
     const std::vector<PatchSchedule> schedules =
-        enumerate_schedules(network, {1, 2, 3, 4}, SplitPoints::kLayers);
+        enumerate_schedules(network, square_grids({1, 2, 3, 4}), SplitPoints::kLayers);
     std::size_t expected = 1;
     for (int count = 2; count <= 4; ++count) {
       for (int split = 1; split < network.layer_count(); ++split) {
@@ -45,7 +45,7 @@ TEST(PatchSchedule, EnumerationIsCompleteAndValid) {
     for (const PatchSchedule& schedule : schedules) {
       EXPECT_NO_THROW(validate(network, schedule));
     }
-    for (const PatchSchedule& schedule : enumerate_schedules(network, {2}, SplitPoints::kBlocks)) {
+    for (const PatchSchedule& schedule : enumerate_schedules(network, {{2, 2}}, SplitPoints::kBlocks)) {
       if (schedule.split_layer() > 0) {
         const int blocks = split_block(network, schedule.split_layer());
         ASSERT_GE(blocks, 0);

@@ -31,7 +31,7 @@ TEST(ArenaPlan, IsSound) {
   for_random_plans("plan/sound", [&](const Network& network, const PatchSchedule&, InputMode,
                                      const ArenaPlan& plan) {
     EXPECT_EQ(testing::plan_error(plan.buffers, plan.arena_bytes), "");
-    EXPECT_EQ(plan.tensor_buffer.size(), static_cast<std::size_t>(network.tensor_count()));
+    EXPECT_GE(plan.buffers.size(), static_cast<std::size_t>(network.tensor_count()));
     EXPECT_EQ(plan.scratch_buffer.size(), static_cast<std::size_t>(network.layer_count()));
     EXPECT_GE(plan.arena_bytes, plan.lower_bound_bytes);
     ++plans;
@@ -49,10 +49,7 @@ TEST(ArenaPlan, BuffersHoldTheirTensorsWhileTheyAreNeeded) {
                                    const ArenaPlan& plan) {
     const std::vector<SegmentGeometry> segments = segment_geometries(network, schedule);
     for (int layer = 0; layer < network.layer_count(); ++layer) {
-      const auto buffer_of = [&](TensorId tensor) -> const ArenaBuffer& {
-        return plan.buffers[static_cast<std::size_t>(
-            plan.tensor_buffer[static_cast<std::size_t>(tensor)])];
-      };
+      const auto buffer_of = [&](TensorId tensor) { return plan.tensor(tensor); };
       const Layer& l = network.layers[static_cast<std::size_t>(layer)];
       EXPECT_TRUE(buffer_of(layer + 1).live_at(layer));
       for (int j = 0; j < l.input_count(); ++j) {
@@ -77,20 +74,22 @@ TEST(ArenaPlan, BuffersHoldTheirTensorsWhileTheyAreNeeded) {
   });
 }
 
-// Two tensors share a buffer only where one layer turns the first into the second and nothing reads
-// the first later.
+// A tensor is written over another only where one layer turns that into this and nothing reads it
+// later.
 TEST(ArenaPlan, OnlyDyingInputsAreOverwritten) {
   for_random_plans("plan/in_place", [](const Network& network, const PatchSchedule&, InputMode,
                                        const ArenaPlan& plan) {
     const std::vector<int> last = last_readers(network);
-    for (TensorId later = 1; later < network.tensor_count(); ++later) {
-      for (TensorId earlier = 0; earlier < later; ++earlier) {
-        if (plan.tensor_buffer[static_cast<std::size_t>(earlier)] ==
-            plan.tensor_buffer[static_cast<std::size_t>(later)]) {
-          EXPECT_LE(last[static_cast<std::size_t>(earlier)], later - 1);
-          EXPECT_NE(earlier, kImage);
-        }
+    for (int layer = 0; layer < network.layer_count(); ++layer) {
+      const TensorId under = plan.tensor(layer + 1).overwrites;
+      if (under == kNoBuffer) {
+        continue;
       }
+      EXPECT_NE(under, kImage);
+      EXPECT_EQ(last[static_cast<std::size_t>(under)], layer);
+      EXPECT_GE(plan.in_place_input(network, layer), 0);
+      EXPECT_EQ(plan.tensor(under).last_layer, layer);
+      EXPECT_EQ(plan.tensor(layer + 1).first_layer, layer);
     }
   });
 }

@@ -51,11 +51,11 @@ TEST(ArenaPlanner, EmptyAndSingle) {
 }
 
 TEST(PlanChecker, FindsFaults) {
-  std::vector<ArenaBuffer> overlapping{{8, 0, 1, 0}, {8, 1, 2, 4}};
+  std::vector<ArenaBuffer> overlapping{{8, 0, 1, kNoBuffer, 0}, {8, 1, 2, kNoBuffer, 4}};
   EXPECT_NE(testing::plan_error(overlapping, 16), "");
-  std::vector<ArenaBuffer> outside{{8, 0, 1, 12}};
+  std::vector<ArenaBuffer> outside{{8, 0, 1, kNoBuffer, 12}};
   EXPECT_NE(testing::plan_error(outside, 16), "");
-  std::vector<ArenaBuffer> misaligned{{8, 0, 1, 2}};
+  std::vector<ArenaBuffer> misaligned{{8, 0, 1, kNoBuffer, 2}};
   EXPECT_NE(testing::plan_error(misaligned, 16), "");
 }
 

@@ -97,7 +97,7 @@ TEST_F(MobileNetV2, OverheadOfRecomputedHalos) {
 TEST_F(MobileNetV2, ThePublishedScheduleIsTheBest) {
   PatchSchedule best;
   for (const PatchSchedule& schedule :
-       enumerate_schedules(network_, {1, 2, 3, 4}, SplitPoints::kBlocks)) {
+       enumerate_schedules(network_, square_grids({1, 2, 3, 4}), SplitPoints::kBlocks)) {
     if (paper_bytes(schedule) < paper_bytes(best)) {
       best = schedule;
     }

@@ -178,7 +178,7 @@ TEST(ScheduleSelector, TakesTheCheapestFeasibleSchedule) {
     std::optional<CandidateCosts> cheapest;
     std::int64_t least_sram = std::numeric_limits<std::int64_t>::max();
     for (const PatchSchedule& schedule :
-         enumerate_schedules(network, {1, 2, 3}, SplitPoints::kLayers)) {
+         enumerate_schedules(network, square_grids({1, 2, 3}), SplitPoints::kLayers)) {
       const CandidateCosts costs = selector.costs(network, schedule);
       least_sram = std::min(least_sram, costs.sram_bytes);
       if (costs.sram_bytes <= setting.config.target.sram_bytes &&

@@ -102,7 +102,7 @@ SearchSpace random_space(RandomStream& stream) {
     space.stages.push_back(stage);
   }
   space.head_width = stream.chance(0.3) ? between(stream, 4, 12) : 0;
-  space.patch_counts = {1, 2, 3, 4};
+  space.patch_grids = square_grids({1, 2, 3, 4});
   return space;
 }
 
@@ -152,7 +152,7 @@ Network random_general_network(RandomStream& stream) {
 
 std::vector<PatchSchedule> all_schedules(const Network& network, RandomStream& stream) {
   std::vector<PatchSchedule> schedules =
-      enumerate_schedules(network, {1, 2, 3, 4}, SplitPoints::kLayers);
+      enumerate_schedules(network, square_grids({1, 2, 3, 4}), SplitPoints::kLayers);
   for (int attempt = 0; attempt < 4; ++attempt) {
     const int first = between(stream, 0, network.layer_count() - 1);
     const int end = between(stream, first + 1, network.layer_count());
