@@ -150,8 +150,9 @@ class GreedyBySize : public ArenaPlanner {
   [[nodiscard]] std::string_view name() const override { return "greedy_by_size"; }
   std::int64_t place(std::span<ArenaBuffer> buffers) const override {
     Arena arena(buffers);
-    return first_fit(arena,
-                     sorted_groups(arena.groups(), [](const Group& g) { return -g.size_bytes; }));
+    return first_fit(arena, sorted_groups(arena.groups(), [](const Group& g) {
+                       return std::tuple(-g.size_bytes, -g.members.front());
+                     }));
   }
 };
 

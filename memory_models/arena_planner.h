@@ -58,8 +58,8 @@ class ArenaPlanner {
   virtual std::int64_t place(std::span<ArenaBuffer> buffers) const = 0;
 };
 
-/// TensorFlow Lite Micro's greedy planner (Pisarchyk and Lee, 2020): the largest buffer first, each
-/// in the lowest gap.
+/// TensorFlow Lite Micro's greedy planner (Pisarchyk and Lee, 2020): the largest buffer first, of
+/// equal ones the last, each in the lowest gap.
 const ArenaPlanner& greedy_by_size();
 /// The longest-lived buffer first, each in the lowest gap.
 const ArenaPlanner& longest_first();

@@ -58,20 +58,18 @@ MemoryReport tflm_report(const Network& network, const PatchSchedule& schedule) 
   };
   std::vector<ArenaBuffer> buffers;
   for (TensorId tensor = 0; tensor < network.tensor_count(); ++tensor) {
-    const ArenaBuffer lifetime = liveness.lifetime(tensor);
-    const bool read_by_pad = lifetime.last_layer >= tensor && is_padded(lifetime.last_layer);
-    buffers.push_back({.size_bytes = rounded(lifetime.size_bytes),
-                       .first_layer = 2 * lifetime.first_layer + (tensor == kImage ? 0 : 1),
-                       .last_layer = 2 * lifetime.last_layer + (read_by_pad ? 0 : 1)});
-  }
-  for (int layer = 0; layer < network.layer_count(); ++layer) {
-    if (is_padded(layer)) {
+    if (const int layer = tensor - 1; layer >= 0 && is_padded(layer)) {
       const Layer& l = network.layers[static_cast<std::size_t>(layer)];
       const std::int64_t pixels = std::int64_t{l.pad_operator.height} * l.pad_operator.width;
       buffers.push_back({.size_bytes = rounded(pixels * network.shape(l.inputs[0]).channels),
                          .first_layer = 2 * layer,
                          .last_layer = 2 * layer + 1});
     }
+    const ArenaBuffer lifetime = liveness.lifetime(tensor);
+    const bool read_by_pad = lifetime.last_layer >= tensor && is_padded(lifetime.last_layer);
+    buffers.push_back({.size_bytes = rounded(lifetime.size_bytes),
+                       .first_layer = 2 * lifetime.first_layer + (tensor == kImage ? 0 : 1),
+                       .last_layer = 2 * lifetime.last_layer + (read_by_pad ? 0 : 1)});
   }
   MemoryReport report;
   report.peak_sram_bytes = greedy_by_size().place(buffers);

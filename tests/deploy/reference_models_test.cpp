@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 
 #include <gtest/gtest.h>
 
@@ -12,6 +13,7 @@
 #include "deploy/reference_executor.h"
 #include "deploy/tflite_export.h"
 #include "deploy/tflite_import.h"
+#include "memory_models/memory_models.h"
 #include "random_quantized.h"
 
 namespace patchnas {
@@ -69,6 +71,18 @@ TEST_P(ReferenceModel, GivesTheRecordedBytesPatchByPatch) {
 
 TEST_P(ReferenceModel, SurvivesExportAndImport) {
   EXPECT_EQ(import_tflite(export_tflite(network_), "exported"), network_);
+}
+
+// What TensorFlow Lite Micro (commit 90b983c2b, x86-64, reference kernels) plans for the tensors of
+// each file: the non-persistent part of its arena.
+TEST_P(ReferenceModel, NeedsWhatTensorFlowLiteMicroPlans) {
+  const std::map<std::string, std::int64_t> planned = {
+      {"mcunet-10fps_vww", 111'360},    {"mcunet-5fps_vww", 161'472},
+      {"tinyengine_vww_int8", 161'472}, {"mcunet-256kb-1mb_imagenet", 382'336},
+      {"mlperf_vww_96_int8", 73'728},   {"mlperf_resnet8_int8", 49'152}};
+  const MemoryReport report = memory_report(network_.network, PatchSchedule::layer_by_layer(),
+                                            MemoryModel::kTflm, InputMode::kResident);
+  EXPECT_EQ(report.peak_sram_bytes, planned.at(GetParam()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Published, ReferenceModel,
