@@ -9,12 +9,14 @@
 //   PatchSchedule schedule = PatchSchedule::leading({3, 3}, /*split_layer=*/7);
 //   std::int64_t macs = scheduled_macs(network, schedule);
 
-#include "arch/architecture.h"    // IWYU pragma: export
-#include "arch/error.h"           // IWYU pragma: export
-#include "arch/float_network.h"   // IWYU pragma: export
-#include "arch/network.h"         // IWYU pragma: export
-#include "arch/patch_schedule.h"  // IWYU pragma: export
-#include "arch/random.h"          // IWYU pragma: export
-#include "arch/search_space.h"    // IWYU pragma: export
-#include "arch/tile_geometry.h"   // IWYU pragma: export
-#include "arch/window_padding.h"  // IWYU pragma: export
+#include "arch/architecture.h"         // IWYU pragma: export
+#include "arch/block_recognition.h"    // IWYU pragma: export
+#include "arch/error.h"                // IWYU pragma: export
+#include "arch/float_network.h"        // IWYU pragma: export
+#include "arch/network.h"              // IWYU pragma: export
+#include "arch/network_description.h"  // IWYU pragma: export
+#include "arch/patch_schedule.h"       // IWYU pragma: export
+#include "arch/random.h"               // IWYU pragma: export
+#include "arch/search_space.h"         // IWYU pragma: export
+#include "arch/tile_geometry.h"        // IWYU pragma: export
+#include "arch/window_padding.h"       // IWYU pragma: export

@@ -153,12 +153,34 @@ bool axis_is_consistent(int input, int output, int kernel, int stride, int pad_b
   return last_begin < input;
 }
 
+void check_shape(const TensorShape& shape, const std::string& where) {
+  const auto fail = [&](const std::string& what) { throw InputError(where + ": " + what); };
+  if (shape.height < 1 || shape.width < 1 || shape.channels < 1) {
+    fail("has an empty output");
+  }
+  if (shape.height > kLargestExtent || shape.width > kLargestExtent) {
+    fail("has an output of " + std::to_string(shape.height) + "x" + std::to_string(shape.width) +
+         " pixels; allowed: up to " + std::to_string(kLargestExtent) + " rows and columns");
+  }
+  if (shape.channels > kLargestChannels) {
+    fail("has an output of " + std::to_string(shape.channels) + " channels; allowed: up to " +
+         std::to_string(kLargestChannels));
+  }
+  if (shape.elements() > kMostElements) {
+    fail("has an output of " + std::to_string(shape.elements()) + " elements; allowed: up to " +
+         std::to_string(kMostElements));
+  }
+}
+
+bool is_extent(int value) { return value >= 1 && value <= kLargestExtent; }
+
 void check_layer(const Network& network, int index) {
   const Layer& layer = network.layers[static_cast<std::size_t>(index)];
-  const auto require = [&](bool condition, const char* what) {
+  const std::string where =
+      "layer " + std::to_string(index) + " (" + network.layer_name(index) + ")";
+  const auto require = [&](bool condition, const std::string& what) {
     if (!condition) {
-      throw InputError("layer " + std::to_string(index) + " (" + network.layer_name(index) +
-                       "): " + what);
+      throw InputError(where + ": " + what);
     }
   };
   for (int j = 0; j < 2; ++j) {
@@ -169,7 +191,14 @@ void check_layer(const Network& network, int index) {
   }
   const TensorShape& in = network.shape(layer.inputs[0]);
   const TensorShape& out = layer.output;
-  require(out.height > 0 && out.width > 0 && out.channels > 0, "has an empty output");
+  check_shape(out, where);
+  const Kernel& k = layer.kernel;
+  require(
+      is_extent(k.height) && is_extent(k.width) && is_extent(k.stride_h) && is_extent(k.stride_w),
+      "kernel and stride must be from 1 to " + std::to_string(kLargestExtent));
+  require(weight_count(network, index) <= kMostWeights,
+          "has " + std::to_string(weight_count(network, index)) + " weights; allowed: up to " +
+              std::to_string(kMostWeights));
   const PadOperator& pad = layer.pad_operator;
   require(pad == PadOperator{} || layer.kind == LayerKind::kConv2d ||
               layer.kind == LayerKind::kDepthwiseConv2d,
@@ -193,25 +222,33 @@ void check_layer(const Network& network, int index) {
     case LayerKind::kConv2d:
       break;
   }
-  const Kernel& k = layer.kernel;
   require(axis_is_consistent(in.height, out.height, k.height, k.stride_h, k.pad_top) &&
               axis_is_consistent(in.width, out.width, k.width, k.stride_w, k.pad_left),
           "has an output that its kernel cannot produce");
-  require(pad == PadOperator{} || (pad.width > 0 && pad.is_present() && window_padding(in, layer)),
-          "has a PAD operator that does not give its padding");
+  if (pad != PadOperator{}) {
+    require(is_extent(pad.height) && is_extent(pad.width) && window_padding(in, layer),
+            "has a PAD operator that does not give its padding");
+    check_shape({pad.height, pad.width, in.channels}, where + ": its PAD operator");
+  }
 }
 
 }  // namespace
 
 void validate(const Network& network) {
-  if (network.input.height < 1 || network.input.width < 1 || network.input.channels < 1) {
-    throw InputError("network input is empty");
+  check_shape(network.input, "network input");
+  if (network.layers.empty() || network.layers.size() > static_cast<std::size_t>(kMostLayers)) {
+    throw InputError("network has " + std::to_string(network.layers.size()) +
+                     " layers; allowed: 1 to " + std::to_string(kMostLayers));
   }
-  if (network.layers.empty()) {
-    throw InputError("network has no layers");
-  }
+  std::int64_t macs = 0;
   for (int i = 0; i < network.layer_count(); ++i) {
     check_layer(network, i);
+    macs += layer_macs(network, i);
+    if (macs > kMostMacs) {
+      throw InputError("layer " + std::to_string(i) + " (" + network.layer_name(i) +
+                       "): the network needs more than " + std::to_string(kMostMacs) +
+                       " multiply-accumulates up to here");
+    }
   }
 }
 

@@ -28,6 +28,16 @@ struct TensorShape {
   auto operator<=>(const TensorShape&) const = default;
 };
 
+// Networks beyond these are refused, so that no sum or product of extents, elements, weights or
+// MACs can leave its integer type: MACs of a network, halos included, are even exact as doubles.
+// All are far above what a microcontroller runs.
+inline constexpr int kLargestExtent = 1 << 15;  ///< rows, columns, kernel sizes and strides
+inline constexpr int kLargestChannels = 1 << 16;
+inline constexpr int kMostLayers = 4096;
+inline constexpr std::int64_t kMostElements = std::int64_t{1} << 30;  ///< of one tensor
+inline constexpr std::int64_t kMostWeights = std::int64_t{1} << 31;   ///< of one layer
+inline constexpr std::int64_t kMostMacs = std::int64_t{1} << 53;      ///< of one inference
+
 /// Tensor 0 is the input image; layer i writes tensor i + 1.
 using TensorId = int;
 inline constexpr TensorId kNoTensor = -1;
@@ -140,8 +150,9 @@ std::int64_t parameter_count(const Network& network);
 /// Output extent of a window along one axis.
 int window_output_extent(int input, int kernel, int stride, int pad_before, int pad_after);
 
-/// Checks that every layer reads earlier tensors, that channels agree, and that each output shape
-/// is one that its kernel can produce from its input with padding smaller than the kernel.
+/// Checks the limits above and that every layer reads earlier tensors, that channels agree, and
+/// that each output shape is one that its kernel can produce from its input with padding smaller
+/// than the kernel.
 /// @throws InputError naming the layer.
 void validate(const Network& network);
 

@@ -17,14 +17,38 @@ namespace {
 
 using tflite::BuiltinOperator;
 
+// What is taken from the file besides its layers.
+enum class Take { kEverything, kStructure };
+
 class Importer {
  public:
-  explicit Importer(const TfliteModel& model) : model_(model) {}
+  Importer(const TfliteModel& model, Take take) : model_(model), take_(take) {}
 
-  QuantizedNetwork run() {
+  QuantizedNetwork quantised_network() {
+    read_layers();
+    return derive_arithmetic(std::move(result_));
+  }
+
+  TfliteStructure structure() {
+    read_layers();
+    validate(result_.network);
+    return {std::move(result_.network),
+            type_ == tflite::TensorType::FLOAT32 ? TfliteNumbers::kFloat32 : TfliteNumbers::kInt8};
+  }
+
+ private:
+  void read_layers() {
     const FileTensor input = model_.input();
     result_.network.input = model_.activation_shape(input, nullptr);
-    result_.tensors.push_back(model_.activation_quantisation(input, nullptr));
+    // A float image may have a QUANTIZE behind it; the network is int8 then.
+    const bool is_float =
+        take_ == Take::kStructure && model_.type(input, nullptr) == tflite::TensorType::FLOAT32;
+    const bool is_quantised = is_float && is_quantised_first(input);
+    if (is_float && !is_quantised) {
+      type_ = tflite::TensorType::FLOAT32;
+    }
+    result_.tensors.push_back(is_quantised ? TensorQuantisation{}
+                                           : activation_quantisation(input, nullptr));
     values_[input] = image_value(kImage, result_.network.input, input, nullptr);
     for (const FileOperator& op : model_.operators()) {
       import_operator(op);
@@ -35,10 +59,8 @@ class Importer {
         output->second.has_margins()) {
       model_.fail(nullptr, model_.output(), "must be what the last operator computes");
     }
-    return derive_arithmetic(std::move(result_));
   }
 
- private:
   void import_operator(const FileOperator& op) {
     if (op.outputs.size() != 1 || values_.contains(op.outputs[0])) {
       model_.fail(op, "must write exactly one tensor, which nothing else writes");
@@ -65,6 +87,9 @@ class Importer {
         return pass_on(op, reshaped_view(model_, op, value(op, 0)));
       case BuiltinOperator::TRANSPOSE:
         return pass_on(op, transposed_view(model_, op, value(op, 0)));
+      case BuiltinOperator::QUANTIZE:
+      case BuiltinOperator::DEQUANTIZE:
+        return import_conversion(op);
       default:
         model_.fail(op, "this operator is not supported");
     }
@@ -137,6 +162,10 @@ class Importer {
   [[nodiscard]] QuantizedLayer parameters(const FileOperator& op, int channel_axis,
                                           int outputs) const {
     QuantizedLayer result;
+    if (take_ == Take::kStructure) {
+      check_parameters(op, outputs);
+      return result;
+    }
     result.weights = model_.int8_data(op.input(1), op);
     result.weight_scales = model_.weight_scales(op.input(1), channel_axis, op);
     const FileTensor bias = op.input(2);
@@ -149,6 +178,39 @@ class Importer {
       model_.fail(&op, bias, "needs one bias per output channel");
     }
     return result;
+  }
+
+  // That weights and biases are constants of the right type and size.
+  void check_parameters(const FileOperator& op, int outputs) const {
+    const bool is_float = type_ == tflite::TensorType::FLOAT32;
+    model_.constant(op.input(1), type_, op);
+    const FileTensor bias = op.input(2);
+    if (bias < 0) {
+      return;
+    }
+    const auto bias_type = is_float ? tflite::TensorType::FLOAT32 : tflite::TensorType::INT32;
+    if (model_.constant(bias, bias_type, op).size() !=
+        static_cast<std::size_t>(outputs) * sizeof(std::int32_t)) {
+      model_.fail(&op, bias, "needs one bias per output channel");
+    }
+  }
+
+  // Scale and zero point of an activation; nothing but its type matters for the structure.
+  [[nodiscard]] TensorQuantisation activation_quantisation(FileTensor tensor,
+                                                           const FileOperator* op) const {
+    if (take_ == Take::kEverything) {
+      return model_.activation_quantisation(tensor, op);
+    }
+    model_.require_type(tensor, type_, op);
+    return {};
+  }
+
+  // Whether the first operator that reads `input` turns it into int8.
+  [[nodiscard]] bool is_quantised_first(FileTensor input) const {
+    const auto reads_input = [&](const FileOperator& op) { return op.input(0) == input; };
+    const auto reader =
+        std::find_if(model_.operators().begin(), model_.operators().end(), reads_input);
+    return reader != model_.operators().end() && reader->code == BuiltinOperator::QUANTIZE;
   }
 
   // --- what an operator computes -----------------------------------------------------------------
@@ -178,7 +240,7 @@ class Importer {
     const FileTensor output = op.outputs[0];
     result_.network.layers.push_back(layer);
     result_.network.names.push_back(model_.tensor_name(output));
-    result_.tensors.push_back(model_.activation_quantisation(output, &op));
+    result_.tensors.push_back(activation_quantisation(output, &op));
     result_.layers.push_back(std::move(quantised));
     values_[output] = computed;
   }
@@ -189,7 +251,7 @@ class Importer {
     if (model_.dimensions(output, &op) != view.dimensions()) {
       model_.fail(op, "its output's shape does not follow from its inputs");
     }
-    if (model_.activation_quantisation(output, &op) !=
+    if (activation_quantisation(output, &op) !=
         result_.tensors[static_cast<std::size_t>(view.id)]) {
       model_.fail(op, "its output must have its input's scale and zero point");
     }
@@ -329,7 +391,8 @@ class Importer {
         kept.push_back(view.axes[i]);
       }
     }
-    if (layer.kernel.height * std::int64_t{layer.kernel.width} % 2 == 0) {
+    if (take_ == Take::kEverything &&
+        layer.kernel.height * std::int64_t{layer.kernel.width} % 2 == 0) {
       model_.fail(op, "only means over an odd number of values are supported");
     }
     view.id = result_.network.layer_count() + 1;
@@ -343,32 +406,73 @@ class Importer {
     append(op, layer, {}, view);
   }
 
+  // QUANTIZE of a float image and DEQUANTIZE of the int8 result: both are about the caller's
+  // numbers, and no layers of the network.
+  void import_conversion(const FileOperator& op) {
+    const bool quantises = op.code == BuiltinOperator::QUANTIZE;
+    const FileTensor inner = quantises ? op.outputs[0] : op.input(0);
+    const FileTensor outer = quantises ? op.input(0) : op.outputs[0];
+    if (take_ == Take::kEverything || outer != (quantises ? model_.input() : model_.output())) {
+      model_.fail(op, take_ == Take::kEverything
+                          ? "this operator is not supported"
+                          : "only the network's input may be quantised, its output dequantised");
+    }
+    model_.require_type(outer, tflite::TensorType::FLOAT32, &op);
+    model_.require_type(inner, tflite::TensorType::INT8, &op);
+    const FileValue& view = value(op, 0);
+    if (model_.dimensions(op.outputs[0], &op) != view.dimensions()) {
+      model_.fail(op, "its output's shape does not follow from its inputs");
+    }
+    values_[op.outputs[0]] = view;
+  }
+
   const TfliteModel& model_;
+  Take take_;
+  tflite::TensorType type_ = tflite::TensorType::INT8;  // of activations and weights
   QuantizedNetwork result_;
   std::unordered_map<FileTensor, FileValue> values_;
 };
 
-}  // namespace
-
-QuantizedNetwork import_tflite(std::span<const std::uint8_t> bytes, const std::string& source) {
-  const TfliteModel model(bytes, source);
+// Errors of `import` that do not know the file name it.
+template <typename Import>
+auto naming(const std::string& source, Import import) {
   try {
-    return Importer(model).run();
+    return import();
   } catch (const InputError& error) {
     const std::string message = error.what();
     throw InputError(message.starts_with(source) ? message : source + ": " + message);
   }
 }
 
-QuantizedNetwork import_tflite_file(const std::filesystem::path& path) {
+std::vector<std::uint8_t> read_bytes(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   const std::vector<char> bytes{std::istreambuf_iterator<char>(file),
                                 std::istreambuf_iterator<char>()};
   if (!file) {
     throw InputError(path.string() + ": cannot be read");
   }
-  return import_tflite({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
-                       path.string());
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
+
+QuantizedNetwork import_tflite(std::span<const std::uint8_t> bytes, const std::string& source) {
+  const TfliteModel model(bytes, source);
+  return naming(source, [&] { return Importer(model, Take::kEverything).quantised_network(); });
+}
+
+QuantizedNetwork import_tflite_file(const std::filesystem::path& path) {
+  return import_tflite(read_bytes(path), path.string());
+}
+
+TfliteStructure import_tflite_structure(std::span<const std::uint8_t> bytes,
+                                        const std::string& source) {
+  const TfliteModel model(bytes, source);
+  return naming(source, [&] { return Importer(model, Take::kStructure).structure(); });
+}
+
+TfliteStructure import_tflite_structure_file(const std::filesystem::path& path) {
+  return import_tflite_structure(read_bytes(path), path.string());
 }
 
 }  // namespace patchnas

@@ -1,8 +1,10 @@
 #pragma once
 
-// Reads int8 .tflite files, ours and other people's.
+// Reads .tflite files, ours and other people's: int8 ones to run them, int8 and float ones to
+// estimate them.
 //
 //   QuantizedNetwork network = import_tflite_file("model.tflite");
+//   Network layers = import_tflite_structure_file("float_model.tflite").network;
 
 #include <cstdint>
 #include <filesystem>
@@ -23,5 +25,23 @@ QuantizedNetwork import_tflite(std::span<const std::uint8_t> bytes, const std::s
 
 /// @throws InputError also if the file cannot be read.
 QuantizedNetwork import_tflite_file(const std::filesystem::path& path);
+
+/// How a .tflite file stores activations and weights.
+enum class TfliteNumbers { kInt8, kFloat32 };
+
+struct TfliteStructure {
+  Network network;
+  TfliteNumbers numbers = TfliteNumbers::kInt8;
+};
+
+/// The layers alone, for estimates: of the operators that import_tflite() reads, in int8 or
+/// float32; scales and values do not matter. A QUANTIZE from a float image and a DEQUANTIZE to a
+/// float result are left out, and a mean may be over an even number of values.
+/// @throws InputError as import_tflite().
+TfliteStructure import_tflite_structure(std::span<const std::uint8_t> bytes,
+                                        const std::string& source);
+
+/// @throws InputError also if the file cannot be read.
+TfliteStructure import_tflite_structure_file(const std::filesystem::path& path);
 
 }  // namespace patchnas

@@ -9,9 +9,6 @@
 namespace patchnas {
 namespace {
 
-// Products of dimensions stay far inside 64 bits, and one tensor below 1 GiB.
-constexpr std::int64_t kMostElements = std::int64_t{1} << 30;
-
 // Names come from the file: one line, printable, not endless.
 std::string printable(const flatbuffers::String* text) {
   constexpr std::size_t kLongest = 100;
@@ -182,12 +179,22 @@ TensorShape TfliteModel::activation_shape(FileTensor index, const FileOperator* 
            ", only [1, height, width, channels] and [1, channels] are supported");
 }
 
+tflite::TensorType TfliteModel::type(FileTensor index, const FileOperator* at) const {
+  return tensor(index, at).type();
+}
+
+void TfliteModel::require_type(FileTensor index, tflite::TensorType type,
+                               const FileOperator* at) const {
+  const tflite::TensorType found = this->type(index, at);
+  if (found != type) {
+    fail(at, index, "is " + type_name(found) + ", must be " + type_name(type));
+  }
+}
+
 TensorQuantisation TfliteModel::activation_quantisation(FileTensor index,
                                                         const FileOperator* at) const {
   const tflite::Tensor& t = tensor(index, at);
-  if (t.type() != tflite::TensorType::INT8) {
-    fail(at, index, "is " + type_name(t.type()) + ", only INT8 is supported");
-  }
+  require_type(index, tflite::TensorType::INT8, at);
   const auto* const q = t.quantization();
   if (q == nullptr || q->scale() == nullptr || q->scale()->size() != 1 ||
       q->zero_point() == nullptr || q->zero_point()->size() != 1) {
@@ -228,15 +235,13 @@ std::vector<float> TfliteModel::weight_scales(FileTensor index, int channel_axis
 }
 
 std::span<const std::uint8_t> TfliteModel::constant(FileTensor index, tflite::TensorType type,
-                                                    std::size_t element_bytes,
                                                     const FileOperator& at) const {
   const tflite::Tensor& t = tensor(index, &at);
-  if (t.type() != type) {
-    fail(&at, index, "is " + type_name(t.type()) + ", must be " + type_name(type));
-  }
+  require_type(index, type, &at);
   if (t.sparsity() != nullptr) {
     fail(&at, index, "is sparse, which is not supported");
   }
+  const std::size_t element_bytes = type == tflite::TensorType::INT8 ? 1 : 4;
   const auto expected =
       static_cast<std::size_t>(element_count(dimensions(index, &at))) * element_bytes;
   if (t.buffer() >= model_->buffers()->size()) {
@@ -250,14 +255,14 @@ std::span<const std::uint8_t> TfliteModel::constant(FileTensor index, tflite::Te
 }
 
 std::vector<std::int8_t> TfliteModel::int8_data(FileTensor index, const FileOperator& at) const {
-  const auto bytes = constant(index, tflite::TensorType::INT8, 1, at);
+  const auto bytes = constant(index, tflite::TensorType::INT8, at);
   std::vector<std::int8_t> result(bytes.size());
   std::memcpy(result.data(), bytes.data(), bytes.size());
   return result;
 }
 
 std::vector<std::int32_t> TfliteModel::int32_data(FileTensor index, const FileOperator& at) const {
-  const auto bytes = constant(index, tflite::TensorType::INT32, sizeof(std::int32_t), at);
+  const auto bytes = constant(index, tflite::TensorType::INT32, at);
   std::vector<std::int32_t> result;
   for (std::size_t i = 0; i < bytes.size(); i += sizeof(std::int32_t)) {
     result.push_back(flatbuffers::ReadScalar<std::int32_t>(bytes.data() + i));

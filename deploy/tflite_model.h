@@ -47,6 +47,9 @@ class TfliteModel {
   [[nodiscard]] std::vector<int> dimensions(FileTensor tensor, const FileOperator* at) const;
   /// [1, H, W, C], or [1, C] read as [1, 1, 1, C].
   [[nodiscard]] TensorShape activation_shape(FileTensor tensor, const FileOperator* at) const;
+  [[nodiscard]] tflite::TensorType type(FileTensor tensor, const FileOperator* at) const;
+  /// Fails unless the tensor has this type.
+  void require_type(FileTensor tensor, tflite::TensorType type, const FileOperator* at) const;
   /// Of an int8 activation.
   [[nodiscard]] TensorQuantisation activation_quantisation(FileTensor tensor,
                                                            const FileOperator* at) const;
@@ -57,6 +60,9 @@ class TfliteModel {
   [[nodiscard]] std::vector<std::int8_t> int8_data(FileTensor tensor, const FileOperator& at) const;
   [[nodiscard]] std::vector<std::int32_t> int32_data(FileTensor tensor,
                                                      const FileOperator& at) const;
+  /// Constant data of INT8, INT32 or FLOAT32, its size checked against the tensor's shape.
+  std::span<const std::uint8_t> constant(FileTensor tensor, tflite::TensorType type,
+                                         const FileOperator& at) const;
 
   /// "SOURCE: operator 3 CONV_2D, tensor 7 'name': what".
   [[noreturn]] void fail(const FileOperator* at, FileTensor tensor, const std::string& what) const;
@@ -66,9 +72,6 @@ class TfliteModel {
 
  private:
   [[nodiscard]] const tflite::Tensor& tensor(FileTensor tensor, const FileOperator* at) const;
-  [[nodiscard]] std::span<const std::uint8_t> constant(FileTensor tensor, tflite::TensorType type,
-                                                       std::size_t element_bytes,
-                                                       const FileOperator& at) const;
   void read_operators();
   [[nodiscard]] std::vector<FileTensor> indices(const flatbuffers::Vector<std::int32_t>* list,
                                                 bool optional, const std::string& what) const;

@@ -4,21 +4,16 @@
 #include <string>
 
 namespace patchnas {
-namespace {
-
-constexpr int kLargestMargin = 1 << 15;
-
-}  // namespace
 
 FileValue padded_view(const TfliteModel& model, const FileOperator& op, const FileValue& value) {
   // Rows of [before, after] for the dimensions N, H, W, C.
   const std::vector<std::int32_t> p = model.int32_data(op.input(1), op);
-  const auto allowed = [](std::int32_t margin) { return margin >= 0 && margin <= kLargestMargin; };
+  const auto allowed = [](std::int32_t margin) { return margin >= 0 && margin <= kLargestExtent; };
   if (value.axes.size() != 4 || p.size() != 8 || p[0] != 0 || p[1] != 0 || p[6] != 0 || p[7] != 0 ||
       !std::all_of(p.begin(), p.end(), allowed)) {
     model.fail(
         &op, op.input(1),
-        "only rows and columns may be padded, by 0 to " + std::to_string(kLargestMargin) + " each");
+        "only rows and columns may be padded, by 0 to " + std::to_string(kLargestExtent) + " each");
   }
   FileValue view = value;
   view.margins.top += p[2];

@@ -6,9 +6,6 @@
 namespace patchnas {
 namespace {
 
-// Larger kernels and strides are refused, so that extents stay far inside an int.
-constexpr int kLargestExtent = 1 << 15;
-
 struct WindowAxis {
   int input = 0;   // without margins
   int padded = 0;  // with them

@@ -1,0 +1,257 @@
+#include "arch/network_description.h"
+
+#include <cmath>
+
+#include "arch/error.h"
+#include "arch/window_padding.h"
+#include "arch/yaml_reader.h"
+
+namespace patchnas {
+namespace {
+
+constexpr Allowed<int> kChannels{1, kLargestChannels};
+constexpr Allowed<int> kKernelSizes{1, 15};
+constexpr Allowed<int> kStrides{1, 8};
+constexpr Allowed<int> kResolutions{8, 4096};
+
+class DescriptionReader {
+ public:
+  DescriptionReader(YamlReader reader, std::optional<int> resolution) : reader_(std::move(reader)) {
+    const int side = resolution                        ? *resolution
+                     : reader_.has_value("resolution") ? reader_.integer("resolution", kResolutions)
+                                                       : kDefaultDescriptionResolution;
+    YamlReader stem = reader_.map("first_conv");
+    network_.input = {side, side, stem.integer("in_channels", kChannels)};
+    convolve(stem, LayerRole::kStem);
+    std::vector<YamlReader> blocks = reader_.maps("blocks");
+    if (blocks.size() > static_cast<std::size_t>(kMostLayers)) {
+      reader_.fail("blocks", "has " + std::to_string(blocks.size()) + " blocks; allowed: up to " +
+                                 std::to_string(kMostLayers));
+    }
+    for (YamlReader& block : blocks) {
+      add_block(block);
+    }
+    stage_ = block_ = -1;
+    add_head();
+    add_classifier();
+  }
+
+  Network take() { return std::move(network_); }
+
+ private:
+  // --- reading -----------------------------------------------------------------------------------
+
+  // Keys that would change the network, where they are given.
+  static void refuse_variants(YamlReader& layer) {
+    const auto must_be = [&](const std::string& key, int value) {
+      if (layer.has_value(key)) {
+        layer.integer(key, {value, value});
+      }
+    };
+    must_be("dilation", 1);
+    must_be("groups", 1);
+    for (const char* const key : {"use_se", "has_shuffle"}) {
+      if (layer.has_value(key) && layer.boolean(key)) {
+        layer.fail(key, "is not supported; allowed: false");
+      }
+    }
+  }
+
+  static Activation activation(YamlReader& layer) {
+    if (!layer.has_value("act_func")) {
+      return Activation::kNone;
+    }
+    return static_cast<Activation>(layer.choice("act_func", {"none", "relu", "relu6"}));
+  }
+
+  static int kernel_size(YamlReader& layer) {
+    const int size = layer.integer("kernel_size", kKernelSizes);
+    if (size % 2 == 0) {
+      layer.fail("kernel_size", std::to_string(size) + " is even; allowed: odd sizes, 1 to 15");
+    }
+    return size;
+  }
+
+  void require_channels(YamlReader& layer, const std::string& key) const {
+    const int channels = layer.integer(key, kChannels);
+    if (channels != current().channels) {
+      layer.fail(key, std::to_string(channels) + " do not fit the " +
+                          std::to_string(current().channels) + " channels before it");
+    }
+  }
+
+  // --- appending ---------------------------------------------------------------------------------
+
+  [[nodiscard]] const TensorShape& current() const { return network_.output(); }
+
+  Layer& append(LayerKind kind, LayerRole role) {
+    if (network_.layer_count() >= kMostLayers) {
+      reader_.fail("blocks", "make more than " + std::to_string(kMostLayers) + " layers");
+    }
+    Layer layer;
+    layer.kind = kind;
+    layer.role = role;
+    layer.stage = stage_;
+    layer.block = block_;
+    layer.inputs = {network_.layer_count(), kNoTensor};
+    layer.output = current();
+    network_.layers.push_back(layer);
+    return network_.layers.back();
+  }
+
+  void append_window(LayerKind kind, LayerRole role, int kernel, int stride, int channels,
+                     Activation activation) {
+    const TensorShape in = current();
+    const int pad = kernel / 2;
+    Layer& layer = append(kind, role);
+    layer.kernel = {kernel, kernel, stride, stride, pad, pad};
+    layer.output = {window_output_extent(in.height, kernel, stride, pad, pad),
+                    window_output_extent(in.width, kernel, stride, pad, pad), channels};
+    layer.activation = activation;
+    layer.pad_operator = required_pad_operator(in, layer);
+  }
+
+  // --- parts of the network ----------------------------------------------------------------------
+
+  // A ConvLayer.
+  void convolve(YamlReader& layer, LayerRole role) {
+    layer.choice("name", {"ConvLayer"}, 0);
+    refuse_variants(layer);
+    require_channels(layer, "in_channels");
+    append_window(LayerKind::kConv2d, role, kernel_size(layer),
+                  layer.integer("stride", kStrides, 1), layer.integer("out_channels", kChannels),
+                  activation(layer));
+  }
+
+  void add_block(YamlReader& block) {
+    block.choice("name", {"MobileInvertedResidualBlock", "ResidualBlock"}, 0);
+    const std::string key = block.has("conv") ? "conv" : "mobile_inverted_conv";
+    if (!block.has_value(key)) {
+      block.fail(key, "is missing");
+    }
+    YamlReader conv = block.map(key);
+    const bool is_zero =
+        conv.choice("name", {"MBInvertedConvLayer", "MBConvLayer", "ZeroLayer"}) == 2;
+    if (is_zero) {
+      if (conv.has_value("stride")) {
+        conv.integer("stride", {1, 1});
+      }
+      return;
+    }
+    const int stride = conv.integer("stride", kStrides, 1);
+    if (stage_ < 0 || stride > 1) {
+      ++stage_;
+      block_ = 0;
+    } else {
+      ++block_;
+    }
+    const TensorId input = network_.layer_count();
+    add_inverted_residual(conv, stride);
+    if (has_shortcut(block)) {
+      add_shortcut(block, input);
+    }
+  }
+
+  void add_inverted_residual(YamlReader& conv, int stride) {
+    refuse_variants(conv);
+    require_channels(conv, "in_channels");
+    const Activation inner = activation(conv);
+    const double expand_ratio = conv.number("expand_ratio", {1, 64});
+    const int channels = current().channels;
+    const int middle = conv.has_value("mid_channels")
+                           ? conv.integer("mid_channels", kChannels)
+                           : static_cast<int>(std::nearbyint(channels * expand_ratio));
+    if (expand_ratio > 1) {
+      append_window(LayerKind::kConv2d, LayerRole::kExpand, 1, 1, middle, inner);
+    } else if (middle != channels) {
+      conv.fail("mid_channels", std::to_string(middle) +
+                                    " needs an expand_ratio above 1; without expansion it is " +
+                                    std::to_string(channels));
+    }
+    append_window(LayerKind::kDepthwiseConv2d, LayerRole::kDepthwise, kernel_size(conv), stride,
+                  middle, inner);
+    append_window(LayerKind::kConv2d, LayerRole::kProject, 1, 1,
+                  conv.integer("out_channels", kChannels), Activation::kNone);
+  }
+
+  static bool has_shortcut(YamlReader& block) {
+    if (!block.has_value("shortcut")) {
+      return false;
+    }
+    YamlReader shortcut = block.map("shortcut");
+    if (shortcut.choice("name", {"IdentityLayer", "ZeroLayer"}) == 1) {
+      return false;
+    }
+    if (shortcut.has_value("use_bn") && shortcut.boolean("use_bn")) {
+      shortcut.fail("use_bn", "is not supported; allowed: false");
+    }
+    if (activation(shortcut) != Activation::kNone) {
+      shortcut.fail("act_func", "is not supported; allowed: null");
+    }
+    return true;
+  }
+
+  void add_shortcut(YamlReader& block, TensorId input) {
+    if (network_.shape(input) != current()) {
+      block.fail("shortcut",
+                 "adds an input of another shape; allowed where stride is 1 and "
+                 "in_channels equal out_channels");
+    }
+    append(LayerKind::kAdd, LayerRole::kResidual).inputs[1] = input;
+  }
+
+  void add_pool() {
+    const TensorShape in = current();
+    Layer& pool = append(LayerKind::kAveragePool, LayerRole::kPool);
+    pool.output = {1, 1, in.channels};
+    pool.kernel = {
+        .height = in.height, .width = in.width, .stride_h = in.height, .stride_w = in.width};
+  }
+
+  void add_head() {
+    const bool expands = reader_.has_value("final_expand_layer");
+    if (expands) {
+      YamlReader layer = reader_.map("final_expand_layer");
+      convolve(layer, LayerRole::kHead);
+      add_pool();
+    }
+    if (reader_.has_value("feature_mix_layer")) {
+      YamlReader layer = reader_.map("feature_mix_layer");
+      convolve(layer, LayerRole::kHead);
+    }
+    if (!expands) {
+      add_pool();
+    }
+  }
+
+  void add_classifier() {
+    YamlReader classifier = reader_.map("classifier");
+    classifier.choice("name", {"LinearLayer"}, 0);
+    require_channels(classifier, "in_features");
+    const int classes = classifier.integer("out_features", kChannels);
+    const Activation last = activation(classifier);
+    Layer& layer = append(LayerKind::kFullyConnected, LayerRole::kClassifier);
+    layer.output = {1, 1, classes};
+    layer.activation = last;
+  }
+
+  YamlReader reader_;
+  Network network_;
+  int stage_ = -1;
+  int block_ = -1;
+};
+
+}  // namespace
+
+Network read_network_description(std::string_view json, const std::string& source,
+                                 std::optional<int> resolution) {
+  Network network = DescriptionReader(YamlReader::parse_text(json, source), resolution).take();
+  try {
+    validate(network);
+  } catch (const InputError& error) {
+    throw InputError(source + ": " + error.what());
+  }
+  return network;
+}
+
+}  // namespace patchnas

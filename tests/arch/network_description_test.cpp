@@ -1,0 +1,197 @@
+#include "arch/network_description.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "arch/arch.h"
+#include "support/random_networks.h"
+
+namespace patchnas {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+std::string conv_layer(int kernel, int stride, int in, int out) {
+  return R"({"name": "ConvLayer", "kernel_size": )" + std::to_string(kernel) + R"(, "stride": )" +
+         std::to_string(stride) +
+         R"(, "dilation": 1, "groups": 1, "has_shuffle": false, "in_channels": )" +
+         std::to_string(in) + R"(, "out_channels": )" + std::to_string(out) +
+         R"(, "use_bn": true, "act_func": "relu6"})";
+}
+
+/// A lowered network as the description that says the same.
+std::string describe(const Network& network, bool newer_spelling) {
+  const auto channels = [&](TensorId tensor) { return network.shape(tensor).channels; };
+  std::string blocks;
+  std::string stem;
+  std::string mix = "null";
+  std::string classifier;
+  int expand = -1;
+  int depthwise = -1;
+  const auto finish_block = [&](int project) {
+    const int first = expand >= 0 ? expand : depthwise;
+    const int in = channels(first);
+    const int middle = channels(depthwise);
+    const Kernel& window = network.layers[static_cast<std::size_t>(depthwise)].kernel;
+    const bool adds = network.layers[static_cast<std::size_t>(project) + 1].kind == LayerKind::kAdd;
+    blocks += blocks.empty() ? "" : ",\n";
+    blocks += newer_spelling ? R"({"name": "ResidualBlock", "conv": {"name": "MBConvLayer")"
+                             : R"({"name": "MobileInvertedResidualBlock", "mobile_inverted_conv": )"
+                               R"({"name": "MBInvertedConvLayer")";
+    blocks += R"(, "in_channels": )" + std::to_string(in) + R"(, "out_channels": )" +
+              std::to_string(channels(project + 1)) + R"(, "kernel_size": )" +
+              std::to_string(window.height) + R"(, "stride": )" + std::to_string(window.stride_h) +
+              R"(, "expand_ratio": )" + std::to_string(middle / in) + R"(, "mid_channels": )" +
+              (newer_spelling ? "null" : std::to_string(middle)) +
+              R"(, "act_func": "relu6", "use_se": false}, "shortcut": )" +
+              (adds ? R"({"name": "IdentityLayer", "use_bn": false, "act_func": null})" : "null") +
+              "}";
+    expand = -1;
+  };
+  for (int i = 0; i < network.layer_count(); ++i) {
+    const Layer& layer = network.layers[static_cast<std::size_t>(i)];
+    const auto as_conv = [&] {
+      return conv_layer(layer.kernel.height, layer.kernel.stride_h, channels(layer.inputs[0]),
+                        layer.output.channels);
+    };
+    switch (layer.role) {
+      case LayerRole::kStem:
+        stem = as_conv();
+        break;
+      case LayerRole::kExpand:
+        expand = i;
+        break;
+      case LayerRole::kDepthwise:
+        depthwise = i;
+        break;
+      case LayerRole::kProject:
+        finish_block(i);
+        break;
+      case LayerRole::kHead:
+        mix = as_conv();
+        break;
+      case LayerRole::kClassifier:
+        classifier = R"({"name": "LinearLayer", "in_features": )" +
+                     std::to_string(channels(layer.inputs[0])) + R"(, "out_features": )" +
+                     std::to_string(layer.output.channels) + "}";
+        break;
+      default:
+        break;
+    }
+  }
+  return "{\"name\": \"ProxylessNASNets\", \"bn\": {\"eps\": 1e-05},\n\"first_conv\": " + stem +
+         ",\n\"blocks\": [" + blocks + "],\n\"feature_mix_layer\": " + mix +
+         ",\n\"classifier\": " + classifier +
+         ",\n\"resolution\": " + std::to_string(network.input.height) + "}";
+}
+
+TEST(NetworkDescription, SaysWhatALoweredNetworkIs) {
+  RandomStream stream(61, "network description");
+  for (int i = 0; i < 200; ++i) {
+    SearchSpace space = testing::random_space(stream);
+    space.padding = Padding::kSymmetric;
+    Network network = lower(space, sample(space, stream));
+    Network read = read_network_description(describe(network, i % 2 == 0), "net.json", {});
+    for (int split = 1; split <= network.layer_count(); ++split) {
+      EXPECT_EQ(split_block(read, split), split_block(network, split)) << i;
+    }
+    for (Network* const either : {&network, &read}) {
+      for (Layer& layer : either->layers) {
+        layer.stage = layer.block = -1;  // spaces number their stages otherwise
+      }
+    }
+    ASSERT_EQ(read, network) << i;
+  }
+}
+
+// One stem, two blocks, a classifier.
+std::string small(const std::string& first_block = "", const std::string& second_block = "",
+                  const std::string& stem = "") {
+  const auto block = [](const std::string& extra, int in, int stride) {
+    return R"({"name": "MobileInvertedResidualBlock", "mobile_inverted_conv": {"name": )"
+           R"("MBInvertedConvLayer", "kernel_size": 3, "act_func": "relu6", "in_channels": )" +
+           std::to_string(in) + R"(, "stride": )" + std::to_string(stride) +
+           (extra.empty() ? R"(, "expand_ratio": 6, "out_channels": 8}, "shortcut": null})"
+                          : extra);
+  };
+  return R"({"first_conv": )" + (stem.empty() ? conv_layer(3, 2, 3, 8) : stem) +
+         R"(, "blocks": [)" + block(first_block, 8, 1) + ", " + block(second_block, 8, 2) +
+         R"(], "classifier": {"name": "LinearLayer", "in_features": 8, "out_features": 10}})";
+}
+
+std::string error_of(const std::string& text) {
+  try {
+    read_network_description(text, "net.json", 32);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(NetworkDescription, ResolutionIsGivenOrTheDescriptionsOr224) {
+  EXPECT_EQ(read_network_description(small(), "net.json", {}).input, (TensorShape{224, 224, 3}));
+  EXPECT_EQ(read_network_description(small(), "net.json", 96).input, (TensorShape{96, 96, 3}));
+  EXPECT_THAT(error_of(""), HasSubstr("net.json: must be a mapping"));
+  EXPECT_EQ(error_of(small()), "");
+}
+
+TEST(NetworkDescription, ZeroLayersAndShortcutsOfThemAddNothing) {
+  const int layers = read_network_description(small(), "net.json", 32).layer_count();
+  const std::string zero_block =
+      R"({"name": "MobileInvertedResidualBlock", "mobile_inverted_conv": {"name": "ZeroLayer", )"
+      R"("stride": 1}, "shortcut": {"name": "IdentityLayer"}}, )";
+  std::string text = small();
+  text.insert(text.find("\"blocks\": [") + 11, zero_block);
+  EXPECT_EQ(read_network_description(text, "net.json", 32).layer_count(), layers);
+  const std::string zero_shortcut =
+      R"(, "expand_ratio": 6, "out_channels": 8}, "shortcut": {"name": "ZeroLayer"}})";
+  EXPECT_EQ(read_network_description(small(zero_shortcut), "net.json", 32).layer_count(), layers);
+  const std::string identity =
+      R"(, "expand_ratio": 6, "out_channels": 8}, "shortcut": {"name": "IdentityLayer"}})";
+  EXPECT_EQ(read_network_description(small(identity), "net.json", 32).layer_count(), layers + 1);
+}
+
+TEST(NetworkDescription, FeatureMixFollowsThePoolingAfterAFinalExpansion) {
+  std::string text = small();
+  const std::string layers = R"("final_expand_layer": )" + conv_layer(1, 1, 8, 16) +
+                             R"(, "feature_mix_layer": )" + conv_layer(1, 1, 16, 8) + ", ";
+  text.insert(text.find("\"classifier\""), layers);
+  const Network network = read_network_description(text, "net.json", 32);
+  const auto last = static_cast<std::size_t>(network.layer_count()) - 1;
+  EXPECT_EQ(network.layers[last - 3].output, (TensorShape{8, 8, 16}));
+  EXPECT_EQ(network.layers[last - 2].role, LayerRole::kPool);
+  EXPECT_EQ(network.layers[last - 1].output, (TensorShape{1, 1, 8}));
+}
+
+TEST(NetworkDescription, EveryRefusalNamesTheBlockAndWhatIsAllowed) {
+  const auto second = [](const std::string& rest) { return error_of(small("", rest)); };
+  const std::string end = R"(}, "shortcut": null})";
+  const std::string usual = R"(, "expand_ratio": 6, "out_channels": 8)";
+  EXPECT_THAT(second(usual + R"(, "use_se": true)" + end),
+              AllOf(HasSubstr("net.json:1:"),
+                    HasSubstr("blocks[1].mobile_inverted_conv.use_se: is not supported; "
+                              "allowed: false")));
+  EXPECT_THAT(second(usual + R"(, "groups": 4)" + end),
+              HasSubstr("blocks[1].mobile_inverted_conv.groups: 4 is out of range; allowed: 1"));
+  EXPECT_THAT(second(usual + R"(}, "shortcut": {"name": "IdentityLayer"}})"),
+              HasSubstr("blocks[1].shortcut: adds an input of another shape"));
+  EXPECT_THAT(second(R"(, "expand_ratio": 1, "mid_channels": 48, "out_channels": 8)" + end),
+              HasSubstr("blocks[1].mobile_inverted_conv.mid_channels: 48 needs an expand_ratio"));
+  EXPECT_THAT(error_of(small(R"(, "expand_ratio": 6, "out_channels": 16)" + end)),
+              HasSubstr("blocks[1].mobile_inverted_conv.in_channels: 8 do not fit the 16"));
+  std::string text = small();
+  text.replace(text.rfind("MBInvertedConvLayer"), 19, "LSTM");
+  EXPECT_THAT(error_of(text), HasSubstr("'LSTM' is unknown; allowed: MBInvertedConvLayer"));
+  text = small();
+  text.replace(text.rfind("relu6"), 5, "h_swish");
+  EXPECT_THAT(error_of(text), HasSubstr("blocks[1].mobile_inverted_conv.act_func: 'h_swish'"));
+  std::string swish = conv_layer(3, 2, 3, 8);
+  swish.replace(swish.find("relu6"), 5, "h_swish");
+  EXPECT_THAT(error_of(small("", "", swish)),
+              HasSubstr("first_conv.act_func: 'h_swish' is unknown; allowed: none, relu, relu6"));
+  EXPECT_THAT(error_of(small("", "", conv_layer(4, 2, 3, 8))), HasSubstr("4 is even"));
+}
+
+}  // namespace
+}  // namespace patchnas

@@ -1,0 +1,177 @@
+// .tflite files of which only the layers are wanted: int8 and float ones.
+
+#include <cstring>
+#include <functional>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "arch/arch.h"
+#include "deploy/tflite_export.h"
+#include "deploy/tflite_import.h"
+#include "random_quantized.h"
+#include "support/random_networks.h"
+#include "tflite_generated.h"
+
+namespace patchnas {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using File = std::vector<std::uint8_t>;
+
+// Names are all that a file adds to a network's layers.
+Network as_imported(Network network) {
+  for (int layer = 0; layer < network.layer_count(); ++layer) {
+    network.names.push_back(network.layer_name(layer));
+  }
+  for (Layer& layer : network.layers) {
+    layer.role = LayerRole::kImported;
+    layer.stage = layer.block = -1;
+  }
+  return network;
+}
+
+// The same file with float activations, weights and biases: zeros, appended for each constant.
+File with_float_numbers(File file) {
+  const auto graph = [&] {
+    return tflite::GetMutableModel(file.data())->mutable_subgraphs()->GetMutableObject(0);
+  };
+  const std::uint32_t tensors = graph()->tensors()->size();
+  for (std::uint32_t i = 0; i < tensors; ++i) {
+    tflite::Tensor* const tensor = graph()->mutable_tensors()->GetMutableObject(i);
+    const bool is_paddings = tensor->quantization() == nullptr;
+    if (is_paddings) {
+      continue;
+    }
+    const bool is_int8 = tensor->type() == tflite::TensorType::INT8;
+    tensor->mutate_type(tflite::TensorType::FLOAT32);
+    if (tensor->buffer() == 0 || !is_int8) {
+      continue;  // activations have no data; biases already have four bytes each
+    }
+    tflite::Model* const model = tflite::GetMutableModel(file.data());
+    const tflite::Buffer* const buffer = model->buffers()->Get(tensor->buffer());
+    const std::uint32_t bytes = buffer->data()->size() * 4;
+    const std::uint8_t* const field =
+        reinterpret_cast<const flatbuffers::Table*>(buffer)->GetAddressOf(tflite::Buffer::VT_DATA);
+    const auto field_at = static_cast<std::size_t>(field - file.data());
+    file.resize((file.size() + 15) / 16 * 16);
+    const auto offset = static_cast<std::uint32_t>(file.size() - field_at);
+    std::memcpy(file.data() + field_at, &offset, sizeof(offset));
+    const auto* const length = reinterpret_cast<const std::uint8_t*>(&bytes);
+    file.insert(file.end(), length, length + sizeof(bytes));
+    file.resize(file.size() + bytes);
+  }
+  return file;
+}
+
+TEST(TfliteStructure, IsThatOfTheImportedNetwork) {
+  RandomStream stream(91, "structure");
+  for (int i = 0; i < 100; ++i) {
+    const Network network = testing::random_lowered_network(stream);
+    const File file = export_tflite(testing::random_quantized(network, stream));
+    const TfliteStructure structure = import_tflite_structure(file, "int8");
+    EXPECT_EQ(structure.numbers, TfliteNumbers::kInt8);
+    EXPECT_EQ(structure.network, import_tflite(file, "int8").network);
+  }
+}
+
+TEST(TfliteStructure, OfFloatFilesIsTheSame) {
+  RandomStream stream(92, "float structure");
+  for (int i = 0; i < 100; ++i) {
+    const Network network = testing::random_lowered_network(stream);
+    const File file = with_float_numbers(export_tflite(testing::random_quantized(network, stream)));
+    const TfliteStructure structure = import_tflite_structure(file, "float");
+    EXPECT_EQ(structure.numbers, TfliteNumbers::kFloat32);
+    EXPECT_EQ(structure.network, as_imported(network));
+    try {
+      import_tflite(file, "float");
+      FAIL() << "a float file has no int8 numbers";
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("tensor 0 'image': is FLOAT32, must be INT8"));
+    }
+  }
+}
+
+// A 1x1 max pooling, a convolution and a softmax; `change` makes it a stranger's file.
+File changed(const std::function<void(tflite::Model&, tflite::SubGraph&)>& change) {
+  RandomStream stream(93, "small structure");
+  Network network{.input = {4, 4, 3}, .layers = {}, .names = {"first", "conv", "last"}};
+  network.layers.push_back({.kind = LayerKind::kMaxPool, .output = {4, 4, 3}, .kernel = {}});
+  network.layers.push_back({.inputs = {1, kNoTensor}, .output = {4, 4, 5}, .kernel = {}});
+  network.layers.push_back(
+      {.kind = LayerKind::kSoftmax, .inputs = {2, kNoTensor}, .output = {4, 4, 5}, .kernel = {}});
+  File file = export_tflite(testing::random_quantized(network, stream));
+  tflite::Model* const model = tflite::GetMutableModel(file.data());
+  change(*model, *model->mutable_subgraphs()->GetMutableObject(0));
+  return file;
+}
+
+void turn_operator(tflite::Model& model, std::uint32_t code, tflite::BuiltinOperator into) {
+  auto& entry = *model.mutable_operator_codes()->GetMutableObject(code);
+  entry.mutate_deprecated_builtin_code(static_cast<std::int8_t>(into));
+  entry.mutate_builtin_code(into);
+}
+
+void set_type(tflite::SubGraph& graph, std::uint32_t tensor, tflite::TensorType type) {
+  graph.mutable_tensors()->GetMutableObject(tensor)->mutate_type(type);
+}
+
+std::string error_of(const File& file) {
+  try {
+    import_tflite_structure(file, "stranger.tflite");
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(TfliteStructure, LeavesOutQuantisationAtBothEnds) {
+  const File file = changed([](tflite::Model& model, tflite::SubGraph& graph) {
+    turn_operator(model, 0, tflite::BuiltinOperator::QUANTIZE);
+    turn_operator(model, 2, tflite::BuiltinOperator::DEQUANTIZE);
+    set_type(graph, 0, tflite::TensorType::FLOAT32);
+    set_type(graph, 3, tflite::TensorType::FLOAT32);
+  });
+  const TfliteStructure structure = import_tflite_structure(file, "quantised at both ends");
+  EXPECT_EQ(structure.numbers, TfliteNumbers::kInt8);
+  ASSERT_EQ(structure.network.layer_count(), 1);
+  EXPECT_EQ(structure.network.layer_name(0), "conv");
+  EXPECT_EQ(structure.network.input, (TensorShape{4, 4, 3}));
+}
+
+TEST(TfliteStructure, RefusesOtherNumbersNamingOperatorAndTensor) {
+  using Type = tflite::TensorType;
+  const auto with_type = [](std::uint32_t tensor, Type type) {
+    return error_of(
+        changed([&](tflite::Model&, tflite::SubGraph& graph) { set_type(graph, tensor, type); }));
+  };
+  EXPECT_THAT(with_type(2, Type::INT16),
+              HasSubstr("operator 1 CONV_2D, tensor 2 'conv': is INT16, must be INT8"));
+  EXPECT_THAT(with_type(0, Type::UINT8), HasSubstr("tensor 0 'image': is UINT8, must be INT8"));
+  EXPECT_THAT(with_type(4, Type::FLOAT32),
+              HasSubstr("operator 1 CONV_2D, tensor 4 'conv/weights': is FLOAT32, must be INT8"));
+  EXPECT_THAT(error_of(changed([](tflite::Model& model, tflite::SubGraph&) {
+                turn_operator(model, 1, tflite::BuiltinOperator::DEQUANTIZE);
+              })),
+              AllOf(HasSubstr("operator 1 DEQUANTIZE, tensor 2 'conv'"),
+                    HasSubstr("only the network's input may be quantised")));
+  EXPECT_THAT(error_of(changed([](tflite::Model&, tflite::SubGraph& graph) {
+                graph.mutable_tensors()->GetMutableObject(0)->mutable_shape()->Mutate(1, -1);
+              })),
+              HasSubstr("tensor 0 'image': shape [1, -1, 4, 3] is dynamic"));
+}
+
+TEST(TfliteStructure, KeepsTheNetworkWithinTheLimits) {
+  EXPECT_THAT(error_of(changed([](tflite::Model&, tflite::SubGraph& graph) {
+                for (std::uint32_t tensor = 0; tensor < 4; ++tensor) {
+                  graph.mutable_tensors()->GetMutableObject(tensor)->mutable_shape()->Mutate(
+                      1, 100'000);
+                }
+              })),
+              HasSubstr("stranger.tflite: network input: has an output of 100000x4 pixels"));
+}
+
+}  // namespace
+}  // namespace patchnas
