@@ -1,0 +1,90 @@
+#include "memory_models/code_size_table.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "arch/yaml_reader.h"
+#include "memory_models/code_size_data.h"
+
+namespace patchnas {
+namespace {
+
+constexpr std::array kCoreNames = {"cortex-m4", "cortex-m7", "cortex-m55"};
+constexpr std::array kKernelNames = {
+    "patchnas_convolve",     "patchnas_depthwise", "patchnas_depthwise_in_place", "patchnas_add",
+    "patchnas_average_pool", "patchnas_max_pool",  "patchnas_fully_connected"};
+static_assert(kCoreNames.size() == std::size(kCores));
+static_assert(kKernelNames.size() == std::size(kKernelFunctions));
+
+constexpr Allowed<int> kBytes = {1, 1 << 24};
+
+// Names of functions that are no kernels, such as patchnas_depthwise_scratch_bytes, are passed
+// over.
+KernelSet parse_kernels(const std::string& names) {
+  KernelSet kernels;
+  std::istringstream words(names);
+  for (std::string name; words >> name;) {
+    const auto* const found = std::find(kKernelNames.begin(), kKernelNames.end(), name);
+    if (found != kKernelNames.end()) {
+      kernels.insert(kKernelFunctions[static_cast<std::size_t>(found - kKernelNames.begin())]);
+    }
+  }
+  return kernels;
+}
+
+}  // namespace
+
+std::string_view to_string(Core core) { return kCoreNames[static_cast<std::size_t>(core)]; }
+
+std::string_view to_string(KernelFunction kernel) {
+  return kKernelNames[static_cast<std::size_t>(kernel)];
+}
+
+CodeSizeTable CodeSizeTable::parse(std::string_view yaml, const std::string& source) {
+  YamlReader reader = YamlReader::parse_text(yaml, source);
+  CodeSizeTable table;
+  YamlReader structs = reader.map("structs");
+  table.kernel_struct_bytes_ = structs.integer("patchnas_kernel", kBytes);
+  table.weights_struct_bytes_ = structs.integer("patchnas_weights", kBytes);
+  table.add_scales_struct_bytes_ = structs.integer("patchnas_add_scales", kBytes);
+  YamlReader targets = reader.map("targets");
+  for (const Core core : kCores) {
+    CoreSizes& sizes = table.cores_[static_cast<std::size_t>(core)];
+    YamlReader target = targets.map(std::string(to_string(core)));
+    YamlReader kernels = target.map("kernels");
+    for (const KernelFunction kernel : kKernelFunctions) {
+      sizes.kernels[static_cast<std::size_t>(kernel)] =
+          kernels.integer(std::string(to_string(kernel)), kBytes);
+    }
+    if (target.has("shared")) {
+      for (YamlReader& shared : target.maps("shared")) {
+        sizes.shared.push_back({.kernels = parse_kernels(shared.string("kernels")),
+                                .bytes = shared.integer("bytes", kBytes)});
+      }
+    }
+  }
+  return table;
+}
+
+std::int64_t CodeSizeTable::kernel_bytes(Core core, KernelFunction kernel) const {
+  return sizes(core).kernels[static_cast<std::size_t>(kernel)];
+}
+
+std::int64_t CodeSizeTable::code_bytes(Core core, const KernelSet& kernels) const {
+  std::int64_t bytes = 0;
+  for (const KernelFunction kernel : kKernelFunctions) {
+    bytes += kernels.contains(kernel) ? kernel_bytes(core, kernel) : 0;
+  }
+  for (const SharedCode& shared : sizes(core).shared) {
+    bytes += shared.kernels.intersects(kernels) ? shared.bytes : 0;
+  }
+  return bytes;
+}
+
+const CodeSizeTable& measured_code_sizes() {
+  static const CodeSizeTable table =
+      CodeSizeTable::parse(kCodeSizeYaml, "runtime/code_size.yaml (built in)");
+  return table;
+}
+
+}  // namespace patchnas
