@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "arch/tile_geometry.h"
 #include "memory_models/arena_planner.h"
@@ -10,6 +11,30 @@ namespace patchnas {
 namespace {
 
 using Lane = std::int32_t;
+
+// Lanes are computed a block at a time. A block may begin before the first lane in question and end
+// after the last: arrays are padded, and what such lanes hold is never read, only kept bounded.
+constexpr int kBlock = 4;
+using Block [[gnu::vector_size(kBlock * sizeof(Lane))]] = Lane;
+
+Block load(const Lane* lanes) {
+  Block block;
+  std::memcpy(&block, lanes, sizeof block);
+  return block;
+}
+void store(Lane* lanes, const Block& block) { std::memcpy(lanes, &block, sizeof block); }
+Block least(const Block& a, const Block& b) { return a < b ? a : b; }
+Block largest(const Block& a, const Block& b) { return a > b ? a : b; }
+Block all(Lane value) { return Block{} + value; }
+// Products of lanes that are never read may not fit.
+using UnsignedBlock [[gnu::vector_size(sizeof(Block))]] = std::uint32_t;
+UnsignedBlock unsigned_block(const Block& block) { return (UnsignedBlock)block; }
+Block signed_block(const UnsignedBlock& block) { return (Block)block; }
+Block aligned_block(const Block& bytes) {
+  constexpr auto kMask = static_cast<Lane>(kArenaAlignmentBytes - 1);
+  return (bytes + kMask) & ~kMask;
+}
+constexpr int block_begin(int lane) { return lane / kBlock * kBlock; }
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
@@ -31,7 +56,6 @@ struct LayerFacts {
   std::int64_t macs_per_pixel = 0;
   std::int64_t macs_before = 0;  // of the layers before it, executed whole
 
-  // Its output's windows can be smaller than the input it reads them from, or lie elsewhere.
   [[nodiscard]] bool reads_everything() const {
     return kind == LayerKind::kFullyConnected || kind == LayerKind::kSoftmax;
   }
@@ -216,6 +240,7 @@ class ScheduleSweep::Workspace {
     }
     depth_ = splits_.back();
     lanes_ = static_cast<int>(splits_.size());
+    row_ = (lanes_ + kBlock - 1) / kBlock * kBlock;
     // lane_after_[layer]: the first lane whose patch stage holds the layer.
     lane_after_.resize(layers_.size() + 1);
     int lane = 0;
@@ -230,13 +255,19 @@ class ScheduleSweep::Workspace {
 
   void sweep(const TileGrid& grid) {
     const std::size_t tensors = at(depth_) + 1;
-    const std::size_t row = at(lanes_);
+    const std::size_t row = at(row_);
     const bool square = is_symmetric_ && grid.rows == grid.cols;
     begins_.resize(tensors * at(std::max(grid.rows, grid.cols)) * row);
     ends_.resize(begins_.size());
-    read_begin_.resize(row);
-    read_end_.resize(row);
-    agree_.assign(at(depth_) * 2 * row, 1);
+    read_begin_.resize(at(std::max(grid.rows, grid.cols)) * row);
+    read_end_.resize(read_begin_.size());
+    agree_.resize(at(depth_) * 2 * row);
+    for (int i = 0; i < depth_; ++i) {
+      if (layers_[at(i)].kind == LayerKind::kAdd) {
+        std::fill_n(this->row(agree_, 2 * i), 2 * row_, -1);
+      }
+    }
+    peaks_.resize(at(lanes_));
     for (AxisLanes& axis : axes_) {
       axis.window.resize(tensors * row);
       axis.read.resize(tensors * row);
@@ -249,13 +280,11 @@ class ScheduleSweep::Workspace {
     sum_live_bytes(axes_[0], square ? axes_[0] : axes_[1]);
     for (int lane = 0; lane < lanes_; ++lane) {
       const int split = splits_[at(lane)];
-      const Whole& after = after_[at(split)];
-      costs_.push_back(
-          {.grid = grid,
-           .split_layer = split,
-           .macs = macs_[at(lane)] + network_macs_ - layers_[at(split)].macs_before,
-           .deployed_bytes = std::max<std::int64_t>(peak_deployed_[at(lane)], after.deployed),
-           .mcunetv2_bytes = std::max<std::int64_t>(peak_mcunetv2_[at(lane)], after.mcunetv2)});
+      costs_.push_back({.grid = grid,
+                        .split_layer = split,
+                        .macs = macs_[at(lane)] + network_macs_ - layers_[at(split)].macs_before,
+                        .deployed_bytes = peaks_[at(lane)].deployed,
+                        .mcunetv2_bytes = peaks_[at(lane)].mcunetv2});
     }
   }
 
@@ -269,13 +298,16 @@ class ScheduleSweep::Workspace {
 
   // What each tile needs of a tensor.
   [[nodiscard]] Lane* begins(TensorId t, int tiles, int tile) {
-    return begins_.data() + at((t * tiles + tile) * lanes_);
+    return begins_.data() + at((t * tiles + tile) * row_);
   }
   [[nodiscard]] Lane* ends(TensorId t, int tiles, int tile) {
-    return ends_.data() + at((t * tiles + tile) * lanes_);
+    return ends_.data() + at((t * tiles + tile) * row_);
   }
-  [[nodiscard]] static Lane* row(std::vector<Lane>& values, int index, int lanes) {
-    return values.data() + at(index * lanes);
+  [[nodiscard]] Lane* row(std::vector<Lane>& values, int index) const {
+    return values.data() + at(index * row_);
+  }
+  [[nodiscard]] const Lane* row(const std::vector<Lane>& values, int index) const {
+    return values.data() + at(index * row_);
   }
   [[nodiscard]] int lane_after(int layer) const {
     return lane_after_[at(std::min(layer, static_cast<int>(layers_.size())))];
@@ -285,87 +317,120 @@ class ScheduleSweep::Workspace {
   void sweep_axis(Axis axis, int tiles, AxisLanes& out) {
     for (int i = depth_; i-- > 0;) {
       const LayerFacts& layer = layers_[at(i)];
-      const TensorFacts& tensor = tensors_[at(i) + 1];
-      const int first = lane_after(i);
-      const int unread = lane_after(tensor.first_reader);
-      const int windowed = lane_after(tensor.materialised_up_to);
       const WindowAxis& window = layer.axes[static_cast<std::size_t>(axis)];
-      Lane* const computed = row(out.computed, i, lanes_);
-      Lane* const largest = row(out.window, i + 1, lanes_);
-      Lane* const read = row(out.read, i, lanes_);
-      std::fill(computed + first, computed + lanes_, 0);
-      std::fill(largest + first, largest + windowed, tensor.extent(axis));
-      std::fill(largest + windowed, largest + lanes_, 0);
-      std::fill(read + first, read + lanes_, 0);
-      for (int tile = 0; tile < tiles; ++tile) {
-        Lane* const begin = begins(i + 1, tiles, tile);
-        Lane* const end = ends(i + 1, tiles, tile);
-        const auto part_begin = static_cast<Lane>(std::int64_t{tensor.extent(axis)} * tile / tiles);
-        const auto part_end =
-            static_cast<Lane>(std::int64_t{tensor.extent(axis)} * (tile + 1) / tiles);
-        std::fill(begin + first, begin + std::min(unread, windowed), part_begin);
-        std::fill(end + first, end + std::min(unread, windowed), part_end);
-        for (int lane = unread; lane < windowed; ++lane) {
-          begin[lane] = std::min(begin[lane], part_begin);
-          end[lane] = std::max(end[lane], part_end);
-        }
-        for (int lane = first; lane < lanes_; ++lane) {
-          computed[lane] += end[lane] - begin[lane];
-        }
-        for (int lane = windowed; lane < lanes_; ++lane) {
-          largest[lane] = std::max(largest[lane], end[lane] - begin[lane]);
-        }
-        if (layer.reads_everything()) {
-          std::fill(read_begin_.begin() + first, read_begin_.begin() + lanes_, 0);
-          std::fill(read_end_.begin() + first, read_end_.begin() + lanes_, window.input);
+      complete_windows(i, axis, tiles);
+      const TensorId in = layer.inputs[0];
+      const bool is_only_reader = tensors_[at(in)].first_reader == tensors_[at(in)].last_reader &&
+                                  layer.inputs[1] == kNoTensor;
+      const bool copies = window.kernel == 1 && window.stride == 1 && !layer.reads_everything();
+      // A multiplication of lanes is several instructions on older processors.
+      const auto strided = [stride = window.stride](const Block& block) {
+        return stride == 1 ? block : stride == 2 ? block + block : block * stride;
+      };
+      const Block pad = all(window.pad);
+      const Block reach = all(window.kernel - window.stride - window.pad);
+      const Block limit = all(window.input);
+      const std::ptrdiff_t next_tile = row_;
+      Lane* const read_begins = is_only_reader ? begins(in, tiles, 0) : read_begin_.data();
+      Lane* const read_ends = is_only_reader ? ends(in, tiles, 0) : read_end_.data();
+      for (int lane = block_begin(lane_after(i)); lane < lanes_; lane += kBlock) {
+        Block computed{};
+        Block largest_window{};
+        Block largest_read{};
+        const auto for_tiles = [&](const auto& read_of) {
+          const Lane* begin_at = begins(i + 1, tiles, 0) + lane;
+          const Lane* end_at = ends(i + 1, tiles, 0) + lane;
+          Lane* read_begin_at = read_begins + lane;
+          Lane* read_end_at = read_ends + lane;
+          for (int tile = 0; tile < tiles; ++tile) {
+            const Block begin = load(begin_at);
+            const Block end = load(end_at);
+            const Block size = end - begin;
+            computed += size;
+            largest_window = largest(largest_window, size);
+            const auto [read_begin, read_end] = read_of(begin, end);
+            store(read_begin_at, read_begin);
+            store(read_end_at, read_end);
+            begin_at += next_tile;
+            end_at += next_tile;
+            read_begin_at += next_tile;
+            read_end_at += next_tile;
+          }
+        };
+        if (copies) {
+          for_tiles([](const Block& begin, const Block& end) { return std::pair(begin, end); });
+        } else if (layer.reads_everything()) {
+          for_tiles([&](const Block&, const Block&) { return std::pair(Block{}, limit); });
         } else {
-          const Lane stride = window.stride;
-          const Lane pad = window.pad;
-          const Lane reach = window.kernel - window.stride - window.pad;
-          const Lane limit = window.input;
-          for (int lane = first; lane < lanes_; ++lane) {
-            read_begin_[at(lane)] = std::max(Lane{0}, begin[lane] * stride - pad);
-            read_end_[at(lane)] = std::min(limit, end[lane] * stride + reach);
-          }
+          for_tiles([&](const Block& begin, const Block& end) {
+            const Block read_begin = least(limit, largest(Block{}, strided(begin) - pad));
+            const Block read_end = largest(Block{}, least(limit, strided(end) + reach));
+            largest_read = largest(largest_read, read_end - read_begin);
+            return std::pair(read_begin, read_end);
+          });
         }
-        if (layer.kind == LayerKind::kDepthwiseConv2d) {
-          for (int lane = first; lane < lanes_; ++lane) {
-            read[lane] = std::max(read[lane], read_end_[at(lane)] - read_begin_[at(lane)]);
-          }
-        }
+        store(row(out.computed, i) + lane, computed);
+        store(row(out.window, i + 1) + lane, largest_window);
+        store(row(out.read, i) + lane, copies ? largest_window : largest_read);
+      }
+      if (!is_only_reader) {
         for (const TensorId t : layer.inputs) {
-          if (t != kNoTensor) {
-            need(t, i, first, begins(t, tiles, tile), ends(t, tiles, tile));
+          for (int tile = 0; t != kNoTensor && tile < tiles; ++tile) {
+            merge_reads(t, i, tile, begins(t, tiles, tile), ends(t, tiles, tile));
           }
         }
       }
     }
-    Lane* const image = row(out.window, kImage, lanes_);
-    std::fill(image, image + lanes_, 0);
-    for (int tile = 0; tile < tiles; ++tile) {
-      for (int lane = 0; lane < lanes_; ++lane) {
-        image[lane] = std::max(image[lane],
-                               ends(kImage, tiles, tile)[lane] - begins(kImage, tiles, tile)[lane]);
+    for (int lane = 0; lane < lanes_; lane += kBlock) {
+      Block largest_window{};
+      for (int tile = 0; tile < tiles; ++tile) {
+        largest_window = largest(largest_window, load(ends(kImage, tiles, tile) + lane) -
+                                                     load(begins(kImage, tiles, tile) + lane));
       }
+      store(row(out.window, kImage) + lane, largest_window);
     }
     compare_addends(tiles);
   }
 
-  // Merges what `layer` reads of a tensor into what later readers in the same patch stage need.
-  void need(TensorId t, int layer, int first, Lane* begin, Lane* end) {
+  // Where a layer's output is materialised, each tile computes at least its part of an even
+  // partition.
+  void complete_windows(int i, Axis axis, int tiles) {
+    const TensorFacts& tensor = tensors_[at(i) + 1];
+    const int first = lane_after(i);
+    const int windowed = lane_after(tensor.materialised_up_to);
+    const int unread = lane_after(tensor.first_reader);
+    const std::int64_t extent = tensor.extent(axis);
+    for (int tile = 0; tile < tiles; ++tile) {
+      Lane* const begin = begins(i + 1, tiles, tile);
+      Lane* const end = ends(i + 1, tiles, tile);
+      const auto part_begin = static_cast<Lane>(extent * tile / tiles);
+      const auto part_end = static_cast<Lane>(extent * (tile + 1) / tiles);
+      for (int lane = first; lane < windowed; ++lane) {
+        begin[lane] = lane < unread ? part_begin : std::min(begin[lane], part_begin);
+        end[lane] = lane < unread ? part_end : std::max(end[lane], part_end);
+      }
+    }
+  }
+
+  // Merges what `layer` reads of a tensor in a tile into what later readers in the same patch stage
+  // need.
+  void merge_reads(TensorId t, int layer, int tile, Lane* begin, Lane* end) {
     const TensorFacts& tensor = tensors_[at(t)];
+    const Lane* const read_begin = row(read_begin_, tile);
+    const Lane* const read_end = row(read_end_, tile);
     int next = static_cast<int>(layers_.size());
     for (int r = tensor.readers_end; r-- > tensor.readers_begin && readers_[at(r)] != layer;) {
       next = readers_[at(r)];
     }
+    const int first = lane_after(layer);
     const int merged = lane_after(next);
     for (int lane = first; lane < merged; ++lane) {
-      begin[lane] = read_begin_[at(lane)];
-      end[lane] = read_end_[at(lane)];
+      begin[lane] = read_begin[lane];
+      end[lane] = read_end[lane];
     }
     for (int lane = merged; lane < lanes_; ++lane) {
-      begin[lane] = std::min(begin[lane], read_begin_[at(lane)]);
-      end[lane] = std::max(end[lane], read_end_[at(lane)]);
+      begin[lane] = std::min(begin[lane], read_begin[lane]);
+      end[lane] = std::max(end[lane], read_end[lane]);
     }
   }
 
@@ -380,13 +445,13 @@ class ScheduleSweep::Workspace {
         if (!dies_in(t, i) || tensors_[at(t)].first_reader == i) {
           continue;  // an addend that nothing else reads has the add's windows
         }
-        Lane* const agree = row(agree_, 2 * i + static_cast<int>(j), lanes_);
+        Lane* const agree = row(agree_, 2 * i + static_cast<int>(j));
         for (int tile = 0; tile < tiles; ++tile) {
           for (int lane = lane_after(i); lane < lanes_; ++lane) {
-            agree[lane] &=
-                static_cast<Lane>(begins(t, tiles, tile)[lane] ==
-                                  begins(i + 1, tiles, tile)[lane]) &
-                static_cast<Lane>(ends(t, tiles, tile)[lane] == ends(i + 1, tiles, tile)[lane]);
+            if (begins(t, tiles, tile)[lane] != begins(i + 1, tiles, tile)[lane] ||
+                ends(t, tiles, tile)[lane] != ends(i + 1, tiles, tile)[lane]) {
+              agree[lane] = 0;
+            }
           }
         }
       }
@@ -397,22 +462,37 @@ class ScheduleSweep::Workspace {
 
   void sum_live_bytes(const AxisLanes& rows, const AxisLanes& cols) {
     for (auto* lanes : {&live_deployed_, &live_mcunetv2_, &peak_deployed_, &peak_mcunetv2_}) {
-      lanes->assign(at(lanes_), 0);
+      lanes->assign(at(row_), 0);
     }
     macs_.assign(at(lanes_), 0);
-    sizes_.resize((at(depth_) + 1) * at(lanes_));
-    saved_deployed_.assign(at(lanes_), 0);
-    saved_mcunetv2_.assign((at(depth_) + 1) * at(lanes_), 0);
+    const std::size_t tensors = at(depth_) + 1;
+    sizes_.resize(tensors * at(row_));
+    saved_deployed_.resize(tensors * at(row_));
+    saved_mcunetv2_.resize(tensors * at(row_));
     for (TensorId t = 0; t <= depth_; ++t) {
       size_tensor(t, rows, cols);
     }
     for (int i = 0; i < depth_; ++i) {
-      if (layers_[at(i)].kind == LayerKind::kAdd) {
-        save_by_adding(i);
-      }
+      save(i, rows, cols);
     }
+    std::fill_n(row(saved_mcunetv2_, depth_), row_, 0);
+    int finished = 0;
     for (int i = 0; i < depth_; ++i) {
-      run_layer(i, rows, cols);
+      run_layer(i);
+      // The blocks of later layers may begin before the lanes that hold them.
+      for (; finished < lanes_ && splits_[at(finished)] == i + 1; ++finished) {
+        const Whole& after = after_[at(i) + 1];
+        peaks_[at(finished)] = {
+            std::max<std::int64_t>(after.deployed, peak_deployed_[at(finished)]),
+            std::max<std::int64_t>(after.mcunetv2, peak_mcunetv2_[at(finished)])};
+      }
+      if (const std::int64_t macs = layers_[at(i)].macs_per_pixel; macs > 0) {
+        const Lane* const height = row(rows.computed, i);
+        const Lane* const width = row(cols.computed, i);
+        for (int lane = lane_after(i); lane < lanes_; ++lane) {
+          macs_[at(lane)] += macs * (std::int64_t{height[lane]} * width[lane]);
+        }
+      }
     }
   }
 
@@ -420,99 +500,91 @@ class ScheduleSweep::Workspace {
   // the patch stage.
   void size_tensor(TensorId t, const AxisLanes& rows, const AxisLanes& cols) {
     const TensorFacts& tensor = tensors_[at(t)];
-    Lane* const size = row(sizes_, t, lanes_);
-    const Lane* const height = rows.window.data() + at(t * lanes_);
-    const Lane* const width = cols.window.data() + at(t * lanes_);
+    Lane* const size = row(sizes_, t);
     const int first = t == kImage ? 0 : lane_after(t - 1);
-    int windowed = lane_after(tensor.materialised_up_to);
-    if (t == kImage && input_ == InputMode::kResident) {
-      windowed = lanes_;
-    }
+    const bool is_resident = t == kImage && input_ == InputMode::kResident;
+    const int windowed = is_resident ? lanes_ : lane_after(tensor.materialised_up_to);
     const auto whole = static_cast<Lane>(tensor.bytes());
     const auto whole_aligned = static_cast<Lane>(aligned(tensor.bytes()));
+    const UnsignedBlock channels = UnsignedBlock{} + static_cast<std::uint32_t>(tensor.channels);
+    for (int lane = block_begin(windowed); lane < lanes_; lane += kBlock) {
+      const auto height = unsigned_block(load(row(rows.window, t) + lane));
+      const auto width = unsigned_block(load(row(cols.window, t) + lane));
+      store(size + lane, signed_block(height * width * channels));
+    }
+    std::fill(size + std::min(first, block_begin(windowed)), size + windowed, 0);
+    std::fill(size + lanes_, size + row_, 0);
     for (int lane = first; lane < windowed; ++lane) {
-      size[lane] = 0;
       live_deployed_[at(lane)] += whole_aligned;
       live_mcunetv2_[at(lane)] += t == kImage ? 0 : whole;
     }
-    for (int lane = windowed; lane < lanes_; ++lane) {
-      size[lane] = height[lane] * width[lane] * tensor.channels;
-    }
-    if (t == kImage) {
-      for (int lane = windowed; lane < lanes_; ++lane) {
-        live_deployed_[at(lane)] += aligned_lane(size[lane]);
-      }
+    for (int lane = windowed; t == kImage && lane < lanes_; ++lane) {
+      live_deployed_[at(lane)] += static_cast<Lane>(aligned(size[lane]));
     }
   }
 
-  static Lane aligned_lane(Lane bytes) {
-    constexpr auto kMask = static_cast<Lane>(kArenaAlignmentBytes - 1);
-    return (bytes + kMask) & ~kMask;
-  }
-
-  void save_by_adding(int i) {
-    const Lane* const out = row(sizes_, i + 1, lanes_);
-    Lane* const saved = row(saved_mcunetv2_, i, lanes_);
-    const int windowed = lane_after(tensors_[at(i) + 1].materialised_up_to);
-    for (std::size_t j = 0; j < 2; ++j) {
-      if (dies_in(layers_[at(i)].inputs[j], i)) {
-        const Lane* const agree = row(agree_, 2 * i + static_cast<int>(j), lanes_);
-        for (int lane = windowed; lane < lanes_; ++lane) {
-          saved[lane] = std::max(saved[lane], agree[lane] * out[lane]);
-        }
-      }
-    }
-  }
-
-  void run_layer(int i, const AxisLanes& rows, const AxisLanes& cols) {
+  // What a layer saves by writing over its input; 0 where its output is materialised, whose size is
+  // 0 here.
+  void save(int i, const AxisLanes& rows, const AxisLanes& cols) {
     const LayerFacts& layer = layers_[at(i)];
-    const int first = lane_after(i);
-    const int windowed = lane_after(tensors_[at(i) + 1].materialised_up_to);
-    const Lane* const out = row(sizes_, i + 1, lanes_);
-    Lane* const saved = row(saved_mcunetv2_, i, lanes_);
-    for (int lane = windowed; lane < lanes_; ++lane) {
-      live_deployed_[at(lane)] += aligned_lane(out[lane]);
-      live_mcunetv2_[at(lane)] += out[lane];
+    const int first = block_begin(lane_after(i));
+    Lane* const deployed = row(saved_deployed_, i);
+    Lane* const mcunetv2 = row(saved_mcunetv2_, i);
+    for (int lane = first; lane < lanes_; lane += kBlock) {
+      store(deployed + lane, Block{});
+      store(mcunetv2 + lane, Block{});
     }
-    std::fill(saved_deployed_.begin() + first, saved_deployed_.end(), 0);
     if (layer.kind == LayerKind::kAdd) {
-      for (int lane = windowed; lane < lanes_; ++lane) {
-        saved_deployed_[at(lane)] = aligned_lane(saved[lane]);
+      for (std::size_t j = 0; j < 2; ++j) {
+        if (!dies_in(layer.inputs[j], i)) {
+          continue;
+        }
+        for (int lane = first; lane < lanes_; lane += kBlock) {
+          const Block out = load(row(sizes_, i + 1) + lane);
+          const Block agree = load(row(agree_, 2 * i + static_cast<int>(j)) + lane);
+          const Block saved = largest(load(mcunetv2 + lane), out & agree);
+          store(mcunetv2 + lane, saved);
+          store(deployed + lane, aligned_block(saved));
+        }
       }
     } else if (layer.kind == LayerKind::kDepthwiseConv2d && dies_in(layer.inputs[0], i)) {
-      const Lane* const in = row(sizes_, layer.inputs[0], lanes_);
-      const Lane* const height = rows.read.data() + at(i * lanes_);
-      const Lane* const width = cols.read.data() + at(i * lanes_);
-      for (int lane = windowed; lane < lanes_; ++lane) {
-        saved[lane] = std::min(in[lane], out[lane]);
-        saved_deployed_[at(lane)] =
-            std::max(Lane{0}, aligned_lane(saved[lane]) - aligned_lane(height[lane] * width[lane]));
+      for (int lane = first; lane < lanes_; lane += kBlock) {
+        const Block shared =
+            least(load(row(sizes_, layer.inputs[0]) + lane), load(row(sizes_, i + 1) + lane));
+        const Block scratch =
+            aligned_block(signed_block(unsigned_block(load(row(rows.read, i) + lane)) *
+                                       unsigned_block(load(row(cols.read, i) + lane))));
+        store(mcunetv2 + lane, shared);
+        store(deployed + lane, largest(aligned_block(shared), scratch) - scratch);
       }
     }
+  }
+
+  void run_layer(int i) {
+    const LayerFacts& layer = layers_[at(i)];
+    const Lane* const out = row(sizes_, i + 1);
+    const Lane* const saved_deployed = row(saved_deployed_, i);
+    const Lane* const saved_mcunetv2 = row(saved_mcunetv2_, i);
     const bool fused = next_adds_its_output(i) && i + 1 < depth_;
-    const Lane* const saved_next = row(saved_mcunetv2_, fused ? i + 1 : depth_, lanes_);
-    for (int lane = first; lane < lanes_; ++lane) {
-      peak_deployed_[at(lane)] =
-          std::max(peak_deployed_[at(lane)], live_deployed_[at(lane)] - saved_deployed_[at(lane)]);
-      peak_mcunetv2_[at(lane)] = std::max(
-          peak_mcunetv2_[at(lane)], live_mcunetv2_[at(lane)] - saved[lane] - saved_next[lane]);
-    }
-    for (const TensorId t : layer.inputs) {
-      if (t != kNoTensor && tensors_[at(t)].last_reader == i &&
-          !(t == kImage && input_ == InputMode::kResident)) {
-        const Lane* const size = row(sizes_, t, lanes_);
-        for (int lane = first; lane < lanes_; ++lane) {
-          live_deployed_[at(lane)] -= aligned_lane(size[lane]);
-          live_mcunetv2_[at(lane)] -= t == kImage ? 0 : size[lane];
+    const Lane* const saved_next = row(saved_mcunetv2_, fused ? i + 1 : depth_);
+    for (int lane = block_begin(lane_after(i)); lane < lanes_; lane += kBlock) {
+      Block deployed = load(live_deployed_.data() + lane) + aligned_block(load(out + lane));
+      Block mcunetv2 = load(live_mcunetv2_.data() + lane) + load(out + lane);
+      Lane* const peak_deployed = peak_deployed_.data() + lane;
+      Lane* const peak_mcunetv2 = peak_mcunetv2_.data() + lane;
+      store(peak_deployed, largest(load(peak_deployed), deployed - load(saved_deployed + lane)));
+      store(peak_mcunetv2, largest(load(peak_mcunetv2), mcunetv2 - load(saved_mcunetv2 + lane) -
+                                                            load(saved_next + lane)));
+      for (const TensorId t : layer.inputs) {
+        if (t == kNoTensor || tensors_[at(t)].last_reader != i) {
+          continue;
         }
+        const Block size = load(row(sizes_, t) + lane);
+        deployed -= aligned_block(size);
+        mcunetv2 -= t == kImage ? Block{} : size;
       }
-    }
-    if (layer.macs_per_pixel > 0) {
-      const Lane* const height = rows.computed.data() + at(i * lanes_);
-      const Lane* const width = cols.computed.data() + at(i * lanes_);
-      for (int lane = first; lane < lanes_; ++lane) {
-        macs_[at(lane)] += layer.macs_per_pixel * (std::int64_t{height[lane]} * width[lane]);
-      }
+      store(live_deployed_.data() + lane, deployed);
+      store(live_mcunetv2_.data() + lane, mcunetv2);
     }
   }
 
@@ -536,20 +608,22 @@ class ScheduleSweep::Workspace {
   std::vector<int> lane_after_;
   int depth_ = 0;
   int lanes_ = 0;
+  int row_ = 0;               // lanes_, rounded up to whole blocks
   std::vector<Lane> begins_;  // [tensor][tile][lane]
   std::vector<Lane> ends_;
-  std::vector<Lane> read_begin_;
+  std::vector<Lane> read_begin_;  // [tile][lane], of the layer at hand
   std::vector<Lane> read_end_;
-  std::vector<Lane> agree_;  // [layer][input][lane]
+  std::vector<Lane> agree_;  // [layer][input][lane]: -1 where the windows are equal, else 0
   std::array<AxisLanes, 2> axes_;
-  std::vector<Lane> sizes_;  // [tensor][lane]; 0 where it is counted throughout
-  std::vector<Lane> saved_deployed_;
-  std::vector<Lane> saved_mcunetv2_;  // [layer][lane], and a row of zeros
+  std::vector<Lane> sizes_;           // [tensor][lane]; 0 where it is counted throughout
+  std::vector<Lane> saved_deployed_;  // [layer][lane]
+  std::vector<Lane> saved_mcunetv2_;  // and a row of zeros
   std::vector<Lane> live_deployed_;
   std::vector<Lane> live_mcunetv2_;
   std::vector<Lane> peak_deployed_;
   std::vector<Lane> peak_mcunetv2_;
-  std::vector<std::int64_t> macs_;
+  std::vector<std::int64_t> macs_;  // of the patch stage
+  std::vector<Whole> peaks_;        // of the whole schedule
   std::vector<ScheduleCosts> costs_;
 };
 
