@@ -38,7 +38,7 @@ void judge_all_schedules(benchmark::State& state, MemoryModel model) {
       benchmark::DoNotOptimize(scheduled_macs(network, schedule));
       ++schedules;
     }
-    benchmark::DoNotOptimize(flash_report(network).total_bytes());
+    benchmark::DoNotOptimize(flash_report(network, {}, Core::kCortexM4).total_bytes());
   }
   state.SetItemsProcessed(state.iterations());
   state.counters["schedules/candidate"] =

@@ -54,8 +54,7 @@ FlashReport layer_flash(const Network& network, const PatchSchedule& schedule, i
 
 /// The whole network, with the code of kernels_of(network): no less than the program has, and at
 /// most one of the two depthwise kernels more.
-FlashReport flash_report(const Network& network, const PatchSchedule& schedule = {},
-                         Core core = Core::kCortexM4);
+FlashReport flash_report(const Network& network, const PatchSchedule& schedule, Core core);
 /// The same with the code of exactly these kernels.
 FlashReport flash_report(const Network& network, const PatchSchedule& schedule, Core core,
                          const KernelSet& kernels);

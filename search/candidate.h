@@ -18,7 +18,7 @@ namespace patchnas {
 struct CandidateCosts {
   std::int64_t macs = 0;         ///< of one inference under the schedule, halos included
   std::int64_t sram_bytes = 0;   ///< peak, by the memory model of the target
-  std::int64_t flash_bytes = 0;  ///< weights and tables
+  std::int64_t flash_bytes = 0;  ///< constants, tables and the kernels' code
   auto operator<=>(const CandidateCosts&) const = default;
 };
 

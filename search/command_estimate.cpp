@@ -1,8 +1,10 @@
 // nas_search estimate: costs of one architecture or reference network under a schedule.
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <optional>
 
@@ -29,6 +31,7 @@ struct EstimateOptions {
   std::optional<int> split_block;
   std::optional<int> split_layer;
   std::string input;
+  std::string core;
   bool json = false;
 };
 
@@ -87,6 +90,7 @@ PatchSchedule given_schedule(const EstimateOptions& options, const Network& netw
 struct Subject {
   SearchSpace space;
   InputMode input = InputMode::kResident;
+  Core core = Core::kCortexM4;
   std::optional<Target> target;
 };
 
@@ -107,14 +111,20 @@ Subject read_subject(const EstimateOptions& options) {
     Config config = read_config(options.config, assignments);
     subject.space = std::move(config.space);
     subject.input = config.target.input;
+    subject.core = config.target.core;
     subject.target = config.target;
   }
   if (!options.input.empty()) {
     subject.input = options.input == to_string(InputMode::kStreamed) ? InputMode::kStreamed
                                                                      : InputMode::kResident;
   }
+  if (!options.core.empty()) {
+    subject.core = *std::find_if(std::begin(kCores), std::end(kCores),
+                                 [&](Core core) { return to_string(core) == options.core; });
+  }
   if (subject.target) {
     subject.target->input = subject.input;
+    subject.target->core = subject.core;
   }
   return subject;
 }
@@ -143,7 +153,7 @@ void print_estimate(const EstimateOptions& options) {
   const Architecture architecture = named_architecture(subject.space, options.architecture);
   const Network network = lower(subject.space, architecture);
   const PatchSchedule schedule = schedule_for(options, subject, architecture, network);
-  const NetworkEstimate estimate(network, schedule, subject.input);
+  const NetworkEstimate estimate(network, schedule, subject.input, subject.core);
   if (options.json) {
     std::cout << estimate.json().dump(2) << "\n";
     return;
@@ -195,6 +205,12 @@ void add_estimate_command(CLI::App& app) {
       ->excludes(split_block);
   command->add_option("--input", options->input, "Whether the whole image sits in SRAM")
       ->check(CLI::IsMember({"resident", "streamed"}));
+  std::vector<std::string> cores;
+  for (const Core core : kCores) {
+    cores.emplace_back(to_string(core));
+  }
+  command->add_option("--core", options->core, "The processor whose code is counted as flash")
+      ->check(CLI::IsMember(cores));
   command->add_flag("--json", options->json, "One JSON object on standard output");
   command->callback([options] { print_estimate(*options); });
 }

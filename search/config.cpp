@@ -36,6 +36,14 @@ std::vector<std::string> input_mode_names() {
           std::string(to_string(InputMode::kStreamed))};
 }
 
+std::vector<std::string> core_names() {
+  std::vector<std::string> names;
+  for (const Core core : kCores) {
+    names.emplace_back(to_string(core));
+  }
+  return names;
+}
+
 DataConfig parse_data(YamlReader reader) {
   DataConfig data;
   data.kind = static_cast<DataKind>(reader.choice("kind", data_kind_names()));
@@ -58,6 +66,7 @@ Target parse_target(YamlReader reader) {
   target.flash_bytes = reader.bytes("flash_bytes", {1, kMaxBytes});
   target.memory_model = kMemoryModels[reader.choice("memory_model", memory_model_names(), 0)];
   target.input = static_cast<InputMode>(reader.choice("input", input_mode_names(), 0));
+  target.core = kCores[reader.choice("core", core_names(), 0)];
   reader.finish();
   return target;
 }
@@ -226,7 +235,8 @@ std::string to_yaml(const Config& config) {
       .line("sram_bytes", bytes_text(config.target.sram_bytes))
       .line("flash_bytes", bytes_text(config.target.flash_bytes))
       .line("memory_model", std::string(to_string(config.target.memory_model)))
-      .line("input", std::string(to_string(config.target.input)));
+      .line("input", std::string(to_string(config.target.input)))
+      .line("core", std::string(to_string(config.target.core)));
   text += "training:\n";
   append_training(text, "largest", config.training.largest);
   append_training(text, "supernet", config.training.supernet)

@@ -31,14 +31,15 @@ std::vector<std::int64_t> macs_of_layers(const Network& network, const PatchSche
 
 }  // namespace
 
-NetworkEstimate::NetworkEstimate(Network network_, PatchSchedule schedule_, InputMode input_)
-    : network(std::move(network_)), schedule(std::move(schedule_)), input(input_) {
+NetworkEstimate::NetworkEstimate(Network network_, PatchSchedule schedule_, InputMode input_,
+                                 Core core_)
+    : network(std::move(network_)), schedule(std::move(schedule_)), input(input_), core(core_) {
   validate(network, schedule);
   layer_macs = macs_of_layers(network, schedule);
   for (const MemoryModel model : kMemoryModels) {
     memory.emplace(model, memory_report(network, schedule, model, input));
   }
-  flash = flash_report(network);
+  flash = flash_report(network, schedule, core);
 }
 
 std::int64_t NetworkEstimate::macs() const {
@@ -54,6 +55,16 @@ nlohmann::ordered_json schedule_json(const Network& network, const PatchSchedule
     json["split_block"] = blocks;
   }
   return json;
+}
+
+nlohmann::ordered_json flash_json(const FlashReport& flash) {
+  return {{"total", flash.total_bytes()},
+          {"weights", flash.weights_bytes},
+          {"biases", flash.biases_bytes},
+          {"requantisation", flash.requantisation_bytes},
+          {"layer_parameters", flash.layer_parameters_bytes},
+          {"schedule_tables", flash.schedule_tables_bytes},
+          {"code", flash.code_bytes}};
 }
 
 std::string describe(const Network& network, const PatchSchedule& schedule) {
@@ -79,6 +90,8 @@ nlohmann::ordered_json NetworkEstimate::json() const {
                               {"macs_layer_by_layer", network_macs(network)},
                               {"params", parameter_count(network)},
                               {"flash_bytes", flash.total_bytes()},
+                              {"flash", flash_json(flash)},
+                              {"core", to_string(core)},
                               {"input", to_string(input)}};
   for (const auto& [model, report] : memory) {
     json["peak_sram_bytes"][std::string(to_string(model))] = report.peak_sram_bytes;
@@ -92,7 +105,8 @@ nlohmann::ordered_json NetworkEstimate::json() const {
                                  {"input", shape_json(network.shape(layer.inputs[0]))},
                                  {"output", shape_json(layer.output)},
                                  {"macs", layer_macs[index]},
-                                 {"macs_layer_by_layer", patchnas::layer_macs(network, i)}};
+                                 {"macs_layer_by_layer", patchnas::layer_macs(network, i)},
+                                 {"flash_bytes", layer_flash(network, schedule, i).total_bytes()}};
     for (const auto& [model, report] : memory) {
       entry["sram_bytes"][std::string(to_string(model))] = report.layer_bytes[index];
     }
@@ -107,7 +121,7 @@ std::string NetworkEstimate::table() const {
   for (const auto& [model, report] : memory) {
     text += fmt::format(" {:>12}", std::string(to_string(model)) + " B");
   }
-  text += "\n";
+  text += fmt::format(" {:>11}\n", "flash B");
   for (int i = 0; i < network.layer_count(); ++i) {
     const auto index = static_cast<std::size_t>(i);
     const Layer& layer = network.layers[index];
@@ -117,6 +131,8 @@ std::string NetworkEstimate::table() const {
     for (const auto& [model, report] : memory) {
       text += fmt::format(" {:>12}", with_separators(report.layer_bytes[index]));
     }
+    text +=
+        fmt::format(" {:>11}", with_separators(layer_flash(network, schedule, i).total_bytes()));
     text += i + 1 == schedule.split_layer() ? "  <- end of the patches\n" : "\n";
   }
   const std::int64_t plain_macs = network_macs(network);
@@ -126,10 +142,13 @@ std::string NetworkEstimate::table() const {
       describe(network, schedule), with_separators(macs()),
       100.0 * (static_cast<double>(macs()) / static_cast<double>(plain_macs) - 1.0),
       with_separators(parameter_count(network)));
-  text +=
-      fmt::format("flash          {} bytes: weights {}, biases {}, requantisation {}\n",
-                  with_separators(flash.total_bytes()), with_separators(flash.weights_bytes),
-                  with_separators(flash.biases_bytes), with_separators(flash.requantisation_bytes));
+  text += fmt::format(
+      "flash          {} bytes: weights {}, biases {}, requantisation {}, layer parameters "
+      "{}, schedule tables {}, {} code {}\n",
+      with_separators(flash.total_bytes()), with_separators(flash.weights_bytes),
+      with_separators(flash.biases_bytes), with_separators(flash.requantisation_bytes),
+      with_separators(flash.layer_parameters_bytes), with_separators(flash.schedule_tables_bytes),
+      to_string(core), with_separators(flash.code_bytes));
   for (const auto& [model, report] : memory) {
     const bool counts_image = model == MemoryModel::kDeployed;
     text += fmt::format(

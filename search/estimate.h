@@ -3,7 +3,8 @@
 // What one network costs under one schedule, by every model.
 //
 //   const NetworkEstimate estimate(network, PatchSchedule::leading({4, 4}, 16),
-//   InputMode::kResident); std::cout << estimate.table();
+//                                  InputMode::kResident, Core::kCortexM4);
+//   std::cout << estimate.table();
 
 #include <cstdint>
 #include <map>
@@ -18,18 +19,19 @@ namespace patchnas {
 
 struct NetworkEstimate {
   /// @throws InputError if the schedule does not fit the network.
-  NetworkEstimate(Network network, PatchSchedule schedule, InputMode input);
+  NetworkEstimate(Network network, PatchSchedule schedule, InputMode input, Core core);
 
   Network network;
   PatchSchedule schedule;
   InputMode input;
+  Core core;
   std::vector<std::int64_t> layer_macs;  ///< under the schedule, halos included
   std::map<MemoryModel, MemoryReport> memory;
-  FlashReport flash;
+  FlashReport flash;  ///< with the code of kernels_of(network)
 
   [[nodiscard]] std::int64_t macs() const;
-  /// Keys: macs, macs_layer_by_layer, params, flash_bytes, input, peak_sram_bytes (by model),
-  /// schedule, layers.
+  /// Keys: macs, macs_layer_by_layer, params, flash_bytes, flash (its items), core, input,
+  /// peak_sram_bytes (by model), schedule, layers.
   [[nodiscard]] nlohmann::ordered_json json() const;
   /// Layer by layer and in sum, for people.
   [[nodiscard]] std::string table() const;
@@ -38,6 +40,8 @@ struct NetworkEstimate {
 /// {"patches_h":4,"patches_w":4,"split_layer":16,"split_block":5}; without split_block where the
 /// patch stage does not end with a block, and for layer-by-layer execution.
 nlohmann::ordered_json schedule_json(const Network& network, const PatchSchedule& schedule);
+/// {"total":81234,"weights":70000,...}, bytes.
+nlohmann::ordered_json flash_json(const FlashReport& flash);
 /// "3 x 3 patches over the stem and the first 2 blocks (7 of 20 layers)" or "layer by layer".
 std::string describe(const Network& network, const PatchSchedule& schedule);
 

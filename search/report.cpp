@@ -16,13 +16,6 @@ nlohmann::ordered_json parsed(const std::string& json) {
   return nlohmann::ordered_json::parse(json);
 }
 
-nlohmann::ordered_json flash_json(const FlashReport& flash) {
-  return {{"total", flash.total_bytes()},
-          {"weights", flash.weights_bytes},
-          {"biases", flash.biases_bytes},
-          {"requantisation", flash.requantisation_bytes}};
-}
-
 /// "[############........]  62.5 % of the limit"
 std::string limit_bar(std::int64_t used, std::int64_t limit) {
   constexpr int kWidth = 24;
@@ -47,8 +40,10 @@ std::string make_report(const ReportInputs& inputs) {
   const Config& config = inputs.config;
   const Candidate& candidate = inputs.candidate;
   const Network network = lower(config.space, candidate.architecture);
-  const NetworkEstimate chosen(network, candidate.schedule, config.target.input);
-  const NetworkEstimate plain(network, PatchSchedule::layer_by_layer(), config.target.input);
+  const NetworkEstimate chosen(network, candidate.schedule, config.target.input,
+                               config.target.core);
+  const NetworkEstimate plain(network, PatchSchedule::layer_by_layer(), config.target.input,
+                              config.target.core);
   const nlohmann::ordered_json chosen_json = chosen.json();
 
   nlohmann::ordered_json report{{"name", config.name}, {"seed", config.seed}};
@@ -64,7 +59,8 @@ std::string make_report(const ReportInputs& inputs) {
   report["limits"] = {{"sram_bytes", config.target.sram_bytes},
                       {"flash_bytes", config.target.flash_bytes},
                       {"memory_model", to_string(config.target.memory_model)},
-                      {"input", to_string(config.target.input)}};
+                      {"input", to_string(config.target.input)},
+                      {"core", to_string(config.target.core)}};
   report["schedule"] = chosen_json.at("schedule");
   report["schedule_text"] = describe(network, candidate.schedule);
   report["peak_sram_bytes"] = chosen_json.at("peak_sram_bytes");

@@ -64,7 +64,7 @@ CandidateCosts ScheduleSelector::costs(const Network& network,
   return {.macs = scheduled_macs(network, schedule),
           .sram_bytes =
               memory_report(network, schedule, target_.memory_model, target_.input).peak_sram_bytes,
-          .flash_bytes = flash_report(network).total_bytes()};
+          .flash_bytes = flash_report(network, schedule, target_.core).total_bytes()};
 }
 
 Selection ScheduleSelector::select(const Architecture& architecture) const {

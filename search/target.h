@@ -13,6 +13,7 @@ struct Target {
   std::int64_t flash_bytes = 0;
   MemoryModel memory_model = MemoryModel::kDeployed;  ///< whose peak SRAM is limited
   InputMode input = InputMode::kResident;
+  Core core = Core::kCortexM4;  ///< whose kernels' code counts as flash
   bool operator==(const Target&) const = default;
 };
 

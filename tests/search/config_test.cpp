@@ -40,7 +40,8 @@ TEST(Config, ResolvedYamlReadsBackEqual) {
   config.target = {.sram_bytes = 12345,
                    .flash_bytes = 3 << 20,
                    .memory_model = MemoryModel::kMcunetV2,
-                   .input = InputMode::kStreamed};
+                   .input = InputMode::kStreamed,
+                   .core = Core::kCortexM55};
   config.training.finetune.learning_rate = 1.0 / 3.0;
   config.device = DeviceChoice::kCuda;
   config.checkpoint_every_seconds = 0.1;
@@ -89,7 +90,10 @@ TEST(ConfigErrors, NameTheKeyAndWhatIsAllowed) {
             "--set device=gpu: device: 'gpu' is unknown; allowed: auto, cpu, cuda");
   EXPECT_EQ(error_with("target.memory_model=tflite"),
             "--set target.memory_model=tflite: target.memory_model: 'tflite' is unknown; allowed: "
-            "deployed, mcunetv2");
+            "deployed, mcunetv2, tflm");
+  EXPECT_EQ(error_with("target.core=cortex-m3"),
+            "--set target.core=cortex-m3: target.core: 'cortex-m3' is unknown; allowed: "
+            "cortex-m4, cortex-m7, cortex-m55");
   EXPECT_EQ(error_with("target.sram_bytes=32k"),
             "--set target.sram_bytes=32k: target.sram_bytes: must be a number of bytes, as 65536, "
             "64KiB or 2MiB, not "
