@@ -1,6 +1,7 @@
 #include "memory_models/arena_plan.h"
 
 #include <algorithm>
+#include <iostream>
 
 #include <gtest/gtest.h>
 
@@ -26,20 +27,39 @@ void for_random_plans(const char* stream_name, Check check) {
 }
 
 TEST(ArenaPlan, IsSound) {
-  int plans = 0;
-  int optimal = 0;
-  for_random_plans("plan/sound", [&](const Network& network, const PatchSchedule&, InputMode,
-                                     const ArenaPlan& plan) {
+  for_random_plans("plan/sound", [](const Network& network, const PatchSchedule&, InputMode,
+                                    const ArenaPlan& plan) {
     EXPECT_EQ(testing::plan_error(plan.buffers, plan.arena_bytes), "");
     EXPECT_GE(plan.buffers.size(), static_cast<std::size_t>(network.tensor_count()));
     EXPECT_EQ(plan.scratch_buffer.size(), static_cast<std::size_t>(network.layer_count()));
     EXPECT_GE(plan.arena_bytes, plan.lower_bound_bytes);
-    ++plans;
-    optimal += plan.arena_bytes == plan.lower_bound_bytes ? 1 : 0;
   });
+}
 
-  EXPECT_GT(optimal, plans * 95 / 100)
-      << optimal << " of " << plans << " plans reach the lower bound";
+// How often, and how far off where not: figures of docs/memory.md.
+TEST(ArenaPlan, ReachesTheLowerBoundInAllButRareCases) {
+  RandomStream stream(3, "plan/bound");
+  int plans = 0;
+  int missed = 0;
+  double worst = 0.0;
+  for (int round = 0; round < 1000; ++round) {
+    const Network network = round % 2 == 0 ? testing::random_lowered_network(stream)
+                                           : testing::random_general_network(stream);
+    for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
+      const InputMode input = stream.chance(0.5) ? InputMode::kResident : InputMode::kStreamed;
+      const ArenaPlan plan = plan_arena(network, schedule, input);
+      ASSERT_EQ(testing::plan_error(plan.buffers, plan.arena_bytes), "");
+      ++plans;
+      missed += plan.arena_bytes > plan.lower_bound_bytes ? 1 : 0;
+      worst = std::max(worst, static_cast<double>(plan.arena_bytes) /
+                                      static_cast<double>(plan.lower_bound_bytes) -
+                                  1.0);
+    }
+  }
+  std::cout << plans << " plans of 1,000 networks, " << missed
+            << " above the lower bound, by at most " << 100.0 * worst << " %\n";
+  EXPECT_LE(missed, plans / 1000);
+  EXPECT_LT(worst, 0.10);
 }
 
 // Every tensor's buffer is large enough for each tile's window and is live from the layer that
