@@ -154,22 +154,21 @@ bool axis_is_consistent(int input, int output, int kernel, int stride, int pad_b
 }
 
 void check_shape(const TensorShape& shape, const std::string& where) {
-  const auto fail = [&](const std::string& what) { throw InputError(where + ": " + what); };
-  if (shape.height < 1 || shape.width < 1 || shape.channels < 1) {
-    fail("has an empty output");
-  }
-  if (shape.height > kLargestExtent || shape.width > kLargestExtent) {
-    fail("has an output of " + std::to_string(shape.height) + "x" + std::to_string(shape.width) +
-         " pixels; allowed: up to " + std::to_string(kLargestExtent) + " rows and columns");
-  }
-  if (shape.channels > kLargestChannels) {
-    fail("has an output of " + std::to_string(shape.channels) + " channels; allowed: up to " +
-         std::to_string(kLargestChannels));
-  }
-  if (shape.elements() > kMostElements) {
-    fail("has an output of " + std::to_string(shape.elements()) + " elements; allowed: up to " +
-         std::to_string(kMostElements));
-  }
+  const auto require = [&](bool condition, const std::string& what) {
+    if (!condition) {
+      throw InputError(where + ": shape " + std::to_string(shape.height) + "x" +
+                       std::to_string(shape.width) + "x" + std::to_string(shape.channels) + " " +
+                       what);
+    }
+  };
+  const auto allowed = [](std::int64_t limit) {
+    return "is too large; allowed: up to " + std::to_string(limit);
+  };
+  require(shape.height > 0 && shape.width > 0 && shape.channels > 0, "is empty");
+  require(shape.height <= kLargestExtent && shape.width <= kLargestExtent,
+          allowed(kLargestExtent) + " rows and columns");
+  require(shape.channels <= kLargestChannels, allowed(kLargestChannels) + " channels");
+  require(shape.elements() <= kMostElements, allowed(kMostElements) + " elements");
 }
 
 bool is_extent(int value) { return value >= 1 && value <= kLargestExtent; }

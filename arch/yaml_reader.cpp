@@ -28,6 +28,15 @@ std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
+// A text of the file within a message: one line, not endless.
+std::string quotable(const std::string& text) {
+  constexpr std::size_t kLongest = 80;
+  std::string result = text.size() > kLongest ? text.substr(0, kLongest) + "..." : text;
+  std::replace_if(
+      result.begin(), result.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  return result;
+}
+
 std::string number_text(double value) {
   std::ostringstream stream;
   stream << value;
@@ -112,7 +121,7 @@ YamlReader YamlReader::parse_text(std::string_view text, const std::string& sour
   try {
     document->root = YAML::Load(std::string(text));
   } catch (const YAML::Exception& e) {
-    throw InputError(position(source, e.mark) + ": not valid YAML: " + e.msg);
+    throw InputError(position(source, e.mark) + ": not valid YAML: " + quotable(e.msg));
   }
   if (!document->root.IsMap()) {
     throw InputError(source + ": must be a mapping of keys to values");
@@ -132,7 +141,7 @@ void YamlReader::assign(const std::string& assignment) {
   try {
     value = YAML::Load(assignment.substr(equals + 1));
   } catch (const YAML::Exception& e) {
-    throw InputError(origin + ": not a YAML value: " + e.msg);
+    throw InputError(origin + ": not a YAML value: " + quotable(e.msg));
   }
   YAML::Node node = *node_;
   std::istringstream parts(key);
@@ -219,10 +228,10 @@ T YamlReader::scalar(const YAML::Node& node, const std::string& key, Allowed<T> 
   if (!node.IsScalar() || !YAML::convert<T>::decode(node, value)) {
     fail_at(node, key,
             "must be " + std::string(type_name) +
-                (node.IsScalar() ? ", not '" + node.Scalar() + "'" : ""));
+                (node.IsScalar() ? ", not '" + quotable(node.Scalar()) + "'" : ""));
   }
   if (!(value >= allowed.min && value <= allowed.max)) {
-    fail_at(node, key, node.Scalar() + " is out of range; allowed: " + describe(allowed));
+    fail_at(node, key, quotable(node.Scalar()) + " is out of range; allowed: " + describe(allowed));
   }
   return value;
 }
@@ -297,10 +306,10 @@ std::size_t YamlReader::choice(const std::string& key, const std::vector<std::st
   const auto found =
       node.IsScalar() ? std::find(options.begin(), options.end(), node.Scalar()) : options.end();
   if (found == options.end()) {
-    fail_at(
-        node, key,
-        (node.IsScalar() ? "'" + node.Scalar() + "' is unknown; allowed: " : "must be one of: ") +
-            join(options));
+    fail_at(node, key,
+            (node.IsScalar() ? "'" + quotable(node.Scalar()) + "' is unknown; allowed: "
+                             : "must be one of: ") +
+                join(options));
   }
   return static_cast<std::size_t>(found - options.begin());
 }
@@ -356,7 +365,7 @@ std::int64_t YamlReader::bytes(const std::string& key, Allowed<std::int64_t> all
       {"", 1}, {"B", 1}, {"KiB", 1024}, {"MiB", 1024 * 1024}};
   const auto factor = units.find(unit);
   if (digits == 0 || digits > 12 || factor == units.end()) {
-    fail_at(node, key, form + ", not '" + text + "'");
+    fail_at(node, key, form + ", not '" + quotable(text) + "'");
   }
   const std::int64_t value = std::stoll(text.substr(0, digits)) * factor->second;
   if (value < allowed.min || value > allowed.max) {
@@ -414,7 +423,7 @@ std::vector<std::vector<YamlReader>> YamlReader::nested_maps(const std::string& 
 void YamlReader::finish() const {
   std::vector<std::string> seen;
   for (const auto& entry : *node_) {
-    const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "?";
+    const std::string key = entry.first.IsScalar() ? quotable(entry.first.Scalar()) : "?";
     if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
       const std::string near = nearest_word(key, known_);
       fail_at(entry.first, key,

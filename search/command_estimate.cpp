@@ -16,6 +16,7 @@
 #include "search/config.h"
 #include "search/estimate.h"
 #include "search/files.h"
+#include "search/network_file.h"
 #include "search/schedule_selector.h"
 
 namespace patchnas {
@@ -25,8 +26,9 @@ struct EstimateOptions {
   std::string network;
   std::string config;
   std::vector<std::string> assignments;
-  std::string architecture = "largest";
+  std::string architecture;
   std::optional<int> resolution;
+  std::optional<double> width;
   std::string patches;
   std::optional<int> split_block;
   std::optional<int> split_layer;
@@ -57,7 +59,7 @@ TileGrid parse_grid(const std::string& text) {
 }
 
 Architecture named_architecture(const SearchSpace& space, const std::string& name) {
-  if (name == "largest") {
+  if (name.empty() || name == "largest") {
     return largest(space);
   }
   if (name == "smallest") {
@@ -86,9 +88,12 @@ PatchSchedule given_schedule(const EstimateOptions& options, const Network& netw
   return PatchSchedule::leading(grid, split_layer);
 }
 
-/// What is estimated: a reference network, or an architecture of a configuration with its limits.
+/// What is estimated: a network of a file, or an architecture of a configuration with its limits.
 struct Subject {
-  SearchSpace space;
+  Network network;
+  std::string assumption;
+  SearchSpace space;          ///< of the configuration
+  Architecture architecture;  ///< of the configuration
   InputMode input = InputMode::kResident;
   Core core = Core::kCortexM4;
   std::optional<Target> target;
@@ -100,16 +105,27 @@ Subject read_subject(const EstimateOptions& options) {
         "estimate: needs --network FILE or --config NAME, and not both; see nas_search estimate "
         "--help");
   }
-  std::vector<std::string> assignments = options.assignments;
-  if (options.resolution) {
-    assignments.push_back("space.resolution=[" + std::to_string(*options.resolution) + "]");
-  }
   Subject subject;
   if (options.config.empty()) {
-    subject.space = read_reference_network(options.network, assignments);
+    if (!options.architecture.empty()) {
+      throw InputError("--architecture: needs --config NAME; a network has only one architecture");
+    }
+    NetworkFile file = read_network_file(options.network,
+                                         {options.resolution, options.width, options.assignments});
+    subject.network = std::move(file.network);
+    subject.assumption = std::move(file.assumption);
   } else {
+    if (options.width) {
+      throw InputError("--width: needs --network FILE; a configuration says its own widths");
+    }
+    std::vector<std::string> assignments = options.assignments;
+    if (options.resolution) {
+      assignments.push_back("space.resolution=[" + std::to_string(*options.resolution) + "]");
+    }
     Config config = read_config(options.config, assignments);
     subject.space = std::move(config.space);
+    subject.architecture = named_architecture(subject.space, options.architecture);
+    subject.network = lower(subject.space, subject.architecture);
     subject.input = config.target.input;
     subject.core = config.target.core;
     subject.target = config.target;
@@ -131,10 +147,9 @@ Subject read_subject(const EstimateOptions& options) {
 
 /// The given schedule; else what the search would choose or what comes closest; else layer by
 /// layer.
-PatchSchedule schedule_for(const EstimateOptions& options, const Subject& subject,
-                           const Architecture& architecture, const Network& network) {
+PatchSchedule schedule_for(const EstimateOptions& options, const Subject& subject) {
   if (!options.patches.empty()) {
-    return given_schedule(options, network);
+    return given_schedule(options, subject.network);
   }
   if (options.split_block || options.split_layer) {
     throw InputError("--split-block and --split-layer: need --patches P");
@@ -144,27 +159,31 @@ PatchSchedule schedule_for(const EstimateOptions& options, const Subject& subjec
   }
   const MacCost cost;
   const Selection selection =
-      ScheduleSelector(subject.space, *subject.target, cost).select(architecture);
+      ScheduleSelector(subject.space, *subject.target, cost).select(subject.architecture);
   return selection.candidate ? selection.candidate->schedule : selection.miss->schedule;
 }
 
 void print_estimate(const EstimateOptions& options) {
   const Subject subject = read_subject(options);
-  const Architecture architecture = named_architecture(subject.space, options.architecture);
-  const Network network = lower(subject.space, architecture);
-  const PatchSchedule schedule = schedule_for(options, subject, architecture, network);
-  const NetworkEstimate estimate(network, schedule, subject.input, subject.core);
+  const PatchSchedule schedule = schedule_for(options, subject);
+  const NetworkEstimate estimate(subject.network, schedule, subject.input, subject.core);
   if (options.json) {
-    std::cout << estimate.json().dump(2) << "\n";
+    nlohmann::ordered_json json = estimate.json();
+    if (!subject.assumption.empty()) {
+      json["assumption"] = subject.assumption;
+    }
+    std::cout << json.dump(2) << "\n";
     return;
   }
   std::cout << estimate.table();
+  if (!subject.assumption.empty()) {
+    std::cout << "assumption     " << subject.assumption << "\n";
+  }
   if (subject.target) {
-    const MacCost cost;
-    const Miss comparison{
-        architecture, schedule,
-        ScheduleSelector(subject.space, *subject.target, cost).costs(network, schedule)};
-    std::cout << "limits         " << comparison.describe(*subject.target) << "\n";
+    std::cout << "limits         "
+              << compare_with_limits(costs_of(subject.network, schedule, *subject.target),
+                                     *subject.target)
+              << "\n";
   }
 }
 
@@ -175,11 +194,17 @@ void add_estimate_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "estimate", "Costs of one network under a patch schedule: MACs, SRAM, flash");
   command
-      ->add_option("--network", options->network,
-                   "YAML file, or name of a network in configs/networks/")
+      ->add_option(
+          "--network", options->network,
+          "A .tflite file (int8 or float), a JSON network description, a YAML space of one "
+          "network, or the name of one in configs/networks/")
       ->type_name("FILE");
   command->add_option("--resolution", options->resolution, "Input height and width")
       ->type_name("R");
+  command
+      ->add_option("--width", options->width,
+                   "With --network: multiplier of the base widths that its YAML states")
+      ->type_name("W");
   command->add_option("--config", options->config, "Take the search space of this configuration")
       ->type_name("NAME");
   command->add_option("--set", options->assignments, "Override a key of it; may be repeated")
@@ -187,8 +212,8 @@ void add_estimate_command(CLI::App& app) {
       ->allow_extra_args(false);
   command
       ->add_option("--architecture", options->architecture,
-                   "With --config: largest, smallest, or an architecture's JSON (text or file)")
-      ->capture_default_str()
+                   "With --config: largest (the default), smallest, or an architecture's JSON "
+                   "(text or file)")
       ->type_name("WHICH");
   command
       ->add_option("--patches", options->patches,

@@ -7,7 +7,6 @@
 
 #include "arch/error.h"
 #include "latency_models/latency_models.h"
-#include "search/config.h"
 #include "search/text.h"
 
 namespace patchnas {
@@ -125,7 +124,7 @@ std::string NetworkEstimate::table() const {
   for (int i = 0; i < network.layer_count(); ++i) {
     const auto index = static_cast<std::size_t>(i);
     const Layer& layer = network.layers[index];
-    text += fmt::format("{:<26} {:<18} {:>13} {:>13} {:>14}", network.layer_name(i),
+    text += fmt::format("{:<26.26} {:<18} {:>13} {:>13} {:>14}", network.layer_name(i),
                         to_string(layer.kind), shape_text(network.shape(layer.inputs[0])),
                         shape_text(layer.output), with_separators(layer_macs[index]));
     for (const auto& [model, report] : memory) {
@@ -158,23 +157,6 @@ std::string NetworkEstimate::table() const {
         network.layer_name(report.peak_layer));
   }
   return text;
-}
-
-SearchSpace read_reference_network(const std::string& name,
-                                   const std::vector<std::string>& assignments) {
-  std::error_code error;
-  const bool is_bare = name.find('/') == std::string::npos && !std::filesystem::exists(name, error);
-  YamlReader reader = YamlReader::parse_file(find_config_file(is_bare ? "networks/" + name : name));
-  for (const std::string& assignment : assignments) {
-    reader.assign(assignment);
-  }
-  SearchSpace space = parse_search_space(reader.map("space"));
-  if (const std::string count = count_architectures(space); count != "1") {
-    throw InputError(name + ": its space holds " + count +
-                     " architectures; use --config with --architecture to name one of them");
-  }
-  reader.finish();
-  return space;
 }
 
 }  // namespace patchnas

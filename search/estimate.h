@@ -12,7 +12,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "arch/search_space.h"
+#include "arch/network.h"
+#include "arch/patch_schedule.h"
 #include "memory_models/memory_models.h"
 
 namespace patchnas {
@@ -44,11 +45,5 @@ nlohmann::ordered_json schedule_json(const Network& network, const PatchSchedule
 nlohmann::ordered_json flash_json(const FlashReport& flash);
 /// "3 x 3 patches over the stem and the first 2 blocks (7 of 20 layers)" or "layer by layer".
 std::string describe(const Network& network, const PatchSchedule& schedule);
-
-/// A reference network: a YAML file with a `space` that offers exactly one architecture; a bare
-/// name is looked up in configs/networks/. `assignments` override keys of the space.
-/// @throws InputError.
-SearchSpace read_reference_network(const std::string& name,
-                                   const std::vector<std::string>& assignments);
 
 }  // namespace patchnas

@@ -113,14 +113,13 @@ TEST(Limits, EachHasItsText) {
     }
     return std::string();
   };
-  EXPECT_EQ(
-      error_of({40000, 8, 1}, {8, 8, 1}, 1),
-      "network input: has an output of 40000x8 pixels; allowed: up to 32768 rows and columns");
+  EXPECT_EQ(error_of({40000, 8, 1}, {8, 8, 1}, 1),
+            "network input: shape 40000x8x1 is too large; allowed: up to 32768 rows and columns");
   EXPECT_EQ(error_of({8, 8, 1}, {8, 8, 70000}, 1),
-            "layer 0 (layer0.conv): has an output of 70000 channels; allowed: up to 65536");
-  EXPECT_EQ(
-      error_of({32768, 32768, 1}, {32768, 32768, 2}, 1),
-      "layer 0 (layer0.conv): has an output of 2147483648 elements; allowed: up to 1073741824");
+            "layer 0 (layer0.conv): shape 8x8x70000 is too large; allowed: up to 65536 channels");
+  EXPECT_EQ(error_of({32768, 32768, 1}, {32768, 32768, 2}, 1),
+            "layer 0 (layer0.conv): shape 32768x32768x2 is too large; allowed: up to 1073741824 "
+            "elements");
   EXPECT_EQ(error_of({8, 8, 65536}, {8, 8, 65536}, 1),
             "layer 0 (layer0.conv): has 4294967296 weights; allowed: up to 2147483648");
   EXPECT_EQ(error_of({8, 8, 1}, {8, 8, 1}, 40001),

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "arch/arch.h"
+#include "support/network_json.h"
 #include "support/random_networks.h"
 
 namespace patchnas {
@@ -12,79 +13,8 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-std::string conv_layer(int kernel, int stride, int in, int out) {
-  return R"({"name": "ConvLayer", "kernel_size": )" + std::to_string(kernel) + R"(, "stride": )" +
-         std::to_string(stride) +
-         R"(, "dilation": 1, "groups": 1, "has_shuffle": false, "in_channels": )" +
-         std::to_string(in) + R"(, "out_channels": )" + std::to_string(out) +
-         R"(, "use_bn": true, "act_func": "relu6"})";
-}
-
-/// A lowered network as the description that says the same.
-std::string describe(const Network& network, bool newer_spelling) {
-  const auto channels = [&](TensorId tensor) { return network.shape(tensor).channels; };
-  std::string blocks;
-  std::string stem;
-  std::string mix = "null";
-  std::string classifier;
-  int expand = -1;
-  int depthwise = -1;
-  const auto finish_block = [&](int project) {
-    const int first = expand >= 0 ? expand : depthwise;
-    const int in = channels(first);
-    const int middle = channels(depthwise);
-    const Kernel& window = network.layers[static_cast<std::size_t>(depthwise)].kernel;
-    const bool adds = network.layers[static_cast<std::size_t>(project) + 1].kind == LayerKind::kAdd;
-    blocks += blocks.empty() ? "" : ",\n";
-    blocks += newer_spelling ? R"({"name": "ResidualBlock", "conv": {"name": "MBConvLayer")"
-                             : R"({"name": "MobileInvertedResidualBlock", "mobile_inverted_conv": )"
-                               R"({"name": "MBInvertedConvLayer")";
-    blocks += R"(, "in_channels": )" + std::to_string(in) + R"(, "out_channels": )" +
-              std::to_string(channels(project + 1)) + R"(, "kernel_size": )" +
-              std::to_string(window.height) + R"(, "stride": )" + std::to_string(window.stride_h) +
-              R"(, "expand_ratio": )" + std::to_string(middle / in) + R"(, "mid_channels": )" +
-              (newer_spelling ? "null" : std::to_string(middle)) +
-              R"(, "act_func": "relu6", "use_se": false}, "shortcut": )" +
-              (adds ? R"({"name": "IdentityLayer", "use_bn": false, "act_func": null})" : "null") +
-              "}";
-    expand = -1;
-  };
-  for (int i = 0; i < network.layer_count(); ++i) {
-    const Layer& layer = network.layers[static_cast<std::size_t>(i)];
-    const auto as_conv = [&] {
-      return conv_layer(layer.kernel.height, layer.kernel.stride_h, channels(layer.inputs[0]),
-                        layer.output.channels);
-    };
-    switch (layer.role) {
-      case LayerRole::kStem:
-        stem = as_conv();
-        break;
-      case LayerRole::kExpand:
-        expand = i;
-        break;
-      case LayerRole::kDepthwise:
-        depthwise = i;
-        break;
-      case LayerRole::kProject:
-        finish_block(i);
-        break;
-      case LayerRole::kHead:
-        mix = as_conv();
-        break;
-      case LayerRole::kClassifier:
-        classifier = R"({"name": "LinearLayer", "in_features": )" +
-                     std::to_string(channels(layer.inputs[0])) + R"(, "out_features": )" +
-                     std::to_string(layer.output.channels) + "}";
-        break;
-      default:
-        break;
-    }
-  }
-  return "{\"name\": \"ProxylessNASNets\", \"bn\": {\"eps\": 1e-05},\n\"first_conv\": " + stem +
-         ",\n\"blocks\": [" + blocks + "],\n\"feature_mix_layer\": " + mix +
-         ",\n\"classifier\": " + classifier +
-         ",\n\"resolution\": " + std::to_string(network.input.height) + "}";
-}
+using testing::conv_layer_json;
+using testing::network_description_json;
 
 TEST(NetworkDescription, SaysWhatALoweredNetworkIs) {
   RandomStream stream(61, "network description");
@@ -92,7 +22,10 @@ TEST(NetworkDescription, SaysWhatALoweredNetworkIs) {
     SearchSpace space = testing::random_space(stream);
     space.padding = Padding::kSymmetric;
     Network network = lower(space, sample(space, stream));
-    Network read = read_network_description(describe(network, i % 2 == 0), "net.json", {});
+    Network read = read_network_description(
+        network_description_json(network, i % 2 == 0 ? testing::DescriptionSpelling::kOnceForAll
+                                                     : testing::DescriptionSpelling::kProxylessNas),
+        "net.json", {});
     for (int split = 1; split <= network.layer_count(); ++split) {
       EXPECT_EQ(split_block(read, split), split_block(network, split)) << i;
     }
@@ -115,7 +48,7 @@ std::string small(const std::string& first_block = "", const std::string& second
            (extra.empty() ? R"(, "expand_ratio": 6, "out_channels": 8}, "shortcut": null})"
                           : extra);
   };
-  return R"({"first_conv": )" + (stem.empty() ? conv_layer(3, 2, 3, 8) : stem) +
+  return R"({"first_conv": )" + (stem.empty() ? conv_layer_json(3, 2, 3, 8) : stem) +
          R"(, "blocks": [)" + block(first_block, 8, 1) + ", " + block(second_block, 8, 2) +
          R"(], "classifier": {"name": "LinearLayer", "in_features": 8, "out_features": 10}})";
 }
@@ -154,8 +87,8 @@ TEST(NetworkDescription, ZeroLayersAndShortcutsOfThemAddNothing) {
 
 TEST(NetworkDescription, FeatureMixFollowsThePoolingAfterAFinalExpansion) {
   std::string text = small();
-  const std::string layers = R"("final_expand_layer": )" + conv_layer(1, 1, 8, 16) +
-                             R"(, "feature_mix_layer": )" + conv_layer(1, 1, 16, 8) + ", ";
+  const std::string layers = R"("final_expand_layer": )" + conv_layer_json(1, 1, 8, 16) +
+                             R"(, "feature_mix_layer": )" + conv_layer_json(1, 1, 16, 8) + ", ";
   text.insert(text.find("\"classifier\""), layers);
   const Network network = read_network_description(text, "net.json", 32);
   const auto last = static_cast<std::size_t>(network.layer_count()) - 1;
@@ -186,11 +119,11 @@ TEST(NetworkDescription, EveryRefusalNamesTheBlockAndWhatIsAllowed) {
   text = small();
   text.replace(text.rfind("relu6"), 5, "h_swish");
   EXPECT_THAT(error_of(text), HasSubstr("blocks[1].mobile_inverted_conv.act_func: 'h_swish'"));
-  std::string swish = conv_layer(3, 2, 3, 8);
+  std::string swish = conv_layer_json(3, 2, 3, 8);
   swish.replace(swish.find("relu6"), 5, "h_swish");
   EXPECT_THAT(error_of(small("", "", swish)),
               HasSubstr("first_conv.act_func: 'h_swish' is unknown; allowed: none, relu, relu6"));
-  EXPECT_THAT(error_of(small("", "", conv_layer(4, 2, 3, 8))), HasSubstr("4 is even"));
+  EXPECT_THAT(error_of(small("", "", conv_layer_json(4, 2, 3, 8))), HasSubstr("4 is even"));
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 // .tflite files of which only the layers are wanted: int8 and float ones.
 
-#include <cstring>
 #include <functional>
 #include <string>
 
@@ -10,6 +9,7 @@
 #include "arch/arch.h"
 #include "deploy/tflite_export.h"
 #include "deploy/tflite_import.h"
+#include "float_file.h"
 #include "random_quantized.h"
 #include "support/random_networks.h"
 #include "tflite_generated.h"
@@ -33,39 +33,6 @@ Network as_imported(Network network) {
   return network;
 }
 
-// The same file with float activations, weights and biases: zeros, appended for each constant.
-File with_float_numbers(File file) {
-  const auto graph = [&] {
-    return tflite::GetMutableModel(file.data())->mutable_subgraphs()->GetMutableObject(0);
-  };
-  const std::uint32_t tensors = graph()->tensors()->size();
-  for (std::uint32_t i = 0; i < tensors; ++i) {
-    tflite::Tensor* const tensor = graph()->mutable_tensors()->GetMutableObject(i);
-    const bool is_paddings = tensor->quantization() == nullptr;
-    if (is_paddings) {
-      continue;
-    }
-    const bool is_int8 = tensor->type() == tflite::TensorType::INT8;
-    tensor->mutate_type(tflite::TensorType::FLOAT32);
-    if (tensor->buffer() == 0 || !is_int8) {
-      continue;  // activations have no data; biases already have four bytes each
-    }
-    tflite::Model* const model = tflite::GetMutableModel(file.data());
-    const tflite::Buffer* const buffer = model->buffers()->Get(tensor->buffer());
-    const std::uint32_t bytes = buffer->data()->size() * 4;
-    const std::uint8_t* const field =
-        reinterpret_cast<const flatbuffers::Table*>(buffer)->GetAddressOf(tflite::Buffer::VT_DATA);
-    const auto field_at = static_cast<std::size_t>(field - file.data());
-    file.resize((file.size() + 15) / 16 * 16);
-    const auto offset = static_cast<std::uint32_t>(file.size() - field_at);
-    std::memcpy(file.data() + field_at, &offset, sizeof(offset));
-    const auto* const length = reinterpret_cast<const std::uint8_t*>(&bytes);
-    file.insert(file.end(), length, length + sizeof(bytes));
-    file.resize(file.size() + bytes);
-  }
-  return file;
-}
-
 TEST(TfliteStructure, IsThatOfTheImportedNetwork) {
   RandomStream stream(91, "structure");
   for (int i = 0; i < 100; ++i) {
@@ -81,7 +48,8 @@ TEST(TfliteStructure, OfFloatFilesIsTheSame) {
   RandomStream stream(92, "float structure");
   for (int i = 0; i < 100; ++i) {
     const Network network = testing::random_lowered_network(stream);
-    const File file = with_float_numbers(export_tflite(testing::random_quantized(network, stream)));
+    const File file =
+        testing::with_float_numbers(export_tflite(testing::random_quantized(network, stream)));
     const TfliteStructure structure = import_tflite_structure(file, "float");
     EXPECT_EQ(structure.numbers, TfliteNumbers::kFloat32);
     EXPECT_EQ(structure.network, as_imported(network));
@@ -170,7 +138,7 @@ TEST(TfliteStructure, KeepsTheNetworkWithinTheLimits) {
                       1, 100'000);
                 }
               })),
-              HasSubstr("stranger.tflite: network input: has an output of 100000x4 pixels"));
+              HasSubstr("stranger.tflite: network input: shape 100000x4x3 is too large"));
 }
 
 }  // namespace

@@ -1,0 +1,100 @@
+#include "network_target.h"
+
+#include <cstdlib>
+#include <ctime>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "arch/arch.h"
+#include "deploy/tflite_import.h"
+#include "memory_models/memory_models.h"
+
+namespace {
+
+using patchnas::InputError;
+using patchnas::Network;
+
+void require(bool condition, std::string_view what) {
+  if (!condition) {
+    std::cerr << "fuzz: " << what << "\n";
+    std::abort();
+  }
+}
+
+// What `read` returns, or nothing where it refuses its input as it should.
+template <typename Read>
+auto read_or_refuse(Read read) -> std::optional<decltype(read())> {
+  try {
+    return read();
+  } catch (const InputError& error) {
+    const std::string_view message = error.what();
+    require(!message.empty() && message.find('\n') == std::string_view::npos,
+            "an error must be one line");
+    return std::nullopt;
+  }
+}
+
+// Every sum that an estimate makes. Memory models and geometry take time with the number of layers.
+void count(Network network) {
+  validate(network);
+  const std::int64_t macs = network_macs(network);
+  require(macs >= 0 && macs <= patchnas::kMostMacs, "MACs beyond their limit");
+  require(parameter_count(network) >= 0, "a negative number of parameters");
+  recognise_blocks(network);
+  validate(network);
+  constexpr int kFewLayers = 60;
+  if (network.layer_count() > kFewLayers) {
+    return;
+  }
+  const int split = (network.layer_count() + 1) / 2;
+  for (const auto& schedule : {patchnas::PatchSchedule::layer_by_layer(),
+                               patchnas::PatchSchedule::leading({2, 3}, split)}) {
+    if (!read_or_refuse([&] {
+          validate(network, schedule);
+          return true;
+        })) {
+      continue;
+    }
+    const std::int64_t scheduled = scheduled_macs(network, schedule);
+    require(scheduled >= 0 && scheduled <= patchnas::kMostMacs, "MACs beyond their limit");
+    for (const auto model : patchnas::kMemoryModels) {
+      const auto report = memory_report(network, schedule, model, patchnas::InputMode::kResident);
+      require(report.peak_sram_bytes > 0, "no memory at all");
+    }
+    require(flash_report(network, schedule, patchnas::Core::kCortexM4).total_bytes() >= 0,
+            "a negative amount of flash");
+  }
+}
+
+void read_all(std::span<const std::uint8_t> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.size() < 8 || text.substr(4, 4) != "TFL3") {
+    if (auto network = read_or_refuse(
+            [&] { return patchnas::read_network_description(text, "fuzz.json", std::nullopt); })) {
+      count(std::move(*network));
+    }
+    return;
+  }
+  const auto quantised =
+      read_or_refuse([&] { return patchnas::import_tflite(bytes, "fuzz.tflite"); });
+  auto structure =
+      read_or_refuse([&] { return patchnas::import_tflite_structure(bytes, "fuzz.tflite"); });
+  if (quantised) {
+    require(structure && structure->network == quantised->network,
+            "the structure is not that of the int8 import");
+  }
+  if (structure) {
+    count(std::move(structure->network));
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::clock_t start = std::clock();
+  read_all({data, size});
+  require(std::clock() - start <= CLOCKS_PER_SEC, "one input took more than a second");
+  return 0;
+}
