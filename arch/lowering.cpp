@@ -22,7 +22,10 @@ AxisPadding pad_axis(Padding padding, int input, int kernel, int stride) {
 
 class Lowering {
  public:
-  Lowering(const SearchSpace& space, const Architecture& architecture) : space_(space) {
+  Lowering(const SearchSpace& space, const Architecture& architecture, Network& network)
+      : space_(space), network_(network) {
+    network_.layers.clear();
+    network_.names.clear();
     network_.input = {architecture.resolution, architecture.resolution, space.input_channels};
     stage_ = block_ = -1;
     convolve(LayerRole::kStem, space.stem_kernel_size, space.stem_stride, space.stem_width,
@@ -38,8 +41,6 @@ class Lowering {
     stage_ = block_ = -1;
     add_head();
   }
-
-  Network take() { return std::move(network_); }
 
  private:
   [[nodiscard]] TensorId current() const { return network_.layer_count(); }
@@ -105,20 +106,25 @@ class Lowering {
   }
 
   const SearchSpace& space_;
-  Network network_;
+  Network& network_;
   int stage_ = -1;
   int block_ = -1;
 };
 
 }  // namespace
 
-Network lower(const SearchSpace& space, const Architecture& architecture) {
+void lower(const SearchSpace& space, const Architecture& architecture, Network& network) {
   const Membership membership = contains(space, architecture);
   if (!membership.contained) {
     throw InputError("architecture is not in the search space: " + membership.reason);
   }
-  Network network = Lowering(space, architecture).take();
+  const Lowering lowering(space, architecture, network);
   validate(network);
+}
+
+Network lower(const SearchSpace& space, const Architecture& architecture) {
+  Network network;
+  lower(space, architecture, network);
   return network;
 }
 

@@ -92,5 +92,7 @@ Membership contains(const SearchSpace& space, const Architecture& architecture);
 /// @throws InputError if the space does not contain the architecture or the image is too small for
 /// it.
 Network lower(const SearchSpace& space, const Architecture& architecture);
+/// The same into `network`, whose memory is used again.
+void lower(const SearchSpace& space, const Architecture& architecture, Network& network);
 
 }  // namespace patchnas

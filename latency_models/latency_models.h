@@ -21,6 +21,9 @@ class CostModel {
   /// Of one execution, in unit(); never negative.
   [[nodiscard]] virtual double cost(const OperatorKey& key) const = 0;
   [[nodiscard]] virtual std::string_view unit() const = 0;
+  /// Whether a network costs its multiply-accumulates, which need not be summed operator by
+  /// operator.
+  [[nodiscard]] virtual bool counts_macs() const { return false; }
 };
 
 /// Multiply-accumulates: the measure where nothing was measured on a target.
@@ -30,6 +33,7 @@ class MacCost : public CostModel {
     return static_cast<double>(key.macs());
   }
   [[nodiscard]] std::string_view unit() const override { return "MACs"; }
+  [[nodiscard]] bool counts_macs() const override { return true; }
 };
 
 struct LatencyReport {

@@ -92,10 +92,14 @@ KernelSet kernels_of(const Network& network, const ArenaPlan& plan) {
   });
 }
 
+std::int64_t schedule_tables_bytes(const Segment& segment) {
+  return (std::int64_t{segment.end_layer} - segment.first_layer) * span_table_bytes(segment);
+}
+
 std::int64_t schedule_tables_bytes(const PatchSchedule& schedule) {
   std::int64_t bytes = 0;
   for (const Segment& segment : schedule.segments) {
-    bytes += (std::int64_t{segment.end_layer} - segment.first_layer) * span_table_bytes(segment);
+    bytes += schedule_tables_bytes(segment);
   }
   return bytes;
 }

@@ -47,6 +47,7 @@ KernelSet kernels_of(const Network& network, const ArenaPlan& plan);
 /// and the window begin and end; its columns are four more. A segment of r x c tiles stores each of
 /// its r row and c column intervals once.
 inline constexpr std::int64_t kLayerSpanBytes = 4 * sizeof(std::uint16_t);
+std::int64_t schedule_tables_bytes(const Segment& segment);
 std::int64_t schedule_tables_bytes(const PatchSchedule& schedule);
 
 /// What one layer adds: everything but code, which layers share. Both must be valid (validate()).

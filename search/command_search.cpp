@@ -50,7 +50,7 @@ Config requested_config(const SearchOptions& options) {
 void check_before_start(const Config& config) {
   check_data_files(config.data);
   const MacCost cost;
-  const ScheduleSelector selector(config.space, config.target, cost);
+  ScheduleSelector selector(config.space, config.target, cost);
   const Evolution first_generation(config.search, selector, config.seed);
 }
 

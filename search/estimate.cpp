@@ -1,5 +1,6 @@
 #include "search/estimate.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include <nlohmann/json.hpp>
@@ -26,6 +27,17 @@ std::vector<std::int64_t> macs_of_layers(const Network& network, const PatchSche
     macs.push_back(static_cast<std::int64_t>(layer));
   }
   return macs;
+}
+
+// Of the table's first column. Converters make names out of everything that they fused.
+std::size_t width_of_names(const Network& network) {
+  constexpr std::size_t kNarrowest = 26;
+  constexpr std::size_t kWidest = 56;
+  std::size_t longest = kNarrowest;
+  for (int i = 0; i < network.layer_count(); ++i) {
+    longest = std::max(longest, network.layer_name(i).size());
+  }
+  return std::min(longest, kWidest);
 }
 
 }  // namespace
@@ -115,8 +127,9 @@ nlohmann::ordered_json NetworkEstimate::json() const {
 }
 
 std::string NetworkEstimate::table() const {
-  std::string text =
-      fmt::format("{:<26} {:<18} {:>13} {:>13} {:>14}", "layer", "kind", "input", "output", "MACs");
+  const std::size_t name_width = width_of_names(network);
+  std::string text = fmt::format("{:<{}} {:<18} {:>13} {:>13} {:>14}", "layer", name_width, "kind",
+                                 "input", "output", "MACs");
   for (const auto& [model, report] : memory) {
     text += fmt::format(" {:>12}", std::string(to_string(model)) + " B");
   }
@@ -124,9 +137,10 @@ std::string NetworkEstimate::table() const {
   for (int i = 0; i < network.layer_count(); ++i) {
     const auto index = static_cast<std::size_t>(i);
     const Layer& layer = network.layers[index];
-    text += fmt::format("{:<26.26} {:<18} {:>13} {:>13} {:>14}", network.layer_name(i),
-                        to_string(layer.kind), shape_text(network.shape(layer.inputs[0])),
-                        shape_text(layer.output), with_separators(layer_macs[index]));
+    text +=
+        fmt::format("{:<{}.{}} {:<18} {:>13} {:>13} {:>14}", network.layer_name(i), name_width,
+                    name_width, to_string(layer.kind), shape_text(network.shape(layer.inputs[0])),
+                    shape_text(layer.output), with_separators(layer_macs[index]));
     for (const auto& [model, report] : memory) {
       text += fmt::format(" {:>12}", with_separators(report.layer_bytes[index]));
     }

@@ -20,7 +20,7 @@ bool better(const Candidate& a, const Candidate& b) {
 
 }  // namespace
 
-Evolution::Evolution(const EvolutionSettings& settings, const ScheduleSelector& selector,
+Evolution::Evolution(const EvolutionSettings& settings, ScheduleSelector& selector,
                      std::uint64_t seed)
     : settings_(settings), selector_(selector), seed_(seed) {
   propose_random();
@@ -76,7 +76,7 @@ void Evolution::propose_random() {
       throw InfeasibleError(
           "nothing in the search space fits: neither its smallest architecture nor any of " +
           std::to_string(counts_.sampled) + " random ones, under any patch schedule; the closest " +
-          miss.describe(target));
+          compare_with_limits(miss.costs, target));
     }
     propose([&] { return smallest(space); });
   }

@@ -50,7 +50,7 @@ class Evolution {
   /// `selector` must outlive it.
   /// @throws InfeasibleError with the closest miss if neither the smallest architecture nor any of
   /// max_attempts random ones has a schedule within the limits.
-  Evolution(const EvolutionSettings& settings, const ScheduleSelector& selector,
+  Evolution(const EvolutionSettings& settings, ScheduleSelector& selector,
             std::uint64_t seed);
 
   [[nodiscard]] bool finished() const { return generation_ > settings_.iterations; }
@@ -79,7 +79,7 @@ class Evolution {
                                            RandomStream& stream) const;
 
   EvolutionSettings settings_;
-  const ScheduleSelector& selector_;
+  ScheduleSelector& selector_;
   std::uint64_t seed_;
   int generation_ = 0;
   std::vector<Candidate> proposals_;

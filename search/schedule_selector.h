@@ -1,7 +1,6 @@
 #pragma once
 
-// Which patch schedule an architecture gets: all (p, n) are enumerated, and of those that meet the
-// limits the cheapest is kept (MCUNetV2, section 4.3).
+// Judges architectures before any image is evaluated: lowers them and gives them their schedules.
 //
 //   const MacCost cost;
 //   ScheduleSelector selector(space, target, cost);
@@ -12,8 +11,8 @@
 #include <string>
 
 #include "arch/search_space.h"
-#include "latency_models/latency_models.h"
 #include "search/candidate.h"
+#include "search/schedule_chooser.h"
 #include "search/target.h"
 
 namespace patchnas {
@@ -26,9 +25,10 @@ struct Miss {
 
   /// The larger of needed / allowed over SRAM and flash; above 1.
   [[nodiscard]] double overrun(const Target& target) const;
-  /// "needs 40,960 bytes of SRAM (8,192 over the limit of 32,768) and ...".
-  [[nodiscard]] std::string describe(const Target& target) const;
 };
+
+/// "needs 40,960 bytes of SRAM (8,192 over the limit of 32,768) and ...".
+std::string compare_with_limits(const CandidateCosts& costs, const Target& target);
 
 /// Exactly one of the two is set.
 struct Selection {
@@ -36,26 +36,24 @@ struct Selection {
   std::optional<Miss> miss;
 };
 
+/// Keeps working memory between calls; one thread at a time.
 class ScheduleSelector {
  public:
   /// `cost` must outlive it.
   ScheduleSelector(SearchSpace space, const Target& target, const CostModel& cost)
-      : space_(std::move(space)), target_(target), cost_(cost) {}
+      : space_(std::move(space)), chooser_(space_.patch_grids, space_.split_points, target, cost) {}
 
-  /// The feasible schedule of least cost; among equals the one of least SRAM, then the smaller
-  /// grid, then the earlier split.
+  /// The architecture under the schedule that ScheduleChooser gives it.
   /// @throws InputError if the space does not contain the architecture.
-  [[nodiscard]] Selection select(const Architecture& architecture) const;
-  /// The architecture under one given schedule, whether it fits or not.
-  [[nodiscard]] CandidateCosts costs(const Network& network, const PatchSchedule& schedule) const;
+  Selection select(const Architecture& architecture);
 
   [[nodiscard]] const SearchSpace& space() const { return space_; }
-  [[nodiscard]] const Target& target() const { return target_; }
+  [[nodiscard]] const Target& target() const { return chooser_.target(); }
 
  private:
   SearchSpace space_;
-  Target target_;
-  const CostModel& cost_;
+  ScheduleChooser chooser_;
+  Network network_;  // the last one lowered, for its memory
 };
 
 }  // namespace patchnas

@@ -76,7 +76,7 @@ void SearchStage::record_generation(const Evolution& evolution, int generation) 
 void SearchStage::run() {
   const Config& config = run_.config();
   const MacCost cost;
-  const ScheduleSelector selector(config.space, config.target, cost);
+  ScheduleSelector selector(config.space, config.target, cost);
   CandidateStore store(run_.candidates_file());
   for (const std::string& warning : store.warnings()) {
     spdlog::warn("{}", warning);

@@ -100,6 +100,8 @@ INSTANTIATE_TEST_SUITE_P(
                       PublishedMacs{"mcunet-5fps_vww.json", 11.6, 0.05},
                       PublishedMacs{"mcunet-256kb-1mb_imagenet.tflite", 67.3, 0.05},
                       PublishedMacs{"mcunet-256kb-1mb_imagenet.json", 67.3, 0.05},
+                      PublishedMacs{"mbv2-w0.35-r144_imagenet.json", 23.5, 0.05},
+                      PublishedMacs{"proxyless-w0.25-r112_imagenet.json", 10.7, 0.05},
                       PublishedMacs{"tinyengine_vww_int8.tflite", 11.58, 0.005},
                       PublishedMacs{"mlperf_vww_96_int8.tflite", 7.49, 0.005},
                       PublishedMacs{"mlperf_resnet8_int8.tflite", 12.50, 0.005}),

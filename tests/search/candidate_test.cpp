@@ -16,9 +16,9 @@ std::vector<Candidate> random_candidates(int count) {
     Candidate candidate;
     candidate.architecture = sample(config.space, stream);
     const Network network = lower(config.space, candidate.architecture);
-    candidate.schedule = stream.pick(enumerate_schedules(network, square_grids({1, 2, 3}), SplitPoints::kLayers));
-    candidate.costs =
-        ScheduleSelector(config.space, config.target, MacCost()).costs(network, candidate.schedule);
+    candidate.schedule =
+        stream.pick(enumerate_schedules(network, square_grids({1, 2, 3}), SplitPoints::kLayers));
+    candidate.costs = costs_of(network, candidate.schedule, config.target);
     candidate.accuracy = stream.uniform();
     candidates.push_back(candidate);
   }

@@ -86,6 +86,37 @@ expect "grid without a split" fails_with 2 "needs --split-block N or --split-lay
 expect "split after the end" fails_with 2 "allowed: 1 to" estimate --network mobilenet_v2 --patches 4 --split-layer 999
 expect "grid finer than its output" fails_with 2 "" estimate --network mobilenet_v2 --patches 64 --split-block 17
 expect "a space is not a network" fails_with 2 "architectures; use --config" estimate --network "$root/configs/smoke.yaml"
+# Every form of a network.
+cat >net.json <<'JSON'
+{"first_conv": {"name": "ConvLayer", "kernel_size": 3, "stride": 2, "in_channels": 3, "out_channels": 8, "act_func": "relu6"},
+ "blocks": [
+  {"name": "MobileInvertedResidualBlock", "mobile_inverted_conv": {"name": "MBInvertedConvLayer", "in_channels": 8,
+   "out_channels": 8, "kernel_size": 5, "stride": 1, "expand_ratio": 4, "act_func": "relu6", "use_se": false},
+   "shortcut": {"name": "IdentityLayer"}}],
+ "classifier": {"name": "LinearLayer", "in_features": 8, "out_features": 10}, "resolution": 32}
+JSON
+run estimate --network net.json --patches 2 --split-block 1 --json
+expect "a JSON description" is "$status $(json_number split_block)" "0 1"
+macs=$(json_number macs_layer_by_layer)
+run estimate --network net.json --resolution 64 --json
+# Only the classifier does not grow with the image.
+expect "a JSON description at another resolution" is "$(($(json_number macs) - 80))" $((4 * (macs - 80)))
+sed 's/"use_se": false/"use_se": true/' net.json >se.json
+expect "what a description may not have" fails_with 2 "blocks[0].mobile_inverted_conv.use_se: is not supported" \
+  estimate --network se.json
+run estimate --network mobilenet_v2 --width 0.35 --json
+expect "a network of another width: 59 M MACs" is "$(($(json_number macs) / 1000000))" 59
+expect "width of final widths" fails_with 2 "state a base \`width\` can be scaled" estimate --network mcunet_in2 --width 0.5
+expect "width of a description" fails_with 2 "--width cannot be given" estimate --network net.json --width 0.5
+printf 'TFL3TFL3TFL3' >cut.tflite
+expect "a damaged .tflite file" fails_with 2 "cut.tflite: is not a .tflite file, or is damaged or cut short" \
+  estimate --network cut.tflite
+expect "resolution of a .tflite file" fails_with 2 "--resolution cannot be given: a .tflite file is made for one" \
+  estimate --network cut.tflite --resolution 96
+expect "no such network" fails_with 2 "networks/nowhere: no such" estimate --network nowhere
+expect "architecture of a network" fails_with 2 "--architecture: needs --config" \
+  estimate --network net.json --architecture largest
+rm net.json se.json cut.tflite
 expect "foreign architecture" fails_with 2 "" estimate --config smoke.yaml --architecture '{"resolution":7,"stages":[]}'
 
 finish

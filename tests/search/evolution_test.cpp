@@ -45,7 +45,7 @@ struct Outcome {
 };
 
 Outcome run(const Setting& setting, std::uint64_t seed) {
-  const ScheduleSelector selector = setting.selector();
+  ScheduleSelector selector = setting.selector();
   Evolution evolution(setting.settings, selector, seed);
   Outcome outcome;
   while (!evolution.finished()) {
@@ -96,7 +96,7 @@ TEST(Evolution, KeepsTheBestAsParents) {
 
 TEST(Evolution, ProposesOnlyWhatFitsAndNothingTwice) {
   const Setting setting;
-  const ScheduleSelector selector = setting.selector();
+  ScheduleSelector selector = setting.selector();
   Evolution evolution(setting.settings, selector, 5);
   std::set<Architecture> seen;
   while (!evolution.finished()) {
@@ -141,7 +141,7 @@ TEST(Evolution, SaysHowCloseItGetsWhenNothingFits) {
   Setting setting;
   setting.settings.max_attempts = 100;
   setting.config.target.sram_bytes = 200;
-  const ScheduleSelector selector = setting.selector();
+  ScheduleSelector selector = setting.selector();
   const std::string message = message_of<InfeasibleError>(
       [&] { const Evolution evolution(setting.settings, selector, 1); });
   EXPECT_EQ(message.find("nothing in the search space fits: neither its smallest architecture nor "
@@ -154,8 +154,8 @@ TEST(Evolution, SaysHowCloseItGetsWhenNothingFits) {
 
 TEST(Evolution, GrowsFromTheSmallestWhereChanceFindsNothing) {
   Setting setting;
-  const ScheduleSelector generous(setting.config.space,
-                                  {.sram_bytes = 1 << 30, .flash_bytes = 1 << 30}, setting.cost);
+  ScheduleSelector generous(setting.config.space, {.sram_bytes = 1 << 30, .flash_bytes = 1 << 30},
+                            setting.cost);
   const Candidate smallest_candidate = *generous.select(smallest(setting.config.space)).candidate;
   setting.config.target.flash_bytes = smallest_candidate.costs.flash_bytes;
   setting.settings.max_attempts = 3;
@@ -171,7 +171,7 @@ TEST(ScheduleSelector, TakesTheCheapestFeasibleSchedule) {
   int infeasible = 0;
   for (int i = 0; i < 100; ++i) {
     setting.config.target.sram_bytes = 3000 + static_cast<std::int64_t>(stream.below(9000));
-    const ScheduleSelector selector = setting.selector();
+    ScheduleSelector selector = setting.selector();
     const Architecture architecture = sample(setting.config.space, stream);
     const Network network = lower(setting.config.space, architecture);
     const Selection selection = selector.select(architecture);
@@ -179,7 +179,7 @@ TEST(ScheduleSelector, TakesTheCheapestFeasibleSchedule) {
     std::int64_t least_sram = std::numeric_limits<std::int64_t>::max();
     for (const PatchSchedule& schedule :
          enumerate_schedules(network, square_grids({1, 2, 3}), SplitPoints::kLayers)) {
-      const CandidateCosts costs = selector.costs(network, schedule);
+      const CandidateCosts costs = costs_of(network, schedule, setting.config.target);
       least_sram = std::min(least_sram, costs.sram_bytes);
       if (costs.sram_bytes <= setting.config.target.sram_bytes &&
           (!cheapest || std::tie(costs.macs, costs.sram_bytes) <
@@ -191,7 +191,7 @@ TEST(ScheduleSelector, TakesTheCheapestFeasibleSchedule) {
     ASSERT_NE(selection.candidate.has_value(), selection.miss.has_value());
     if (cheapest) {
       EXPECT_EQ(selection.candidate->costs, *cheapest);
-      EXPECT_EQ(selector.costs(network, selection.candidate->schedule), *cheapest);
+      EXPECT_EQ(costs_of(network, selection.candidate->schedule, setting.config.target), *cheapest);
       with_patches += selection.candidate->schedule.segments.empty() ? 0 : 1;
     } else {
       EXPECT_EQ(selection.miss->costs.sram_bytes, least_sram);
