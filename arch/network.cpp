@@ -1,5 +1,7 @@
 #include "arch/network.h"
 
+#include <algorithm>
+
 #include "arch/error.h"
 #include "arch/window_padding.h"
 
@@ -153,33 +155,39 @@ bool axis_is_consistent(int input, int output, int kernel, int stride, int pad_b
   return last_begin < input;
 }
 
-void check_shape(const TensorShape& shape, const std::string& where) {
-  const auto require = [&](bool condition, const std::string& what) {
-    if (!condition) {
-      throw InputError(where + ": shape " + std::to_string(shape.height) + "x" +
-                       std::to_string(shape.width) + "x" + std::to_string(shape.channels) + " " +
-                       what);
+// `where` is a function, and messages are put together only to be thrown: a search validates every
+// network that it looks at.
+template <typename Where>
+void check_shape(const TensorShape& shape, const Where& where) {
+  const auto fail = [&](const std::string& what) {
+    throw InputError(where() + ": shape " + std::to_string(shape.height) + "x" +
+                     std::to_string(shape.width) + "x" + std::to_string(shape.channels) + " " +
+                     what);
+  };
+  const auto require_up_to = [&](std::int64_t value, std::int64_t limit, const char* unit) {
+    if (value > limit) {
+      fail("is too large; allowed: up to " + std::to_string(limit) + " " + unit);
     }
   };
-  const auto allowed = [](std::int64_t limit) {
-    return "is too large; allowed: up to " + std::to_string(limit);
-  };
-  require(shape.height > 0 && shape.width > 0 && shape.channels > 0, "is empty");
-  require(shape.height <= kLargestExtent && shape.width <= kLargestExtent,
-          allowed(kLargestExtent) + " rows and columns");
-  require(shape.channels <= kLargestChannels, allowed(kLargestChannels) + " channels");
-  require(shape.elements() <= kMostElements, allowed(kMostElements) + " elements");
+  if (shape.height < 1 || shape.width < 1 || shape.channels < 1) {
+    fail("is empty");
+  }
+  require_up_to(std::max(shape.height, shape.width), kLargestExtent, "rows and columns");
+  require_up_to(shape.channels, kLargestChannels, "channels");
+  require_up_to(shape.elements(), kMostElements, "elements");
 }
 
 bool is_extent(int value) { return value >= 1 && value <= kLargestExtent; }
 
 void check_layer(const Network& network, int index) {
   const Layer& layer = network.layers[static_cast<std::size_t>(index)];
-  const std::string where =
-      "layer " + std::to_string(index) + " (" + network.layer_name(index) + ")";
-  const auto require = [&](bool condition, const std::string& what) {
+  const auto where = [&] {
+    return "layer " + std::to_string(index) + " (" + network.layer_name(index) + ")";
+  };
+  const auto fail = [&](const std::string& what) { throw InputError(where() + ": " + what); };
+  const auto require = [&](bool condition, const char* what) {
     if (!condition) {
-      throw InputError(where + ": " + what);
+      fail(what);
     }
   };
   for (int j = 0; j < 2; ++j) {
@@ -192,12 +200,14 @@ void check_layer(const Network& network, int index) {
   const TensorShape& out = layer.output;
   check_shape(out, where);
   const Kernel& k = layer.kernel;
-  require(
-      is_extent(k.height) && is_extent(k.width) && is_extent(k.stride_h) && is_extent(k.stride_w),
-      "kernel and stride must be from 1 to " + std::to_string(kLargestExtent));
-  require(weight_count(network, index) <= kMostWeights,
-          "has " + std::to_string(weight_count(network, index)) + " weights; allowed: up to " +
-              std::to_string(kMostWeights));
+  if (!is_extent(k.height) || !is_extent(k.width) || !is_extent(k.stride_h) ||
+      !is_extent(k.stride_w)) {
+    fail("kernel and stride must be from 1 to " + std::to_string(kLargestExtent));
+  }
+  if (const std::int64_t weights = weight_count(network, index); weights > kMostWeights) {
+    fail("has " + std::to_string(weights) + " weights; allowed: up to " +
+         std::to_string(kMostWeights));
+  }
   const PadOperator& pad = layer.pad_operator;
   require(pad == PadOperator{} || layer.kind == LayerKind::kConv2d ||
               layer.kind == LayerKind::kDepthwiseConv2d,
@@ -227,14 +237,15 @@ void check_layer(const Network& network, int index) {
   if (pad != PadOperator{}) {
     require(is_extent(pad.height) && is_extent(pad.width) && window_padding(in, layer),
             "has a PAD operator that does not give its padding");
-    check_shape({pad.height, pad.width, in.channels}, where + ": its PAD operator");
+    check_shape({pad.height, pad.width, in.channels},
+                [&] { return where() + ": its PAD operator"; });
   }
 }
 
 }  // namespace
 
 void validate(const Network& network) {
-  check_shape(network.input, "network input");
+  check_shape(network.input, [] { return std::string("network input"); });
   if (network.layers.empty() || network.layers.size() > static_cast<std::size_t>(kMostLayers)) {
     throw InputError("network has " + std::to_string(network.layers.size()) +
                      " layers; allowed: 1 to " + std::to_string(kMostLayers));

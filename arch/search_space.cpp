@@ -347,19 +347,21 @@ Membership contains(const SearchSpace& space, const Architecture& architecture) 
   for (std::size_t s = 0; s < space.stages.size(); ++s) {
     const StageSpace& stage = space.stages[s];
     const std::vector<BlockChoice>& blocks = architecture.stages[s];
-    const std::string where = "stage " + std::to_string(s) + ": ";
+    const auto outside_stage = [&](const char* what, int value, const std::vector<int>& options) {
+      return outside("stage " + std::to_string(s) + ": " + what, value, options);
+    };
     if (!offers(stage.depths, static_cast<int>(blocks.size()))) {
-      return outside(where + "depth", static_cast<int>(blocks.size()), stage.depths);
+      return outside_stage("depth", static_cast<int>(blocks.size()), stage.depths);
     }
     for (const BlockChoice& block : blocks) {
       if (!offers(stage.kernel_sizes, block.kernel_size)) {
-        return outside(where + "kernel", block.kernel_size, stage.kernel_sizes);
+        return outside_stage("kernel", block.kernel_size, stage.kernel_sizes);
       }
       if (!offers(stage.expand_ratios, block.expand_ratio)) {
-        return outside(where + "expand", block.expand_ratio, stage.expand_ratios);
+        return outside_stage("expand", block.expand_ratio, stage.expand_ratios);
       }
       if (!offers(stage.widths, block.width)) {
-        return outside(where + "width", block.width, stage.widths);
+        return outside_stage("width", block.width, stage.widths);
       }
     }
   }
