@@ -14,6 +14,15 @@ Interval even_part(int extent, int parts, int index) {
           static_cast<int>(std::int64_t{extent} * (index + 1) / parts)};
 }
 
+// Positions that a window touches, padding included.
+Interval window_taps(const Kernel& kernel, Axis axis, const Interval& output) {
+  const bool rows = axis == Axis::kRows;
+  const int size = rows ? kernel.height : kernel.width;
+  const int stride = rows ? kernel.stride_h : kernel.stride_w;
+  const int pad = rows ? kernel.pad_top : kernel.pad_left;
+  return {output.begin * stride - pad, (output.end - 1) * stride - pad + size};
+}
+
 }  // namespace
 
 Interval hull(const Interval& a, const Interval& b) {
@@ -40,12 +49,8 @@ Interval receptive_field(const Network& network, int layer, Axis axis, const Int
     default:
       break;
   }
-  const bool rows = axis == Axis::kRows;
-  const int size = rows ? l.kernel.height : l.kernel.width;
-  const int stride = rows ? l.kernel.stride_h : l.kernel.stride_w;
-  const int pad = rows ? l.kernel.pad_top : l.kernel.pad_left;
-  return {std::max(0, output.begin * stride - pad),
-          std::min(input, (output.end - 1) * stride - pad + size)};
+  const Interval taps = window_taps(l.kernel, axis, output);
+  return {std::max(0, taps.begin), std::min(input, taps.end)};
 }
 
 SegmentGeometry::SegmentGeometry(const Network& network, const Segment& segment)
@@ -168,6 +173,62 @@ std::int64_t scheduled_macs(const Network& network, const PatchSchedule& schedul
           geometry.computed_pixels(layer) -
           network.layers[static_cast<std::size_t>(layer)].output.pixels();
       total += macs_per_pixel(network, layer) * recomputed;
+    }
+  }
+  return total;
+}
+
+namespace {
+
+// Positions of each layer's output that the largest tile of a segment computes along one axis when
+// no border clips it, up to all of them.
+std::vector<std::int64_t> unclipped_extents(const Network& network, const Segment& segment,
+                                            Axis axis) {
+  const auto count = static_cast<std::size_t>(segment.end_layer - segment.first_layer);
+  const int tiles = axis == Axis::kRows ? segment.grid.rows : segment.grid.cols;
+  const std::vector<int> last = last_readers(network);
+  std::vector<std::int64_t> largest(count, 0);
+  for (int tile = 0; tile < tiles; ++tile) {
+    std::vector<Interval> computed(count);
+    for (std::size_t i = count; i-- > 0;) {
+      const int layer = segment.first_layer + static_cast<int>(i);
+      const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+      if (last[static_cast<std::size_t>(layer) + 1] >= segment.end_layer || i + 1 == count) {
+        computed[i] = hull(computed[i], even_part(extent(l.output, axis), tiles, tile));
+      }
+      const int whole = extent(l.output, axis);
+      largest[i] = std::max<std::int64_t>(largest[i], std::min(whole, computed[i].size()));
+      for (int j = 0; j < l.input_count(); ++j) {
+        const int producer = l.inputs[static_cast<std::size_t>(j)] - 1 - segment.first_layer;
+        if (producer < 0) {
+          continue;
+        }
+        const bool is_window = l.kind != LayerKind::kFullyConnected &&
+                               l.kind != LayerKind::kSoftmax && l.kind != LayerKind::kAdd;
+        const Interval read = is_window ? window_taps(l.kernel, axis, computed[i])
+                                        : receptive_field(network, layer, axis, computed[i]);
+        // More than a whole extent beyond a border says nothing, and could grow without end.
+        const int input = extent(network.shape(l.inputs[0]), axis);
+        Interval& needed = computed[static_cast<std::size_t>(producer)];
+        needed = hull(needed, {std::max(read.begin, -input), std::min(read.end, 2 * input)});
+      }
+    }
+  }
+  return largest;
+}
+
+}  // namespace
+
+std::int64_t unclipped_macs(const Network& network, const PatchSchedule& schedule) {
+  std::int64_t total = network_macs(network);
+  for (const Segment& segment : schedule.segments) {
+    const std::vector<std::int64_t> rows = unclipped_extents(network, segment, Axis::kRows);
+    const std::vector<std::int64_t> cols = unclipped_extents(network, segment, Axis::kCols);
+    const std::int64_t tiles = std::int64_t{segment.grid.rows} * segment.grid.cols;
+    for (int layer = segment.first_layer; layer < segment.end_layer; ++layer) {
+      const auto i = static_cast<std::size_t>(layer - segment.first_layer);
+      total +=
+          macs_per_pixel(network, layer) * tiles * rows[i] * cols[i] - layer_macs(network, layer);
     }
   }
   return total;

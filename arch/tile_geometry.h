@@ -121,4 +121,8 @@ class SegmentGeometry {
 /// border.
 std::int64_t scheduled_macs(const Network& network, const PatchSchedule& schedule);
 
+/// The same if every tile were the largest, far from all borders: what MCUNetV2's overheads count.
+/// No tile is charged more than the whole layer.
+std::int64_t unclipped_macs(const Network& network, const PatchSchedule& schedule);
+
 }  // namespace patchnas

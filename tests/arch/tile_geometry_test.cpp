@@ -165,6 +165,27 @@ TEST(TileGeometry, SumsAndMaximaAgreeWithTheTiles) {
   });
 }
 
+TEST(TileGeometry, ClippingOnlySaves) {
+  RandomStream stream(11, "tiles/unclipped");
+  int saved = 0;
+  for (int round = 0; round < 100; ++round) {
+    const Network network = round % 2 == 0 ? testing::random_lowered_network(stream)
+                                           : testing::random_general_network(stream);
+    for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
+      std::int64_t tiles = 1;
+      for (const Segment& segment : schedule.segments) {
+        tiles = std::int64_t{segment.grid.rows} * segment.grid.cols;
+      }
+      const std::int64_t clipped = scheduled_macs(network, schedule);
+      const std::int64_t unclipped = unclipped_macs(network, schedule);
+      EXPECT_GE(unclipped, clipped);
+      EXPECT_LE(unclipped, tiles * network_macs(network));
+      saved += unclipped > clipped ? 1 : 0;
+    }
+  }
+  EXPECT_GT(saved, 100);
+}
+
 TEST(TileGeometry, OnePatchIsLayerByLayer) {
   RandomStream stream(11, "tiles/one_patch");
   for (int round = 0; round < 100; ++round) {

@@ -89,6 +89,8 @@ TEST_F(MobileNetV2, OverheadOfRecomputedHalos) {
   };
   EXPECT_NEAR(overhead(interior), 0.42, 0.005);
   EXPECT_NEAR(overhead(clipped), 0.31, 0.005);
+  const PatchSchedule schedule = PatchSchedule::leading({4, 4}, split_);
+  EXPECT_EQ(unclipped_macs(network_, schedule) - network_macs(network_), interior - once);
   const double whole =
       static_cast<double>(scheduled_macs(network_, PatchSchedule::leading({4, 4}, split_)));
   EXPECT_NEAR(whole / static_cast<double>(network_macs(network_)) - 1, 0.093, 0.001);
