@@ -154,13 +154,17 @@ int split_block(const Network& network, int split_layer) {
 }
 
 int split_layer_after_block(const Network& network, int blocks) {
-  int available = 0;
+  int available = -1;
   for (int split = 1; split <= network.layer_count(); ++split) {
     const int ended = split_block(network, split);
     if (ended == blocks) {
       return split;
     }
-    available = ended > available ? ended : available;
+    available = std::max(available, ended);
+  }
+  if (available < 0) {
+    throw InputError("split after block " + std::to_string(blocks) +
+                     ": the network has no stem and no blocks; give a split layer");
   }
   throw InputError("split after block " + std::to_string(blocks) + ": allowed: 0 to " +
                    std::to_string(available));
