@@ -1,78 +1,175 @@
-// How fast candidates are judged: architectures of a space, lowered, with all their patch
-// schedules.
+// How fast candidates are judged: architectures of a space, lowered, with peak SRAM, flash and MACs
+// of all their patch schedules.
+//
+//   memory_models_benchmark --benchmark_counters_tabular=true
+//
+// items_per_second are candidates. The first two benchmarks are what a search does, on one core and
+// on all; the others are its parts, and the same numbers computed one schedule at a time.
+
+#include <algorithm>
+#include <string>
 
 #include <benchmark/benchmark.h>
+#include <omp.h>
 
-#include "arch/arch.h"
-#include "memory_models/memory_models.h"
-#include "memory_models/schedule_sweep.h"
+#include "arch/tile_geometry.h"
+#include "benchmarks/candidates.h"
+#include "support/allocation_counter.h"
 
-namespace patchnas {
+namespace patchnas::benchmarks {
 namespace {
 
-SearchSpace main_space() {
-  YamlReader file = YamlReader::parse_file(PATCHNAS_SOURCE_DIR "/configs/fashion_mnist_32kb.yaml");
-  return parse_search_space(file.map("space"));
-}
+constexpr int kArchitectures = 64;
 
-std::vector<Architecture> architectures(const SearchSpace& space) {
-  RandomStream stream(1, "benchmark/architectures");
-  std::vector<Architecture> drawn;
-  for (int i = 0; i < 64; ++i) {
-    drawn.push_back(sample(space, stream));
-  }
-  return drawn;
-}
+// Small networks, and large ones.
+constexpr const char* kFashionMnist = PATCHNAS_SOURCE_DIR "/configs/fashion_mnist_32kb.yaml";
+constexpr const char* kMcunet160 = PATCHNAS_SOURCE_DIR "/benchmarks/mcunet_160.yaml";
 
-void judge_all_schedules(benchmark::State& state, MemoryModel model) {
-  const SearchSpace space = main_space();
-  const std::vector<Architecture> drawn = architectures(space);
-  std::size_t next = 0;
-  std::int64_t schedules = 0;
-  for (auto _ : state) {
-    const Network network = lower(space, drawn[next++ % drawn.size()]);
-    for (const PatchSchedule& schedule :
-         enumerate_schedules(network, space.patch_grids, space.split_points)) {
-      benchmark::DoNotOptimize(
-          memory_report(network, schedule, model, InputMode::kResident).peak_sram_bytes);
-      benchmark::DoNotOptimize(scheduled_macs(network, schedule));
-      ++schedules;
+struct Candidates {
+  explicit Candidates(const char* file)
+      : space(read_space(file)), architectures(random_architectures(space, kArchitectures)) {
+    for (const Architecture& architecture : architectures) {
+      networks.push_back(lower(space, architecture));
     }
-    benchmark::DoNotOptimize(flash_report(network, {}, Core::kCortexM4).total_bytes());
   }
-  state.SetItemsProcessed(state.iterations());
-  state.counters["schedules/candidate"] =
-      static_cast<double>(schedules) / static_cast<double>(state.iterations());
-}
 
-void sample_and_lower(benchmark::State& state) {
-  const SearchSpace space = main_space();
-  RandomStream stream(1, "benchmark/sample");
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(lower(space, sample(space, stream)));
+  [[nodiscard]] std::vector<PatchSchedule> schedules(const Network& network) const {
+    return enumerate_schedules(network, space.patch_grids, space.split_points);
   }
-  state.SetItemsProcessed(state.iterations());
-}
 
-void sweep_schedules(benchmark::State& state) {
-  const SearchSpace space = main_space();
-  const std::vector<Architecture> drawn = architectures(space);
+  SearchSpace space;
+  std::vector<Architecture> architectures;
   std::vector<Network> networks;
-  for (const Architecture& architecture : drawn) {
-    networks.push_back(lower(space, architecture));
-  }
-  ScheduleSweep sweep(space.patch_grids, space.split_points, InputMode::kResident);
+};
+
+// Calls `judge` with one number from 0 to kArchitectures - 1 after the other.
+template <typename Judge>
+void judge_in_turn(benchmark::State& state, const Judge& judge) {
   std::size_t next = 0;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(sweep.run(networks[next++ % drawn.size()]).data());
+    judge(next++ % kArchitectures);
   }
   state.SetItemsProcessed(state.iterations());
 }
 
-BENCHMARK(sweep_schedules);
-BENCHMARK(sample_and_lower);
-BENCHMARK_CAPTURE(judge_all_schedules, deployed, MemoryModel::kDeployed);
-BENCHMARK_CAPTURE(judge_all_schedules, mcunetv2, MemoryModel::kMcunetV2);
+void judge_candidates(benchmark::State& state, const char* file) {
+  const Candidates candidates(file);
+  CandidateJudge judge(candidates.space);
+  for (const Architecture& architecture : candidates.architectures) {
+    judge.judge(architecture);
+  }
+  std::int64_t allocations = 0;
+  std::size_t schedules = 0;
+  judge_in_turn(state, [&](std::size_t i) {
+    const std::int64_t before = testing::allocations();
+    judge.judge(candidates.architectures[i]);
+    allocations += testing::allocations() - before;
+    benchmark::DoNotOptimize(judge.flash_bytes().data());
+    schedules += judge.costs().size();
+  });
+  state.counters["allocations/candidate"] =
+      benchmark::Counter(static_cast<double>(allocations), benchmark::Counter::kAvgIterations);
+  state.counters["schedules/candidate"] =
+      benchmark::Counter(static_cast<double>(schedules), benchmark::Counter::kAvgIterations);
+}
+
+void judge_candidates_on_all_cores(benchmark::State& state, const char* file) {
+  constexpr int kBatch = 16 * kArchitectures;
+  const Candidates candidates(file);
+  std::vector<CandidateJudge> judges;
+  for (int i = 0; i < omp_get_max_threads(); ++i) {
+    judges.emplace_back(candidates.space);
+  }
+  for (auto _ : state) {
+#pragma omp parallel num_threads(static_cast <int>(judges.size()))
+    {
+      CandidateJudge& judge = judges[static_cast<std::size_t>(omp_get_thread_num())];
+#pragma omp for schedule(dynamic, 8)
+      for (int i = 0; i < kBatch; ++i) {
+        judge.judge(candidates.architectures[static_cast<std::size_t>(i % kArchitectures)]);
+        benchmark::DoNotOptimize(judge.flash_bytes().data());
+      }
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * kBatch);
+  state.counters["cores"] = static_cast<double>(judges.size());
+}
+
+void lower_architectures(benchmark::State& state, const char* file) {
+  const Candidates candidates(file);
+  Network network;
+  judge_in_turn(state, [&](std::size_t i) {
+    lower(candidates.space, candidates.architectures[i], network);
+    benchmark::DoNotOptimize(network.layers.data());
+  });
+}
+
+void sweep_schedules(benchmark::State& state, const char* file) {
+  const Candidates candidates(file);
+  ScheduleSweep sweep(candidates.space.patch_grids, candidates.space.split_points, kInput);
+  judge_in_turn(state, [&](std::size_t i) {
+    benchmark::DoNotOptimize(sweep.run(candidates.networks[i]).data());
+  });
+}
+
+// The numbers of sweep_schedules by their definitions.
+void judge_schedules_one_by_one(benchmark::State& state, const char* file) {
+  const Candidates candidates(file);
+  judge_in_turn(state, [&](std::size_t i) {
+    const Network& network = candidates.networks[i];
+    for (const PatchSchedule& schedule : candidates.schedules(network)) {
+      benchmark::DoNotOptimize(unplaced_arena_plan(network, schedule, kInput).lower_bound_bytes);
+      benchmark::DoNotOptimize(
+          memory_report(network, schedule, MemoryModel::kMcunetV2, kInput).peak_sram_bytes);
+      benchmark::DoNotOptimize(scheduled_macs(network, schedule));
+    }
+  });
+}
+
+// On demand: the `tflm` model of every schedule.
+void place_tflm(benchmark::State& state, const char* file) {
+  const Candidates candidates(file);
+  judge_in_turn(state, [&](std::size_t i) {
+    const Network& network = candidates.networks[i];
+    for (const PatchSchedule& schedule : candidates.schedules(network)) {
+      benchmark::DoNotOptimize(
+          memory_report(network, schedule, MemoryModel::kTflm, kInput).peak_sram_bytes);
+    }
+  });
+}
+
+// What a search adds for the schedule that it chooses: here the one of least SRAM.
+void plan_one_arena(benchmark::State& state, const char* file) {
+  const Candidates candidates(file);
+  std::vector<PatchSchedule> chosen;
+  ScheduleSweep sweep(candidates.space.patch_grids, candidates.space.split_points, kInput);
+  for (const Network& network : candidates.networks) {
+    const std::span<const ScheduleCosts> costs = sweep.run(network);
+    chosen.push_back(std::min_element(costs.begin(), costs.end(),
+                                      [](const ScheduleCosts& a, const ScheduleCosts& b) {
+                                        return a.deployed_bytes < b.deployed_bytes;
+                                      })
+                         ->schedule());
+  }
+  judge_in_turn(state, [&](std::size_t i) {
+    benchmark::DoNotOptimize(plan_arena(candidates.networks[i], chosen[i], kInput).arena_bytes);
+  });
+}
+
+BENCHMARK_CAPTURE(judge_candidates, fashion_mnist_32kb, kFashionMnist);
+BENCHMARK_CAPTURE(judge_candidates, mcunet_160, kMcunet160);
+BENCHMARK_CAPTURE(judge_candidates_on_all_cores, fashion_mnist_32kb, kFashionMnist)->UseRealTime();
+BENCHMARK_CAPTURE(judge_candidates_on_all_cores, mcunet_160, kMcunet160)->UseRealTime();
+BENCHMARK_CAPTURE(lower_architectures, fashion_mnist_32kb, kFashionMnist);
+BENCHMARK_CAPTURE(lower_architectures, mcunet_160, kMcunet160);
+BENCHMARK_CAPTURE(sweep_schedules, fashion_mnist_32kb, kFashionMnist);
+BENCHMARK_CAPTURE(sweep_schedules, mcunet_160, kMcunet160);
+BENCHMARK_CAPTURE(judge_schedules_one_by_one, fashion_mnist_32kb, kFashionMnist);
+BENCHMARK_CAPTURE(judge_schedules_one_by_one, mcunet_160, kMcunet160);
+BENCHMARK_CAPTURE(place_tflm, fashion_mnist_32kb, kFashionMnist);
+BENCHMARK_CAPTURE(place_tflm, mcunet_160, kMcunet160);
+BENCHMARK_CAPTURE(plan_one_arena, fashion_mnist_32kb, kFashionMnist);
+BENCHMARK_CAPTURE(plan_one_arena, mcunet_160, kMcunet160);
 
 }  // namespace
-}  // namespace patchnas
+}  // namespace patchnas::benchmarks

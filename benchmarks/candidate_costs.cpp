@@ -1,0 +1,99 @@
+// What memory_models_python.py is compared with: the benchmark's candidates and what we find for
+// them.
+//
+//   candidate_costs configs/fashion_mnist_32kb.yaml 64 > candidates.json
+
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "arch/error.h"
+#include "benchmarks/candidates.h"
+
+namespace patchnas::benchmarks {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json json(const TensorShape& shape) { return {shape.height, shape.width, shape.channels}; }
+
+Json json(const Network& network) {
+  Json layers = Json::array();
+  for (const Layer& layer : network.layers) {
+    const Kernel& k = layer.kernel;
+    Json inputs = {layer.inputs[0]};
+    if (layer.input_count() == 2) {
+      inputs.push_back(layer.inputs[1]);
+    }
+    layers.push_back({{"kind", to_string(layer.kind)},
+                      {"inputs", std::move(inputs)},
+                      {"output", json(layer.output)},
+                      {"kernel", {k.height, k.width}},
+                      {"stride", {k.stride_h, k.stride_w}},
+                      {"pad", {k.pad_top, k.pad_left}}});
+  }
+  return {{"input", json(network.input)}, {"layers", std::move(layers)}};
+}
+
+Json json(const CandidateJudge& judge) {
+  Json schedules = Json::array();
+  for (std::size_t i = 0; i < judge.costs().size(); ++i) {
+    const ScheduleCosts& costs = judge.costs()[i];
+    schedules.push_back({costs.grid.rows, costs.grid.cols, costs.split_layer, costs.macs,
+                         costs.deployed_bytes, costs.mcunetv2_bytes, judge.flash_bytes()[i]});
+  }
+  return schedules;
+}
+
+// Kernels are measured, not computed: their sizes are part of the question.
+Json measured_sizes() {
+  const CodeSizeTable& sizes = measured_code_sizes();
+  return {{"kernel_struct", sizes.kernel_struct_bytes()},
+          {"weights_struct", sizes.weights_struct_bytes()},
+          {"add_scales_struct", sizes.add_scales_struct_bytes()}};
+}
+
+void write_candidates(const std::string& file, int count) {
+  const SearchSpace space = read_space(file);
+  Json grids = Json::array();
+  for (const TileGrid& grid : space.patch_grids) {
+    grids.push_back({grid.rows, grid.cols});
+  }
+  Json candidates = Json::array();
+  CandidateJudge judge(space);
+  for (const Architecture& architecture : random_architectures(space, count)) {
+    judge.judge(architecture);
+    const Network& network = judge.network();
+    candidates.push_back(
+        {{"network", json(network)},
+         {"code_bytes", measured_code_sizes().code_bytes(kCore, kernels_of(network))},
+         {"schedules", json(judge)}});
+  }
+  std::cout << Json{{"input_mode", to_string(kInput)},
+                    {"grids", std::move(grids)},
+                    {"sizes", measured_sizes()},
+                    {"candidates", std::move(candidates)}}
+            << '\n';
+}
+
+}  // namespace
+}  // namespace patchnas::benchmarks
+
+int main(int argc, char** argv) {
+  const int count = argc == 3 ? std::atoi(argv[2]) : 0;
+  if (count < 1) {
+    std::cerr << "usage: candidate_costs SPACE.yaml COUNT\n";
+    return 2;
+  }
+  try {
+    patchnas::benchmarks::write_candidates(argv[1], count);
+  } catch (const patchnas::InputError& error) {
+    std::cerr << "candidate_costs: " << error.what() << '\n';
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "candidate_costs: " << error.what() << '\n';
+    return 1;
+  }
+}
