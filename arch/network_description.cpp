@@ -13,13 +13,14 @@ constexpr Allowed<int> kChannels{1, kLargestChannels};
 constexpr Allowed<int> kKernelSizes{1, 15};
 constexpr Allowed<int> kStrides{1, 8};
 constexpr Allowed<int> kResolutions{8, 4096};
+// Published descriptions have some ten thousand; a reader of more would only take long to refuse
+// it.
+constexpr std::size_t kMostBytes = std::size_t{1} << 22;
 
 class DescriptionReader {
  public:
   DescriptionReader(YamlReader reader, std::optional<int> resolution) : reader_(std::move(reader)) {
-    const int side = resolution                        ? *resolution
-                     : reader_.has_value("resolution") ? reader_.integer("resolution", kResolutions)
-                                                       : kDefaultDescriptionResolution;
+    const int side = side_of_image(resolution);
     YamlReader stem = reader_.map("first_conv");
     network_.input = {side, side, stem.integer("in_channels", kChannels)};
     convolve(stem, LayerRole::kStem);
@@ -40,6 +41,19 @@ class DescriptionReader {
 
  private:
   // --- reading -----------------------------------------------------------------------------------
+
+  int side_of_image(std::optional<int> given) {
+    if (!given) {
+      return reader_.has_value("resolution") ? reader_.integer("resolution", kResolutions)
+                                             : kDefaultDescriptionResolution;
+    }
+    if (*given < kResolutions.min || *given > kResolutions.max) {
+      reader_.fail("resolution", std::to_string(*given) + " is out of range; allowed: " +
+                                     std::to_string(kResolutions.min) + " to " +
+                                     std::to_string(kResolutions.max));
+    }
+    return *given;
+  }
 
   // Keys that would change the network, where they are given.
   static void refuse_variants(YamlReader& layer) {
@@ -245,6 +259,11 @@ class DescriptionReader {
 
 Network read_network_description(std::string_view json, const std::string& source,
                                  std::optional<int> resolution) {
+  if (json.size() > kMostBytes) {
+    throw InputError(source + ": has " + std::to_string(json.size()) +
+                     " bytes, too many for a network description; allowed: up to " +
+                     std::to_string(kMostBytes));
+  }
   Network network = DescriptionReader(YamlReader::parse_text(json, source), resolution).take();
   try {
     validate(network);

@@ -1,5 +1,7 @@
 #include "arch/network_description.h"
 
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -65,6 +67,9 @@ std::string error_of(const std::string& text) {
 TEST(NetworkDescription, ResolutionIsGivenOrTheDescriptionsOr224) {
   EXPECT_EQ(read_network_description(small(), "net.json", {}).input, (TensorShape{224, 224, 3}));
   EXPECT_EQ(read_network_description(small(), "net.json", 96).input, (TensorShape{96, 96, 3}));
+  for (const int wrong : {-1, 0, 7, 4097, std::numeric_limits<int>::max()}) {
+    EXPECT_THROW(read_network_description(small(), "net.json", wrong), InputError) << wrong;
+  }
   EXPECT_THAT(error_of(""), HasSubstr("net.json: must be a mapping"));
   EXPECT_EQ(error_of(small()), "");
 }

@@ -37,19 +37,18 @@ std::size_t anywhere(const std::string& bytes, RandomStream& stream) {
 }
 
 void overwrite_integer(std::string& bytes, RandomStream& stream) {
-  static const std::vector<std::int64_t> values{0,           1,
-                                                2,           3,
-                                                4,           5,
-                                                7,           8,
-                                                16,          -1,
-                                                -2,          127,
-                                                128,         255,
-                                                256,         32767,
-                                                32768,       65535,
-                                                65536,       1 << 20,
-                                                1 << 30,     2147483647,
-                                                -2147483648, 4294967295,
-                                                46341,       0x7FFFFFFFFFFFFFFF};
+  // Around the ends of types, and around what our own limits are.
+  static const std::vector<std::int64_t> values{0,           1,          2,
+                                                3,           4,          5,
+                                                7,           8,          16,
+                                                46341,       -1,         127,
+                                                255,         256,        32767,
+                                                32768,       32769,      65535,
+                                                65536,       1 << 20,    -2,
+                                                128,         -3,         65537,
+                                                1024,        4096,       4097,
+                                                1 << 29,     1 << 30,    2147483647,
+                                                -2147483648, 4294967295, 9223372036854775807};
   const std::size_t width = std::size_t{1} << stream.below(4);
   if (bytes.size() < width) {
     return;
@@ -217,8 +216,13 @@ extern "C" void __sanitizer_set_death_callback(void (*callback)());
 #endif
 
 int main(int argc, char** argv) {
+  const std::vector<std::string> known{"--seconds", "--runs", "--seed", "--only", "--corpus"};
   std::map<std::string, std::string> options;
-  for (int i = 1; i + 1 < argc; i += 2) {
+  for (int i = 1; i < argc; i += 2) {
+    if (i + 1 == argc || std::find(known.begin(), known.end(), argv[i]) == known.end()) {
+      std::cerr << "fuzz_networks: " << argv[i] << ": unknown, or without its value\n";
+      return 2;
+    }
     options[argv[i]] = argv[i + 1];
   }
 #if defined(__SANITIZE_ADDRESS__)
@@ -228,6 +232,5 @@ int main(int argc, char** argv) {
     patchnas::report_failure();
     std::_Exit(1);
   });
-  std::signal(SIGSEGV, SIG_DFL);
   return patchnas::fuzz(options);
 }

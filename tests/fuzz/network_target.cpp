@@ -4,6 +4,7 @@
 #include <ctime>
 #include <iostream>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
