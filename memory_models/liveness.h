@@ -16,6 +16,7 @@ namespace patchnas {
 /// `resident`: the whole image sits in SRAM and counts. `streamed`: a callback delivers the
 /// rectangle that a patch needs, and only that counts.
 enum class InputMode { kResident, kStreamed };
+inline constexpr InputMode kInputModes[] = {InputMode::kResident, InputMode::kStreamed};
 
 /// Geometry of every segment, in order; shared by the models and the executors.
 std::vector<SegmentGeometry> segment_geometries(const Network& network,

@@ -1,7 +1,6 @@
 // nas_search estimate: costs of one architecture or reference network under a schedule.
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <iostream>
 #include <iterator>
@@ -16,8 +15,11 @@
 #include "search/config.h"
 #include "search/estimate.h"
 #include "search/files.h"
+#include "search/memory_plot.h"
 #include "search/network_file.h"
+#include "search/schedule_chooser.h"
 #include "search/schedule_selector.h"
+#include "search/schedule_tradeoff.h"
 
 namespace patchnas {
 namespace {
@@ -32,30 +34,25 @@ struct EstimateOptions {
   std::string patches;
   std::optional<int> split_block;
   std::optional<int> split_layer;
+  std::string schedule;
+  int max_patches = 4;
+  std::optional<std::int64_t> sram_bytes;
+  std::optional<std::int64_t> flash_bytes;
+  std::string memory_model;
   std::string input;
   std::string core;
+  bool pareto = false;
+  std::string plot;
   bool json = false;
 };
 
-/// "3" or "2x4".
 TileGrid parse_grid(const std::string& text) {
-  const auto fail = [&]() -> TileGrid {
-    throw InputError("--patches " + text + ": must be P or PHxPW, whole numbers from 1 to 64");
-  };
-  TileGrid grid;
-  const char* end = text.data() + text.size();
-  const auto rows = std::from_chars(text.data(), end, grid.rows);
-  if (rows.ec != std::errc()) {
-    return fail();
+  const std::optional<TileGrid> grid = parse_tile_grid(text);
+  if (!grid) {
+    throw InputError("--patches " + text + ": must be P or PHxPW, whole numbers from 1 to " +
+                     std::to_string(kLargestGrid));
   }
-  grid.cols = grid.rows;
-  if (rows.ptr != end) {
-    const auto cols = *rows.ptr == 'x' ? std::from_chars(rows.ptr + 1, end, grid.cols) : rows;
-    if (*rows.ptr != 'x' || cols.ec != std::errc() || cols.ptr != end) {
-      return fail();
-    }
-  }
-  return grid.rows < 1 || grid.rows > 64 || grid.cols < 1 || grid.cols > 64 ? fail() : grid;
+  return *grid;
 }
 
 Architecture named_architecture(const SearchSpace& space, const std::string& name) {
@@ -88,16 +85,45 @@ PatchSchedule given_schedule(const EstimateOptions& options, const Network& netw
   return PatchSchedule::leading(grid, split_layer);
 }
 
-/// What is estimated: a network of a file, or an architecture of a configuration with its limits.
+/// What is estimated: a network of a file, or an architecture of a configuration.
 struct Subject {
   Network network;
   std::string assumption;
-  SearchSpace space;          ///< of the configuration
-  Architecture architecture;  ///< of the configuration
-  InputMode input = InputMode::kResident;
-  Core core = Core::kCortexM4;
-  std::optional<Target> target;
+  std::vector<TileGrid> grids;
+  SplitPoints split_points = SplitPoints::kLayers;
+  Target target{.sram_bytes = kNoLimit, .flash_bytes = kNoLimit};
+
+  [[nodiscard]] bool has_limits() const {
+    return target.sram_bytes < kNoLimit || target.flash_bytes < kNoLimit;
+  }
 };
+
+/// Every grid of up to `most` patches along each axis.
+std::vector<TileGrid> grids_up_to(int most) {
+  std::vector<TileGrid> grids;
+  for (int rows = 1; rows <= most; ++rows) {
+    for (int cols = 1; cols <= most; ++cols) {
+      grids.push_back({rows, cols});
+    }
+  }
+  return grids;
+}
+
+/// The value that is called `name`, which CLI11 has checked.
+template <typename Range>
+auto named(const Range& values, const std::string& name) {
+  return *std::find_if(std::begin(values), std::end(values),
+                       [&](const auto value) { return to_string(value) == name; });
+}
+
+template <typename Range>
+std::vector<std::string> names_of(const Range& values) {
+  std::vector<std::string> names;
+  for (const auto value : values) {
+    names.emplace_back(to_string(value));
+  }
+  return names;
+}
 
 Subject read_subject(const EstimateOptions& options) {
   if (options.network.empty() == options.config.empty()) {
@@ -114,6 +140,7 @@ Subject read_subject(const EstimateOptions& options) {
                                          {options.resolution, options.width, options.assignments});
     subject.network = std::move(file.network);
     subject.assumption = std::move(file.assumption);
+    subject.grids = grids_up_to(options.max_patches);
   } else {
     if (options.width) {
       throw InputError("--width: needs --network FILE; a configuration says its own widths");
@@ -123,54 +150,82 @@ Subject read_subject(const EstimateOptions& options) {
       assignments.push_back("space.resolution=[" + std::to_string(*options.resolution) + "]");
     }
     Config config = read_config(options.config, assignments);
-    subject.space = std::move(config.space);
-    subject.architecture = named_architecture(subject.space, options.architecture);
-    subject.network = lower(subject.space, subject.architecture);
-    subject.input = config.target.input;
-    subject.core = config.target.core;
+    subject.network = lower(config.space, named_architecture(config.space, options.architecture));
+    subject.grids = config.space.patch_grids;
+    subject.split_points = config.space.split_points;
     subject.target = config.target;
   }
+  Target& target = subject.target;
+  target.sram_bytes = options.sram_bytes.value_or(target.sram_bytes);
+  target.flash_bytes = options.flash_bytes.value_or(target.flash_bytes);
   if (!options.input.empty()) {
-    subject.input = options.input == to_string(InputMode::kStreamed) ? InputMode::kStreamed
-                                                                     : InputMode::kResident;
+    target.input = named(kInputModes, options.input);
   }
   if (!options.core.empty()) {
-    subject.core = *std::find_if(std::begin(kCores), std::end(kCores),
-                                 [&](Core core) { return to_string(core) == options.core; });
+    target.core = named(kCores, options.core);
   }
-  if (subject.target) {
-    subject.target->input = subject.input;
-    subject.target->core = subject.core;
+  if (!options.memory_model.empty()) {
+    target.memory_model = named(kMemoryModels, options.memory_model);
   }
   return subject;
 }
 
-/// The given schedule; else what the search would choose or what comes closest; else layer by
-/// layer.
-PatchSchedule schedule_for(const EstimateOptions& options, const Subject& subject) {
-  if (!options.patches.empty()) {
-    return given_schedule(options, subject.network);
-  }
-  if (options.split_block || options.split_layer) {
+/// The given schedule, or layer by layer; where one is to be chosen, what the search would choose:
+/// of those that fit the one of least MACs, else the one of least SRAM.
+PatchSchedule schedule_for(const EstimateOptions& options, const Subject& subject,
+                           ScheduleChooser& chooser) {
+  const bool is_given = !options.patches.empty();
+  if (!is_given && (options.split_block || options.split_layer)) {
     throw InputError("--split-block and --split-layer: need --patches P");
   }
-  if (!subject.target) {
+  if (is_given && options.schedule == "best") {
+    throw InputError("--schedule best: chooses the patches; give either it or --patches");
+  }
+  if (is_given) {
+    return given_schedule(options, subject.network);
+  }
+  const bool choose = options.schedule.empty() ? !options.config.empty() || subject.has_limits()
+                                               : options.schedule == "best";
+  if (!choose) {
     return PatchSchedule::layer_by_layer();
   }
-  const MacCost cost;
-  const Selection selection =
-      ScheduleSelector(subject.space, *subject.target, cost).select(subject.architecture);
-  return selection.candidate ? selection.candidate->schedule : selection.miss->schedule;
+  if (!subject.has_limits()) {
+    return pareto_front(chooser.all(subject.network)).back().schedule;
+  }
+  return chooser.choose(subject.network).schedule;
 }
 
 void print_estimate(const EstimateOptions& options) {
   const Subject subject = read_subject(options);
-  const PatchSchedule schedule = schedule_for(options, subject);
-  const NetworkEstimate estimate(subject.network, schedule, subject.input, subject.core);
+  const Target& target = subject.target;
+  const MacCost cost;
+  ScheduleChooser chooser(subject.grids, subject.split_points, target, cost);
+  const PatchSchedule schedule = schedule_for(options, subject, chooser);
+  const NetworkEstimate estimate(subject.network, schedule, target.input, target.core);
+  std::vector<ScheduleChoice> tradeoff;
+  if (options.pareto) {
+    tradeoff = pareto_front(chooser.all(subject.network));
+  }
+  if (!options.plot.empty()) {
+    const std::string& source = options.config.empty() ? options.network : options.config;
+    write_file(
+        options.plot,
+        memory_plot(estimate, target.memory_model,
+                    target.sram_bytes < kNoLimit ? std::optional(target.sram_bytes) : std::nullopt,
+                    std::filesystem::path(source).stem().string()));
+  }
+  const CandidateCosts costs = costs_of(subject.network, schedule, target);
   if (options.json) {
     nlohmann::ordered_json json = estimate.json();
     if (!subject.assumption.empty()) {
       json["assumption"] = subject.assumption;
+    }
+    if (subject.has_limits()) {
+      json["fits"] =
+          costs.sram_bytes <= target.sram_bytes && costs.flash_bytes <= target.flash_bytes;
+    }
+    if (options.pareto) {
+      json["pareto"] = tradeoff_json(subject.network, tradeoff);
     }
     std::cout << json.dump(2) << "\n";
     return;
@@ -179,11 +234,12 @@ void print_estimate(const EstimateOptions& options) {
   if (!subject.assumption.empty()) {
     std::cout << "assumption     " << subject.assumption << "\n";
   }
-  if (subject.target) {
-    std::cout << "limits         "
-              << compare_with_limits(costs_of(subject.network, schedule, *subject.target),
-                                     *subject.target)
-              << "\n";
+  if (subject.has_limits()) {
+    std::cout << "limits         " << compare_with_limits(costs, target) << "\n";
+  }
+  if (options.pareto) {
+    std::cout << "\nless SRAM for more MACs, SRAM by " << to_string(target.memory_model) << ":\n"
+              << tradeoff_table(subject.network, tradeoff);
   }
 }
 
@@ -215,11 +271,7 @@ void add_estimate_command(CLI::App& app) {
                    "With --config: largest (the default), smallest, or an architecture's JSON "
                    "(text or file)")
       ->type_name("WHICH");
-  command
-      ->add_option("--patches", options->patches,
-                   "Patches, P for P x P; 1 is layer by layer. Default: layer by layer, with "
-                   "--config what the "
-                   "search would choose")
+  command->add_option("--patches", options->patches, "Patches, P for P x P; 1 is layer by layer")
       ->type_name("P|PHxPW");
   CLI::Option* split_block = command
                                  ->add_option("--split-block", options->split_block,
@@ -228,14 +280,36 @@ void add_estimate_command(CLI::App& app) {
   command->add_option("--split-layer", options->split_layer, "The first N layers run as patches")
       ->type_name("N")
       ->excludes(split_block);
+  command
+      ->add_option("--schedule", options->schedule,
+                   "best: of the schedules that fit the limits the one of least MACs, else the one "
+                   "of least SRAM. The default with limits; without them layer-by-layer")
+      ->check(CLI::IsMember({"best", "layer-by-layer"}));
+  command
+      ->add_option("--max-patches", options->max_patches,
+                   "With --network: patches along each axis that are tried")
+      ->check(CLI::Range(1, kLargestGrid))
+      ->capture_default_str()
+      ->type_name("P");
+  command->add_option("--sram", options->sram_bytes, "Limit, as 128KiB")
+      ->transform(CLI::AsSizeValue(true))
+      ->type_name("BYTES");
+  command->add_option("--flash", options->flash_bytes, "Limit, as 1MiB")
+      ->transform(CLI::AsSizeValue(true))
+      ->type_name("BYTES");
+  command
+      ->add_option("--memory-model", options->memory_model,
+                   "By which SRAM is limited, traded and drawn; deployed unless the configuration "
+                   "says otherwise")
+      ->check(CLI::IsMember(names_of(kMemoryModels)));
   command->add_option("--input", options->input, "Whether the whole image sits in SRAM")
-      ->check(CLI::IsMember({"resident", "streamed"}));
-  std::vector<std::string> cores;
-  for (const Core core : kCores) {
-    cores.emplace_back(to_string(core));
-  }
+      ->check(CLI::IsMember(names_of(kInputModes)));
   command->add_option("--core", options->core, "The processor whose code is counted as flash")
-      ->check(CLI::IsMember(cores));
+      ->check(CLI::IsMember(names_of(kCores)));
+  command->add_flag("--pareto", options->pareto,
+                    "Add every schedule that no other beats in both SRAM and MACs");
+  command->add_option("--plot", options->plot, "Draw the layers' memory, with and without patches")
+      ->type_name("FILE.svg");
   command->add_flag("--json", options->json, "One JSON object on standard output");
   command->callback([options] { print_estimate(*options); });
 }

@@ -7,6 +7,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "arch/error.h"
+#include "arch/tile_geometry.h"
 #include "latency_models/latency_models.h"
 #include "search/text.h"
 
@@ -27,6 +28,29 @@ std::vector<std::int64_t> macs_of_layers(const Network& network, const PatchSche
     macs.push_back(static_cast<std::int64_t>(layer));
   }
   return macs;
+}
+
+// Of the layers that run as patches, each executed once.
+std::int64_t macs_of_patch_stage(const Network& network, const PatchSchedule& schedule) {
+  std::int64_t macs = 0;
+  for (const Segment& segment : schedule.segments) {
+    for (int layer = segment.first_layer; layer < segment.end_layer; ++layer) {
+      macs += layer_macs(network, layer);
+    }
+  }
+  return macs;
+}
+
+std::string what_of_the_image(MemoryModel model, InputMode input) {
+  switch (model) {
+    case MemoryModel::kDeployed:
+      return "input " + std::string(to_string(input));
+    case MemoryModel::kMcunetV2:
+      return "image not counted";
+    case MemoryModel::kTflm:
+      return "image counted";
+  }
+  return "";
 }
 
 // Of the table's first column. Converters make names out of everything that they fused.
@@ -99,6 +123,7 @@ std::string describe(const Network& network, const PatchSchedule& schedule) {
 nlohmann::ordered_json NetworkEstimate::json() const {
   nlohmann::ordered_json json{{"macs", macs()},
                               {"macs_layer_by_layer", network_macs(network)},
+                              {"macs_unclipped", unclipped_macs(network, schedule)},
                               {"params", parameter_count(network)},
                               {"flash_bytes", flash.total_bytes()},
                               {"flash", flash_json(flash)},
@@ -149,12 +174,21 @@ std::string NetworkEstimate::table() const {
     text += i + 1 == schedule.split_layer() ? "  <- end of the patches\n" : "\n";
   }
   const std::int64_t plain_macs = network_macs(network);
-  text += fmt::format(
-      "\nschedule       {}\nMACs           {} ({:+.1f} % against layer by layer)\nparameters     "
-      "{}\n",
-      describe(network, schedule), with_separators(macs()),
-      100.0 * (static_cast<double>(macs()) / static_cast<double>(plain_macs) - 1.0),
-      with_separators(parameter_count(network)));
+  const auto overhead = [plain_macs](std::int64_t macs, std::int64_t once) {
+    return 100.0 * static_cast<double>(macs - plain_macs) / static_cast<double>(once);
+  };
+  text += fmt::format("\nschedule       {}\nMACs           {} ({:+.1f} % against layer by layer)\n",
+                      describe(network, schedule), with_separators(macs()),
+                      overhead(macs(), plain_macs));
+  if (const std::int64_t once = macs_of_patch_stage(network, schedule); once > 0) {
+    const std::int64_t unclipped = unclipped_macs(network, schedule);
+    text += fmt::format(
+        "               {:+.1f} % of the patch stage; with every patch as large as an inner one "
+        "{:+.1f} "
+        "%, {:+.1f} % of the network\n",
+        overhead(macs(), once), overhead(unclipped, once), overhead(unclipped, plain_macs));
+  }
+  text += fmt::format("parameters     {}\n", with_separators(parameter_count(network)));
   text += fmt::format(
       "flash          {} bytes: weights {}, biases {}, requantisation {}, layer parameters "
       "{}, schedule tables {}, {} code {}\n",
@@ -163,12 +197,10 @@ std::string NetworkEstimate::table() const {
       with_separators(flash.layer_parameters_bytes), with_separators(flash.schedule_tables_bytes),
       to_string(core), with_separators(flash.code_bytes));
   for (const auto& [model, report] : memory) {
-    const bool counts_image = model == MemoryModel::kDeployed;
-    text += fmt::format(
-        "peak SRAM      {} bytes ({}) by {}{}, at {}\n", with_separators(report.peak_sram_bytes),
-        kib_text(report.peak_sram_bytes), to_string(model),
-        counts_image ? fmt::format(", input {}", to_string(input)) : ", image not counted",
-        network.layer_name(report.peak_layer));
+    text += fmt::format("peak SRAM      {} bytes ({}) by {}, {}, at {}\n",
+                        with_separators(report.peak_sram_bytes), kib_text(report.peak_sram_bytes),
+                        to_string(model), what_of_the_image(model, input),
+                        network.layer_name(report.peak_layer));
   }
   return text;
 }

@@ -31,8 +31,8 @@ struct NetworkEstimate {
   FlashReport flash;  ///< with the code of kernels_of(network)
 
   [[nodiscard]] std::int64_t macs() const;
-  /// Keys: macs, macs_layer_by_layer, params, flash_bytes, flash (its items), core, input,
-  /// peak_sram_bytes (by model), schedule, layers.
+  /// Keys: macs, macs_layer_by_layer, macs_unclipped, params, flash_bytes, flash (its items), core,
+  /// input, peak_sram_bytes (by model), schedule, layers.
   [[nodiscard]] nlohmann::ordered_json json() const;
   /// Layer by layer and in sum, for people.
   [[nodiscard]] std::string table() const;

@@ -50,8 +50,7 @@ class Evolution {
   /// `selector` must outlive it.
   /// @throws InfeasibleError with the closest miss if neither the smallest architecture nor any of
   /// max_attempts random ones has a schedule within the limits.
-  Evolution(const EvolutionSettings& settings, ScheduleSelector& selector,
-            std::uint64_t seed);
+  Evolution(const EvolutionSettings& settings, ScheduleSelector& selector, std::uint64_t seed);
 
   [[nodiscard]] bool finished() const { return generation_ > settings_.iterations; }
   /// 0 for the random first generation.

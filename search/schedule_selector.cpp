@@ -13,6 +13,9 @@ double ratio(std::int64_t needed, std::int64_t allowed) {
 
 std::string compare(const char* what, std::int64_t needed, std::int64_t allowed) {
   std::string text = with_separators(needed) + " bytes of " + what;
+  if (allowed == kNoLimit) {
+    return text;
+  }
   text += needed > allowed ? " (" + with_separators(needed - allowed) + " over the limit of "
                            : " (within the limit of ";
   return text + with_separators(allowed) + ")";

@@ -3,10 +3,14 @@
 // The microcontroller's limits.
 
 #include <cstdint>
+#include <limits>
 
 #include "memory_models/memory_models.h"
 
 namespace patchnas {
+
+/// A limit that nothing exceeds.
+inline constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 
 struct Target {
   std::int64_t sram_bytes = 0;

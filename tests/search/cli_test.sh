@@ -86,6 +86,29 @@ expect "grid without a split" fails_with 2 "needs --split-block N or --split-lay
 expect "split after the end" fails_with 2 "allowed: 1 to" estimate --network mobilenet_v2 --patches 4 --split-layer 999
 expect "grid finer than its output" fails_with 2 "" estimate --network mobilenet_v2 --patches 64 --split-block 17
 expect "a space is not a network" fails_with 2 "architectures; use --config" estimate --network "$root/configs/smoke.yaml"
+# Schedules that are chosen.
+run estimate --network mobilenet_v2 --schedule best --memory-model mcunetv2 --json
+expect "the least SRAM of MobileNetV2 is at 4 x 4 patches to 28 x 28" is \
+  "$(json_number mcunetv2) $(json_number patches_h) $(json_number patches_w) $(json_number split_block)" "175616 4 4 4"
+run estimate --network mobilenet_v2 --sram 512KiB --json
+expect "a limit chooses patches that meet it" test "$(json_number deployed)" -le $((512 * 1024))
+expect "json says that it fits" output_has '"fits": true'
+expect "no more MACs than needed" test "$(json_number macs)" -lt "$(($(json_number macs_layer_by_layer) * 105 / 100))"
+run estimate --network mobilenet_v2 --sram 64KiB --flash 1MiB
+expect "limits out of reach are said" output_has "over the limit of 65,536) and"
+run estimate --network mobilenet_v2 --sram 512KiB --pareto --input streamed --plot memory.svg
+expect "--pareto starts layer by layer" output_has "layer by layer"
+expect "--pareto says what fits" output_has " yes "
+expect "--plot writes SVG" grep -q "^<svg .*" memory.svg
+expect "--plot draws two bars a layer" is "$(grep -c '<title>' memory.svg)" "$((2 * $(grep -c 'rotate(-60' memory.svg)))"
+rm memory.svg
+run estimate --network mobilenet_v2 --pareto --json
+expect "--pareto --json" output_has '"pareto": ['
+expect "size that is none" fails_with 2 "--sram" estimate --network mobilenet_v2 --sram lots
+expect "schedule given twice" fails_with 2 "give either it or --patches" \
+  estimate --network mobilenet_v2 --schedule best --patches 2 --split-block 1
+expect "plot that cannot be written" fails_with 2 "/proc/x.svg" estimate --network mobilenet_v2 --plot /proc/x.svg
+
 # Every form of a network.
 cat >net.json <<'JSON'
 {"first_conv": {"name": "ConvLayer", "kernel_size": 3, "stride": 2, "in_channels": 3, "out_channels": 8, "act_func": "relu6"},

@@ -164,43 +164,5 @@ TEST(Evolution, GrowsFromTheSmallestWhereChanceFindsNothing) {
   EXPECT_LE(outcome.best.costs.flash_bytes, smallest_candidate.costs.flash_bytes);
 }
 
-TEST(ScheduleSelector, TakesTheCheapestFeasibleSchedule) {
-  Setting setting;
-  RandomStream stream(11, "architectures");
-  int with_patches = 0;
-  int infeasible = 0;
-  for (int i = 0; i < 100; ++i) {
-    setting.config.target.sram_bytes = 3000 + static_cast<std::int64_t>(stream.below(9000));
-    ScheduleSelector selector = setting.selector();
-    const Architecture architecture = sample(setting.config.space, stream);
-    const Network network = lower(setting.config.space, architecture);
-    const Selection selection = selector.select(architecture);
-    std::optional<CandidateCosts> cheapest;
-    std::int64_t least_sram = std::numeric_limits<std::int64_t>::max();
-    for (const PatchSchedule& schedule :
-         enumerate_schedules(network, square_grids({1, 2, 3}), SplitPoints::kLayers)) {
-      const CandidateCosts costs = costs_of(network, schedule, setting.config.target);
-      least_sram = std::min(least_sram, costs.sram_bytes);
-      if (costs.sram_bytes <= setting.config.target.sram_bytes &&
-          (!cheapest || std::tie(costs.macs, costs.sram_bytes) <
-                            std::tie(cheapest->macs, cheapest->sram_bytes))) {
-        cheapest = costs;
-      }
-    }
-    ASSERT_EQ(selection.candidate.has_value(), cheapest.has_value());
-    ASSERT_NE(selection.candidate.has_value(), selection.miss.has_value());
-    if (cheapest) {
-      EXPECT_EQ(selection.candidate->costs, *cheapest);
-      EXPECT_EQ(costs_of(network, selection.candidate->schedule, setting.config.target), *cheapest);
-      with_patches += selection.candidate->schedule.segments.empty() ? 0 : 1;
-    } else {
-      EXPECT_EQ(selection.miss->costs.sram_bytes, least_sram);
-      ++infeasible;
-    }
-  }
-  EXPECT_GT(with_patches, 5);
-  EXPECT_GT(infeasible, 5);
-}
-
 }  // namespace
 }  // namespace patchnas
