@@ -40,11 +40,10 @@ class Importer {
   void read_layers() {
     const FileTensor input = model_.input();
     result_.network.input = model_.activation_shape(input, nullptr);
-    // A float image may have a QUANTIZE behind it; the network is int8 then.
-    const bool is_float =
-        take_ == Take::kStructure && model_.type(input, nullptr) == tflite::TensorType::FLOAT32;
-    const bool is_quantised = is_float && is_quantised_first(input);
-    if (is_float && !is_quantised) {
+    // An image of another type may have a QUANTIZE behind it; the network is int8 then.
+    const bool is_quantised = take_ == Take::kStructure && is_quantised_first(input);
+    if (take_ == Take::kStructure && !is_quantised &&
+        model_.type(input, nullptr) == tflite::TensorType::FLOAT32) {
       type_ = tflite::TensorType::FLOAT32;
     }
     result_.tensors.push_back(is_quantised ? TensorQuantisation{}
@@ -406,24 +405,28 @@ class Importer {
     append(op, layer, {}, view);
   }
 
-  // QUANTIZE of a float image and DEQUANTIZE of the int8 result: both are about the caller's
-  // numbers, and no layers of the network.
+  // QUANTIZE of the image to int8, and DEQUANTIZE or QUANTIZE of the int8 result: both are about
+  // the caller's numbers, and no layers of the network.
   void import_conversion(const FileOperator& op) {
-    const bool quantises = op.code == BuiltinOperator::QUANTIZE;
-    const FileTensor inner = quantises ? op.outputs[0] : op.input(0);
-    const FileTensor outer = quantises ? op.input(0) : op.outputs[0];
-    if (take_ == Take::kEverything || outer != (quantises ? model_.input() : model_.output())) {
-      model_.fail(op, take_ == Take::kEverything
-                          ? "this operator is not supported"
-                          : "only the network's input may be quantised, its output dequantised");
+    if (take_ == Take::kEverything) {
+      model_.fail(op, "this operator is not supported");
     }
-    model_.require_type(outer, tflite::TensorType::FLOAT32, &op);
-    model_.require_type(inner, tflite::TensorType::INT8, &op);
+    const FileTensor from = op.input(0);
+    const FileTensor to = op.outputs[0];
+    const bool leads = from == model_.input() && op.code == BuiltinOperator::QUANTIZE;
+    if (!leads && to != model_.output()) {
+      model_.fail(op, "only the network's input may be quantised, its output dequantised");
+    }
+    const FileTensor outer = leads ? from : to;
+    if (model_.type(outer, &op) != tflite::TensorType::UINT8) {
+      model_.require_type(outer, tflite::TensorType::FLOAT32, &op);
+    }
+    model_.require_type(leads ? to : from, tflite::TensorType::INT8, &op);
     const FileValue& view = value(op, 0);
     if (model_.dimensions(op.outputs[0], &op) != view.dimensions()) {
       model_.fail(op, "its output's shape does not follow from its inputs");
     }
-    values_[op.outputs[0]] = view;
+    values_[to] = view;
   }
 
   const TfliteModel& model_;

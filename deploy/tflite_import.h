@@ -35,8 +35,8 @@ struct TfliteStructure {
 };
 
 /// The layers alone, for estimates: of the operators that import_tflite() reads, in int8 or
-/// float32; scales and values do not matter. A QUANTIZE from a float image and a DEQUANTIZE to a
-/// float result are left out, and a mean may be over an even number of values.
+/// float32; scales and values do not matter. Conversions from a float or uint8 image to int8 and
+/// from an int8 result are left out, and a mean may be over an even number of values.
 /// @throws InputError as import_tflite().
 TfliteStructure import_tflite_structure(std::span<const std::uint8_t> bytes,
                                         const std::string& source);

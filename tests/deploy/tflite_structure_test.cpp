@@ -95,18 +95,22 @@ std::string error_of(const File& file) {
   return "";
 }
 
-TEST(TfliteStructure, LeavesOutQuantisationAtBothEnds) {
-  const File file = changed([](tflite::Model& model, tflite::SubGraph& graph) {
-    turn_operator(model, 0, tflite::BuiltinOperator::QUANTIZE);
-    turn_operator(model, 2, tflite::BuiltinOperator::DEQUANTIZE);
-    set_type(graph, 0, tflite::TensorType::FLOAT32);
-    set_type(graph, 3, tflite::TensorType::FLOAT32);
-  });
-  const TfliteStructure structure = import_tflite_structure(file, "quantised at both ends");
-  EXPECT_EQ(structure.numbers, TfliteNumbers::kInt8);
-  ASSERT_EQ(structure.network.layer_count(), 1);
-  EXPECT_EQ(structure.network.layer_name(0), "conv");
-  EXPECT_EQ(structure.network.input, (TensorShape{4, 4, 3}));
+TEST(TfliteStructure, LeavesOutConversionsAtBothEnds) {
+  for (const auto type : {tflite::TensorType::FLOAT32, tflite::TensorType::UINT8}) {
+    const File file = changed([&](tflite::Model& model, tflite::SubGraph& graph) {
+      turn_operator(model, 0, tflite::BuiltinOperator::QUANTIZE);
+      turn_operator(model, 2,
+                    type == tflite::TensorType::UINT8 ? tflite::BuiltinOperator::QUANTIZE
+                                                      : tflite::BuiltinOperator::DEQUANTIZE);
+      set_type(graph, 0, type);
+      set_type(graph, 3, type);
+    });
+    const TfliteStructure structure = import_tflite_structure(file, "converted at both ends");
+    EXPECT_EQ(structure.numbers, TfliteNumbers::kInt8);
+    ASSERT_EQ(structure.network.layer_count(), 1);
+    EXPECT_EQ(structure.network.layer_name(0), "conv");
+    EXPECT_EQ(structure.network.input, (TensorShape{4, 4, 3}));
+  }
 }
 
 TEST(TfliteStructure, RefusesOtherNumbersNamingOperatorAndTensor) {
