@@ -46,6 +46,7 @@ struct WindowAxis {
   int input = 0;
   int output = 0;
 
+  [[nodiscard]] bool is_pointwise() const { return kernel == 1 && stride == 1; }
   bool operator==(const WindowAxis&) const = default;
 };
 
@@ -53,11 +54,17 @@ struct LayerFacts {
   LayerKind kind = LayerKind::kConv2d;
   std::array<TensorId, 2> inputs{kNoTensor, kNoTensor};  // the second only if it is another tensor
   std::array<WindowAxis, 2> axes;
-  std::int64_t macs_per_pixel = 0;
   std::int64_t macs_before = 0;  // of the layers before it, executed whole
+  // For one pixel, of this layer and of those before it whose windows are its own.
+  std::int64_t macs_per_pixel = 0;
 
   [[nodiscard]] bool reads_everything() const {
     return kind == LayerKind::kFullyConnected || kind == LayerKind::kSoftmax;
+  }
+  // Reads exactly the pixels that it computes. A pointwise depthwise layer is too rare to gain.
+  [[nodiscard]] bool copies_windows() const {
+    return !reads_everything() && kind != LayerKind::kDepthwiseConv2d && axes[0].is_pointwise() &&
+           axes[1].is_pointwise();
   }
 };
 
@@ -71,9 +78,14 @@ struct TensorFacts {
   int readers_end = 0;
   // Schedules that split at or before this layer have the tensor complete after the patch stage.
   int materialised_up_to = 0;
+  // The tensor that has the same windows wherever this one is read in a patch stage: what its only
+  // reader writes, or what that one's does, if they copy; else itself. Most layers are pointwise
+  // convolutions, so most windows are computed once for several tensors.
+  TensorId windows = kImage;
 
   [[nodiscard]] std::int64_t bytes() const { return std::int64_t{height} * width * channels; }
   [[nodiscard]] int extent(Axis axis) const { return axis == Axis::kRows ? height : width; }
+  [[nodiscard]] bool has_one_reader() const { return readers_end - readers_begin == 1; }
 };
 
 // Bytes that a layer saves by working in place, in a network executed layer by layer.
@@ -159,6 +171,18 @@ class ScheduleSweep::Workspace {
       tensor.first_reader = is_read ? readers_[at(tensor.readers_begin)] : layer_count;
       tensor.last_reader = is_read ? readers_[at(tensor.readers_end - 1)] : layer_count;
       tensor.materialised_up_to = std::max(tensor.last_reader, t);
+    }
+    for (TensorId t = layer_count; t >= kImage; --t) {
+      TensorFacts& tensor = tensors_[at(t)];
+      const int reader = tensor.first_reader;
+      const bool is_copied = tensor.has_one_reader() && layers_[at(reader)].copies_windows();
+      tensor.windows = is_copied ? tensors_[at(reader) + 1].windows : t;
+    }
+    for (TensorId t = 1; t <= layer_count; ++t) {
+      if (tensors_[at(t)].windows != t) {
+        layers_[at(tensors_[at(t)].first_reader)].macs_per_pixel +=
+            layers_[at(t) - 1].macs_per_pixel;
+      }
     }
   }
 
@@ -254,7 +278,7 @@ class ScheduleSweep::Workspace {
   }
 
   void sweep(const TileGrid& grid) {
-    const std::size_t tensors = at(depth_) + 1;
+    const std::size_t tensors = tensors_.size();
     const std::size_t row = at(row_);
     const bool square = is_symmetric_ && grid.rows == grid.cols;
     begins_.resize(tensors * at(std::max(grid.rows, grid.cols)) * row);
@@ -288,20 +312,24 @@ class ScheduleSweep::Workspace {
     }
   }
 
-  // Of every tensor or layer and lane: the largest window, the largest rectangle read, and the
-  // positions computed in all tiles together, along one axis.
+  // Along one axis, of every lane. A row that belongs to a tensor is that of its `windows`.
   struct AxisLanes {
-    std::vector<Lane> window;    // [tensor][lane]
-    std::vector<Lane> read;      // [layer][lane]; depthwise layers only
-    std::vector<Lane> computed;  // [layer][lane]
+    std::vector<Lane> window;    // [tensor][lane]: the largest over the tiles
+    std::vector<Lane> computed;  // [tensor][lane]: positions in all tiles together
+    std::vector<Lane> read;      // [layer][lane]: the largest; depthwise layers only
   };
 
+  [[nodiscard]] TensorId windows(TensorId t) const { return tensors_[at(t)].windows; }
+  // From this lane on, the tensor that has the same windows stands for this one too.
+  [[nodiscard]] int own_lanes_end(TensorId t) const {
+    return windows(t) == t ? lanes_ : lane_after(tensors_[at(t)].first_reader);
+  }
   // What each tile needs of a tensor.
   [[nodiscard]] Lane* begins(TensorId t, int tiles, int tile) {
-    return begins_.data() + at((t * tiles + tile) * row_);
+    return begins_.data() + at((windows(t) * tiles + tile) * row_);
   }
   [[nodiscard]] Lane* ends(TensorId t, int tiles, int tile) {
-    return ends_.data() + at((t * tiles + tile) * row_);
+    return ends_.data() + at((windows(t) * tiles + tile) * row_);
   }
   [[nodiscard]] Lane* row(std::vector<Lane>& values, int index) const {
     return values.data() + at(index * row_);
@@ -317,107 +345,124 @@ class ScheduleSweep::Workspace {
   void sweep_axis(Axis axis, int tiles, AxisLanes& out) {
     for (int i = depth_; i-- > 0;) {
       const LayerFacts& layer = layers_[at(i)];
-      const WindowAxis& window = layer.axes[static_cast<std::size_t>(axis)];
-      complete_windows(i, axis, tiles);
-      const TensorId in = layer.inputs[0];
-      const bool is_only_reader = tensors_[at(in)].first_reader == tensors_[at(in)].last_reader &&
-                                  layer.inputs[1] == kNoTensor;
-      const bool copies = window.kernel == 1 && window.stride == 1 && !layer.reads_everything();
-      // A multiplication of lanes is several instructions on older processors.
-      const auto strided = [stride = window.stride](const Block& block) {
-        return stride == 1 ? block : stride == 2 ? block + block : block * stride;
-      };
-      const Block pad = all(window.pad);
-      const Block reach = all(window.kernel - window.stride - window.pad);
-      const Block limit = all(window.input);
-      const std::ptrdiff_t next_tile = row_;
-      Lane* const read_begins = is_only_reader ? begins(in, tiles, 0) : read_begin_.data();
-      Lane* const read_ends = is_only_reader ? ends(in, tiles, 0) : read_end_.data();
-      for (int lane = block_begin(lane_after(i)); lane < lanes_; lane += kBlock) {
-        Block computed{};
-        Block largest_window{};
-        Block largest_read{};
-        const auto for_tiles = [&](const auto& read_of) {
-          const Lane* begin_at = begins(i + 1, tiles, 0) + lane;
-          const Lane* end_at = ends(i + 1, tiles, 0) + lane;
-          Lane* read_begin_at = read_begins + lane;
-          Lane* read_end_at = read_ends + lane;
-          for (int tile = 0; tile < tiles; ++tile) {
-            const Block begin = load(begin_at);
-            const Block end = load(end_at);
-            const Block size = end - begin;
-            computed += size;
-            largest_window = largest(largest_window, size);
-            const auto [read_begin, read_end] = read_of(begin, end);
-            store(read_begin_at, read_begin);
-            store(read_end_at, read_end);
-            begin_at += next_tile;
-            end_at += next_tile;
-            read_begin_at += next_tile;
-            read_end_at += next_tile;
-          }
-        };
-        if (copies) {
-          for_tiles([](const Block& begin, const Block& end) { return std::pair(begin, end); });
-        } else if (layer.reads_everything()) {
-          for_tiles([&](const Block&, const Block&) { return std::pair(Block{}, limit); });
-        } else {
-          for_tiles([&](const Block& begin, const Block& end) {
-            const Block read_begin = least(limit, largest(Block{}, strided(begin) - pad));
-            const Block read_end = largest(Block{}, least(limit, strided(end) + reach));
-            largest_read = largest(largest_read, read_end - read_begin);
-            return std::pair(read_begin, read_end);
-          });
-        }
-        store(row(out.computed, i) + lane, computed);
-        store(row(out.window, i + 1) + lane, largest_window);
-        store(row(out.read, i) + lane, copies ? largest_window : largest_read);
+      complete_windows(i, axis, tiles, out);
+      const bool copies = layer.copies_windows();
+      if (!copies) {
+        read_windows(i, axis, tiles, out);
       }
-      if (!is_only_reader) {
-        for (const TensorId t : layer.inputs) {
-          for (int tile = 0; t != kNoTensor && tile < tiles; ++tile) {
-            merge_reads(t, i, tile, begins(t, tiles, tile), ends(t, tiles, tile));
-          }
+      for (const TensorId t : layer.inputs) {
+        if (t == kNoTensor || tensors_[at(t)].has_one_reader()) {
+          continue;  // read_windows() has written its windows, or they are the output's
+        }
+        for (int tile = 0; tile < tiles; ++tile) {
+          merge_reads(t, i, copies ? begins(i + 1, tiles, tile) : row(read_begin_, tile),
+                      copies ? ends(i + 1, tiles, tile) : row(read_end_, tile),
+                      begins(t, tiles, tile), ends(t, tiles, tile));
         }
       }
     }
-    for (int lane = 0; lane < lanes_; lane += kBlock) {
-      Block largest_window{};
-      for (int tile = 0; tile < tiles; ++tile) {
-        largest_window = largest(largest_window, load(ends(kImage, tiles, tile) + lane) -
-                                                     load(begins(kImage, tiles, tile) + lane));
-      }
-      store(row(out.window, kImage) + lane, largest_window);
+    if (!tensors_[kImage].has_one_reader()) {
+      measure_windows(kImage, tiles, out);
     }
     compare_addends(tiles);
   }
 
+  // What every tile of a layer reads: the windows of an input that nothing else reads.
+  void read_windows(int i, Axis axis, int tiles, AxisLanes& out) {
+    const LayerFacts& layer = layers_[at(i)];
+    const WindowAxis& window = layer.axes[static_cast<std::size_t>(axis)];
+    const TensorId in = layer.inputs[0];
+    const bool is_only_reader = tensors_[at(in)].has_one_reader();
+    Lane* const read_begins = is_only_reader ? begins(in, tiles, 0) : read_begin_.data();
+    Lane* const read_ends = is_only_reader ? ends(in, tiles, 0) : read_end_.data();
+    // A multiplication of lanes is several instructions on older processors.
+    const auto strided = [stride = window.stride](const Block& block) {
+      return stride == 1 ? block : stride == 2 ? block + block : block * stride;
+    };
+    const Block pad = all(window.pad);
+    const Block reach = all(window.kernel - window.stride - window.pad);
+    const Block limit = all(window.input);
+    const bool reads_everything = layer.reads_everything();
+    for (int lane = block_begin(lane_after(i)); lane < lanes_; lane += kBlock) {
+      const Lane* begin_at = begins(i + 1, tiles, 0) + lane;
+      const Lane* end_at = ends(i + 1, tiles, 0) + lane;
+      Lane* read_begin_at = read_begins + lane;
+      Lane* read_end_at = read_ends + lane;
+      Block computed{};
+      Block largest_read{};
+      for (int tile = 0; tile < tiles; ++tile) {
+        Block begin{};
+        Block end = limit;
+        if (!reads_everything) {
+          begin = least(limit, largest(Block{}, strided(load(begin_at)) - pad));
+          end = largest(Block{}, least(limit, strided(load(end_at)) + reach));
+        }
+        store(read_begin_at, begin);
+        store(read_end_at, end);
+        computed += end - begin;
+        largest_read = largest(largest_read, end - begin);
+        begin_at += row_;
+        end_at += row_;
+        read_begin_at += row_;
+        read_end_at += row_;
+      }
+      store(row(out.read, i) + lane, largest_read);
+      if (is_only_reader) {
+        store(row(out.window, in) + lane, largest_read);
+        store(row(out.computed, in) + lane, computed);
+      }
+    }
+  }
+
   // Where a layer's output is materialised, each tile computes at least its part of an even
   // partition.
-  void complete_windows(int i, Axis axis, int tiles) {
+  void complete_windows(int i, Axis axis, int tiles, AxisLanes& out) {
     const TensorFacts& tensor = tensors_[at(i) + 1];
     const int first = lane_after(i);
     const int windowed = lane_after(tensor.materialised_up_to);
     const int unread = lane_after(tensor.first_reader);
-    const std::int64_t extent = tensor.extent(axis);
+    const int extent = tensor.extent(axis);
     for (int tile = 0; tile < tiles; ++tile) {
       Lane* const begin = begins(i + 1, tiles, tile);
       Lane* const end = ends(i + 1, tiles, tile);
-      const auto part_begin = static_cast<Lane>(extent * tile / tiles);
-      const auto part_end = static_cast<Lane>(extent * (tile + 1) / tiles);
+      const Lane part_begin = extent * tile / tiles;
+      const Lane part_end = extent * (tile + 1) / tiles;
       for (int lane = first; lane < windowed; ++lane) {
         begin[lane] = lane < unread ? part_begin : std::min(begin[lane], part_begin);
         end[lane] = lane < unread ? part_end : std::max(end[lane], part_end);
       }
     }
+    if (tensor.has_one_reader()) {  // which has measured the other lanes
+      std::fill(row(out.window, tensor.windows) + first, row(out.window, tensor.windows) + unread,
+                (extent + tiles - 1) / tiles);
+      std::fill(row(out.computed, tensor.windows) + first,
+                row(out.computed, tensor.windows) + unread, extent);
+    } else {
+      measure_windows(i + 1, tiles, out);
+    }
+  }
+
+  // The largest and the sum of a tensor's windows, in all lanes that hold it.
+  void measure_windows(TensorId t, int tiles, AxisLanes& out) {
+    const int first = t == kImage ? 0 : lane_after(t - 1);
+    for (int lane = block_begin(first); lane < lanes_; lane += kBlock) {
+      Block computed{};
+      Block largest_window{};
+      for (int tile = 0; tile < tiles; ++tile) {
+        const Block size = load(ends(t, tiles, tile) + lane) - load(begins(t, tiles, tile) + lane);
+        computed += size;
+        largest_window = largest(largest_window, size);
+      }
+      store(row(out.computed, windows(t)) + lane, computed);
+      store(row(out.window, windows(t)) + lane, largest_window);
+    }
   }
 
   // Merges what `layer` reads of a tensor in a tile into what later readers in the same patch stage
   // need.
-  void merge_reads(TensorId t, int layer, int tile, Lane* begin, Lane* end) {
+  void merge_reads(TensorId t, int layer, const Lane* read_begin, const Lane* read_end, Lane* begin,
+                   Lane* end) const {
     const TensorFacts& tensor = tensors_[at(t)];
-    const Lane* const read_begin = row(read_begin_, tile);
-    const Lane* const read_end = row(read_end_, tile);
     int next = static_cast<int>(layers_.size());
     for (int r = tensor.readers_end; r-- > tensor.readers_begin && readers_[at(r)] != layer;) {
       next = readers_[at(r)];
@@ -465,11 +510,12 @@ class ScheduleSweep::Workspace {
       lanes->assign(at(row_), 0);
     }
     macs_.assign(at(lanes_), 0);
-    const std::size_t tensors = at(depth_) + 1;
+    const std::size_t tensors = tensors_.size();
+    pixels_.resize(tensors * at(row_));
     sizes_.resize(tensors * at(row_));
     saved_deployed_.resize(tensors * at(row_));
     saved_mcunetv2_.resize(tensors * at(row_));
-    for (TensorId t = 0; t <= depth_; ++t) {
+    for (TensorId t = depth_; t >= kImage; --t) {
       size_tensor(t, rows, cols);
     }
     for (int i = 0; i < depth_; ++i) {
@@ -486,13 +532,19 @@ class ScheduleSweep::Workspace {
             std::max<std::int64_t>(after.deployed, peak_deployed_[at(finished)]),
             std::max<std::int64_t>(after.mcunetv2, peak_mcunetv2_[at(finished)])};
       }
-      if (const std::int64_t macs = layers_[at(i)].macs_per_pixel; macs > 0) {
-        const Lane* const height = row(rows.computed, i);
-        const Lane* const width = row(cols.computed, i);
-        for (int lane = lane_after(i); lane < lanes_; ++lane) {
-          macs_[at(lane)] += macs * (std::int64_t{height[lane]} * width[lane]);
-        }
-      }
+      sum_macs(i, rows, cols);
+    }
+  }
+
+  // A layer that computes what its output's reader does is counted with it, where that one is in
+  // the patch stage too.
+  void sum_macs(int i, const AxisLanes& rows, const AxisLanes& cols) {
+    const TensorFacts& out = tensors_[at(i) + 1];
+    const std::int64_t macs = layers_[at(i)].macs_per_pixel;
+    const Lane* const height = row(rows.computed, out.windows);
+    const Lane* const width = row(cols.computed, out.windows);
+    for (int lane = lane_after(i); lane < own_lanes_end(i + 1); ++lane) {
+      macs_[at(lane)] += macs * (std::int64_t{height[lane]} * width[lane]);
     }
   }
 
@@ -506,11 +558,15 @@ class ScheduleSweep::Workspace {
     const int windowed = is_resident ? lanes_ : lane_after(tensor.materialised_up_to);
     const auto whole = static_cast<Lane>(tensor.bytes());
     const auto whole_aligned = static_cast<Lane>(aligned(tensor.bytes()));
+    Lane* const pixels = row(pixels_, tensor.windows);
+    for (int lane = block_begin(first); lane < own_lanes_end(t); lane += kBlock) {
+      const auto height = unsigned_block(load(row(rows.window, tensor.windows) + lane));
+      const auto width = unsigned_block(load(row(cols.window, tensor.windows) + lane));
+      store(pixels + lane, signed_block(height * width));
+    }
     const UnsignedBlock channels = UnsignedBlock{} + static_cast<std::uint32_t>(tensor.channels);
     for (int lane = block_begin(windowed); lane < lanes_; lane += kBlock) {
-      const auto height = unsigned_block(load(row(rows.window, t) + lane));
-      const auto width = unsigned_block(load(row(cols.window, t) + lane));
-      store(size + lane, signed_block(height * width * channels));
+      store(size + lane, signed_block(unsigned_block(load(pixels + lane)) * channels));
     }
     std::fill(size + std::min(first, block_begin(windowed)), size + windowed, 0);
     std::fill(size + lanes_, size + row_, 0);
@@ -615,6 +671,7 @@ class ScheduleSweep::Workspace {
   std::vector<Lane> read_end_;
   std::vector<Lane> agree_;  // [layer][input][lane]: -1 where the windows are equal, else 0
   std::array<AxisLanes, 2> axes_;
+  std::vector<Lane> pixels_;          // [tensor][lane]: of the largest window
   std::vector<Lane> sizes_;           // [tensor][lane]; 0 where it is counted throughout
   std::vector<Lane> saved_deployed_;  // [layer][lane]
   std::vector<Lane> saved_mcunetv2_;  // and a row of zeros
