@@ -34,9 +34,22 @@ Block aligned_block(const Block& bytes) {
   constexpr auto kMask = static_cast<Lane>(kArenaAlignmentBytes - 1);
   return (bytes + kMask) & ~kMask;
 }
+// All ones where the lane is below `end`.
+Block lanes_below(int end, int first_lane) { return Block{0, 1, 2, 3} + first_lane < end; }
+Block choose(const Block& mask, const Block& yes, const Block& no) {
+  return (yes & mask) | (no & ~mask);
+}
 constexpr int block_begin(int lane) { return lane / kBlock * kBlock; }
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+// Sizes go up and down from grid to grid; what is there already needs no clearing.
+template <typename T>
+void grow(std::vector<T>& values, std::size_t size) {
+  if (values.size() < size) {
+    values.resize(size);
+  }
+}
 
 // One axis of a layer's window.
 struct WindowAxis {
@@ -72,7 +85,7 @@ struct TensorFacts {
   int height = 0;
   int width = 0;
   int channels = 0;
-  int first_reader = 0;
+  int first_reader = 0;  // the number of layers where there is none
   int last_reader = 0;
   int readers_begin = 0;  // in readers_, ascending
   int readers_end = 0;
@@ -281,21 +294,21 @@ class ScheduleSweep::Workspace {
     const std::size_t tensors = tensors_.size();
     const std::size_t row = at(row_);
     const bool square = is_symmetric_ && grid.rows == grid.cols;
-    begins_.resize(tensors * at(std::max(grid.rows, grid.cols)) * row);
-    ends_.resize(begins_.size());
-    read_begin_.resize(at(std::max(grid.rows, grid.cols)) * row);
-    read_end_.resize(read_begin_.size());
-    agree_.resize(at(depth_) * 2 * row);
+    grow(begins_, tensors * at(std::max(grid.rows, grid.cols)) * row);
+    grow(ends_, begins_.size());
+    grow(read_begin_, at(std::max(grid.rows, grid.cols)) * row);
+    grow(read_end_, read_begin_.size());
+    grow(agree_, at(depth_) * 2 * row);
     for (int i = 0; i < depth_; ++i) {
       if (layers_[at(i)].kind == LayerKind::kAdd) {
         std::fill_n(this->row(agree_, 2 * i), 2 * row_, -1);
       }
     }
-    peaks_.resize(at(lanes_));
+    grow(peaks_, at(lanes_));
     for (AxisLanes& axis : axes_) {
-      axis.window.resize(tensors * row);
-      axis.read.resize(tensors * row);
-      axis.computed.resize(tensors * row);
+      grow(axis.window, tensors * row);
+      grow(axis.read, tensors * row);
+      grow(axis.computed, tensors * row);
     }
     sweep_axis(Axis::kRows, grid.rows, axes_[0]);
     if (!square) {
@@ -316,10 +329,12 @@ class ScheduleSweep::Workspace {
   struct AxisLanes {
     std::vector<Lane> window;    // [tensor][lane]: the largest over the tiles
     std::vector<Lane> computed;  // [tensor][lane]: positions in all tiles together
-    std::vector<Lane> read;      // [layer][lane]: the largest; depthwise layers only
+    std::vector<Lane> read;      // [layer][lane]: the largest, where others read the input too
   };
 
   [[nodiscard]] TensorId windows(TensorId t) const { return tensors_[at(t)].windows; }
+  // From this lane on, patch stages hold the tensor.
+  [[nodiscard]] int first_lane(TensorId t) const { return t == kImage ? 0 : lane_after(t - 1); }
   // From this lane on, the tensor that has the same windows stands for this one too.
   [[nodiscard]] int own_lanes_end(TensorId t) const {
     return windows(t) == t ? lanes_ : lane_after(tensors_[at(t)].first_reader);
@@ -383,33 +398,29 @@ class ScheduleSweep::Workspace {
     const Block reach = all(window.kernel - window.stride - window.pad);
     const Block limit = all(window.input);
     const bool reads_everything = layer.reads_everything();
+    const Lane* const out_begins = begins(i + 1, tiles, 0);
+    const Lane* const out_ends = ends(i + 1, tiles, 0);
+    Lane* const largest_reads = is_only_reader ? row(out.window, windows(in)) : row(out.read, i);
+    Lane* const computed_sums = row(out.computed, windows(in));
+    const int tile_end = tiles * row_;
     for (int lane = block_begin(lane_after(i)); lane < lanes_; lane += kBlock) {
-      const Lane* begin_at = begins(i + 1, tiles, 0) + lane;
-      const Lane* end_at = ends(i + 1, tiles, 0) + lane;
-      Lane* read_begin_at = read_begins + lane;
-      Lane* read_end_at = read_ends + lane;
       Block computed{};
       Block largest_read{};
-      for (int tile = 0; tile < tiles; ++tile) {
+      for (int at_tile = lane; at_tile < tile_end; at_tile += row_) {
         Block begin{};
         Block end = limit;
         if (!reads_everything) {
-          begin = least(limit, largest(Block{}, strided(load(begin_at)) - pad));
-          end = largest(Block{}, least(limit, strided(load(end_at)) + reach));
+          begin = least(limit, largest(Block{}, strided(load(out_begins + at_tile)) - pad));
+          end = largest(Block{}, least(limit, strided(load(out_ends + at_tile)) + reach));
         }
-        store(read_begin_at, begin);
-        store(read_end_at, end);
+        store(read_begins + at_tile, begin);
+        store(read_ends + at_tile, end);
         computed += end - begin;
         largest_read = largest(largest_read, end - begin);
-        begin_at += row_;
-        end_at += row_;
-        read_begin_at += row_;
-        read_end_at += row_;
       }
-      store(row(out.read, i) + lane, largest_read);
+      store(largest_reads + lane, largest_read);
       if (is_only_reader) {
-        store(row(out.window, in) + lane, largest_read);
-        store(row(out.computed, in) + lane, computed);
+        store(computed_sums + lane, computed);
       }
     }
   }
@@ -422,39 +433,51 @@ class ScheduleSweep::Workspace {
     const int windowed = lane_after(tensor.materialised_up_to);
     const int unread = lane_after(tensor.first_reader);
     const int extent = tensor.extent(axis);
-    for (int tile = 0; tile < tiles; ++tile) {
-      Lane* const begin = begins(i + 1, tiles, tile);
-      Lane* const end = ends(i + 1, tiles, tile);
-      const Lane part_begin = extent * tile / tiles;
+    Lane* begin = begins(i + 1, tiles, 0);
+    Lane* end = ends(i + 1, tiles, 0);
+    Lane part_begin = 0;
+    for (int tile = 0; tile < tiles; ++tile, begin += row_, end += row_) {
       const Lane part_end = extent * (tile + 1) / tiles;
-      for (int lane = first; lane < windowed; ++lane) {
-        begin[lane] = lane < unread ? part_begin : std::min(begin[lane], part_begin);
-        end[lane] = lane < unread ? part_end : std::max(end[lane], part_end);
+      for (int lane = first; lane < unread; ++lane) {
+        begin[lane] = part_begin;
+        end[lane] = part_end;
       }
+      for (int lane = unread; lane < windowed; ++lane) {
+        begin[lane] = std::min(begin[lane], part_begin);
+        end[lane] = std::max(end[lane], part_end);
+      }
+      part_begin = part_end;
     }
-    if (tensor.has_one_reader()) {  // which has measured the other lanes
-      std::fill(row(out.window, tensor.windows) + first, row(out.window, tensor.windows) + unread,
-                (extent + tiles - 1) / tiles);
-      std::fill(row(out.computed, tensor.windows) + first,
-                row(out.computed, tensor.windows) + unread, extent);
-    } else {
+    if (!tensor.has_one_reader()) {
       measure_windows(i + 1, tiles, out);
+      return;
+    }
+    // Its reader has measured the other lanes.
+    Lane* const window = row(out.window, tensor.windows);
+    Lane* const computed = row(out.computed, tensor.windows);
+    for (int lane = first; lane < unread; ++lane) {
+      window[lane] = (extent + tiles - 1) / tiles;
+      computed[lane] = extent;
     }
   }
 
   // The largest and the sum of a tensor's windows, in all lanes that hold it.
   void measure_windows(TensorId t, int tiles, AxisLanes& out) {
-    const int first = t == kImage ? 0 : lane_after(t - 1);
-    for (int lane = block_begin(first); lane < lanes_; lane += kBlock) {
+    const Lane* const window_begins = begins(t, tiles, 0);
+    const Lane* const window_ends = ends(t, tiles, 0);
+    Lane* const computed_sums = row(out.computed, windows(t));
+    Lane* const largest_windows = row(out.window, windows(t));
+    const int tile_end = tiles * row_;
+    for (int lane = block_begin(first_lane(t)); lane < lanes_; lane += kBlock) {
       Block computed{};
       Block largest_window{};
-      for (int tile = 0; tile < tiles; ++tile) {
-        const Block size = load(ends(t, tiles, tile) + lane) - load(begins(t, tiles, tile) + lane);
+      for (int at_tile = lane; at_tile < tile_end; at_tile += row_) {
+        const Block size = load(window_ends + at_tile) - load(window_begins + at_tile);
         computed += size;
         largest_window = largest(largest_window, size);
       }
-      store(row(out.computed, windows(t)) + lane, computed);
-      store(row(out.window, windows(t)) + lane, largest_window);
+      store(computed_sums + lane, computed);
+      store(largest_windows + lane, largest_window);
     }
   }
 
@@ -467,15 +490,13 @@ class ScheduleSweep::Workspace {
     for (int r = tensor.readers_end; r-- > tensor.readers_begin && readers_[at(r)] != layer;) {
       next = readers_[at(r)];
     }
-    const int first = lane_after(layer);
     const int merged = lane_after(next);
-    for (int lane = first; lane < merged; ++lane) {
-      begin[lane] = read_begin[lane];
-      end[lane] = read_end[lane];
-    }
-    for (int lane = merged; lane < lanes_; ++lane) {
-      begin[lane] = std::min(begin[lane], read_begin[lane]);
-      end[lane] = std::max(end[lane], read_end[lane]);
+    for (int lane = block_begin(lane_after(layer)); lane < lanes_; lane += kBlock) {
+      const Block only_here = lanes_below(merged, lane);
+      const Block first = load(read_begin + lane);
+      const Block last = load(read_end + lane);
+      store(begin + lane, choose(only_here, first, least(load(begin + lane), first)));
+      store(end + lane, choose(only_here, last, largest(load(end + lane), last)));
     }
   }
 
@@ -511,17 +532,19 @@ class ScheduleSweep::Workspace {
     }
     macs_.assign(at(lanes_), 0);
     const std::size_t tensors = tensors_.size();
-    pixels_.resize(tensors * at(row_));
-    sizes_.resize(tensors * at(row_));
-    saved_deployed_.resize(tensors * at(row_));
-    saved_mcunetv2_.resize(tensors * at(row_));
+    grow(pixels_, tensors * at(row_));
+    grow(sizes_, tensors * at(row_));
+    grow(saved_deployed_, tensors * at(row_));
+    grow(saved_mcunetv2_, tensors * at(row_));
     for (TensorId t = depth_; t >= kImage; --t) {
       size_tensor(t, rows, cols);
     }
+    grow(zeros_, at(row_));
     for (int i = 0; i < depth_; ++i) {
-      save(i, rows, cols);
+      if (may_save(i)) {
+        save_in_place(i, rows, cols);
+      }
     }
-    std::fill_n(row(saved_mcunetv2_, depth_), row_, 0);
     int finished = 0;
     for (int i = 0; i < depth_; ++i) {
       run_layer(i);
@@ -543,8 +566,10 @@ class ScheduleSweep::Workspace {
     const std::int64_t macs = layers_[at(i)].macs_per_pixel;
     const Lane* const height = row(rows.computed, out.windows);
     const Lane* const width = row(cols.computed, out.windows);
-    for (int lane = lane_after(i); lane < own_lanes_end(i + 1); ++lane) {
-      macs_[at(lane)] += macs * (std::int64_t{height[lane]} * width[lane]);
+    std::int64_t* const sums = macs_.data();
+    const int end = own_lanes_end(i + 1);
+    for (int lane = lane_after(i); lane < end; ++lane) {
+      sums[lane] += macs * (std::int64_t{height[lane]} * width[lane]);
     }
   }
 
@@ -552,95 +577,115 @@ class ScheduleSweep::Workspace {
   // the patch stage.
   void size_tensor(TensorId t, const AxisLanes& rows, const AxisLanes& cols) {
     const TensorFacts& tensor = tensors_[at(t)];
-    Lane* const size = row(sizes_, t);
-    const int first = t == kImage ? 0 : lane_after(t - 1);
+    const int first = first_lane(t);
     const bool is_resident = t == kImage && input_ == InputMode::kResident;
     const int windowed = is_resident ? lanes_ : lane_after(tensor.materialised_up_to);
-    const auto whole = static_cast<Lane>(tensor.bytes());
-    const auto whole_aligned = static_cast<Lane>(aligned(tensor.bytes()));
     Lane* const pixels = row(pixels_, tensor.windows);
-    for (int lane = block_begin(first); lane < own_lanes_end(t); lane += kBlock) {
-      const auto height = unsigned_block(load(row(rows.window, tensor.windows) + lane));
-      const auto width = unsigned_block(load(row(cols.window, tensor.windows) + lane));
+    const Lane* const heights = row(rows.window, tensor.windows);
+    const Lane* const widths = row(cols.window, tensor.windows);
+    const int end = own_lanes_end(t);
+    for (int lane = block_begin(first); lane < end; lane += kBlock) {
+      const auto height = unsigned_block(load(heights + lane));
+      const auto width = unsigned_block(load(widths + lane));
       store(pixels + lane, signed_block(height * width));
     }
+    Lane* const size = row(sizes_, t);
     const UnsignedBlock channels = UnsignedBlock{} + static_cast<std::uint32_t>(tensor.channels);
-    for (int lane = block_begin(windowed); lane < lanes_; lane += kBlock) {
-      store(size + lane, signed_block(unsigned_block(load(pixels + lane)) * channels));
+    for (int lane = block_begin(first); lane < lanes_; lane += kBlock) {
+      const Block bytes = signed_block(unsigned_block(load(pixels + lane)) * channels);
+      store(size + lane, bytes & ~lanes_below(windowed, lane) & lanes_below(lanes_, lane));
     }
-    std::fill(size + std::min(first, block_begin(windowed)), size + windowed, 0);
-    std::fill(size + lanes_, size + row_, 0);
+    const auto whole = static_cast<Lane>(tensor.bytes());
+    const auto whole_aligned = static_cast<Lane>(aligned(tensor.bytes()));
+    Lane* const deployed = live_deployed_.data();
+    Lane* const mcunetv2 = live_mcunetv2_.data();
     for (int lane = first; lane < windowed; ++lane) {
-      live_deployed_[at(lane)] += whole_aligned;
-      live_mcunetv2_[at(lane)] += t == kImage ? 0 : whole;
+      deployed[lane] += whole_aligned;
+      mcunetv2[lane] += t == kImage ? 0 : whole;
     }
     for (int lane = windowed; t == kImage && lane < lanes_; ++lane) {
-      live_deployed_[at(lane)] += static_cast<Lane>(aligned(size[lane]));
+      deployed[lane] += static_cast<Lane>(aligned(size[lane]));
     }
   }
 
   // What a layer saves by writing over its input; 0 where its output is materialised, whose size is
   // 0 here.
-  void save(int i, const AxisLanes& rows, const AxisLanes& cols) {
+  void save_in_place(int i, const AxisLanes& rows, const AxisLanes& cols) {
     const LayerFacts& layer = layers_[at(i)];
     const int first = block_begin(lane_after(i));
     Lane* const deployed = row(saved_deployed_, i);
     Lane* const mcunetv2 = row(saved_mcunetv2_, i);
-    for (int lane = first; lane < lanes_; lane += kBlock) {
-      store(deployed + lane, Block{});
-      store(mcunetv2 + lane, Block{});
-    }
+    const Lane* const out = row(sizes_, i + 1);
     if (layer.kind == LayerKind::kAdd) {
-      for (std::size_t j = 0; j < 2; ++j) {
-        if (!dies_in(layer.inputs[j], i)) {
-          continue;
-        }
-        for (int lane = first; lane < lanes_; lane += kBlock) {
-          const Block out = load(row(sizes_, i + 1) + lane);
-          const Block agree = load(row(agree_, 2 * i + static_cast<int>(j)) + lane);
-          const Block saved = largest(load(mcunetv2 + lane), out & agree);
-          store(mcunetv2 + lane, saved);
-          store(deployed + lane, aligned_block(saved));
-        }
-      }
-    } else if (layer.kind == LayerKind::kDepthwiseConv2d && dies_in(layer.inputs[0], i)) {
+      const Block may_save_0 = all(dies_in(layer.inputs[0], i) ? -1 : 0);
+      const Block may_save_1 = all(dies_in(layer.inputs[1], i) ? -1 : 0);
+      const Lane* const agree_0 = row(agree_, 2 * i);
+      const Lane* const agree_1 = row(agree_, 2 * i + 1);
       for (int lane = first; lane < lanes_; lane += kBlock) {
-        const Block shared =
-            least(load(row(sizes_, layer.inputs[0]) + lane), load(row(sizes_, i + 1) + lane));
-        const Block scratch =
-            aligned_block(signed_block(unsigned_block(load(row(rows.read, i) + lane)) *
-                                       unsigned_block(load(row(cols.read, i) + lane))));
+        const Block saved = load(out + lane) & ((load(agree_0 + lane) & may_save_0) |
+                                                (load(agree_1 + lane) & may_save_1));
+        store(mcunetv2 + lane, saved);
+        store(deployed + lane, aligned_block(saved));
+      }
+    } else {
+      const TensorId in = layer.inputs[0];
+      const Lane* const sizes = row(sizes_, in);
+      const Lane* const pixels = row(pixels_, in);
+      const bool is_only_reader = tensors_[at(in)].has_one_reader();
+      const Lane* const heights = row(rows.read, i);
+      const Lane* const widths = row(cols.read, i);
+      for (int lane = first; lane < lanes_; lane += kBlock) {
+        const Block shared = least(load(sizes + lane), load(out + lane));
+        const Block plane = is_only_reader ? load(pixels + lane)
+                                           : signed_block(unsigned_block(load(heights + lane)) *
+                                                          unsigned_block(load(widths + lane)));
+        const Block scratch = aligned_block(plane);
         store(mcunetv2 + lane, shared);
         store(deployed + lane, largest(aligned_block(shared), scratch) - scratch);
       }
     }
   }
 
+  [[nodiscard]] bool may_save(int i) const {
+    const LayerFacts& layer = layers_[at(i)];
+    return (layer.kind == LayerKind::kDepthwiseConv2d || layer.kind == LayerKind::kAdd) &&
+           (dies_in(layer.inputs[0], i) || dies_in(layer.inputs[1], i));
+  }
+
   void run_layer(int i) {
     const LayerFacts& layer = layers_[at(i)];
+    const Lane* const zeros = zeros_.data();
     const Lane* const out = row(sizes_, i + 1);
-    const Lane* const saved_deployed = row(saved_deployed_, i);
-    const Lane* const saved_mcunetv2 = row(saved_mcunetv2_, i);
-    const bool fused = next_adds_its_output(i) && i + 1 < depth_;
-    const Lane* const saved_next = row(saved_mcunetv2_, fused ? i + 1 : depth_);
+    const Lane* const saved_deployed = may_save(i) ? row(saved_deployed_, i) : zeros;
+    const Lane* const saved_mcunetv2 = may_save(i) ? row(saved_mcunetv2_, i) : zeros;
+    const bool fused = next_adds_its_output(i) && i + 1 < depth_ && may_save(i + 1);
+    const Lane* const saved_next = fused ? row(saved_mcunetv2_, i + 1) : zeros;
+    const int next_lane = lane_after(i + 1);  // the add has to be in the patch stage too
+    const auto size_if_last = [&](TensorId t) {
+      return t != kNoTensor && tensors_[at(t)].last_reader == i ? row(sizes_, t) : zeros;
+    };
+    const Lane* const finished_0 = size_if_last(layer.inputs[0]);
+    const Lane* const finished_1 = size_if_last(layer.inputs[1]);
+    // The image is not counted by `mcunetv2`.
+    const Block counted_0 = all(layer.inputs[0] == kImage ? 0 : -1);
+    const Block counted_1 = all(layer.inputs[1] == kImage ? 0 : -1);
+    Lane* const live_deployed = live_deployed_.data();
+    Lane* const live_mcunetv2 = live_mcunetv2_.data();
+    Lane* const peak_deployed = peak_deployed_.data();
+    Lane* const peak_mcunetv2 = peak_mcunetv2_.data();
     for (int lane = block_begin(lane_after(i)); lane < lanes_; lane += kBlock) {
-      Block deployed = load(live_deployed_.data() + lane) + aligned_block(load(out + lane));
-      Block mcunetv2 = load(live_mcunetv2_.data() + lane) + load(out + lane);
-      Lane* const peak_deployed = peak_deployed_.data() + lane;
-      Lane* const peak_mcunetv2 = peak_mcunetv2_.data() + lane;
-      store(peak_deployed, largest(load(peak_deployed), deployed - load(saved_deployed + lane)));
-      store(peak_mcunetv2, largest(load(peak_mcunetv2), mcunetv2 - load(saved_mcunetv2 + lane) -
-                                                            load(saved_next + lane)));
-      for (const TensorId t : layer.inputs) {
-        if (t == kNoTensor || tensors_[at(t)].last_reader != i) {
-          continue;
-        }
-        const Block size = load(row(sizes_, t) + lane);
-        deployed -= aligned_block(size);
-        mcunetv2 -= t == kImage ? Block{} : size;
-      }
-      store(live_deployed_.data() + lane, deployed);
-      store(live_mcunetv2_.data() + lane, mcunetv2);
+      const Block size = load(out + lane);
+      const Block deployed = load(live_deployed + lane) + aligned_block(size);
+      const Block mcunetv2 = load(live_mcunetv2 + lane) + size;
+      const Block fused_bytes = load(saved_next + lane) & ~lanes_below(next_lane, lane);
+      store(peak_deployed + lane,
+            largest(load(peak_deployed + lane), deployed - load(saved_deployed + lane)));
+      store(peak_mcunetv2 + lane, largest(load(peak_mcunetv2 + lane),
+                                          mcunetv2 - load(saved_mcunetv2 + lane) - fused_bytes));
+      const Block size_0 = load(finished_0 + lane);
+      const Block size_1 = load(finished_1 + lane);
+      store(live_deployed + lane, deployed - aligned_block(size_0) - aligned_block(size_1));
+      store(live_mcunetv2 + lane, mcunetv2 - (size_0 & counted_0) - (size_1 & counted_1));
     }
   }
 
@@ -674,7 +719,8 @@ class ScheduleSweep::Workspace {
   std::vector<Lane> pixels_;          // [tensor][lane]: of the largest window
   std::vector<Lane> sizes_;           // [tensor][lane]; 0 where it is counted throughout
   std::vector<Lane> saved_deployed_;  // [layer][lane]
-  std::vector<Lane> saved_mcunetv2_;  // and a row of zeros
+  std::vector<Lane> saved_mcunetv2_;
+  std::vector<Lane> zeros_;  // [lane], never written
   std::vector<Lane> live_deployed_;
   std::vector<Lane> live_mcunetv2_;
   std::vector<Lane> peak_deployed_;
