@@ -1,7 +1,7 @@
 // What memory_models_python.py is compared with: the benchmark's candidates and what we find for
 // them.
 //
-//   candidate_costs configs/fashion_mnist_32kb.yaml 64 > candidates.json
+//   candidate_costs configs/fashion_mnist_32kb.yaml 64 resident > candidates.json
 
 #include <cstdlib>
 #include <exception>
@@ -55,14 +55,14 @@ Json measured_sizes() {
           {"add_scales_struct", sizes.add_scales_struct_bytes()}};
 }
 
-void write_candidates(const std::string& file, int count) {
+void write_candidates(const std::string& file, int count, InputMode input) {
   const SearchSpace space = read_space(file);
   Json grids = Json::array();
   for (const TileGrid& grid : space.patch_grids) {
     grids.push_back({grid.rows, grid.cols});
   }
   Json candidates = Json::array();
-  CandidateJudge judge(space);
+  CandidateJudge judge(space, input);
   for (const Architecture& architecture : random_architectures(space, count)) {
     judge.judge(architecture);
     const Network& network = judge.network();
@@ -71,7 +71,7 @@ void write_candidates(const std::string& file, int count) {
          {"code_bytes", measured_code_sizes().code_bytes(kCore, kernels_of(network))},
          {"schedules", json(judge)}});
   }
-  std::cout << Json{{"input_mode", to_string(kInput)},
+  std::cout << Json{{"input_mode", to_string(input)},
                     {"grids", std::move(grids)},
                     {"sizes", measured_sizes()},
                     {"candidates", std::move(candidates)}}
@@ -82,13 +82,16 @@ void write_candidates(const std::string& file, int count) {
 }  // namespace patchnas::benchmarks
 
 int main(int argc, char** argv) {
-  const int count = argc == 3 ? std::atoi(argv[2]) : 0;
-  if (count < 1) {
-    std::cerr << "usage: candidate_costs SPACE.yaml COUNT\n";
+  using patchnas::InputMode;
+  const int count = argc == 4 ? std::atoi(argv[2]) : 0;
+  const std::string_view mode = argc == 4 ? argv[3] : "";
+  if (count < 1 || (mode != "resident" && mode != "streamed")) {
+    std::cerr << "usage: candidate_costs SPACE.yaml COUNT resident|streamed\n";
     return 2;
   }
   try {
-    patchnas::benchmarks::write_candidates(argv[1], count);
+    patchnas::benchmarks::write_candidates(
+        argv[1], count, mode == "resident" ? InputMode::kResident : InputMode::kStreamed);
   } catch (const patchnas::InputError& error) {
     std::cerr << "candidate_costs: " << error.what() << '\n';
     return 2;

@@ -36,8 +36,8 @@ inline std::vector<Architecture> random_architectures(const SearchSpace& space, 
 class CandidateJudge {
  public:
   /// `space` must outlive it.
-  explicit CandidateJudge(const SearchSpace& space)
-      : space_(space), sweep_(space.patch_grids, space.split_points, kInput) {}
+  explicit CandidateJudge(const SearchSpace& space, InputMode input = kInput)
+      : space_(space), sweep_(space.patch_grids, space.split_points, input) {}
 
   void judge(const Architecture& architecture) {
     lower(space_, architecture, network_);

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """The accounting of memory_models/ in plain Python: what docs/memory.md says, written down directly.
 
-    candidate_costs configs/fashion_mnist_32kb.yaml 64 | memory_models_python.py
+    candidate_costs configs/fashion_mnist_32kb.yaml 64 resident | memory_models_python.py
+
+Rows and columns of tiles are independent, so p of each are walked, not p x p tiles, and what does not
+depend on the schedule is computed once per network; else every schedule is computed by itself.
 
 Judges every candidate under all its patch schedules, checks that multiply-accumulates, both memory
 models and flash equal those in the file, and prints how many candidates it judged in a second of
@@ -46,12 +49,6 @@ class Network:
             layer.macs_per_pixel * layer.output[0] * layer.output[1] for layer in self.layers
         ]
         self.flash_bytes = code_bytes + sum(self.constant_bytes(layer, sizes) for layer in self.layers)
-        # Then columns are cut as rows are.
-        self.symmetric = self.shapes[IMAGE][0] == self.shapes[IMAGE][1] and all(
-            values[ROWS] == values[COLS]
-            for layer in self.layers
-            for values in (layer.output, layer.kernel, layer.stride, layer.pad)
-        )
 
     def weights(self, layer):
         height, width, channels = self.shapes[layer["inputs"][0]]
@@ -124,17 +121,12 @@ class Axis:
             self.spans.append(spans)
 
 
-def axes_of(network, rows, cols, split_layer):
-    by_rows = Axis(network, ROWS, rows, split_layer)
-    if network.symmetric and rows == cols:
-        return by_rows, by_rows
-    return by_rows, Axis(network, COLS, cols, split_layer)
-
-
 def judge(network, rows, cols, split_layer, input_mode):
     """Costs under one schedule; split_layer 0 is layer-by-layer execution."""
     layers = network.layers
-    by_rows, by_cols = axes_of(network, rows, cols, split_layer) if split_layer else (None, None)
+    if split_layer > 0:
+        by_rows = Axis(network, ROWS, rows, split_layer)
+        by_cols = Axis(network, COLS, cols, split_layer)
 
     macs = sum(network.whole_macs[split_layer:])
     for i in range(split_layer):
