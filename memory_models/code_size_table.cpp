@@ -10,16 +10,17 @@ namespace patchnas {
 namespace {
 
 constexpr std::array kCoreNames = {"cortex-m4", "cortex-m7", "cortex-m55"};
-constexpr std::array kKernelNames = {
-    "patchnas_convolve",     "patchnas_depthwise", "patchnas_depthwise_in_place", "patchnas_add",
-    "patchnas_average_pool", "patchnas_max_pool",  "patchnas_fully_connected"};
+constexpr std::array kKernelNames = {"patchnas_convolve",  "patchnas_pointwise",
+                                     "patchnas_depthwise", "patchnas_depthwise_in_place",
+                                     "patchnas_add",       "patchnas_average_pool",
+                                     "patchnas_max_pool",  "patchnas_fully_connected",
+                                     "patchnas_softmax"};
 static_assert(kCoreNames.size() == std::size(kCores));
 static_assert(kKernelNames.size() == std::size(kKernelFunctions));
 
 constexpr Allowed<int> kBytes = {1, 1 << 24};
 
-// Names of functions that are no kernels, such as patchnas_depthwise_scratch_bytes, are passed
-// over.
+// Names of functions that are no kernels are passed over.
 KernelSet parse_kernels(const std::string& names) {
   KernelSet kernels;
   std::istringstream words(names);

@@ -25,17 +25,21 @@ std::string_view to_string(Core core);
 /// The kernels of runtime/ that programs call.
 enum class KernelFunction {
   kConvolve,
+  kPointwise,
   kDepthwise,
   kDepthwiseInPlace,
   kAdd,
   kAveragePool,
   kMaxPool,
-  kFullyConnected
+  kFullyConnected,
+  kSoftmax
 };
 inline constexpr KernelFunction kKernelFunctions[] = {
-    KernelFunction::kConvolve,      KernelFunction::kDepthwise,   KernelFunction::kDepthwiseInPlace,
-    KernelFunction::kAdd,           KernelFunction::kAveragePool, KernelFunction::kMaxPool,
-    KernelFunction::kFullyConnected};
+    KernelFunction::kConvolve,  KernelFunction::kPointwise,
+    KernelFunction::kDepthwise, KernelFunction::kDepthwiseInPlace,
+    KernelFunction::kAdd,       KernelFunction::kAveragePool,
+    KernelFunction::kMaxPool,   KernelFunction::kFullyConnected,
+    KernelFunction::kSoftmax};
 
 /// Its name in C: "patchnas_convolve", …
 std::string_view to_string(KernelFunction kernel);

@@ -3,10 +3,15 @@
 namespace patchnas {
 namespace {
 
-std::int64_t layer_parameters_bytes(LayerKind kind) {
+// A convolution of 1x1 pixels has a kernel function of its own.
+bool runs_pointwise(const Layer& layer) { return layer.kernel == Kernel{}; }
+
+std::int64_t layer_parameters_bytes(const Layer& layer) {
   const CodeSizeTable& sizes = measured_code_sizes();
-  switch (kind) {
+  switch (layer.kind) {
     case LayerKind::kConv2d:
+      return (runs_pointwise(layer) ? 0 : sizes.kernel_struct_bytes()) +
+             sizes.weights_struct_bytes();
     case LayerKind::kDepthwiseConv2d:
       return sizes.kernel_struct_bytes() + sizes.weights_struct_bytes();
     case LayerKind::kAveragePool:
@@ -28,7 +33,7 @@ FlashReport layer_constants(const Network& network, int layer) {
           .biases_bytes = channels * std::int64_t{sizeof(std::int32_t)},
           .requantisation_bytes = channels * std::int64_t{sizeof(std::int32_t) + 1},
           .layer_parameters_bytes =
-              layer_parameters_bytes(network.layers[static_cast<std::size_t>(layer)].kind)};
+              layer_parameters_bytes(network.layers[static_cast<std::size_t>(layer)])};
 }
 
 std::int64_t span_table_bytes(const Segment& segment) {
@@ -40,9 +45,11 @@ template <typename Function>
 KernelSet collect_kernels(const Network& network, const Function& insert_depthwise) {
   KernelSet kernels;
   for (int i = 0; i < network.layer_count(); ++i) {
-    switch (network.layers[static_cast<std::size_t>(i)].kind) {
+    const Layer& layer = network.layers[static_cast<std::size_t>(i)];
+    switch (layer.kind) {
       case LayerKind::kConv2d:
-        kernels.insert(KernelFunction::kConvolve);
+        kernels.insert(runs_pointwise(layer) ? KernelFunction::kPointwise
+                                             : KernelFunction::kConvolve);
         break;
       case LayerKind::kDepthwiseConv2d:
         insert_depthwise(kernels, i);
@@ -60,6 +67,7 @@ KernelSet collect_kernels(const Network& network, const Function& insert_depthwi
         kernels.insert(KernelFunction::kFullyConnected);
         break;
       case LayerKind::kSoftmax:
+        kernels.insert(KernelFunction::kSoftmax);
         break;
     }
   }

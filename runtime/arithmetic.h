@@ -1,22 +1,19 @@
-/* Fixed-point arithmetic and addressing shared by the kernels. */
+/* Fixed-point arithmetic and addressing shared by the kernels. Accumulators are unsigned: int32
+ * modulo 2^32. */
 #ifndef PATCHNAS_RUNTIME_ARITHMETIC_H
 #define PATCHNAS_RUNTIME_ARITHMETIC_H
 
 #include "runtime/patchnas_runtime.h"
 
-/* round(a * b / 2^31), ties away from zero. */
+/* round(a * b / 2^31), ties upwards, which for int32 equals the definition's rounding of the
+ * doubled high half; not for a = b = -2^31. */
 static inline int32_t patchnas_doubling_high_multiply(int32_t a, int32_t b) {
-  if (a == b && a == INT32_MIN) {
-    return INT32_MAX;
-  }
-  const int64_t product = (int64_t)a * b;
-  const int64_t nudge = product >= 0 ? ((int64_t)1 << 30) : 1 - ((int64_t)1 << 30);
-  return (int32_t)((product + nudge) / ((int64_t)1 << 31));
+  return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);
 }
 
 /* round(x / 2^exponent), ties away from zero, 0 <= exponent <= 31. */
 static inline int32_t patchnas_rounding_shift_right(int32_t x, int32_t exponent) {
-  const int32_t mask = (int32_t)(((int64_t)1 << exponent) - 1);
+  const int32_t mask = (int32_t)(((uint32_t)1 << exponent) - 1);
   const int32_t threshold = (mask >> 1) + (x < 0);
   return (x >> exponent) + ((x & mask) > threshold);
 }
@@ -32,10 +29,20 @@ static inline int8_t patchnas_clamp(int32_t x, int32_t low, int32_t high) {
   return (int8_t)(x < low ? low : x > high ? high : x);
 }
 
-static inline int8_t patchnas_finish(const patchnas_weights* w, int32_t channel, int32_t sum) {
+/* The output value of `channel` for the sum of its products, bias included. */
+static inline int8_t patchnas_finish(const patchnas_weights* w, int32_t channel, uint32_t sum) {
   const int32_t scaled =
-      patchnas_requantise(sum + w->biases[channel], w->multipliers[channel], w->shifts[channel]);
+      patchnas_requantise((int32_t)sum, w->multipliers[channel], w->shifts[channel]);
   return patchnas_clamp(scaled + w->output_zero_point, w->clamp_min, w->clamp_max);
+}
+
+/* sum + the products of `count` weights and values. */
+static inline uint32_t patchnas_dot(uint32_t sum, const int8_t* weights, const int8_t* values,
+                                    int32_t count) {
+  for (int32_t i = 0; i < count; ++i) {
+    sum += (uint32_t)(weights[i] * values[i]);
+  }
+  return sum;
 }
 
 static inline int8_t* patchnas_pixel(const patchnas_window* w, int32_t row, int32_t col) {

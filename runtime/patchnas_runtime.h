@@ -1,5 +1,6 @@
 /* Front door of runtime/: the int8 kernels that run on the microcontroller. C99, no heap, no libc,
- * no global state; they include nothing but this header.
+ * no global state, at most 300 bytes of stack. patchnas_NAME is in NAME.c, which includes only
+ * headers of runtime/.
  *
  *   patchnas_window in = {arena + 0, 0, 0, 28, 16}, out = {arena + 12544, 0, 0, 28, 24};
  *   patchnas_rect all = {0, 28, 0, 28};
@@ -7,11 +8,14 @@
  *
  * Bit-exact with TensorFlow Lite Micro's reference kernels (rounding twice). Tensors are NHWC. A
  * window is a buffer that holds a rectangle of a tensor; rectangles are in the coordinates of the
- * whole tensor, so that a patch and a whole layer are computed by the same call. */
+ * whole tensor, so that a patch and a whole layer are computed by the same call. Input and output
+ * do not overlap unless a function says so. */
 #ifndef PATCHNAS_RUNTIME_H
 #define PATCHNAS_RUNTIME_H
 
 #include <stdint.h>
+
+#include "runtime/scratch.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,13 +34,17 @@ typedef struct patchnas_window {
   int32_t channels;
 } patchnas_window;
 
-/* A sliding window, and the extents of the whole input: taps outside it are skipped. */
+/* A sliding window, and the extents of the whole input. Taps outside it read the zero point in
+ * convolutions and are skipped in poolings. */
 typedef struct patchnas_kernel {
   int32_t height, width, stride_h, stride_w, pad_top, pad_left;
   int32_t input_height, input_width;
 } patchnas_kernel;
 
-/* One multiplier and shift per output channel: accumulator * multiplier * 2^(shift - 31). */
+/* One multiplier and shift per output channel: accumulator * multiplier * 2^(shift - 31), where the
+ * multiplier is 0 or in [2^30, 2^31) and the shift in [-31, 30]. The zero point of the input is
+ * folded into the biases: biases[o] = bias[o] - input_zero_point * (sum of all weights of o),
+ * modulo 2^32. */
 typedef struct patchnas_weights {
   const int8_t* weights; /* [O, kh, kw, I], depthwise [1, kh, kw, C], fully connected [O, I] */
   const int32_t* biases;
@@ -56,18 +64,19 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed);
 
+/* A convolution of 1x1 pixels, stride 1, without padding. */
+void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* input,
+                        const patchnas_window* output, patchnas_rect computed);
+
 void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* weights,
                         const patchnas_window* input, const patchnas_window* output,
                         patchnas_rect computed);
 
-/* Bytes of scratch for patchnas_depthwise_in_place: one channel plane of what it reads. */
-int32_t patchnas_depthwise_scratch_bytes(patchnas_rect read);
-/* Both windows begin at the same address; `read` is the rectangle that `computed` needs of the
- * input. */
+/* Both windows begin at the same address; input and output have equally many channels. `scratch`
+ * has the bytes that patchnas_depthwise_scratch_bytes says for the computed rectangle. */
 void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                                 const patchnas_window* input, patchnas_rect read,
-                                 const patchnas_window* output, patchnas_rect computed,
-                                 int8_t* scratch);
+                                 const patchnas_window* input, const patchnas_window* output,
+                                 patchnas_rect computed, int8_t* scratch);
 
 /* The output may be the same window as either input. */
 void patchnas_add(const patchnas_add_scales* scales, const patchnas_window* a,
@@ -82,6 +91,14 @@ void patchnas_max_pool(const patchnas_kernel* kernel, int32_t clamp_min, int32_t
 
 void patchnas_fully_connected(const patchnas_weights* weights, const int8_t* input,
                               int32_t input_count, int8_t* output, int32_t output_count);
+
+/* Softmax over the channels of `pixels` pixels that lie side by side; the output has scale 1/256
+ * and zero point -128. Differences to a pixel's largest value are multiplied by
+ * difference_multiplier * 2^(difference_shift - 31), difference_shift >= 0; those below
+ * smallest_difference count as minus infinity. */
+void patchnas_softmax(int32_t difference_multiplier, int32_t difference_shift,
+                      int32_t smallest_difference, const int8_t* input, int8_t* output,
+                      int32_t pixels, int32_t channels);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,77 @@
+/* One channel at a time: the padded plane that the channel's windows touch is copied to the
+ * scratch, then the channel's outputs are written. Output pixel i of channel c lies over input
+ * pixel i of channel c, so that no other channel is overwritten. */
+#include "runtime/arithmetic.h"
+
+typedef struct plane {
+  int8_t* values;
+  int32_t row, col; /* of values[0] in the whole input; may be negative */
+  int32_t height, width;
+} plane;
+
+static plane plane_of(const patchnas_kernel* k, patchnas_rect computed, int8_t* scratch) {
+  const plane p = {scratch, computed.row_begin * k->stride_h - k->pad_top,
+                   computed.col_begin * k->stride_w - k->pad_left,
+                   (computed.row_end - computed.row_begin - 1) * k->stride_h + k->height,
+                   (computed.col_end - computed.col_begin - 1) * k->stride_w + k->width};
+  return p;
+}
+
+static int8_t* fill(int8_t* to, int32_t count, int8_t value) {
+  for (int32_t i = 0; i < count; ++i) {
+    *to++ = value;
+  }
+  return to;
+}
+
+/* Copies one channel; `first` is its value in the plane's first pixel inside the image. */
+static void copy_channel(const patchnas_window* input, const int8_t* first, const plane* p,
+                         patchnas_taps rows, patchnas_taps cols, int8_t zero_point) {
+  const int32_t channels = input->channels;
+  const int32_t inside = cols.end - cols.begin;
+  int8_t* to = fill(p->values, rows.begin * p->width, zero_point);
+  for (int32_t y = rows.begin; y < rows.end; ++y) {
+    const int8_t* from = first;
+    to = fill(to, cols.begin, zero_point);
+    for (int32_t i = 0; i < inside; ++i, from += channels) {
+      *to++ = *from;
+    }
+    to = fill(to, p->width - cols.end, zero_point);
+    first += input->width * channels;
+  }
+  fill(to, (p->height - rows.end) * p->width, zero_point);
+}
+
+static void convolve_plane(const patchnas_kernel* k, const patchnas_weights* w, int32_t channel,
+                           const plane* p, const patchnas_window* output, patchnas_rect computed) {
+  const int32_t channels = output->channels;
+  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
+    const int8_t* corner = p->values + (row - computed.row_begin) * k->stride_h * p->width;
+    int8_t* out = patchnas_pixel(output, row, computed.col_begin) + channel;
+    for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
+      const int8_t* weight = w->weights + channel;
+      uint32_t sum = (uint32_t)w->biases[channel];
+      for (int32_t y = 0; y < k->height; ++y) {
+        for (int32_t x = 0; x < k->width; ++x, weight += channels) {
+          sum += (uint32_t)(*weight * corner[y * p->width + x]);
+        }
+      }
+      *out = patchnas_finish(w, channel, sum);
+      out += channels;
+      corner += k->stride_w;
+    }
+  }
+}
+
+void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                                 const patchnas_window* input, const patchnas_window* output,
+                                 patchnas_rect computed, int8_t* scratch) {
+  const plane p = plane_of(kernel, computed, scratch);
+  const patchnas_taps rows = patchnas_taps_inside(p.row, p.height, kernel->input_height);
+  const patchnas_taps cols = patchnas_taps_inside(p.col, p.width, kernel->input_width);
+  const int8_t* const first = patchnas_pixel(input, p.row + rows.begin, p.col + cols.begin);
+  for (int32_t c = 0; c < output->channels; ++c) {
+    copy_channel(input, first + c, &p, rows, cols, (int8_t)weights->input_zero_point);
+    convolve_plane(kernel, weights, c, &p, output, computed);
+  }
+}
