@@ -39,7 +39,7 @@ Block lanes_below(int end, int first_lane) { return Block{0, 1, 2, 3} + first_la
 Block choose(const Block& mask, const Block& yes, const Block& no) {
   return (yes & mask) | (no & ~mask);
 }
-constexpr int block_begin(int lane) { return lane / kBlock * kBlock; }
+constexpr int block_begin(int lane) { return lane & -kBlock; }
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
@@ -352,9 +352,7 @@ class ScheduleSweep::Workspace {
   [[nodiscard]] const Lane* row(const std::vector<Lane>& values, int index) const {
     return values.data() + at(index * row_);
   }
-  [[nodiscard]] int lane_after(int layer) const {
-    return lane_after_[at(std::min(layer, static_cast<int>(layers_.size())))];
-  }
+  [[nodiscard]] int lane_after(int layer) const { return lane_after_[at(layer)]; }
 
   // tile_geometry.h's backward pass.
   void sweep_axis(Axis axis, int tiles, AxisLanes& out) {
