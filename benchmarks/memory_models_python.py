@@ -66,9 +66,10 @@ class Network:
     def constant_bytes(layer, sizes):
         """Weights, biases, requantisation (multiplier and shift), and the kernel's parameters."""
         channels = layer.output[2] if layer.macs_per_pixel else 0
+        pointwise = layer.kernel == [1, 1] and layer.stride == [1, 1] and layer.pad == [0, 0]
         parameters = {
-            "conv": sizes["kernel_struct"] + sizes["weights_struct"],
-            "depthwise": sizes["kernel_struct"] + sizes["weights_struct"],
+            "conv": sizes["weights_struct"] + (0 if pointwise else sizes["kernel_struct"]),
+            "depthwise": sizes["weights_struct"] + sizes["kernel_struct"],
             "fully_connected": sizes["weights_struct"],
             "average_pool": sizes["kernel_struct"],
             "max_pool": sizes["kernel_struct"],
