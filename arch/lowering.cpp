@@ -35,7 +35,7 @@ class Lowering {
       const std::vector<BlockChoice>& blocks = architecture.stages[s];
       for (std::size_t b = 0; b < blocks.size(); ++b) {
         block_ = static_cast<int>(b);
-        add_block(blocks[b], b == 0 ? space.stages[s].stride : 1);
+        add_block(space.stages[s], blocks[b], b == 0 ? space.stages[s].stride : 1);
       }
     }
     stage_ = block_ = -1;
@@ -73,16 +73,22 @@ class Lowering {
     window(LayerKind::kConv2d, role, kernel, stride, channels, activation);
   }
 
-  void add_block(const BlockChoice& block, int stride) {
+  void convolve_in_groups(LayerRole role, int groups, int channels, Activation activation) {
+    convolve(role, 1, 1, channels, activation);
+    network_.layers.back().groups = groups;
+  }
+
+  void add_block(const StageSpace& stage, const BlockChoice& block, int stride) {
     const TensorId block_input = current();
     const TensorShape in = current_shape();
     if (block.expand_ratio > 1) {
-      convolve(LayerRole::kExpand, 1, 1, in.channels * block.expand_ratio, Activation::kRelu6);
+      convolve_in_groups(LayerRole::kExpand, stage.groups, in.channels * block.expand_ratio,
+                         Activation::kRelu6);
     }
     window(LayerKind::kDepthwiseConv2d, LayerRole::kDepthwise, block.kernel_size, stride,
            current_shape().channels, Activation::kRelu6);
-    convolve(LayerRole::kProject, 1, 1, block.width, Activation::kNone);
-    if (current_shape() == in) {
+    convolve_in_groups(LayerRole::kProject, stage.groups, block.width, Activation::kNone);
+    if (stage.residual && current_shape() == in) {
       Layer add = layer(LayerKind::kAdd, LayerRole::kResidual);
       add.inputs[1] = block_input;
       add.output = in;

@@ -99,7 +99,8 @@ std::int64_t weight_count(const Network& network, int layer) {
   const std::int64_t taps = std::int64_t{l.kernel.height} * l.kernel.width;
   switch (l.kind) {
     case LayerKind::kConv2d:
-      return taps * in.channels * l.output.channels;
+      // A search asks this of every candidate's layers and need not wait for divisions by 1.
+      return taps * (l.groups == 1 ? in.channels : in.channels / l.groups) * l.output.channels;
     case LayerKind::kDepthwiseConv2d:
       return taps * l.output.channels;
     case LayerKind::kFullyConnected:
@@ -203,6 +204,14 @@ void check_layer(const Network& network, int index) {
   if (!is_extent(k.height) || !is_extent(k.width) || !is_extent(k.stride_h) ||
       !is_extent(k.stride_w)) {
     fail("kernel and stride must be from 1 to " + std::to_string(kLargestExtent));
+  }
+  if (layer.groups != 1) {
+    require(layer.kind == LayerKind::kConv2d, "has groups, which only a convolution may have");
+    if (layer.groups < 1 || in.channels % layer.groups != 0 || out.channels % layer.groups != 0) {
+      fail("has " + std::to_string(layer.groups) + " groups; allowed: divisors of its " +
+           std::to_string(in.channels) + " input and " + std::to_string(out.channels) +
+           " output channels");
+    }
   }
   if (const std::int64_t weights = weight_count(network, index); weights > kMostWeights) {
     fail("has " + std::to_string(weights) + " weights; allowed: up to " +

@@ -99,6 +99,9 @@ struct Layer {
   TensorShape output;
   Kernel kernel;
   Activation activation = Activation::kNone;
+  /// Input and output channels fall into this many groups, each convolved by itself; kConv2d only.
+  /// Such a network can be priced, but the kernels do not execute it.
+  int groups = 1;
   /// Set where the .tflite form of this convolution has a PAD operator of its own in front: the
   /// extents of that operator's output. For execution its padding is part of `kernel`.
   PadOperator pad_operator{};
@@ -139,8 +142,8 @@ std::int64_t layer_macs(const Network& network, int layer);
 /// Multiply-accumulates of one layer-by-layer inference.
 std::int64_t network_macs(const Network& network);
 
-/// Elements of the layer's weight tensor ([O, kh, kw, I], [1, kh, kw, C] for depthwise, [O, I] for
-/// fully connected).
+/// Elements of the layer's weight tensor ([O, kh, kw, I / groups], [1, kh, kw, C] for depthwise,
+/// [O, I] for fully connected).
 std::int64_t weight_count(const Network& network, int layer);
 /// Elements of the layer's bias: one per output channel of a layer with weights, else 0.
 std::int64_t bias_count(const Network& network, int layer);
@@ -150,9 +153,9 @@ std::int64_t parameter_count(const Network& network);
 /// Output extent of a window along one axis.
 int window_output_extent(int input, int kernel, int stride, int pad_before, int pad_after);
 
-/// Checks the limits above and that every layer reads earlier tensors, that channels agree, and
-/// that each output shape is one that its kernel can produce from its input with padding smaller
-/// than the kernel.
+/// Checks the limits above and that every layer reads earlier tensors, that channels agree, that
+/// groups divide them, and that each output shape is one that its kernel can produce from its input
+/// with padding smaller than the kernel.
 /// @throws InputError naming the layer.
 void validate(const Network& network);
 

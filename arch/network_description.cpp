@@ -55,15 +55,15 @@ class DescriptionReader {
     return *given;
   }
 
+  static void must_be_1(YamlReader& layer, const std::string& key) {
+    if (layer.has_value(key)) {
+      layer.integer(key, {1, 1});
+    }
+  }
+
   // Keys that would change the network, where they are given.
   static void refuse_variants(YamlReader& layer) {
-    const auto must_be = [&](const std::string& key, int value) {
-      if (layer.has_value(key)) {
-        layer.integer(key, {value, value});
-      }
-    };
-    must_be("dilation", 1);
-    must_be("groups", 1);
+    must_be_1(layer, "dilation");
     for (const char* const key : {"use_se", "has_shuffle"}) {
       if (layer.has_value(key) && layer.boolean(key)) {
         layer.fail(key, "is not supported; allowed: false");
@@ -132,9 +132,16 @@ class DescriptionReader {
     layer.choice("name", {"ConvLayer"}, 0);
     refuse_variants(layer);
     require_channels(layer, "in_channels");
+    const int in = current().channels;
+    const int out = layer.integer("out_channels", kChannels);
+    const int groups = layer.has_value("groups") ? layer.integer("groups", kChannels) : 1;
+    if (in % groups != 0 || out % groups != 0) {
+      layer.fail("groups", std::to_string(groups) + " do not divide " + std::to_string(in) +
+                               " input and " + std::to_string(out) + " output channels");
+    }
     append_window(LayerKind::kConv2d, role, kernel_size(layer),
-                  layer.integer("stride", kStrides, 1), layer.integer("out_channels", kChannels),
-                  activation(layer));
+                  layer.integer("stride", kStrides, 1), out, activation(layer));
+    network_.layers.back().groups = groups;
   }
 
   void add_block(YamlReader& block) {
@@ -168,6 +175,7 @@ class DescriptionReader {
 
   void add_inverted_residual(YamlReader& conv, int stride) {
     refuse_variants(conv);
+    must_be_1(conv, "groups");  // here they are those of the middle convolution, not depthwise then
     require_channels(conv, "in_channels");
     const Activation inner = activation(conv);
     const double expand_ratio = conv.number("expand_ratio", {1, 64});

@@ -22,7 +22,19 @@ void require_odd(const YamlReader& reader, const std::string& key,
   }
 }
 
-StageSpace parse_stage(YamlReader& reader, const std::vector<double>& multipliers, int divisor) {
+void require_groups_divide(const YamlReader& reader, int groups, const std::vector<int>& widths) {
+  for (const int width : widths) {
+    if (width % groups != 0) {
+      reader.fail("groups", std::to_string(groups) + " groups do not divide " +
+                                std::to_string(width) +
+                                " channels; allowed: divisors of the stage's widths and of those "
+                                "before it");
+    }
+  }
+}
+
+StageSpace parse_stage(YamlReader& reader, const std::vector<double>& multipliers, int divisor,
+                       const std::vector<int>& input_widths) {
   StageSpace stage;
   stage.stride = reader.integer("stride", {1, 2}, 1);
   stage.depths = sorted_unique(reader.integers("depth", {1, 64}, std::vector<int>{2, 3, 4}));
@@ -40,6 +52,10 @@ StageSpace parse_stage(YamlReader& reader, const std::vector<double>& multiplier
     }
   }
   stage.widths = sorted_unique(stage.widths);
+  stage.groups = reader.integer("groups", {1, 65536}, 1);
+  require_groups_divide(reader, stage.groups, input_widths);
+  require_groups_divide(reader, stage.groups, stage.widths);
+  stage.residual = reader.boolean("residual", true);
   reader.finish();
   return stage;
 }
@@ -196,7 +212,9 @@ SearchSpace parse_search_space(YamlReader reader) {
     reader.fail("stages", "must have at least one stage");
   }
   for (YamlReader& stage : stages) {
-    space.stages.push_back(parse_stage(stage, multipliers, divisor));
+    const std::vector<int> input_widths =
+        space.stages.empty() ? std::vector<int>{space.stem_width} : space.stages.back().widths;
+    space.stages.push_back(parse_stage(stage, multipliers, divisor, input_widths));
   }
   space.head_width = reader.integer("head_width", {0, 65536}, 0);
   space.patch_grids = parse_grids(reader);
@@ -232,7 +250,9 @@ std::string to_yaml(const SearchSpace& space, int indent) {
   for (const StageSpace& stage : space.stages) {
     line("  - {stride: " + std::to_string(stage.stride) + ", depth: " + yaml_list(stage.depths) +
          ", kernel_size: " + yaml_list(stage.kernel_sizes) + ", expand_ratio: " +
-         yaml_list(stage.expand_ratios) + ", widths: " + yaml_list(stage.widths) + "}");
+         yaml_list(stage.expand_ratios) + ", widths: " + yaml_list(stage.widths) +
+         (stage.groups == 1 ? "" : ", groups: " + std::to_string(stage.groups)) +
+         (stage.residual ? "" : ", residual: false") + "}");
   }
   line("head_width: " + std::to_string(space.head_width));
   line("patches: " + yaml_list(space.patch_grids));

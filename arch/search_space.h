@@ -28,6 +28,11 @@ struct StageSpace {
   std::vector<int> expand_ratios;
   std::vector<int>
       widths;  ///< output channels: base width times each multiplier, rounded, without duplicates
+  /// Of the 1x1 convolutions. Channels are shuffled between the groups, as ShuffleNet does; a
+  /// depthwise convolution commutes with that, so it only decides which channels the projection's
+  /// groups read, and is no layer. Priced, neither trained nor executed.
+  int groups = 1;
+  bool residual = true;  ///< whether blocks whose input and output shapes agree add their input
   bool operator==(const StageSpace&) const = default;
 };
 
@@ -52,8 +57,8 @@ struct SearchSpace {
 };
 
 /// Reads the `space` mapping of a config. A stage gives `width`, multiplied by `width_multiplier`
-/// and rounded to `channel_divisor`, or the final `widths`. @throws InputError with file, line and
-/// column.
+/// and rounded to `channel_divisor`, or the final `widths`; its `groups` must divide them and the
+/// widths before it. @throws InputError with file, line and column.
 SearchSpace parse_search_space(YamlReader reader);
 /// The YAML text that parse_search_space reads back as an equal space, indented by `indent` spaces.
 std::string to_yaml(const SearchSpace& space, int indent);
@@ -87,8 +92,9 @@ Membership contains(const SearchSpace& space, const Architecture& architecture);
 
 /// The one lowering: an architecture as layers with all shapes resolved. A block is
 /// expand 1x1 + ReLU6 (absent where expand_ratio is 1), depthwise k x k + ReLU6, project 1x1, and
-/// an add where input and output shapes agree; then the optional 1x1 head, global average pooling,
-/// classifier. Every convolution is followed by batch norm while training; it is folded for int8.
+/// an add where input and output shapes agree (unless the stage has none); then the optional 1x1
+/// head, global average pooling, classifier. Every convolution is followed by batch norm while
+/// training; it is folded for int8.
 /// @throws InputError if the space does not contain the architecture or the image is too small for
 /// it.
 Network lower(const SearchSpace& space, const Architecture& architecture);

@@ -28,6 +28,7 @@ class Derivation {
         output_(tensor(layer + 1)) {}
 
   void run() {
+    require(layer_.groups == 1, "grouped convolutions can be estimated, not executed");
     quantised_.clamp = clamp();
     switch (layer_.kind) {
       case LayerKind::kConv2d:

@@ -279,14 +279,26 @@ class Importer {
   void import_convolution(const FileOperator& op) {
     const FileValue& in = padded_image(op);
     const std::vector<int> shape = weight_shape(op, 4);
-    if (shape[3] != in.shape.channels) {
+    Layer layer =
+        convolution_layer<tflite::Conv2DOptions>(op, LayerKind::kConv2d, in, shape, shape[0]);
+    layer.groups = group_count(op, in.shape.channels, shape);
+    append(op, layer, parameters(op, 0, shape[0]));
+  }
+
+  // A CONV_2D has groups where its [O, kh, kw, I] weights have fewer channels than its input.
+  [[nodiscard]] int group_count(const FileOperator& op, int input_channels,
+                                const std::vector<int>& weights) const {
+    const int groups = input_channels / weights[3];
+    if (groups * weights[3] != input_channels || weights[0] % groups != 0) {
       model_.fail(&op, op.inputs[1],
-                  "weights for " + std::to_string(shape[3]) + " channels, the input has " +
-                      std::to_string(in.shape.channels) + "; groups are not supported");
+                  "weights for " + std::to_string(weights[3]) + " channels, the input has " +
+                      std::to_string(input_channels) + ", the output " +
+                      std::to_string(weights[0]) + "; these are no groups of equal size");
     }
-    append(op,
-           convolution_layer<tflite::Conv2DOptions>(op, LayerKind::kConv2d, in, shape, shape[0]),
-           parameters(op, 0, shape[0]));
+    if (groups != 1 && take_ == Take::kEverything) {
+      model_.fail(&op, op.inputs[1], "grouped convolutions can be estimated, not executed");
+    }
+    return groups;
   }
 
   void import_depthwise(const FileOperator& op) {

@@ -18,6 +18,7 @@ OperatorKey key_of(const Network& network, int layer, const Rect& read, const Re
           .kernel_w = l.kernel.width,
           .stride_h = l.kernel.stride_h,
           .stride_w = l.kernel.stride_w,
+          .groups = l.groups,
           .input = shape(read, network.shape(l.inputs[0]).channels),
           .output = shape(computed, l.output.channels)};
 }
@@ -28,7 +29,7 @@ std::int64_t OperatorKey::macs() const {
   const std::int64_t taps = std::int64_t{kernel_h} * kernel_w;
   switch (kind) {
     case LayerKind::kConv2d:
-      return output.elements() * taps * input.channels;
+      return output.elements() * taps * (input.channels / groups);
     case LayerKind::kDepthwiseConv2d:
       return output.elements() * taps;
     case LayerKind::kFullyConnected:

@@ -21,6 +21,7 @@ struct OperatorKey {
   int kernel_w = 1;
   int stride_h = 1;
   int stride_w = 1;
+  int groups = 1;
   TensorShape input;   ///< the rectangle read, clipped at the image border
   TensorShape output;  ///< the rectangle computed
   auto operator<=>(const OperatorKey&) const = default;

@@ -44,6 +44,9 @@ Network extreme_network(RandomStream& stream) {
       layer.kernel = {value(), value(), value(), value(), 0, 0};
     }
     if (stream.chance(0.2)) {
+      layer.groups = stream.chance(0.5) ? in.channels : value();
+    }
+    if (stream.chance(0.2)) {
       layer.pad_operator = {value(), value()};
     }
     network.layers.push_back(layer);
@@ -73,7 +76,7 @@ TEST(Limits, ExtremeNetworksAreRefusedOrSummedExactly) {
         weights = Wide{in.height} * in.width * in.channels * l.output.channels;
       } else if (l.has_weights()) {
         weights = Wide{l.kernel.height} * l.kernel.width * l.output.channels *
-                  (l.kind == LayerKind::kConv2d ? in.channels : 1);
+                  (l.kind == LayerKind::kConv2d ? in.channels / l.groups : 1);
       }
       macs += weights * l.output.height * l.output.width;
       parameters += weights + (l.has_weights() ? l.output.channels : 0);

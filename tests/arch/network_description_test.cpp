@@ -102,6 +102,23 @@ TEST(NetworkDescription, FeatureMixFollowsThePoolingAfterAFinalExpansion) {
   EXPECT_EQ(network.layers[last - 1].output, (TensorShape{1, 1, 8}));
 }
 
+TEST(NetworkDescription, ConvLayersMayHaveGroups) {
+  const auto described = [](int groups) {
+    std::string layer = conv_layer_json(1, 1, 8, 16);
+    layer.replace(layer.find(R"("groups": 1)"), 11, R"("groups": )" + std::to_string(groups));
+    std::string text = small();
+    text.replace(text.find(R"("in_features": 8)"), 16, R"("in_features": 16)");
+    return text.insert(text.find("\"classifier\""), R"("feature_mix_layer": )" + layer + ", ");
+  };
+  const Network network = read_network_description(described(4), "net.json", 32);
+  const Layer& head = network.layers[static_cast<std::size_t>(network.layer_count()) - 3];
+  EXPECT_EQ(head.role, LayerRole::kHead);
+  EXPECT_EQ(head.groups, 4);
+  EXPECT_THAT(
+      error_of(described(3)),
+      HasSubstr("feature_mix_layer.groups: 3 do not divide 8 input and 16 output channels"));
+}
+
 TEST(NetworkDescription, EveryRefusalNamesTheBlockAndWhatIsAllowed) {
   const auto second = [](const std::string& rest) { return error_of(small("", rest)); };
   const std::string end = R"(}, "shortcut": null})";

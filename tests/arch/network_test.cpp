@@ -30,6 +30,51 @@ TEST(Network, CountsMultiplicationsAndParameters) {
   EXPECT_EQ(parameter_count(network), 9 * 3 * 5 + 5 + 600 + 10);
 }
 
+TEST(Network, GroupsDivideWeightsAndMacsButNotBiases) {
+  RandomStream stream(2, "network_test/groups");
+  int grouped_layers = 0;
+  for (int round = 0; round < 200; ++round) {
+    const Network plain = round % 2 == 0 ? testing::random_general_network(stream)
+                                         : testing::random_lowered_network(stream);
+    const Network grouped = testing::with_random_groups(plain, stream);
+    EXPECT_NO_THROW(validate(grouped));
+    for (int layer = 0; layer < plain.layer_count(); ++layer) {
+      const int groups = grouped.layers[static_cast<std::size_t>(layer)].groups;
+      grouped_layers += groups > 1 ? 1 : 0;
+      EXPECT_EQ(weight_count(grouped, layer) * groups, weight_count(plain, layer));
+      EXPECT_EQ(macs_per_pixel(grouped, layer) * groups, macs_per_pixel(plain, layer));
+      EXPECT_EQ(bias_count(grouped, layer), bias_count(plain, layer));
+    }
+  }
+  EXPECT_GT(grouped_layers, 50);
+}
+
+TEST(Network, GroupsMustDivideTheChannelsOfAConvolution) {
+  const auto error_with = [](std::size_t layer, int input_channels, int groups) {
+    Network network = two_layers();
+    network.input.channels = input_channels;
+    network.layers[layer].groups = groups;
+    try {
+      validate(network);
+    } catch (const InputError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(error_with(0, 10, 5), "");
+  EXPECT_EQ(error_with(0, 10, 2),
+            "layer 0 (layer0.conv): has 2 groups; allowed: divisors of its 10 input and 5 output "
+            "channels");
+  EXPECT_EQ(error_with(0, 3, 5),
+            "layer 0 (layer0.conv): has 5 groups; allowed: divisors of its 3 input and 5 output "
+            "channels");
+  for (const int wrong : {0, -1}) {
+    EXPECT_NE(error_with(0, 3, wrong), "");
+  }
+  EXPECT_EQ(error_with(1, 3, 5),
+            "layer 1 (layer1.fully_connected): has groups, which only a convolution may have");
+}
+
 TEST(Network, LastReadersFollowResiduals) {
   RandomStream stream(1, "network_test/readers");
   for (int round = 0; round < 100; ++round) {

@@ -85,7 +85,11 @@ TEST(SearchSpace, SamplesMutantsAndChildrenStayInside) {
 TEST(SearchSpace, YamlRoundTrips) {
   RandomStream stream(2, "space_test/yaml");
   for (int round = 0; round < 50; ++round) {
-    const SearchSpace space = testing::random_space(stream);
+    SearchSpace space = testing::random_space(stream);
+    space.resolutions = {16, 21};  // none below the largest total stride
+    for (StageSpace& stage : space.stages) {
+      stage.residual = stream.chance(0.5);
+    }
     EXPECT_EQ(parse_search_space(YamlReader::parse_text(to_yaml(space, 0), "resolved")), space);
   }
 }
@@ -110,6 +114,57 @@ TEST(SearchSpace, LoweringGivesInvertedResiduals) {
   EXPECT_EQ(network.layers[9].kernel, (Kernel{5, 5, 2, 2, 1, 1}));
 }
 
+TEST(SearchSpace, GroupsAreThoseOfTheStages1x1Convolutions) {
+  RandomStream stream(3, "space_test/groups");
+  for (int round = 0; round < 100; ++round) {
+    SearchSpace space = testing::random_space(stream);
+    space.resolutions = {16, 21};
+    space.stem_width = 4;
+    for (StageSpace& stage : space.stages) {
+      stage.widths = {4, 8};
+      stage.groups = stream.pick(std::vector<int>{1, 2, 4});
+    }
+    EXPECT_EQ(parse_search_space(YamlReader::parse_text(to_yaml(space, 0), "resolved")), space);
+    SearchSpace plain_space = space;
+    for (StageSpace& stage : plain_space.stages) {
+      stage.groups = 1;
+    }
+    const Architecture architecture = sample(space, stream);
+    Network expected = lower(plain_space, architecture);
+    for (Layer& layer : expected.layers) {
+      if (layer.role == LayerRole::kExpand || layer.role == LayerRole::kProject) {
+        layer.groups = space.stages[static_cast<std::size_t>(layer.stage)].groups;
+      }
+    }
+    EXPECT_EQ(lower(space, architecture), expected) << "the shuffle is no layer";
+  }
+}
+
+TEST(SearchSpace, AStageWithoutResidualsHasTheOtherLayers) {
+  RandomStream stream(4, "space_test/residual");
+  for (int round = 0; round < 100; ++round) {
+    SearchSpace space = testing::random_space(stream);
+    const Architecture architecture = sample(space, stream);
+    const auto roles_without_adds = [&](const Network& network) {
+      std::vector<std::pair<LayerRole, TensorShape>> roles;
+      for (const Layer& layer : network.layers) {
+        const bool may_add =
+            layer.stage < 0 || space.stages[static_cast<std::size_t>(layer.stage)].residual;
+        EXPECT_TRUE(layer.role != LayerRole::kResidual || may_add);
+        if (layer.role != LayerRole::kResidual) {
+          roles.emplace_back(layer.role, layer.output);
+        }
+      }
+      return roles;
+    };
+    const auto with_adds = roles_without_adds(lower(space, architecture));
+    for (StageSpace& stage : space.stages) {
+      stage.residual = stream.chance(0.5);
+    }
+    EXPECT_EQ(roles_without_adds(lower(space, architecture)), with_adds);
+  }
+}
+
 TEST(SearchSpace, RejectsWhatItDoesNotOffer) {
   const SearchSpace space = small_space();
   Architecture architecture = smallest(space);
@@ -124,6 +179,10 @@ TEST(SearchSpace, ErrorsSayWhereAndWhatIsAllowed) {
   EXPECT_EQ(error_of(replaced(kSmallSpace, "[3, 5]", "[3, 4]")),
             "space.yaml:10:53: stages[1].kernel_size: kernel size 4 is even; allowed: odd sizes, 1 "
             "to 15");
+  EXPECT_EQ(error_of(replaced(kSmallSpace, "[3, 5], ", "[3, 5], groups: 8, ")),
+            "space.yaml:10:69: stages[1].groups: 8 groups do not divide 4 channels; allowed: "
+            "divisors of the stage's widths and of those before it");
+  EXPECT_EQ(error_of(replaced(kSmallSpace, "[3, 5], ", "[3, 5], groups: 4, ")), "accepted");
   EXPECT_EQ(error_of(replaced(kSmallSpace, "classes: 3", "classes: many")),
             "space.yaml:2:10: classes: must be a whole number, not 'many'");
   EXPECT_EQ(error_of(replaced(kSmallSpace, "classes: 3", "classes: 1")),

@@ -135,6 +135,49 @@ TEST(TfliteStructure, RefusesOtherNumbersNamingOperatorAndTensor) {
               HasSubstr("tensor 0 'image': shape [1, -1, 4, 3] is dynamic"));
 }
 
+// The convolution's weights are for 3 channels, and it writes 5.
+File with_input_channels(int channels) {
+  return changed([&](tflite::Model&, tflite::SubGraph& graph) {
+    for (const std::uint32_t tensor : {0U, 1U}) {
+      graph.mutable_tensors()->GetMutableObject(tensor)->mutable_shape()->Mutate(3, channels);
+    }
+  });
+}
+
+TEST(TfliteStructure, TakesGroupsFromTheWeights) {
+  const Network network = import_tflite_structure(with_input_channels(15), "groups").network;
+  EXPECT_EQ(network.layers[0].groups, 1);
+  EXPECT_EQ(network.layers[1].groups, 5);
+  EXPECT_EQ(weight_count(network, 1), 15);
+  try {
+    import_tflite(with_input_channels(15), "groups.tflite");
+    FAIL() << "no kernel executes groups";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("groups.tflite: operator 1 CONV_2D, tensor 4 'conv/weights': "),
+                      HasSubstr("grouped convolutions can be estimated, not executed")));
+  }
+  for (const int channels : {1, 4, 6}) {
+    EXPECT_THAT(
+        error_of(with_input_channels(channels)),
+        HasSubstr("tensor 4 'conv/weights': weights for 3 channels, the input has " +
+                  std::to_string(channels) + ", the output 5; these are no groups of equal size"));
+  }
+}
+
+TEST(Requantisation, RefusesGroups) {
+  RandomStream stream(94, "groups");
+  Network network{.input = {4, 4, 4}, .layers = {}, .names = {}};
+  network.layers.push_back({.output = {4, 4, 6}, .kernel = {}, .groups = 2});
+  try {
+    testing::random_quantized(network, stream);
+    FAIL() << "no kernel executes groups";
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(),
+                 "layer 0 (layer0.conv): grouped convolutions can be estimated, not executed");
+  }
+}
+
 TEST(TfliteStructure, KeepsTheNetworkWithinTheLimits) {
   EXPECT_THAT(error_of(changed([](tflite::Model&, tflite::SubGraph& graph) {
                 for (std::uint32_t tensor = 0; tensor < 4; ++tensor) {

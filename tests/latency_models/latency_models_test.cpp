@@ -14,8 +14,11 @@ template <typename Check>
 void for_random_schedules(const char* stream_name, Check check) {
   RandomStream stream(4, stream_name);
   for (int round = 0; round < 60; ++round) {
-    const Network network = round % 2 == 0 ? testing::random_lowered_network(stream)
-                                           : testing::random_general_network(stream);
+    Network network = round % 2 == 0 ? testing::random_lowered_network(stream)
+                                     : testing::random_general_network(stream);
+    if (round % 3 == 0) {
+      network = testing::with_random_groups(std::move(network), stream);
+    }
     for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
       check(network, schedule);
     }

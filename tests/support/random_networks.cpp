@@ -1,6 +1,7 @@
 #include "support/random_networks.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace patchnas::testing {
 namespace {
@@ -147,6 +148,17 @@ Network random_general_network(RandomStream& stream) {
     network.layers.push_back(classifier);
   }
   validate(network);
+  return network;
+}
+
+Network with_random_groups(Network network, RandomStream& stream) {
+  for (Layer& layer : network.layers) {
+    const int channels = std::gcd(network.shape(layer.inputs[0]).channels, layer.output.channels);
+    const int groups = between(stream, 1, channels);
+    if (layer.kind == LayerKind::kConv2d && channels % groups == 0) {
+      layer.groups = groups;
+    }
+  }
   return network;
 }
 

@@ -16,6 +16,10 @@ Network random_lowered_network(RandomStream& stream);
 /// and 2 and uneven padding: what an imported network may look like.
 Network random_general_network(RandomStream& stream);
 
+/// The same network with random groups in every convolution whose channels they divide: one that
+/// can be priced, not executed.
+Network with_random_groups(Network network, RandomStream& stream);
+
 /// Every p x p schedule, and some with other grids.
 std::vector<PatchSchedule> all_schedules(const Network& network, RandomStream& stream);
 
