@@ -1,0 +1,23 @@
+// make_kernel_cases COUNT FILE: random calls of the runtime's kernels with the reference's answers,
+// for kernel_cases_main.c to run on an emulated processor.
+
+#include <fstream>
+#include <iostream>
+#include <string>
+
+#include "runtime/kernel_cases.h"
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::cerr << "usage: make_kernel_cases COUNT FILE\n";
+    return 2;
+  }
+  patchnas::RandomStream stream(7, "emulator/kernels");
+  const std::vector<std::int32_t> words =
+      patchnas::testing::kernel_cases(std::stoi(argv[1]), stream);
+  std::ofstream file(argv[2], std::ios::binary);
+  file.write(reinterpret_cast<const char*>(words.data()),
+             static_cast<std::streamsize>(words.size() * sizeof(words[0])));
+  file.close();
+  return file ? 0 : 1;
+}

@@ -1,0 +1,18 @@
+#pragma once
+
+// Random calls of the runtime's kernels and what the integer reference answers, as one block of
+// words that a C program without any library can run: on the host and on emulated processors.
+
+#include <cstdint>
+#include <vector>
+
+#include "arch/random.h"
+
+namespace patchnas::testing {
+
+/// `count` calls, laid out as run_kernel_cases.c reads them: every kernel, kernel sizes 1 to 7,
+/// strides 1 and 2, few and odd channel counts, single pixels, windows at all borders, and
+/// multipliers, shifts and biases up to their extremes.
+std::vector<std::int32_t> kernel_cases(int count, RandomStream& stream);
+
+}  // namespace patchnas::testing

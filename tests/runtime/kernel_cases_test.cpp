@@ -1,0 +1,18 @@
+#include "runtime/kernel_cases.h"
+
+#include <gtest/gtest.h>
+
+#include "runtime/run_kernel_cases.h"
+
+namespace patchnas {
+namespace {
+
+TEST(Runtime, EveryCallOfAKernelGivesTheIntegerReferencesAnswer) {
+  RandomStream stream(8, "runtime/kernels");
+  const kernel_case_result result = run_kernel_cases(testing::kernel_cases(9000, stream).data());
+  EXPECT_EQ(result.failed, 0) << "first: case " << result.first << " of kernel "
+                              << result.first_kind;
+}
+
+}  // namespace
+}  // namespace patchnas
