@@ -1,0 +1,54 @@
+#pragma once
+
+// The parts of a C package, each a file: used by c_package.cpp alone.
+
+#include <string>
+#include <vector>
+
+#include "arch/tile_geometry.h"
+#include "deploy/quantized_network.h"
+#include "memory_models/arena_plan.h"
+
+namespace patchnas {
+
+/// What all files of a package are made from.
+struct CProgram {
+  CProgram(const QuantizedNetwork& network, const PatchSchedule& schedule, InputMode input,
+           std::string name);
+
+  const QuantizedNetwork& quantised;
+  const Network& network;
+  PatchSchedule schedule;
+  InputMode input;
+  std::string name;                 ///< "vww"
+  std::string upper;                ///< "VWW"
+  std::vector<std::string> layers;  ///< identifiers
+  std::vector<SegmentGeometry> segments;
+  ArenaPlan plan;
+  /// Each tile of the first segment reads its rectangle of the image; else the image is whole.
+  bool image_is_windowed = false;
+
+  [[nodiscard]] const Layer& layer(int index) const {
+    return network.layers[static_cast<std::size_t>(index)];
+  }
+  [[nodiscard]] bool reads_by_callback() const { return input == InputMode::kStreamed; }
+  /// "vww_stem_weights"
+  [[nodiscard]] std::string constant(int layer, const char* kind) const {
+    return name + "_" + layers[static_cast<std::size_t>(layer)] + "_" + kind;
+  }
+};
+
+/// 1x1 with stride 1 and no padding: a matrix product, for which runtime/ has a kernel of its own.
+bool is_pointwise(const Layer& layer);
+
+std::string emit_interface(const CProgram& program);     ///< NAME.h
+std::string emit_program(const CProgram& program);       ///< NAME.c
+std::string emit_constants(const CProgram& program);     ///< NAME_weights.c
+std::string emit_declarations(const CProgram& program);  ///< NAME_weights.h
+std::string emit_readme(const CProgram& program);
+/// @param sources every .c file of the package, by its path there
+std::string emit_makefile(const CProgram& program, const std::vector<std::string>& sources);
+std::string emit_cmake(const CProgram& program, const std::vector<std::string>& sources);
+std::string emit_description(const CProgram& program, const std::vector<std::string>& sources);
+
+}  // namespace patchnas

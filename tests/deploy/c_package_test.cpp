@@ -1,0 +1,310 @@
+// Generated C packages, compiled here, against the integer reference.
+
+#include "deploy/c_package.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "arch/error.h"
+#include "compiled_package.h"
+#include "deploy/reference_executor.h"
+#include "deploy/tflite_import.h"
+#include "random_quantized.h"
+#include "support/random_networks.h"
+
+namespace patchnas {
+namespace {
+
+constexpr std::size_t kGuardBytes = 64;
+constexpr std::int8_t kGuard = 0x33;
+
+class CPackageTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!testing::has_c_compiler()) {
+      GTEST_SKIP() << "no C compiler (Debian: gcc)";
+    }
+  }
+};
+
+// An arena with garbage in it, between guards.
+class GuardedArena {
+ public:
+  GuardedArena(std::int64_t bytes, RandomStream& stream)
+      : memory_(testing::random_bytes(bytes, stream)) {
+    memory_.insert(memory_.begin(), kGuardBytes, kGuard);
+    memory_.insert(memory_.end(), kGuardBytes, kGuard);
+  }
+  std::span<std::int8_t> arena() {
+    return std::span(memory_).subspan(kGuardBytes, memory_.size() - 2 * kGuardBytes);
+  }
+  [[nodiscard]] bool guards_are_intact() const {
+    const auto is_guard = [](std::int8_t byte) { return byte == kGuard; };
+    return std::all_of(memory_.begin(), memory_.begin() + kGuardBytes, is_guard) &&
+           std::all_of(memory_.end() - kGuardBytes, memory_.end(), is_guard);
+  }
+
+ private:
+  std::vector<std::int8_t> memory_;
+};
+
+// A package with what it should compute.
+struct Case {
+  QuantizedNetwork network;
+  PatchSchedule schedule;
+  InputMode input;
+  std::string name;
+
+  [[nodiscard]] CPackage package() const { return make_c_package(network, schedule, input, name); }
+  [[nodiscard]] std::string description() const {
+    return name + ", " + to_json(schedule) +
+           (input == InputMode::kResident ? ", resident" : ", streamed");
+  }
+  [[nodiscard]] std::vector<std::int8_t> run(const testing::CompiledPackages& compiled,
+                                             std::span<const std::int8_t> image,
+                                             std::span<std::int8_t> arena) const {
+    const Network& shapes = network.network;
+    const std::int64_t output_bytes = shapes.output().elements();
+    return input == InputMode::kResident
+               ? compiled.run_resident(name, image, arena, output_bytes)
+               : compiled.run_streamed(name, image_source(image, shapes.input),
+                                       shapes.input.channels, arena, output_bytes);
+  }
+};
+
+// One of the network's schedules, or several segments in a row.
+PatchSchedule random_schedule(const Network& network, RandomStream& stream) {
+  if (stream.chance(0.8)) {
+    return stream.pick(testing::all_schedules(network, stream));
+  }
+  PatchSchedule schedule;
+  for (int layer = 0; layer < network.layer_count();) {
+    const int end =
+        std::min<int>(network.layer_count(), layer + 1 + static_cast<int>(stream.below(4)));
+    const TensorShape& out = network.shape(end);
+    schedule.segments.push_back(
+        {layer, end, {std::min(2, out.height), std::min(3, out.width)}, {}});
+    layer = end;
+  }
+  return schedule;
+}
+
+std::vector<Case> random_cases(int count, RandomStream& stream) {
+  std::vector<Case> cases;
+  for (int i = 0; i < count; ++i) {
+    QuantizedNetwork network = testing::random_quantized_network(stream);
+    PatchSchedule schedule = random_schedule(network.network, stream);
+    for (const InputMode input : kInputModes) {
+      cases.push_back({network, schedule, input, "net" + std::to_string(cases.size())});
+    }
+  }
+  return cases;
+}
+
+std::vector<CPackage> packages_of(const std::vector<Case>& cases) {
+  std::vector<CPackage> packages;
+  std::transform(cases.begin(), cases.end(), std::back_inserter(packages),
+                 [](const Case& c) { return c.package(); });
+  return packages;
+}
+
+TEST_F(CPackageTest, ComputesTheReferencesBitsInsideThePlannedArena) {
+  RandomStream stream(31, "c package");
+  const std::vector<Case> cases = random_cases(40, stream);
+  const std::vector<CPackage> packages = packages_of(cases);
+  const testing::CompiledPackages compiled(packages, "-DPATCHNAS_CHECKS");
+  ASSERT_EQ(compiled.errors(), "");
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const Case& c = cases[i];
+    EXPECT_EQ(packages[i].arena_bytes,
+              plan_arena(c.network.network, c.schedule, c.input).arena_bytes);
+    for (int image_index = 0; image_index < 2; ++image_index) {
+      const auto image = testing::random_bytes(c.network.network.input.elements(), stream);
+      GuardedArena arena(packages[i].arena_bytes, stream);
+      ASSERT_EQ(c.run(compiled, image, arena.arena()), run_layer_by_layer(c.network, image))
+          << c.description();
+      ASSERT_TRUE(arena.guards_are_intact()) << c.description();
+    }
+  }
+}
+
+TEST_F(CPackageTest, ReadsAnImageAnywhereAndLeavesItAsItIs) {
+  RandomStream stream(32, "image outside");
+  std::vector<Case> cases = random_cases(3, stream);
+  std::erase_if(cases, [](const Case& c) { return c.input != InputMode::kResident; });
+  const testing::CompiledPackages compiled(packages_of(cases));
+  ASSERT_EQ(compiled.errors(), "");
+  for (const Case& c : cases) {
+    const auto image = testing::random_bytes(c.network.network.input.elements(), stream);
+    GuardedArena arena(c.package().arena_bytes, stream);
+    const auto copy = image;
+    auto* const invoke = compiled.function<testing::InvokeResident>(c.name + "_invoke");
+    ASSERT_EQ(invoke(arena.arena().data(), image.data(), nullptr), 0);
+    EXPECT_EQ(image, copy);
+    const std::int8_t* const output =
+        compiled.function<testing::PlaceFunction>(c.name + "_output")(arena.arena().data());
+    const auto expected = run_layer_by_layer(c.network, image);
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), output)) << c.description();
+  }
+}
+
+TEST_F(CPackageTest, KeepsNoStateOutsideTheArena) {
+  RandomStream stream(33, "interleaved");
+  std::vector<Case> cases = random_cases(4, stream);
+  std::erase_if(cases, [](const Case& c) { return c.input != InputMode::kStreamed; });
+  const testing::CompiledPackages compiled(packages_of(cases));
+  ASSERT_EQ(compiled.errors(), "");
+  for (const Case& c : cases) {
+    const TensorShape& shape = c.network.network.input;
+    const auto first = testing::random_bytes(shape.elements(), stream);
+    const auto second = testing::random_bytes(shape.elements(), stream);
+    const std::int64_t arena_bytes = c.package().arena_bytes;
+    GuardedArena arena(arena_bytes, stream);
+    GuardedArena other_arena(arena_bytes, stream);
+    // Whenever one run asks for a piece of its image, another runs from start to end.
+    const ImageSource whole = image_source(first, shape);
+    const ImageSource interrupted = [&](const Rect& rect, std::span<std::int8_t> destination) {
+      EXPECT_EQ(c.run(compiled, second, other_arena.arena()),
+                run_layer_by_layer(c.network, second));
+      whole(rect, destination);
+    };
+    EXPECT_EQ(compiled.run_streamed(c.name, interrupted, shape.channels, arena.arena(),
+                                    c.network.network.output().elements()),
+              run_layer_by_layer(c.network, first))
+        << c.description();
+  }
+}
+
+TEST_F(CPackageTest, NeedsOnlyMemcpyAndHasNoVariables) {
+  RandomStream stream(34, "symbols");
+  for (const Case& c : random_cases(2, stream)) {
+    const testing::TemporaryFolder folder;
+    testing::write_package(c.package(), folder.path());
+    const std::string in_folder = "cd '" + folder.path().string() + "' && ";
+    const auto built =
+        testing::run_command(in_folder + "make CFLAGS='-O2 -Werror -fno-builtin -fno-pie'");
+    ASSERT_EQ(built.status, 0) << built.output;
+    // One object of everything, so that only what the package lacks stays undefined.
+    const auto symbols = testing::run_command(in_folder + "ld -r -o all.o --whole-archive lib" +
+                                              c.name + ".a && nm all.o");
+    ASSERT_EQ(symbols.status, 0) << symbols.output;
+    std::istringstream lines(symbols.output);
+    for (std::string line; std::getline(lines, line);) {
+      const std::size_t type = line.find_first_not_of("0123456789abcdef ");
+      ASSERT_NE(type, std::string::npos);
+      const std::string name = line.substr(type + 2);
+      EXPECT_EQ(std::string("BbDdCSs").find(line[type]), std::string::npos) << "variable: " << line;
+      if (line[type] == 'U') {
+        EXPECT_TRUE(name == "memcpy" || name == "memset" || name == "_GLOBAL_OFFSET_TABLE_")
+            << line;
+      } else if (std::isupper(static_cast<unsigned char>(line[type])) != 0) {
+        EXPECT_TRUE(name.starts_with(c.name + "_") || name.starts_with("patchnas_")) << line;
+      }
+    }
+  }
+}
+
+TEST_F(CPackageTest, ChecksItsPointersWhereAsked) {
+  RandomStream stream(35, "checks");
+  const std::vector<Case> cases = random_cases(1, stream);
+  const testing::CompiledPackages compiled(packages_of(cases), "-DPATCHNAS_CHECKS");
+  ASSERT_EQ(compiled.errors(), "");
+  alignas(4) std::array<std::int8_t, 8> bytes{};
+  auto* const resident = compiled.function<testing::InvokeResident>("net0_invoke");
+  EXPECT_EQ(resident(nullptr, bytes.data(), nullptr), 1);
+  EXPECT_EQ(resident(bytes.data() + 1, bytes.data(), nullptr), 1);
+  EXPECT_EQ(resident(bytes.data(), nullptr, nullptr), 2);
+  auto* const streamed = compiled.function<testing::InvokeStreamed>("net1_invoke");
+  EXPECT_EQ(streamed(nullptr, nullptr, nullptr, nullptr), 1);
+  EXPECT_EQ(streamed(bytes.data(), nullptr, nullptr, nullptr), 2);
+}
+
+TEST_F(CPackageTest, CallsTheHookBeforeEveryLayerOfEveryPatch) {
+  RandomStream stream(36, "hook");
+  Network network{.input = {12, 12, 2}, .layers = {}, .names = {}};
+  network.layers.push_back({.output = {12, 12, 4}, .kernel = {3, 3, 1, 1, 1, 1}});
+  network.layers.push_back({.inputs = {1, kNoTensor}, .output = {12, 12, 3}, .kernel = {}});
+  network.layers.push_back(
+      {.inputs = {2, kNoTensor}, .output = {1, 1, 3}, .kernel = {12, 12, 1, 1, 0, 0}});
+  const Case c{testing::random_quantized(network, stream), PatchSchedule::leading({1, 2}, 2),
+               InputMode::kResident, "hooked"};
+  CPackage package = c.package();
+  package.files["hook.c"] =
+      "void hook(int layer);\nint called[16];\nint calls = 0;\n"
+      "void hook(int layer) { called[calls++] = layer; }\n";
+  const testing::CompiledPackages compiled({package}, "-DPATCHNAS_LAYER_HOOK=hook");
+  ASSERT_EQ(compiled.errors(), "");
+  GuardedArena arena(package.arena_bytes, stream);
+  const auto image = testing::random_bytes(network.input.elements(), stream);
+  EXPECT_EQ(c.run(compiled, image, arena.arena()), run_layer_by_layer(c.network, image));
+  const int* const called = compiled.function<int>("called");
+  EXPECT_EQ(std::vector<int>(called, called + *compiled.function<int>("calls")),
+            (std::vector<int>{0, 1, 0, 1, 2, 3}));
+}
+
+TEST(CPackageNames, AreIdentifiersInLowerCase) {
+  EXPECT_EQ(c_package_name("mcunet-5fps (1)"), "mcunet_5fps_1");
+  EXPECT_EQ(c_package_name("96_VWW"), "vww");
+  EXPECT_EQ(c_package_name("---"), "network");
+  RandomStream stream(37, "names");
+  const QuantizedNetwork network = testing::random_quantized_network(stream);
+  for (const char* const name : {"", "a-b", "9a", "Upper", "a__b", "a/b"}) {
+    EXPECT_THROW(make_c_package(network, {}, InputMode::kResident, name), InputError) << name;
+  }
+}
+
+TEST(CPackageNames, HostileLayerNamesStayInComments) {
+  if (!testing::has_c_compiler()) {
+    GTEST_SKIP() << "no C compiler (Debian: gcc)";
+  }
+  RandomStream stream(38, "hostile names");
+  Network network{.input = {6, 6, 2}, .layers = {}, .names = {}};
+  network.names = {"*/ int x; /*", "int", "same", "same", "a\nb\\", std::string(200, 'q'), "?\?/"};
+  for (int i = 0; i < static_cast<int>(network.names.size()); ++i) {
+    network.layers.push_back({.inputs = {i, kNoTensor}, .output = {6, 6, 2}, .kernel = {}});
+  }
+  const QuantizedNetwork quantised = testing::random_quantized(network, stream);
+  const testing::CompiledPackages compiled(
+      {make_c_package(quantised, PatchSchedule::leading({2, 2}, 3), InputMode::kStreamed, "x")});
+  EXPECT_EQ(compiled.errors(), "");
+}
+
+class PublishedPackage : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(PublishedPackage, ComputesTheReferencesBits) {
+  const std::filesystem::path model =
+      testing::shared_models() / (std::string(GetParam()) + ".tflite");
+  if (!std::filesystem::exists(model) || !testing::has_c_compiler()) {
+    GTEST_SKIP() << "no reference networks in " << testing::shared_models()
+                 << ", or no C compiler (Debian: gcc)";
+  }
+  const QuantizedNetwork network = import_tflite_file(model);
+  const std::vector<Case> cases{
+      {network, PatchSchedule::layer_by_layer(), InputMode::kResident, "whole"},
+      {network, PatchSchedule::leading({3, 2}, 6), InputMode::kStreamed, "patches"}};
+  const testing::CompiledPackages compiled(packages_of(cases));
+  ASSERT_EQ(compiled.errors(), "");
+  RandomStream stream(39, GetParam());
+  const auto image = testing::random_bytes(network.network.input.elements(), stream);
+  const auto expected = run_layer_by_layer(network, image);
+  for (const Case& c : cases) {
+    GuardedArena arena(c.package().arena_bytes, stream);
+    EXPECT_EQ(c.run(compiled, image, arena.arena()), expected) << c.description();
+    EXPECT_TRUE(arena.guards_are_intact()) << c.description();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Published, PublishedPackage,
+                         ::testing::Values("mcunet-10fps_vww", "mcunet-5fps_vww",
+                                           "mcunet-256kb-1mb_imagenet", "tinyengine_vww_int8",
+                                           "mlperf_vww_96_int8", "mlperf_resnet8_int8"),
+                         [](const auto& name) {
+                           std::string text = name.param;
+                           std::replace(text.begin(), text.end(), '-', '_');
+                           return text;
+                         });
+
+}  // namespace
+}  // namespace patchnas
