@@ -251,6 +251,14 @@ void check_layer(const Network& network, int index) {
   }
 }
 
+// Mostly the next layer does.
+bool is_read(const Network& network, TensorId tensor) {
+  return std::any_of(network.layers.begin() + tensor, network.layers.end(),
+                     [tensor](const Layer& layer) {
+                       return layer.inputs[0] == tensor || layer.inputs[1] == tensor;
+                     });
+}
+
 }  // namespace
 
 void validate(const Network& network) {
@@ -267,6 +275,14 @@ void validate(const Network& network) {
       throw InputError("layer " + std::to_string(i) + " (" + network.layer_name(i) +
                        "): the network needs more than " + std::to_string(kMostMacs) +
                        " multiply-accumulates up to here");
+    }
+  }
+  for (TensorId tensor = kImage; tensor < network.layer_count(); ++tensor) {
+    if (!is_read(network, tensor)) {
+      throw InputError(tensor == kImage
+                           ? std::string("nothing reads the image")
+                           : "layer " + std::to_string(tensor - 1) + " (" +
+                                 network.layer_name(tensor - 1) + "): nothing reads its output");
     }
   }
 }

@@ -155,7 +155,7 @@ int window_output_extent(int input, int kernel, int stride, int pad_before, int 
 
 /// Checks the limits above and that every layer reads earlier tensors, that channels agree, that
 /// groups divide them, and that each output shape is one that its kernel can produce from its input
-/// with padding smaller than the kernel.
+/// with padding smaller than the kernel, and that every tensor but the last is read.
 /// @throws InputError naming the layer.
 void validate(const Network& network);
 

@@ -142,15 +142,12 @@ std::int64_t SegmentGeometry::largest_window_pixels(TensorId tensor) const {
   return largest(Axis::kRows) * largest(Axis::kCols);
 }
 
-std::int64_t SegmentGeometry::largest_read_pixels(int layer) const {
-  const auto largest = [&](Axis axis) {
-    int size = 0;
-    for (int index = 0; index < tiles(axis); ++index) {
-      size = std::max(size, span(axis, layer, index).inputs[0].size());
-    }
-    return std::int64_t{size};
-  };
-  return largest(Axis::kRows) * largest(Axis::kCols);
+int SegmentGeometry::largest_computed(Axis axis, int layer) const {
+  int size = 0;
+  for (int index = 0; index < tiles(axis); ++index) {
+    size = std::max(size, span(axis, layer, index).computed.size());
+  }
+  return size;
 }
 
 std::int64_t SegmentGeometry::computed_pixels(int layer) const {

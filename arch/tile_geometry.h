@@ -99,8 +99,8 @@ class SegmentGeometry {
   /// segment runs: of a tensor the segment computes, its window; of one from outside, what a tile
   /// reads.
   [[nodiscard]] std::int64_t largest_window_pixels(TensorId tensor) const;
-  /// Pixels of the largest rectangle, over all tiles, that `layer` reads of its first input.
-  [[nodiscard]] std::int64_t largest_read_pixels(int layer) const;
+  /// The most output rows (or columns) of `layer` that any tile computes.
+  [[nodiscard]] int largest_computed(Axis axis, int layer) const;
 
   /// Output pixels of `layer` summed over all tiles, recomputed halos included.
   [[nodiscard]] std::int64_t computed_pixels(int layer) const;

@@ -22,6 +22,7 @@ Costs = namedtuple("Costs", "rows cols split_layer macs deployed_bytes mcunetv2_
 ROWS, COLS = 0, 1
 IMAGE = 0
 TABLE_BYTES = 8  # of one layer and one row, or column, of tiles
+SCRATCH_SLACK_BYTES = 4  # runtime/scratch.h
 
 
 def aligned(size):
@@ -89,7 +90,6 @@ class Axis:
         layers = network.layers[:split_layer]
         self.computed = [0] * split_layer  # positions, in all tiles together
         self.window = [0] * (split_layer + 1)  # of each tensor, the largest
-        self.read = [0] * split_layer  # of each layer's input, the largest
         self.spans = []  # of each tile: of each tensor, [begin, end) or None
         for tile in range(tiles):
             spans = [None] * (split_layer + 1)
@@ -111,7 +111,6 @@ class Axis:
                     first = begin * layer.stride[axis] - layer.pad[axis]
                     last = (end - 1) * layer.stride[axis] - layer.pad[axis] + layer.kernel[axis]
                     begin, end = max(0, first), min(network.shapes[layer.inputs[0]][axis], last)
-                self.read[i] = max(self.read[i], end - begin)
                 for tensor in layer.inputs:
                     needed = spans[tensor]
                     if needed is None:
@@ -178,8 +177,13 @@ def judge(network, rows, cols, split_layer, input_mode):
             mcunetv2[i] -= shared
             scratch = 0
             if layer.kind == "depthwise":
-                height, width, _ = network.shapes[tensor]
-                scratch = by_rows.read[i] * by_cols.read[i] if patched else height * width
+                height, width, _ = layer.output
+                if patched:
+                    height, width = by_rows.window[i + 1], by_cols.window[i + 1]
+                scratch = SCRATCH_SLACK_BYTES
+                scratch += ((height - 1) * layer.stride[ROWS] + layer.kernel[ROWS]) * (
+                    (width - 1) * layer.stride[COLS] + layer.kernel[COLS]
+                )
             if scratch < shared:
                 deployed[i] -= aligned(shared) - aligned(scratch)
             # A projection adds its residual as it writes.

@@ -2,18 +2,24 @@
 
 #include <algorithm>
 
+#include "runtime/scratch.h"
+
 namespace patchnas {
 namespace {
 
-// One channel's plane of what a depthwise layer reads.
+// What the kernel of a depthwise layer asks for its largest tile.
 std::int64_t in_place_scratch_bytes(const Network& network, const Liveness& liveness, int layer) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
   if (l.kind != LayerKind::kDepthwiseConv2d) {
     return 0;
   }
   const SegmentGeometry* const segment = liveness.segment_of(layer);
-  return segment != nullptr ? segment->largest_read_pixels(layer)
-                            : network.shape(l.inputs[0]).pixels();
+  const int rows =
+      segment != nullptr ? segment->largest_computed(Axis::kRows, layer) : l.output.height;
+  const int cols =
+      segment != nullptr ? segment->largest_computed(Axis::kCols, layer) : l.output.width;
+  return patchnas_depthwise_scratch_bytes(rows, cols, l.kernel.height, l.kernel.width,
+                                          l.kernel.stride_h, l.kernel.stride_w);
 }
 
 }  // namespace

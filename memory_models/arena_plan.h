@@ -31,10 +31,11 @@ struct ArenaPlan {
 };
 
 /// The buffers of plan_arena, not placed yet. In place where the kernels do so: a depthwise layer
-/// over its input (with a scratch of one channel plane of the rectangle it reads: output pixel i of
-/// channel c only ever overwrites input pixel i of the same channel), and an add over an input
-/// whose window equals its own; in each case only if nothing reads the input later. With few
-/// channels a depthwise layer's scratch can cost as much as a buffer of its own; then it gets that.
+/// over its input (with the scratch that the kernel asks for in runtime/scratch.h, one channel's
+/// plane: output pixel i of channel c only ever overwrites input pixel i of the same channel), and
+/// an add over an input whose window equals its own; in each case only if nothing reads the input
+/// later. With few channels a depthwise layer's scratch can cost as much as a buffer of its own;
+/// then it gets that.
 ArenaPlan unplaced_arena_plan(const Network& network, const PatchSchedule& schedule,
                               InputMode input);
 

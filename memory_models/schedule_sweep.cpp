@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
+#include <string>
 
+#include "arch/error.h"
 #include "arch/tile_geometry.h"
 #include "memory_models/arena_planner.h"
+#include "runtime/scratch.h"
 
 namespace patchnas {
 namespace {
@@ -165,6 +169,7 @@ class ScheduleSweep::Workspace {
       }
     }
     network_macs_ = macs;
+    require_small_sums();
     int begin = 0;
     for (TensorFacts& tensor : tensors_) {
       const int count = tensor.readers_end;
@@ -199,6 +204,26 @@ class ScheduleSweep::Workspace {
     }
   }
 
+  // Lanes have 32 bits.
+  void require_small_sums() const {
+    std::int64_t bytes = 0;
+    for (const TensorFacts& tensor : tensors_) {
+      bytes += aligned(tensor.bytes());
+    }
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const auto& [rows, cols] = layers_[i].axes;
+      if (layers_[i].kind == LayerKind::kDepthwiseConv2d) {
+        bytes += patchnas_depthwise_scratch_bytes(rows.output, cols.output, rows.kernel,
+                                                  cols.kernel, rows.stride, cols.stride);
+      }
+    }
+    if (bytes > std::numeric_limits<Lane>::max()) {
+      throw InputError("the network's tensors have " + std::to_string(bytes) +
+                       " bytes; schedules can be compared for at most " +
+                       std::to_string(std::numeric_limits<Lane>::max()));
+    }
+  }
+
   // Whether `layer` is the last to read the tensor, which it may then overwrite.
   [[nodiscard]] bool dies_in(TensorId t, int layer) const {
     return t != kImage && t != kNoTensor && tensors_[at(t)].last_reader == layer;
@@ -216,7 +241,9 @@ class ScheduleSweep::Workspace {
     }
     const TensorFacts& in = tensors_[at(layer.inputs[0])];
     const std::int64_t shared = std::min(in.bytes(), out);
-    const std::int64_t scratch = std::int64_t{in.height} * in.width;
+    const auto& [rows, cols] = layer.axes;
+    const std::int64_t scratch = patchnas_depthwise_scratch_bytes(
+        rows.output, cols.output, rows.kernel, cols.kernel, rows.stride, cols.stride);
     return {std::max<std::int64_t>(0, aligned(shared) - aligned(scratch)), shared};
   }
 
@@ -307,7 +334,6 @@ class ScheduleSweep::Workspace {
     grow(peaks_, at(lanes_));
     for (AxisLanes& axis : axes_) {
       grow(axis.window, tensors * row);
-      grow(axis.read, tensors * row);
       grow(axis.computed, tensors * row);
     }
     sweep_axis(Axis::kRows, grid.rows, axes_[0]);
@@ -329,7 +355,6 @@ class ScheduleSweep::Workspace {
   struct AxisLanes {
     std::vector<Lane> window;    // [tensor][lane]: the largest over the tiles
     std::vector<Lane> computed;  // [tensor][lane]: positions in all tiles together
-    std::vector<Lane> read;      // [layer][lane]: the largest, where others read the input too
   };
 
   [[nodiscard]] TensorId windows(TensorId t) const { return tensors_[at(t)].windows; }
@@ -398,7 +423,7 @@ class ScheduleSweep::Workspace {
     const bool reads_everything = layer.reads_everything();
     const Lane* const out_begins = begins(i + 1, tiles, 0);
     const Lane* const out_ends = ends(i + 1, tiles, 0);
-    Lane* const largest_reads = is_only_reader ? row(out.window, windows(in)) : row(out.read, i);
+    Lane* const largest_reads = row(out.window, windows(in));
     Lane* const computed_sums = row(out.computed, windows(in));
     const int tile_end = tiles * row_;
     for (int lane = block_begin(lane_after(i)); lane < lanes_; lane += kBlock) {
@@ -416,8 +441,8 @@ class ScheduleSweep::Workspace {
         computed += end - begin;
         largest_read = largest(largest_read, end - begin);
       }
-      store(largest_reads + lane, largest_read);
       if (is_only_reader) {
+        store(largest_reads + lane, largest_read);
         store(computed_sums + lane, computed);
       }
     }
@@ -626,18 +651,18 @@ class ScheduleSweep::Workspace {
         store(deployed + lane, aligned_block(saved));
       }
     } else {
-      const TensorId in = layer.inputs[0];
-      const Lane* const sizes = row(sizes_, in);
-      const Lane* const pixels = row(pixels_, in);
-      const bool is_only_reader = tensors_[at(in)].has_one_reader();
-      const Lane* const heights = row(rows.read, i);
-      const Lane* const widths = row(cols.read, i);
+      const Lane* const sizes = row(sizes_, layer.inputs[0]);
+      const Lane* const heights = row(rows.window, windows(i + 1));
+      const Lane* const widths = row(cols.window, windows(i + 1));
+      // patchnas_depthwise_scratch_bytes() of the largest tile.
+      const auto plane_extent = [](const Lane* output, const WindowAxis& axis) {
+        return unsigned_block((load(output) - 1) * axis.stride + axis.kernel);
+      };
       for (int lane = first; lane < lanes_; lane += kBlock) {
         const Block shared = least(load(sizes + lane), load(out + lane));
-        const Block plane = is_only_reader ? load(pixels + lane)
-                                           : signed_block(unsigned_block(load(heights + lane)) *
-                                                          unsigned_block(load(widths + lane)));
-        const Block scratch = aligned_block(plane);
+        const Block plane = signed_block(plane_extent(heights + lane, layer.axes[0]) *
+                                         plane_extent(widths + lane, layer.axes[1]));
+        const Block scratch = aligned_block(plane + PATCHNAS_SCRATCH_SLACK_BYTES);
         store(mcunetv2 + lane, shared);
         store(deployed + lane, largest(aligned_block(shared), scratch) - scratch);
       }

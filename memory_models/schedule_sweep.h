@@ -48,6 +48,7 @@ class ScheduleSweep {
   /// Layer-by-layer execution, then for every grid all split layers whose output it can tile: the
   /// schedules of enumerate_schedules(), in its order. The result is valid until the next run.
   /// `network` must be valid.
+  /// @throws InputError if all its tensors together have 2 GiB or more.
   std::span<const ScheduleCosts> run(const Network& network);
 
  private:

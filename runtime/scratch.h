@@ -10,10 +10,10 @@
 
 /* Bytes of scratch, at any alignment, with which patchnas_depthwise_in_place computes `rows` x
  * `cols` output pixels: the padded plane of one channel that their windows touch, and slack. */
-static inline int32_t patchnas_depthwise_scratch_bytes(int32_t rows, int32_t cols, int32_t kernel_h,
+static inline int64_t patchnas_depthwise_scratch_bytes(int32_t rows, int32_t cols, int32_t kernel_h,
                                                        int32_t kernel_w, int32_t stride_h,
                                                        int32_t stride_w) {
-  return ((rows - 1) * stride_h + kernel_h) * ((cols - 1) * stride_w + kernel_w) +
+  return ((int64_t)(rows - 1) * stride_h + kernel_h) * ((int64_t)(cols - 1) * stride_w + kernel_w) +
          PATCHNAS_SCRATCH_SLACK_BYTES;
 }
 

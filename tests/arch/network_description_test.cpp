@@ -102,6 +102,19 @@ TEST(NetworkDescription, FeatureMixFollowsThePoolingAfterAFinalExpansion) {
   EXPECT_EQ(network.layers[last - 1].output, (TensorShape{1, 1, 8}));
 }
 
+TEST(NetworkDescription, BlocksThatNameNoActivationHaveRelu6) {
+  const std::string text = small();
+  const std::string name = R"("act_func": "relu6", "in_channels": 8, "stride": 1, )";
+  const auto activation_with = [&](const std::string& other) {
+    std::string changed = text;
+    changed.replace(changed.find(name), name.size(), other);
+    return read_network_description(changed, "net.json", 32).layers[1].activation;
+  };
+  EXPECT_EQ(activation_with(R"("in_channels": 8, "stride": 1, )"), Activation::kRelu6);
+  EXPECT_EQ(activation_with(R"("act_func": null, "in_channels": 8, "stride": 1, )"),
+            Activation::kNone);
+}
+
 TEST(NetworkDescription, ConvLayersMayHaveGroups) {
   const auto described = [](int groups) {
     std::string layer = conv_layer_json(1, 1, 8, 16);

@@ -92,6 +92,20 @@ TEST(Network, LastReadersFollowResiduals) {
   }
 }
 
+TEST(Network, EveryTensorMustBeRead) {
+  Layer pointwise;
+  pointwise.output = {4, 4, 3};
+  Network network{.input = {4, 4, 3}, .layers = {pointwise, pointwise}, .names = {}};
+  try {
+    validate(network);
+    FAIL() << "a layer that nothing reads was accepted";
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(), "layer 0 (layer0.conv): nothing reads its output");
+  }
+  network.layers[1].inputs[0] = 1;
+  validate(network);
+}
+
 TEST(Network, ValidationNamesTheLayer) {
   Network network = two_layers();
   network.layers[0].output.height = 5;

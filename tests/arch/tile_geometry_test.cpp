@@ -150,16 +150,19 @@ TEST(TileGeometry, SumsAndMaximaAgreeWithTheTiles) {
     for (int layer = geometry.segment().first_layer; layer < geometry.segment().end_layer;
          ++layer) {
       std::int64_t computed = 0;
-      std::int64_t largest_read = 0;
+      int most_rows = 0;
+      int most_cols = 0;
       std::int64_t largest_window = 0;
       for_tiles(geometry, [&](int row, int col) {
         const LayerTile tile = geometry.tile(layer, row, col);
         computed += tile.computed.pixels();
-        largest_read = std::max(largest_read, tile.inputs[0].pixels());
+        most_rows = std::max(most_rows, tile.computed.rows.size());
+        most_cols = std::max(most_cols, tile.computed.cols.size());
         largest_window = std::max(largest_window, tile.window.pixels());
       });
       EXPECT_EQ(geometry.computed_pixels(layer), computed);
-      EXPECT_EQ(geometry.largest_read_pixels(layer), largest_read);
+      EXPECT_EQ(geometry.largest_computed(Axis::kRows, layer), most_rows);
+      EXPECT_EQ(geometry.largest_computed(Axis::kCols, layer), most_cols);
       EXPECT_EQ(geometry.largest_window_pixels(layer + 1), largest_window);
     }
   });

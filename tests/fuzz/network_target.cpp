@@ -11,6 +11,7 @@
 #include "arch/arch.h"
 #include "deploy/tflite_import.h"
 #include "memory_models/memory_models.h"
+#include "memory_models/schedule_sweep.h"
 
 namespace {
 
@@ -37,6 +38,23 @@ auto read_or_refuse(Read read) -> std::optional<decltype(read())> {
   }
 }
 
+// All schedules at once must cost what each costs by itself.
+void compare_schedules(const Network& network) {
+  patchnas::ScheduleSweep sweep({{2, 2}, {3, 1}}, patchnas::SplitPoints::kLayers,
+                                patchnas::InputMode::kStreamed);
+  read_or_refuse([&] {
+    for (const patchnas::ScheduleCosts& costs : sweep.run(network)) {
+      const patchnas::PatchSchedule schedule = costs.schedule();
+      require(costs.macs == scheduled_macs(network, schedule), "the sweep's MACs");
+      require(costs.deployed_bytes ==
+                  unplaced_arena_plan(network, schedule, patchnas::InputMode::kStreamed)
+                      .lower_bound_bytes,
+              "the sweep's arena");
+    }
+    return true;
+  });
+}
+
 // Every sum that an estimate makes. Memory models and geometry take time with the number of layers.
 void count(Network network) {
   validate(network);
@@ -48,6 +66,10 @@ void count(Network network) {
   constexpr int kFewLayers = 60;
   if (network.layer_count() > kFewLayers) {
     return;
+  }
+  constexpr int kFewForSweep = 16;
+  if (network.layer_count() <= kFewForSweep) {
+    compare_schedules(network);
   }
   const int split = (network.layer_count() + 1) / 2;
   for (const auto& schedule : {patchnas::PatchSchedule::layer_by_layer(),
