@@ -177,7 +177,8 @@ class DescriptionReader {
     refuse_variants(conv);
     must_be_1(conv, "groups");  // here they are those of the middle convolution, not depthwise then
     require_channels(conv, "in_channels");
-    const Activation inner = activation(conv);
+    // ProxylessNAS's own descriptions do not name it.
+    const Activation inner = conv.has("act_func") ? activation(conv) : Activation::kRelu6;
     const double expand_ratio = conv.number("expand_ratio", {1, 64});
     const int channels = current().channels;
     const int middle = conv.has_value("mid_channels")

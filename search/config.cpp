@@ -71,6 +71,17 @@ Target parse_target(YamlReader reader) {
   return target;
 }
 
+SearchSpace parse_trainable_space(YamlReader reader) {
+  SearchSpace space = parse_search_space(reader);
+  for (std::size_t s = 0; s < space.stages.size(); ++s) {
+    if (const int groups = space.stages[s].groups; groups != 1) {
+      reader.maps("stages")[s].fail(
+          "groups", fmt::format("{} can be estimated, not trained; allowed: 1", groups));
+    }
+  }
+  return space;
+}
+
 /// Leaves the reader unfinished: a stage may have keys of its own.
 TrainingSettings parse_training(YamlReader& reader, const TrainingSettings& published) {
   TrainingSettings settings;
@@ -201,7 +212,7 @@ Config parse_config(YamlReader reader, const std::string& default_name) {
   config.device = static_cast<DeviceChoice>(reader.choice("device", kDeviceNames, 0));
   config.output = reader.string("output", config.output);
   config.data = parse_data(reader.map("data"));
-  config.space = parse_search_space(reader.map("space"));
+  config.space = parse_trainable_space(reader.map("space"));
   config.target = parse_target(reader.map("target"));
   config.training = parse_plan(reader.optional_map("training"));
   parse_search(reader.optional_map("search"), config);

@@ -104,6 +104,13 @@ TEST(ConfigErrors, NameTheKeyAndWhatIsAllowed) {
             "'.', not first");
 }
 
+TEST(ConfigErrors, GroupsAreNotTrained) {
+  std::string text(kSmallConfig);
+  text.insert(text.find(", widths: [16, 24]"), ", groups: 4");
+  EXPECT_EQ(message_of([&] { parse(text); }),
+            "c.yaml:11:88: space.stages[1].groups: 4 can be estimated, not trained; allowed: 1");
+}
+
 TEST(ConfigErrors, NameFileLineAndColumn) {
   const std::string text(kSmallConfig);
   EXPECT_EQ(message_of([&] { parse(text + "sead: 3\n"); }),

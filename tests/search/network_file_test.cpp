@@ -55,13 +55,38 @@ INSTANTIATE_TEST_SUITE_P(
         Published{"proxylessnas_mobile", 320.0, 4.08, 0.5, 0.03},
         // torchvision's mnasnet1_0, which is B1: 0.314 G, 4,383,312.
         Published{"mnasnet", 314.0, 4.38, 0.5, 0.03},
+        // Wu et al., CVPR 2019: 249 M, 4.3 M. The definition that its authors publish has
+        // fewer: see FbnetA.
+        Published{"fbnet_a", 244.45, 4.29, 0.005, 0.005},
         // The model zoo of MCUNet: 6.0 M and 0.37 M, 11.6 M and 0.43 M, 67.3 M and 0.73 M, 23.5 M
-        // and 0.75 M.
+        // and 0.75 M, 10.7 M and 0.57 M.
         Published{"mcunet_vww0", 6.0, 0.37, 0.05, 0.01},
         Published{"mcunet_vww1", 11.6, 0.43, 0.05, 0.01},
         Published{"mcunet_in2", 67.3, 0.73, 0.05, 0.01},
-        Published{"mcunet_mbv2_w035", 23.5, 0.75, 0.05, 0.01}),
+        Published{"mcunet_mbv2_w035", 23.5, 0.75, 0.05, 0.01},
+        Published{"mcunet_proxyless_w025", 10.7, 0.57, 0.05, 0.01}),
     [](const auto& network) { return std::string(network.param.name); });
+
+TEST(FbnetA, HasThreeBlocksInTwoGroupsAndNoFirstConvolutionWithoutExpansion) {
+  const Network network = read_network_file("fbnet_a", {}).network;
+  std::int64_t left_out = 0;  // what the first 1x1 convolutions would cost
+  int grouped = 0;
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const Layer& layer = network.layers[i];
+    const TensorShape& in = network.shape(layer.inputs[0]);
+    if (layer.groups > 1) {
+      EXPECT_EQ(layer.groups, 2);
+      EXPECT_EQ(layer.role, LayerRole::kProject);
+      ++grouped;
+    }
+    if (layer.role == LayerRole::kDepthwise && network.layers[i - 1].role != LayerRole::kExpand) {
+      left_out += in.pixels() * in.channels * in.channels / network.layers[i + 1].groups;
+    }
+  }
+  EXPECT_EQ(grouped, 3);
+  EXPECT_NEAR(static_cast<double>(network_macs(network) + left_out) / 1e6, 249.9, 0.05)
+      << "the block as the paper draws it has them all";
+}
 
 // With the names of their stages left out.
 Network without_stages(Network network) {
@@ -96,7 +121,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Description{"mcunet_vww0", "mcunet-10fps_vww.json"},
                       Description{"mcunet_vww1", "mcunet-5fps_vww.json"},
                       Description{"mcunet_in2", "mcunet-256kb-1mb_imagenet.json"},
-                      Description{"mcunet_mbv2_w035", "mbv2-w0.35-r144_imagenet.json"}),
+                      Description{"mcunet_mbv2_w035", "mbv2-w0.35-r144_imagenet.json"},
+                      Description{"mcunet_proxyless_w025", "proxyless-w0.25-r112_imagenet.json"}),
     [](const auto& network) { return std::string(network.param.name); });
 
 TEST(NetworkFile, WidthScalesAndRoundsEveryBaseWidth) {
