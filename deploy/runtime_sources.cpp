@@ -1,5 +1,6 @@
-// A linker for text. It relies on how runtime/ is written: patchnas_NAME is in NAME.c, and headers
-// are included by their path from the repository root.
+// A linker for text. It relies on how runtime/ is written: patchnas_NAME is in NAME.c, what HEADER.h
+// declares beside kernels is in HEADER.c, and headers are included by their path from the repository
+// root.
 
 #include "deploy/runtime_sources.h"
 
@@ -61,6 +62,7 @@ std::vector<SourceFile> linked_runtime_sources(std::string_view program) {
   const auto need_headers = [&](std::string_view text) {
     for (const std::string_view path : included_headers(text)) {
       need(find_source(path));
+      need(find_source(std::string(path.substr(0, path.size() - 2)) + ".c"));
     }
   };
   for (const std::string& function : called_functions(program)) {

@@ -18,10 +18,10 @@ __attribute__((section(".vectors"), used)) static const void* const vectors[16] 
 enum {
   kOpen = 0x01,
   kClose = 0x02,
-  kWriteText = 0x04,
   kWrite = 0x05,
   kRead = 0x06,
   kFlagReadBinary = 1,
+  kFlagWriteText = 4,
   kFlagWriteBinary = 5,
   kCommandLine = 0x15,
   kExit = 0x20,
@@ -43,19 +43,6 @@ static uint32_t length(const char* text) {
   return n;
 }
 
-void board_write(const char* text) { semihost(kWriteText, text); }
-
-void board_write_number(uint64_t number) {
-  char text[21];
-  char* first = text + sizeof text - 1;
-  *first = 0;
-  do {
-    *--first = (char)('0' + number % 10);
-    number /= 10;
-  } while (number != 0);
-  board_write(first);
-}
-
 static int32_t open_file(const char* name, uint32_t mode) {
   const uint32_t arguments[3] = {(uint32_t)name, mode, length(name)};
   return semihost(kOpen, arguments);
@@ -70,6 +57,25 @@ static int32_t close_file(int32_t file) {
 static int32_t transfer(int32_t operation, int32_t file, const void* bytes, int32_t count) {
   const uint32_t arguments[3] = {(uint32_t)file, (uint32_t)bytes, (uint32_t)count};
   return semihost(operation, arguments);
+}
+
+void board_write(const char* text) {
+  static int32_t console = -1;
+  if (console < 0) {
+    console = open_file(":tt", kFlagWriteText); /* the emulator's standard output */
+  }
+  transfer(kWrite, console, text, (int32_t)length(text));
+}
+
+void board_write_number(uint64_t number) {
+  char text[21];
+  char* first = text + sizeof text - 1;
+  *first = 0;
+  do {
+    *--first = (char)('0' + number % 10);
+    number /= 10;
+  } while (number != 0);
+  board_write(first);
 }
 
 int32_t board_read_file(const char* name, void* bytes, int32_t capacity) {
