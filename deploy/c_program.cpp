@@ -269,16 +269,22 @@ typedef struct span {
 
   std::string layer_call(const Run& run, int layer) const {
     return program_.layer(layer).kind == LayerKind::kSoftmax ? softmax_call(run, layer)
-                                                             : wrapped(kernel_call(run, layer), 4);
+                                                             : wrapped(kernel_call(layer), 4);
   }
 
-  std::string kernel_call(const Run& run, int layer) const {
+  // Whether the layer computes a rectangle of its output, and not always all of it.
+  static bool has_rect(const Run& run, LayerKind kind) {
+    return kind == LayerKind::kSoftmax ? run.segment != nullptr
+                                       : kind != LayerKind::kFullyConnected;
+  }
+
+  std::string kernel_call(int layer) const {
     const Layer& l = program_.layer(layer);
     const auto constant = [&](const char* kind) {
       return std::string("&") + program_.constant(layer, kind);
     };
     const auto windowed = [&](const std::string& function, const std::string& arguments) {
-      return "patchnas_" + function + "(" + arguments + ", &in, &out, " + rect(run, layer);
+      return "patchnas_" + function + "(" + arguments + ", &in, &out, rect";
     };
     const std::string kernel_and_weights = constant("kernel") + ", " + constant("weights");
     const ActivationClamp& clamp = program_.quantised.layers[static_cast<std::size_t>(layer)].clamp;
@@ -299,8 +305,7 @@ typedef struct span {
                          ");";
       }
       case LayerKind::kAdd:
-        return "patchnas_add(" + constant("scales") + ", &in, &second, &out, " + rect(run, layer) +
-               ");";
+        return "patchnas_add(" + constant("scales") + ", &in, &second, &out, rect);";
       case LayerKind::kAveragePool:
         return windowed("average_pool", kernel_and_clamp) + ");";
       case LayerKind::kMaxPool:
@@ -327,14 +332,11 @@ typedef struct span {
                          number(shape.pixels()) + ", " + number(shape.channels) + ");",
                      4);
     }
-    return fill(R"(const patchnas_rect rect = @rect@;
-    for (int32_t row = rect.row_begin; row < rect.row_end; ++row) {
+    return fill(R"(for (int32_t row = rect.row_begin; row < rect.row_end; ++row) {
       patchnas_softmax(@arguments@, pixel(&in, row, rect.col_begin),
                        pixel(&out, row, rect.col_begin), rect.col_end - rect.col_begin, @channels@);
     })",
-                {{"rect", rect(run, layer)},
-                 {"arguments", arguments},
-                 {"channels", number(shape.channels)}});
+                {{"arguments", arguments}, {"channels", number(shape.channels)}});
   }
 
   std::string layer_block(const Run& run, int layer) const {
@@ -354,6 +356,9 @@ typedef struct span {
       declare("second", l.inputs[1]);
     }
     declare("out", layer + 1);
+    if (has_rect(run, l.kind)) {
+      text += "    const patchnas_rect rect = " + rect(run, layer) + ";\n";
+    }
     return text + "    BEFORE_LAYER(" + number(layer) + ");\n    " + layer_call(run, layer) +
            "\n  }\n";
   }

@@ -17,6 +17,7 @@
 #include "search/files.h"
 #include "search/memory_plot.h"
 #include "search/network_file.h"
+#include "search/option_names.h"
 #include "search/schedule_chooser.h"
 #include "search/schedule_selector.h"
 #include "search/schedule_tradeoff.h"
@@ -97,33 +98,6 @@ struct Subject {
     return target.sram_bytes < kNoLimit || target.flash_bytes < kNoLimit;
   }
 };
-
-/// Every grid of up to `most` patches along each axis.
-std::vector<TileGrid> grids_up_to(int most) {
-  std::vector<TileGrid> grids;
-  for (int rows = 1; rows <= most; ++rows) {
-    for (int cols = 1; cols <= most; ++cols) {
-      grids.push_back({rows, cols});
-    }
-  }
-  return grids;
-}
-
-/// The value that is called `name`, which CLI11 has checked.
-template <typename Range>
-auto named(const Range& values, const std::string& name) {
-  return *std::find_if(std::begin(values), std::end(values),
-                       [&](const auto value) { return to_string(value) == name; });
-}
-
-template <typename Range>
-std::vector<std::string> names_of(const Range& values) {
-  std::vector<std::string> names;
-  for (const auto value : values) {
-    names.emplace_back(to_string(value));
-  }
-  return names;
-}
 
 Subject read_subject(const EstimateOptions& options) {
   if (options.network.empty() == options.config.empty()) {

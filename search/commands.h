@@ -11,5 +11,7 @@ namespace patchnas {
 void add_search_command(CLI::App& app);
 void add_export_command(CLI::App& app);
 void add_estimate_command(CLI::App& app);
+void add_schedule_command(CLI::App& app);
+void add_run_command(CLI::App& app);
 
 }  // namespace patchnas

@@ -25,8 +25,10 @@ Examples:
   nas_search --resume runs/fashion_mnist_32kb
   nas_search export runs/fashion_mnist_32kb --out exported
   nas_search estimate --network mobilenet_v2 --patches 4 --split-block 4
+  nas_search schedule model.tflite --sram 64KiB --out model_64kib
+  nas_search run model_64kib --target cortex-m4 --input image.bin --output scores.bin
 
-Exit codes: 0 done, 2 bad input, 3 nothing in the search space fits, 75 stopped by a signal
+Exit codes: 0 done, 2 bad input, 3 nothing fits the limits, 75 stopped by a signal
 (resume it), 1 anything else.
 )";
 
@@ -54,6 +56,8 @@ int main(int argc, char** argv) {
     patchnas::add_search_command(app);
     patchnas::add_export_command(app);
     patchnas::add_estimate_command(app);
+    patchnas::add_schedule_command(app);
+    patchnas::add_run_command(app);
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& error) {

@@ -15,6 +15,16 @@ CandidateCosts costs_of(const Network& network, const PatchSchedule& schedule,
           .flash_bytes = flash_report(network, schedule, target.core).total_bytes()};
 }
 
+std::vector<TileGrid> grids_up_to(int most) {
+  std::vector<TileGrid> grids;
+  for (int rows = 1; rows <= most; ++rows) {
+    for (int cols = 1; cols <= most; ++cols) {
+      grids.push_back({rows, cols});
+    }
+  }
+  return grids;
+}
+
 bool ScheduleChooser::fits(const Entry& entry) const {
   return entry.sram_bytes <= target_.sram_bytes && entry.flash_bytes <= target_.flash_bytes;
 }

@@ -29,6 +29,9 @@ struct ScheduleChoice {
 CandidateCosts costs_of(const Network& network, const PatchSchedule& schedule,
                         const Target& target);
 
+/// Every grid of up to `most` patches along each axis.
+std::vector<TileGrid> grids_up_to(int most);
+
 /// Keeps working memory between calls; one thread at a time.
 class ScheduleChooser {
  public:

@@ -1,0 +1,84 @@
+// nas_search run: an exported package on one input.
+
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "arch/error.h"
+#include "search/commands.h"
+#include "search/files.h"
+#include "search/option_names.h"
+#include "search/package_runner.h"
+#include "search/text.h"
+
+namespace patchnas {
+namespace {
+
+struct RunOptions {
+  std::string folder;
+  std::string target;
+  std::string input;
+  std::string output;
+  bool json = false;
+};
+
+void run_package(const RunOptions& options) {
+  const PackageFolder package(options.folder);
+  const std::string bytes = read_file(options.input);
+  if (static_cast<std::int64_t>(bytes.size()) != package.input_bytes) {
+    throw InputError(options.input + ": has " + std::to_string(bytes.size()) + " bytes; " +
+                     package.name + " reads " + std::to_string(package.input_bytes));
+  }
+  const RunTarget target = named(kRunTargets, options.target);
+  const PackageRunner runner(package, target, Profiling::kOff);
+  const PackageRun run =
+      runner.run({reinterpret_cast<const std::int8_t*>(bytes.data()), bytes.size()});
+  write_file(options.output,
+             {reinterpret_cast<const char*>(run.outputs.data()), run.outputs.size()});
+  nlohmann::ordered_json json{{"package", package.name}, {"target", to_string(target)}};
+  if (run.instructions) {
+    json["instructions"] = *run.instructions;
+  }
+  json["arena_bytes"] = runner.arena_bytes();
+  json["static_bytes"] = runner.static_bytes();
+  json["stack_bytes"] = run.stack_bytes;
+  json["flash_bytes"] = runner.flash_bytes();
+  if (options.json) {
+    std::cout << json.dump(2) << "\n";
+    return;
+  }
+  for (const auto& [key, value] : json.items()) {
+    std::cout << key << std::string(16 - key.size(), ' ')
+              << (value.is_number() ? with_separators(value.get<std::int64_t>())
+                                    : value.get<std::string>())
+              << "\n";
+  }
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& app) {
+  const auto options = std::make_shared<RunOptions>();
+  CLI::App* command =
+      app.add_subcommand("run", "An exported C package on one input, on the host or emulated");
+  command
+      ->add_option("dir", options->folder,
+                   "Folder of the package, or one with it in c/ or export/c/")
+      ->required()
+      ->type_name("DIR");
+  command->add_option("--target", options->target, "Where it runs: emulated, or on this machine")
+      ->required()
+      ->check(CLI::IsMember(names_of(kRunTargets)));
+  command->add_option("--input", options->input, "Raw int8 image [H, W, C]")
+      ->required()
+      ->type_name("IN.bin");
+  command->add_option("--output", options->output, "Gets the raw int8 output")
+      ->required()
+      ->type_name("OUT.bin");
+  command->add_flag("--json", options->json, "One JSON object on standard output");
+  command->callback([options] { run_package(*options); });
+}
+
+}  // namespace patchnas

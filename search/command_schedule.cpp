@@ -1,0 +1,116 @@
+// nas_search schedule: a C package of somebody's int8 network, under the best schedule that fits.
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "arch/error.h"
+#include "deploy/c_package.h"
+#include "deploy/tflite_import.h"
+#include "search/commands.h"
+#include "search/estimate.h"
+#include "search/files.h"
+#include "search/option_names.h"
+#include "search/package_files.h"
+#include "search/schedule_chooser.h"
+#include "search/schedule_selector.h"
+#include "search/text.h"
+
+namespace patchnas {
+namespace {
+
+struct ScheduleOptions {
+  std::string model;
+  std::string folder;
+  std::int64_t sram_bytes = kNoLimit;
+  std::int64_t flash_bytes = kNoLimit;
+  std::string input = std::string(to_string(InputMode::kResident));
+  std::string core = std::string(to_string(Core::kCortexM4));
+  int max_patches = 4;
+};
+
+void schedule_model(const ScheduleOptions& options) {
+  const std::string model = read_file(options.model);
+  const QuantizedNetwork network = import_tflite(
+      {reinterpret_cast<const std::uint8_t*>(model.data()), model.size()}, options.model);
+  const Target target{.sram_bytes = options.sram_bytes,
+                      .flash_bytes = options.flash_bytes,
+                      .input = named(kInputModes, options.input),
+                      .core = named(kCores, options.core)};
+  const MacCost cost;
+  ScheduleChooser chooser(grids_up_to(options.max_patches), SplitPoints::kLayers, target, cost);
+  const ScheduleChoice choice = chooser.choose(network.network);
+  if (!choice.fits) {
+    throw InfeasibleError(options.model + ": no schedule fits; the one of least SRAM, " +
+                          describe(network.network, choice.schedule) + ", " +
+                          compare_with_limits(choice.costs, target));
+  }
+  const std::filesystem::path folder = options.folder;
+  const std::string name = c_package_name(std::filesystem::path(options.model).stem().string());
+  const CPackage package = make_c_package(network, choice.schedule, target.input, name);
+  const NetworkEstimate estimate(network.network, choice.schedule, target.input, target.core);
+  nlohmann::ordered_json report = estimate.json();
+  report["package"] = name;
+  report["limits"] = nlohmann::ordered_json::object();
+  if (target.sram_bytes < kNoLimit) {
+    report["limits"]["sram_bytes"] = target.sram_bytes;
+  }
+  if (target.flash_bytes < kNoLimit) {
+    report["limits"]["flash_bytes"] = target.flash_bytes;
+  }
+  make_directory(folder);
+  write_file(folder / "model.tflite", model);
+  write_package(package, folder);
+  write_file(folder / "report.json", report.dump(2) + "\n");
+  std::cout << "schedule  " << describe(network.network, choice.schedule) << "\n"
+            << "SRAM      " << with_separators(package.arena_bytes) << " bytes, input "
+            << options.input << "\n"
+            << "flash     " << with_separators(choice.costs.flash_bytes) << " bytes, estimated for "
+            << options.core << "\n"
+            << "MACs      " << millions_text(choice.costs.macs) << ", layer by layer "
+            << millions_text(network_macs(network.network)) << "\n"
+            << "files     " << (folder / (name + ".h")).string() << ", README.md, report.json\n";
+}
+
+}  // namespace
+
+void add_schedule_command(CLI::App& app) {
+  const auto options = std::make_shared<ScheduleOptions>();
+  CLI::App* command = app.add_subcommand(
+      "schedule", "A C package of an int8 .tflite file, under the best schedule that fits");
+  command->add_option("model", options->model, "An int8 .tflite file, anybody's")
+      ->required()
+      ->type_name("MODEL.tflite");
+  command
+      ->add_option("--out", options->folder,
+                   "Folder that gets the package, report.json and a copy of the model")
+      ->required()
+      ->type_name("DIR");
+  command
+      ->add_option("--sram", options->sram_bytes,
+                   "Limit, as 64KiB; of the schedules that fit the one of least MACs is taken")
+      ->required()
+      ->transform(CLI::AsSizeValue(true))
+      ->type_name("BYTES");
+  command->add_option("--flash", options->flash_bytes, "Limit, as 1MiB")
+      ->transform(CLI::AsSizeValue(true))
+      ->type_name("BYTES");
+  command->add_option("--input", options->input, "Whether the whole image sits in SRAM")
+      ->check(CLI::IsMember(names_of(kInputModes)))
+      ->capture_default_str();
+  command->add_option("--core", options->core, "The processor whose code is counted as flash")
+      ->check(CLI::IsMember(names_of(kCores)))
+      ->capture_default_str();
+  command
+      ->add_option("--max-patches", options->max_patches, "Patches along each axis that are tried")
+      ->check(CLI::Range(1, kLargestGrid))
+      ->capture_default_str()
+      ->type_name("P");
+  command->callback([options] { schedule_model(*options); });
+}
+
+}  // namespace patchnas

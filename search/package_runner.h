@@ -1,0 +1,90 @@
+#pragma once
+
+// Exported packages, compiled and run: on the host, or on an emulated Cortex-M.
+//
+//   const PackageFolder package("runs/vww/export/c");
+//   PackageRunner runner(package, RunTarget::kCortexM4, Profiling::kOff);
+//   const PackageRun run = runner.run(images);
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory_models/memory_models.h"
+#include "search/link_map.h"
+#include "search/process.h"
+
+namespace patchnas {
+
+enum class RunTarget { kHost, kCortexM4, kCortexM7, kCortexM55 };
+inline constexpr RunTarget kRunTargets[] = {RunTarget::kCortexM4, RunTarget::kCortexM7,
+                                            RunTarget::kCortexM55, RunTarget::kHost};
+
+/// "cortex-m4", …, "host"
+std::string_view to_string(RunTarget target);
+/// Nothing for the host.
+std::optional<Core> core_of(RunTarget target);
+
+/// What package.json says about a package.
+struct PackageFolder {
+  /// `path` is the package's folder, or has it in c/ or export/c/.
+  /// @throws InputError if there is none, or its package.json is damaged.
+  explicit PackageFolder(const std::filesystem::path& path);
+
+  std::filesystem::path path;
+  std::string name;
+  InputMode input = InputMode::kResident;
+  std::int64_t arena_bytes = 0;
+  std::int64_t input_bytes = 0;
+  std::int64_t output_bytes = 0;
+  std::vector<std::string> sources;
+  std::vector<std::string> layers;
+};
+
+/// @throws InputError naming the Debian package of what is missing to run on `target`.
+void require_tools(RunTarget target);
+
+enum class Profiling { kOff, kLayers };
+
+/// Measured, not estimated.
+struct PackageRun {
+  std::vector<std::int8_t> outputs;              ///< back to back
+  std::optional<std::int64_t> instructions;      ///< of all images; emulated targets
+  std::vector<std::int64_t> layer_instructions;  ///< with profiling: of all images
+  std::int64_t stack_bytes = 0;                  ///< deepest, from the caller of NAME_invoke down
+};
+
+class PackageRunner {
+ public:
+  /// Compiles and links in a temporary folder.
+  /// @throws InputError as require_tools(), and with the compiler's first line if it refuses.
+  PackageRunner(const PackageFolder& package, RunTarget target, Profiling profiling);
+
+  /// Images back to back, [N, input_bytes], any number.
+  /// @throws InputError if they are not; Error if the program fails.
+  PackageRun run(std::span<const std::int8_t> images) const;
+
+  /// Of the linked program, what belongs to the package: arena, and everything else of it in SRAM
+  /// and flash.
+  [[nodiscard]] std::int64_t arena_bytes() const { return arena_bytes_; }
+  [[nodiscard]] std::int64_t static_bytes() const { return linked_.sram(); }
+  [[nodiscard]] std::int64_t flash_bytes() const { return linked_.flash(); }
+
+ private:
+  void compile(const std::vector<std::string>& flags);
+  void run_some(std::span<const std::int8_t> images, PackageRun& result) const;
+
+  PackageFolder package_;
+  RunTarget target_;
+  Profiling profiling_;
+  TemporaryFolder folder_;
+  std::int64_t images_at_a_time_ = 1;
+  std::int64_t arena_bytes_ = 0;
+  LinkedBytes linked_;
+};
+
+}  // namespace patchnas

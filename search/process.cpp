@@ -1,0 +1,95 @@
+#include "search/process.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <sstream>
+#include <unistd.h>
+
+#include <sys/wait.h>
+
+#include <spawn.h>
+
+#include "arch/error.h"
+
+extern char** environ;  // NOLINT: POSIX leaves its declaration to programs
+
+namespace patchnas {
+
+namespace fs = std::filesystem;
+
+ProcessResult run_process(const std::vector<std::string>& words, const fs::path& folder) {
+  std::array<int, 2> pipe_ends{};
+  if (::pipe2(pipe_ends.data(), O_CLOEXEC) != 0) {
+    throw Error(words.front() + ": cannot start: " + std::strerror(errno));
+  }
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
+  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDERR_FILENO);
+  std::vector<char*> arguments;
+  for (const std::string& word : words) {
+    arguments.push_back(const_cast<char*>(word.c_str()));  // posix_spawn does not write to them
+  }
+  arguments.push_back(nullptr);
+  pid_t process = 0;
+  const int error =
+      ::posix_spawnp(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::close(pipe_ends[1]);
+  ProcessResult result;
+  if (error == 0) {
+    std::array<char, 4096> buffer{};
+    for (;;) {
+      const ssize_t count = ::read(pipe_ends[0], buffer.data(), buffer.size());
+      if (count > 0) {
+        result.output.append(buffer.data(), static_cast<std::size_t>(count));
+      } else if (count == 0 || errno != EINTR) {
+        break;
+      }
+    }
+  }
+  ::close(pipe_ends[0]);
+  if (error != 0) {
+    throw Error(words.front() + ": cannot start: " + std::strerror(error));
+  }
+  int status = 0;
+  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  }
+  result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return result;
+}
+
+bool has_program(const std::string& name) {
+  const char* const path = std::getenv("PATH");
+  std::istringstream folders(path != nullptr ? path : "");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const fs::path candidate = fs::path(folder) / name;
+    std::error_code error;
+    if (fs::is_regular_file(candidate, error) && ::access(candidate.c_str(), X_OK) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+TemporaryFolder::TemporaryFolder() {
+  std::error_code error;
+  const fs::path parent = fs::temp_directory_path(error);
+  std::string pattern = ((error ? fs::path("/tmp") : parent) / "patchnas-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) {
+    throw Error(pattern + ": cannot create a temporary folder: " + std::strerror(errno));
+  }
+  path_ = pattern;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code error;
+  fs::remove_all(path_, error);
+}
+
+}  // namespace patchnas

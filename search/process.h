@@ -1,0 +1,40 @@
+#pragma once
+
+// Other programs: compilers and emulators.
+//
+//   const ProcessResult result = run_process({"cc", "--version"}, "/tmp");
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace patchnas {
+
+struct ProcessResult {
+  int exit_code = 0;   ///< 128 + the signal's number if one ended it
+  std::string output;  ///< standard output and error
+};
+
+/// Runs words[0], found through PATH, in `folder`, without a shell, and waits for it.
+/// @throws Error if it cannot be started.
+ProcessResult run_process(const std::vector<std::string>& words,
+                          const std::filesystem::path& folder);
+
+/// Whether PATH has an executable file of this name.
+bool has_program(const std::string& name);
+
+/// A new folder, removed with everything in it when this goes.
+class TemporaryFolder {
+ public:
+  /// @throws Error if there can be none.
+  TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder();
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace patchnas
