@@ -1,23 +1,112 @@
+#include "runtime/simd.h"
+
+#if defined(PATCHNAS_DSP)
+#include "runtime/dsp.h"
+#else
 #include "runtime/arithmetic.h"
+#endif
 
 static int32_t scaled(const patchnas_add_scales* s, int input, int8_t value) {
   const int32_t shifted = (value - s->zero_points[input]) * (1 << 20);
   return patchnas_requantise(shifted, s->multipliers[input], s->shifts[input]);
 }
 
+static int8_t sum(const patchnas_add_scales* s, int8_t a, int8_t b) {
+  const int32_t total =
+      patchnas_requantise(scaled(s, 0, a) + scaled(s, 1, b), s->output_multiplier, s->output_shift);
+  return patchnas_clamp(total + s->output_zero_point, s->clamp_min, s->clamp_max);
+}
+
+#if defined(PATCHNAS_DSP)
+/* One input has the larger scale, whose factor is exactly 1/2: its part of the sum is the
+ * difference to its zero point, shifted left by 19. The other input and the sum are scaled as
+ * outputs of convolutions are (dsp.h); factors are at most 1/2, so that no sum reaches 2^28. */
+typedef struct fast_scales {
+  int32_t half_zero_point, other_zero_point;
+  int32_t other_shift; /* to the left, before scaling */
+  patchnas_dsp_scale other, output;
+} fast_scales;
+
+static int is_half(const patchnas_add_scales* s, int input) {
+  return s->multipliers[input] == 1 << 30 && s->shifts[input] == 0;
+}
+
+static int is_fast(int32_t shift) {
+  return shift < 0 && shift >= -PATCHNAS_DSP_LARGEST_RIGHT_SHIFT;
+}
+
+static patchnas_dsp_scale scale_of(int32_t multiplier, int32_t shift, int32_t zero_point) {
+  const patchnas_dsp_scale s = {multiplier, (int32_t)((uint32_t)(2 * zero_point + 1) << ~shift),
+                                ~shift};
+  return s;
+}
+
+/* 1 if sums can be computed so; `half` is the input with the factor 1/2. */
+static int choose_fast(const patchnas_add_scales* s, int half, fast_scales* f) {
+  const int other = 1 - half;
+  const int equal = is_half(s, other);
+  if (!is_half(s, half) || !is_fast(s->output_shift) || !(equal || is_fast(s->shifts[other]))) {
+    return 0;
+  }
+  f->half_zero_point = s->zero_points[half];
+  f->other_zero_point = s->zero_points[other];
+  /* 1/2 as 1/4 of twice as much: what is scaled has to be shifted right. */
+  f->other_shift = equal ? 22 : 21;
+  f->other = scale_of(s->multipliers[other], equal ? -1 : s->shifts[other], 0);
+  f->output = scale_of(s->output_multiplier, s->output_shift, s->output_zero_point);
+  return 1;
+}
+
+/* The sum of byte `byte` of both words. */
+PATCHNAS_ALWAYS_INLINE int8_t fast_sum(const fast_scales* f, uint32_t half, uint32_t other,
+                                       int byte) {
+  const int32_t a = (int8_t)(half >> (8 * byte)) - f->half_zero_point;
+  const int32_t b = (int8_t)(other >> (8 * byte)) - f->other_zero_point;
+  const int32_t scaled_b =
+      patchnas_dsp_scaled(f->other, (int32_t)((uint32_t)b << f->other_shift)) >> 1;
+  return patchnas_dsp_finish(f->output, 2 * (a * (1 << 19) + scaled_b));
+}
+
+/* `words` times four sums; the output may lie over either input. */
+static void fast_sums(const fast_scales* scales, const int8_t* half, const int8_t* other,
+                      int8_t* out, int32_t words) {
+  const fast_scales f = *scales;
+  const int8_t* const end = half + 4 * words;
+  for (; half < end; half += 4, other += 4, out += 4) {
+    const uint32_t a = patchnas_load_word(half);
+    const uint32_t b = patchnas_load_word(other);
+    out[0] = fast_sum(&f, a, b, 0);
+    out[1] = fast_sum(&f, a, b, 1);
+    out[2] = fast_sum(&f, a, b, 2);
+    out[3] = fast_sum(&f, a, b, 3);
+  }
+}
+#endif
+
 void patchnas_add(const patchnas_add_scales* scales, const patchnas_window* a,
                   const patchnas_window* b, const patchnas_window* output, patchnas_rect computed) {
   const int32_t run = (computed.col_end - computed.col_begin) * output->channels;
+#if defined(PATCHNAS_DSP)
+  fast_scales f;
+  const int half = is_half(scales, 0) ? 0 : 1;
+  const int fast = choose_fast(scales, half, &f);
+#endif
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
     const int8_t* const in_a = patchnas_pixel(a, row, computed.col_begin);
     const int8_t* const in_b = patchnas_pixel(b, row, computed.col_begin);
     int8_t* const out = patchnas_pixel(output, row, computed.col_begin);
-    for (int32_t i = 0; i < run; ++i) {
-      const int32_t sum =
-          patchnas_requantise(scaled(scales, 0, in_a[i]) + scaled(scales, 1, in_b[i]),
-                              scales->output_multiplier, scales->output_shift);
-      out[i] =
-          patchnas_clamp(sum + scales->output_zero_point, scales->clamp_min, scales->clamp_max);
+    int32_t i = 0;
+#if defined(PATCHNAS_DSP)
+    if (fast) {
+      fast_sums(&f, half == 0 ? in_a : in_b, half == 0 ? in_b : in_a, out, run / 4);
+      i = run - run % 4;
+    }
+#endif
+    for (; i < run; ++i) {
+      out[i] = sum(scales, in_a[i], in_b[i]);
     }
   }
+#if defined(PATCHNAS_DSP)
+  patchnas_dsp_clamp(scales->clamp_min, scales->clamp_max, output, computed);
+#endif
 }

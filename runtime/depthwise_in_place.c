@@ -2,6 +2,11 @@
  * scratch, then the channel's outputs are written. Output pixel i of channel c lies over input
  * pixel i of channel c, so that no other channel is overwritten. */
 #include "runtime/arithmetic.h"
+#include "runtime/simd.h"
+
+#if defined(PATCHNAS_DSP)
+#include "runtime/dsp_plane.h"
+#endif
 
 typedef struct plane {
   int8_t* values;
@@ -24,22 +29,38 @@ static int8_t* fill(int8_t* to, int32_t count, int8_t value) {
   return to;
 }
 
-/* Copies one channel; `first` is its value in the plane's first pixel inside the image. */
-static void copy_channel(const patchnas_window* input, const int8_t* first, const plane* p,
-                         patchnas_taps rows, patchnas_taps cols, int8_t zero_point) {
-  const int32_t channels = input->channels;
-  const int32_t inside = cols.end - cols.begin;
+/* Fills everything outside the image, which no channel changes. */
+static void fill_padding(const plane* p, patchnas_taps rows, patchnas_taps cols,
+                         int8_t zero_point) {
   int8_t* to = fill(p->values, rows.begin * p->width, zero_point);
   for (int32_t y = rows.begin; y < rows.end; ++y) {
-    const int8_t* from = first;
-    to = fill(to, cols.begin, zero_point);
-    for (int32_t i = 0; i < inside; ++i, from += channels) {
-      *to++ = *from;
-    }
+    to = fill(to, cols.begin, zero_point) + (cols.end - cols.begin);
     to = fill(to, p->width - cols.end, zero_point);
-    first += input->width * channels;
   }
   fill(to, (p->height - rows.end) * p->width, zero_point);
+}
+
+/* Copies one channel; `first` is its value in the plane's first pixel inside the image. */
+static void copy_channel(const patchnas_window* input, const int8_t* first, const plane* p,
+                         patchnas_taps rows, patchnas_taps cols) {
+  const int32_t channels = input->channels;
+  const int32_t inside = cols.end - cols.begin;
+  int8_t* row = p->values + rows.begin * p->width + cols.begin;
+  for (int32_t y = rows.begin; y < rows.end; ++y, row += p->width) {
+    const int8_t* from = first;
+    int8_t* to = row;
+    int32_t left = inside;
+    for (; left >= 4; left -= 4, from += 4 * channels, to += 4) {
+      to[0] = from[0];
+      to[1] = from[channels];
+      to[2] = from[2 * channels];
+      to[3] = from[3 * channels];
+    }
+    for (; left > 0; --left, from += channels) {
+      *to++ = *from;
+    }
+    first += input->width * channels;
+  }
 }
 
 static void convolve_plane(const patchnas_kernel* k, const patchnas_weights* w, int32_t channel,
@@ -70,8 +91,28 @@ void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_w
   const patchnas_taps rows = patchnas_taps_inside(p.row, p.height, kernel->input_height);
   const patchnas_taps cols = patchnas_taps_inside(p.col, p.width, kernel->input_width);
   const int8_t* const first = patchnas_pixel(input, p.row + rows.begin, p.col + cols.begin);
-  for (int32_t c = 0; c < output->channels; ++c) {
-    copy_channel(input, first + c, &p, rows, cols, (int8_t)weights->input_zero_point);
+  const int32_t channels = output->channels;
+  fill_padding(&p, rows, cols, (int8_t)weights->input_zero_point);
+#if defined(PATCHNAS_DSP)
+  if (patchnas_dsp_convolves_planes(kernel) &&
+      patchnas_dsp_is_exact(weights, channels, kernel->height * kernel->width)) {
+    patchnas_dsp_plane dsp = {p.values,
+                              p.width,
+                              patchnas_pixel(output, computed.row_begin, computed.col_begin),
+                              output->width * channels,
+                              channels,
+                              computed.row_end - computed.row_begin,
+                              computed.col_end - computed.col_begin};
+    for (int32_t c = 0; c < channels; ++c, ++dsp.out) {
+      copy_channel(input, first + c, &p, rows, cols);
+      patchnas_dsp_convolve_plane(kernel, weights, channels, c, &dsp);
+    }
+    patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
+    return;
+  }
+#endif
+  for (int32_t c = 0; c < channels; ++c) {
+    copy_channel(input, first + c, &p, rows, cols);
     convolve_plane(kernel, weights, c, &p, output, computed);
   }
 }

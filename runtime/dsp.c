@@ -20,10 +20,8 @@ int patchnas_dsp_is_exact(const patchnas_weights* weights, int32_t channels, int
   return 1;
 }
 
-void patchnas_dsp_clamp(const patchnas_weights* weights, const patchnas_window* output,
+void patchnas_dsp_clamp(int32_t low, int32_t high, const patchnas_window* output,
                         patchnas_rect computed) {
-  const int32_t low = weights->clamp_min;
-  const int32_t high = weights->clamp_max;
   if (low <= INT8_MIN && high >= INT8_MAX) {
     return;
   }

@@ -70,8 +70,38 @@ PATCHNAS_ALWAYS_INLINE int8_t patchnas_dsp_finish(patchnas_dsp_scale s, int32_t 
 /* 1 if that requantisation is exact for all channels, each a sum of `terms` products and a bias. */
 int patchnas_dsp_is_exact(const patchnas_weights* weights, int32_t channels, int32_t terms);
 
-/* Clamps outputs further than to int8, four at a time, where the layer says so. */
-void patchnas_dsp_clamp(const patchnas_weights* weights, const patchnas_window* output,
+/* Clamps outputs further than to int8, four at a time, where [low, high] is narrower. */
+void patchnas_dsp_clamp(int32_t low, int32_t high, const patchnas_window* output,
                         patchnas_rect computed);
+
+/* sum + the products of `count` weights and values. */
+PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_dot(int32_t sum, const int8_t* weights,
+                                                const int8_t* values, int32_t count) {
+  for (; count >= 4; count -= 4, weights += 4, values += 4) {
+    const uint32_t w = patchnas_load_word(weights);
+    const uint32_t x = patchnas_load_word(values);
+    sum = __smlad(patchnas_even_bytes(w), patchnas_even_bytes(x), sum);
+    sum = __smlad(patchnas_odd_bytes(w), patchnas_odd_bytes(x), sum);
+  }
+  for (; count > 0; --count) {
+    sum += *weights++ * *values++;
+  }
+  return sum;
+}
+
+/* sum + value * the sum of `count` weights. */
+PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_dot_constant(int32_t sum, const int8_t* weights,
+                                                         int32_t value, int32_t count) {
+  const int16x2_t pair = (int16x2_t)((uint32_t)(uint16_t)value * 0x10001u);
+  for (; count >= 4; count -= 4, weights += 4) {
+    const uint32_t w = patchnas_load_word(weights);
+    sum = __smlad(patchnas_even_bytes(w), pair, sum);
+    sum = __smlad(patchnas_odd_bytes(w), pair, sum);
+  }
+  for (; count > 0; --count) {
+    sum += *weights++ * value;
+  }
+  return sum;
+}
 
 #endif

@@ -143,17 +143,34 @@ PATCHNAS_ALWAYS_INLINE block add_block(block b, const int8_t* row0, const int8_t
 #undef OPERANDS
 }
 
-void patchnas_dsp_pair(const patchnas_weights* weights, const int8_t* in, int32_t in_pitch,
-                       int32_t terms, int8_t* out, int32_t out_pitch, int32_t out_channels) {
+void patchnas_dsp_multiply_pair(const patchnas_weights* weights,
+                                const patchnas_dsp_pair_of_columns* columns, int8_t* out,
+                                int32_t out_pitch, int32_t out_channels) {
+  const int32_t run_terms = columns->run_terms;
+  const int32_t terms = run_terms * columns->runs;
   const int8_t* row = weights->weights;
-  for (int32_t o = 0; o < out_channels; o += 2) {
+  for (int32_t o = 0; o < out_channels; o += 2, row += terms) {
     /* A last odd row is computed twice. */
     const int32_t next = o + 1 < out_channels;
+    const int32_t next_row = next ? terms : 0;
     const int32_t bias0 = weights->biases[o];
     const int32_t bias1 = weights->biases[o + next];
     block b = {bias0, bias0, bias1, bias1};
-    b = add_block(b, row, in, terms, next ? terms : 0, in_pitch);
-    row += 2 * terms;
+    const int8_t* values = columns->values;
+    for (int32_t y = 0; y < columns->runs; ++y, row += run_terms) {
+      if (y >= columns->runs_begin && y < columns->runs_end) {
+        b = add_block(b, row, values, run_terms, next_row, columns->pitch);
+        values += columns->run_pitch;
+      } else {
+        const int32_t zero_point = weights->input_zero_point;
+        const int32_t sum0 = patchnas_dsp_dot_constant(0, row, zero_point, run_terms);
+        const int32_t sum1 = patchnas_dsp_dot_constant(0, row + next_row, zero_point, run_terms);
+        b.row0_col0 += sum0;
+        b.row0_col1 += sum0;
+        b.row1_col0 += sum1;
+        b.row1_col1 += sum1;
+      }
+    }
     const patchnas_dsp_scale scale0 = patchnas_dsp_scale_of(weights, o);
     out[o] = patchnas_dsp_finish(scale0, 2 * b.row0_col0);
     out[o + out_pitch] = patchnas_dsp_finish(scale0, 2 * b.row0_col1);

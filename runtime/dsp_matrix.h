@@ -57,9 +57,19 @@ void patchnas_dsp_multiply_columns(const patchnas_weights* weights,
                                    const patchnas_dsp_columns* columns, int32_t terms, int8_t* out,
                                    int32_t out_channels, int32_t columns_used, int32_t pitch);
 
-/* All weight rows, of `terms` weights each, times two columns of plain values, the second one
- * `in_pitch` after the first. */
-void patchnas_dsp_pair(const patchnas_weights* weights, const int8_t* in, int32_t in_pitch,
-                       int32_t terms, int8_t* out, int32_t out_pitch, int32_t out_channels);
+/* Two columns that are not widened beforehand: `runs` runs of `run_terms` values that lie side by
+ * side, of which only [runs_begin, runs_end) lie inside the image. */
+typedef struct patchnas_dsp_pair_of_columns {
+  const int8_t* values; /* of the run runs_begin of the first column */
+  int32_t pitch;        /* from the first column to the second */
+  int32_t run_pitch;
+  int32_t run_terms, runs, runs_begin, runs_end;
+} patchnas_dsp_pair_of_columns;
+
+/* All weight rows times two columns. The second column's outputs go `out_pitch` bytes after the
+ * first one's. */
+void patchnas_dsp_multiply_pair(const patchnas_weights* weights,
+                                const patchnas_dsp_pair_of_columns* columns, int8_t* out,
+                                int32_t out_pitch, int32_t out_channels);
 
 #endif

@@ -1,10 +1,20 @@
+#include "runtime/simd.h"
+
+#if defined(PATCHNAS_DSP)
+#include "runtime/dsp.h"
+#else
 #include "runtime/arithmetic.h"
+#endif
 
 void patchnas_fully_connected(const patchnas_weights* weights, const int8_t* input,
                               int32_t input_count, int8_t* output, int32_t output_count) {
   for (int32_t o = 0; o < output_count; ++o) {
-    const uint32_t sum = patchnas_dot((uint32_t)weights->biases[o],
-                                      weights->weights + o * input_count, input, input_count);
-    output[o] = patchnas_finish(weights, o, sum);
+    const int8_t* const row = weights->weights + o * input_count;
+#if defined(PATCHNAS_DSP)
+    const uint32_t products = (uint32_t)patchnas_dsp_dot(0, row, input, input_count);
+#else
+    const uint32_t products = patchnas_dot(0, row, input, input_count);
+#endif
+    output[o] = patchnas_finish(weights, o, (uint32_t)weights->biases[o] + products);
   }
 }

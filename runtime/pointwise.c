@@ -27,8 +27,10 @@ static void run_of_pixels(const patchnas_weights* weights, const int8_t* in, int
     for (int32_t done = 0; done < pixels; done += 2) {
       /* The last pair overlaps the one before it; a single pixel is computed twice. */
       const int32_t first = pixels - done >= 2 ? done : pixels > 1 ? pixels - 2 : 0;
-      patchnas_dsp_pair(weights, in + first * channels, pixels > 1 ? channels : 0, channels,
-                        out + first * out_channels, pixels > 1 ? out_channels : 0, out_channels);
+      const patchnas_dsp_pair_of_columns pair = {
+          in + first * channels, pixels > 1 ? channels : 0, 0, channels, 1, 0, 1};
+      patchnas_dsp_multiply_pair(weights, &pair, out + first * out_channels,
+                                 pixels > 1 ? out_channels : 0, out_channels);
     }
     return;
   }
@@ -62,7 +64,7 @@ void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* 
                   channels, patchnas_pixel(output, computed.row_begin + row, computed.col_begin),
                   output->channels, cols);
   }
-  patchnas_dsp_clamp(weights, output, computed);
+  patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
 }
 
 #else
