@@ -1,5 +1,43 @@
 #include "runtime/simd.h"
 
+#if defined(PATCHNAS_MVE)
+#include "runtime/mve_matrix.h"
+
+void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                       const patchnas_window* input, const patchnas_window* output,
+                       patchnas_rect computed) {
+  const int32_t channels = input->channels;
+  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
+    const patchnas_taps rows = patchnas_row_taps(kernel, row);
+    for (int32_t col = computed.col_begin; col < computed.col_end;) {
+      const patchnas_taps cols = patchnas_col_taps(kernel, col);
+      /* As many pixels as read no column outside the image; at the border one. */
+      int32_t count = 1;
+      if (cols.begin == 0 && cols.end == kernel->width) {
+        while (col + count < computed.col_end &&
+               patchnas_col_taps(kernel, col + count).end == kernel->width) {
+          ++count;
+        }
+      }
+      const patchnas_mve_pixels pixels = {
+          patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin),
+          kernel->stride_w * channels,
+          count,
+          input->width * channels,
+          kernel->width * channels,
+          kernel->height,
+          cols.begin * channels,
+          cols.end * channels,
+          rows.begin,
+          rows.end};
+      patchnas_mve_multiply(weights, &pixels, patchnas_pixel(output, row, col), output->channels);
+      col += count;
+    }
+  }
+}
+
+#else
+
 #if defined(PATCHNAS_DSP)
 #include "runtime/dsp_matrix.h"
 #else
@@ -183,4 +221,5 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
                        patchnas_rect computed) {
   portable(kernel, weights, input, output, computed);
 }
+#endif
 #endif

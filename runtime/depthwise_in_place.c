@@ -4,7 +4,9 @@
 #include "runtime/arithmetic.h"
 #include "runtime/simd.h"
 
-#if defined(PATCHNAS_DSP)
+#if defined(PATCHNAS_MVE)
+#include "runtime/mve_plane.h"
+#elif defined(PATCHNAS_DSP)
 #include "runtime/dsp_plane.h"
 #endif
 
@@ -47,6 +49,9 @@ static void copy_channel(const patchnas_window* input, const int8_t* first, cons
   const int32_t inside = cols.end - cols.begin;
   int8_t* row = p->values + rows.begin * p->width + cols.begin;
   for (int32_t y = rows.begin; y < rows.end; ++y, row += p->width) {
+#if defined(PATCHNAS_MVE)
+    patchnas_mve_copy_channel(first, channels, row, inside);
+#else
     const int8_t* from = first;
     int8_t* to = row;
     int32_t left = inside;
@@ -59,6 +64,7 @@ static void copy_channel(const patchnas_window* input, const int8_t* first, cons
     for (; left > 0; --left, from += channels) {
       *to++ = *from;
     }
+#endif
     first += input->width * channels;
   }
 }
@@ -93,7 +99,22 @@ void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_w
   const int8_t* const first = patchnas_pixel(input, p.row + rows.begin, p.col + cols.begin);
   const int32_t channels = output->channels;
   fill_padding(&p, rows, cols, (int8_t)weights->input_zero_point);
-#if defined(PATCHNAS_DSP)
+#if defined(PATCHNAS_MVE)
+  if (patchnas_mve_convolves_planes(kernel)) {
+    patchnas_mve_plane mve = {p.values,
+                              p.width,
+                              patchnas_pixel(output, computed.row_begin, computed.col_begin),
+                              output->width * channels,
+                              channels,
+                              computed.row_end - computed.row_begin,
+                              computed.col_end - computed.col_begin};
+    for (int32_t c = 0; c < channels; ++c, ++mve.out) {
+      copy_channel(input, first + c, &p, rows, cols);
+      patchnas_mve_convolve_plane(kernel, weights, channels, c, &mve);
+    }
+    return;
+  }
+#elif defined(PATCHNAS_DSP)
   if (patchnas_dsp_convolves_planes(kernel) &&
       patchnas_dsp_is_exact(weights, channels, kernel->height * kernel->width)) {
     patchnas_dsp_plane dsp = {p.values,

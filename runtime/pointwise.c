@@ -1,5 +1,35 @@
-#include "runtime/arithmetic.h"
 #include "runtime/simd.h"
+
+#if defined(PATCHNAS_MVE)
+#include "runtime/mve_matrix.h"
+
+void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* input,
+                        const patchnas_window* output, patchnas_rect computed) {
+  const int32_t channels = input->channels;
+  int32_t rows = computed.row_end - computed.row_begin;
+  int32_t cols = computed.col_end - computed.col_begin;
+  if (cols == input->width && cols == output->width) {
+    cols *= rows;
+    rows = 1;
+  }
+  for (int32_t row = computed.row_begin; rows > 0; --rows, ++row) {
+    const patchnas_mve_pixels pixels = {patchnas_pixel(input, row, computed.col_begin),
+                                        channels,
+                                        cols,
+                                        0,
+                                        channels,
+                                        1,
+                                        0,
+                                        channels,
+                                        0,
+                                        1};
+    patchnas_mve_multiply(weights, &pixels, patchnas_pixel(output, row, computed.col_begin),
+                          output->channels);
+  }
+}
+
+#else
+#include "runtime/arithmetic.h"
 
 static void portable(const patchnas_weights* weights, const patchnas_window* input,
                      const patchnas_window* output, patchnas_rect computed) {
@@ -72,4 +102,5 @@ void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* 
                         const patchnas_window* output, patchnas_rect computed) {
   portable(weights, input, output, computed);
 }
+#endif
 #endif
