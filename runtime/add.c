@@ -1,5 +1,38 @@
 #include "runtime/simd.h"
 
+#if defined(PATCHNAS_MVE)
+#include "runtime/mve.h"
+
+/* An input's part of four sums; VSHLQ and VRSHLQ shift to the right where a shift is negative. */
+PATCHNAS_ALWAYS_INLINE int32x4_t scaled(int32x4_t values, const patchnas_add_scales* s, int input) {
+  const int32x4_t shifted = vshlq_n_s32(vsubq_n_s32(values, s->zero_points[input]), 20);
+  return patchnas_mve_requantise(shifted, vdupq_n_s32(s->multipliers[input]),
+                                 vdupq_n_s32(s->shifts[input]));
+}
+
+void patchnas_add(const patchnas_add_scales* scales, const patchnas_window* a,
+                  const patchnas_window* b, const patchnas_window* output, patchnas_rect computed) {
+  const patchnas_add_scales s = *scales;
+  const int32x4_t output_multiplier = vdupq_n_s32(s.output_multiplier);
+  const int32x4_t output_shift = vdupq_n_s32(s.output_shift);
+  const int32_t run = (computed.col_end - computed.col_begin) * output->channels;
+  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
+    const int8_t* in_a = patchnas_pixel(a, row, computed.col_begin);
+    const int8_t* in_b = patchnas_pixel(b, row, computed.col_begin);
+    int8_t* out = patchnas_pixel(output, row, computed.col_begin);
+    for (int32_t left = run; left > 0; left -= 4, in_a += 4, in_b += 4, out += 4) {
+      const mve_pred16_t lanes = vctp32q((uint32_t)left);
+      const int32x4_t sum = vaddq_s32(scaled(vldrbq_z_s32(in_a, lanes), &s, 0),
+                                      scaled(vldrbq_z_s32(in_b, lanes), &s, 1));
+      const int32x4_t values = patchnas_mve_requantise(sum, output_multiplier, output_shift);
+      vstrbq_p_s32(out, patchnas_mve_clamp(values, s.output_zero_point, s.clamp_min, s.clamp_max),
+                   lanes);
+    }
+  }
+}
+
+#else
+
 #if defined(PATCHNAS_DSP)
 #include "runtime/dsp.h"
 #else
@@ -22,7 +55,7 @@ static int8_t sum(const patchnas_add_scales* s, int8_t a, int8_t b) {
  * difference to its zero point, shifted left by 19. The other input and the sum are scaled as
  * outputs of convolutions are (dsp.h); factors are at most 1/2, so that no sum reaches 2^28. */
 typedef struct fast_scales {
-  int32_t half_zero_point, other_zero_point;
+  int32_t minus_half_zero_point, minus_other_zero_point;
   int32_t other_shift; /* to the left, before scaling */
   patchnas_dsp_scale other, output;
 } fast_scales;
@@ -48,8 +81,8 @@ static int choose_fast(const patchnas_add_scales* s, int half, fast_scales* f) {
   if (!is_half(s, half) || !is_fast(s->output_shift) || !(equal || is_fast(s->shifts[other]))) {
     return 0;
   }
-  f->half_zero_point = s->zero_points[half];
-  f->other_zero_point = s->zero_points[other];
+  f->minus_half_zero_point = -s->zero_points[half];
+  f->minus_other_zero_point = -s->zero_points[other];
   /* 1/2 as 1/4 of twice as much: what is scaled has to be shifted right. */
   f->other_shift = equal ? 22 : 21;
   f->other = scale_of(s->multipliers[other], equal ? -1 : s->shifts[other], 0);
@@ -57,14 +90,23 @@ static int choose_fast(const patchnas_add_scales* s, int half, fast_scales* f) {
   return 1;
 }
 
+/* Byte `byte` of a word less a zero point; the compiler would take two instructions. */
+PATCHNAS_ALWAYS_INLINE int32_t difference(uint32_t word, int byte, int32_t minus_zero_point) {
+  int32_t result;
+  __asm__("sxtab %0, %1, %2, ror %3"
+          : "=r"(result)
+          : "r"(minus_zero_point), "r"(word), "n"(8 * byte));
+  return result;
+}
+
 /* The sum of byte `byte` of both words. */
 PATCHNAS_ALWAYS_INLINE int8_t fast_sum(const fast_scales* f, uint32_t half, uint32_t other,
                                        int byte) {
-  const int32_t a = (int8_t)(half >> (8 * byte)) - f->half_zero_point;
-  const int32_t b = (int8_t)(other >> (8 * byte)) - f->other_zero_point;
-  const int32_t scaled_b =
-      patchnas_dsp_scaled(f->other, (int32_t)((uint32_t)b << f->other_shift)) >> 1;
-  return patchnas_dsp_finish(f->output, 2 * (a * (1 << 19) + scaled_b));
+  const int32_t a = difference(half, byte, f->minus_half_zero_point);
+  const int32_t b = difference(other, byte, f->minus_other_zero_point);
+  const int32_t doubled_b =
+      patchnas_dsp_scaled(f->other, (int32_t)((uint32_t)b << f->other_shift)) & ~1;
+  return patchnas_dsp_finish(f->output, a * (1 << 20) + doubled_b);
 }
 
 /* `words` times four sums; the output may lie over either input. */
@@ -110,3 +152,4 @@ void patchnas_add(const patchnas_add_scales* scales, const patchnas_window* a,
   patchnas_dsp_clamp(scales->clamp_min, scales->clamp_max, output, computed);
 #endif
 }
+#endif
