@@ -1,5 +1,16 @@
 #include "runtime/simd.h"
 
+#if defined(PATCHNAS_MVE)
+#include "runtime/mve_matrix.h"
+
+void patchnas_fully_connected(const patchnas_weights* weights, const int8_t* input,
+                              int32_t input_count, int8_t* output, int32_t output_count) {
+  const patchnas_mve_pixels pixel = {input, 0, 1, 0, input_count, 1, 0, input_count, 0, 1};
+  patchnas_mve_multiply(weights, &pixel, output, output_count);
+}
+
+#else
+
 #if defined(PATCHNAS_DSP)
 #include "runtime/dsp.h"
 #else
@@ -18,3 +29,4 @@ void patchnas_fully_connected(const patchnas_weights* weights, const int8_t* inp
     output[o] = patchnas_finish(weights, o, (uint32_t)weights->biases[o] + products);
   }
 }
+#endif

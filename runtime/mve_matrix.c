@@ -110,6 +110,21 @@ static __attribute__((noinline)) void multiply_few(const patchnas_weights* weigh
   }
 }
 
+/* One run: pointwise. */
+static __attribute__((noinline)) void multiply_run(const patchnas_weights* weights,
+                                                   const group* group_of_rows, rows w,
+                                                   const patchnas_mve_pixels* p, int8_t* out,
+                                                   int32_t out_channels) {
+  const group g = *group_of_rows;
+  const int32_t terms = p->run_terms;
+  const int32_t pitch = p->pitch;
+  const int8_t* values = p->values;
+  for (int32_t i = p->count; i > 0; --i, values += pitch, out += out_channels) {
+    const sums none = {0, 0, 0, 0};
+    store(weights, &g, out, add_products(none, values, w, terms));
+  }
+}
+
 static __attribute__((noinline)) void multiply_many(const patchnas_weights* weights,
                                                     const group* group_of_rows, rows w,
                                                     const patchnas_mve_pixels* p, int8_t* out,
@@ -152,6 +167,8 @@ void patchnas_mve_multiply(const patchnas_weights* weights, const patchnas_mve_p
       }
     } else if (p->runs == 1 && terms <= 16) {
       multiply_few(weights, &g, w, p, out + o, out_channels);
+    } else if (p->runs == 1) {
+      multiply_run(weights, &g, w, p, out + o, out_channels);
     } else {
       multiply_many(weights, &g, w, p, out + o, out_channels);
     }
