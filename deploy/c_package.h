@@ -20,6 +20,10 @@
 
 namespace patchnas {
 
+/// What a call of a package needs of the stack on a Cortex-M, at most; `nas_search verify` measures
+/// it.
+inline constexpr std::int64_t kStackAllowanceBytes = 1536;
+
 struct CPackage {
   /// Path in the package's folder -> text: NAME.h with the whole interface, NAME.c, NAME_weights.h
   /// and NAME_weights.c, the needed sources of runtime/, package.cmake, Makefile, README.md and

@@ -13,5 +13,6 @@ void add_export_command(CLI::App& app);
 void add_estimate_command(CLI::App& app);
 void add_schedule_command(CLI::App& app);
 void add_run_command(CLI::App& app);
+void add_verify_command(CLI::App& app);
 
 }  // namespace patchnas

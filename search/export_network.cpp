@@ -16,7 +16,13 @@ namespace {
 
 constexpr int kImagesAtATime = 256;
 
-/// stored = pixel - 128: the quantisation of the input tensor by PixelNormalisation's definition.
+template <typename T>
+std::string_view as_bytes(std::span<const T> values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
+}
+
+}  // namespace
+
 std::vector<std::int8_t> quantised_pixels(const ImageSet& images, int begin, int end) {
   std::vector<std::int8_t> pixels;
   pixels.reserve(static_cast<std::size_t>(end - begin) * images.image_bytes());
@@ -27,13 +33,6 @@ std::vector<std::int8_t> quantised_pixels(const ImageSet& images, int begin, int
   }
   return pixels;
 }
-
-template <typename T>
-std::string_view as_bytes(std::span<const T> values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
-}
-
-}  // namespace
 
 Int8Answers run_int8(const QuantizedNetwork& network, const ImageSet& images) {
   Progress progress("export: int8 reference", "images", 0, images.size());

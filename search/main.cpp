@@ -27,6 +27,7 @@ Examples:
   nas_search estimate --network mobilenet_v2 --patches 4 --split-block 4
   nas_search schedule model.tflite --sram 64KiB --out model_64kib
   nas_search run model_64kib --target cortex-m4 --input image.bin --output scores.bin
+  nas_search verify runs/fashion_mnist_32kb --target cortex-m7 --images 100
 
 Exit codes: 0 done, 2 bad input, 3 nothing fits the limits, 75 stopped by a signal
 (resume it), 1 anything else.
@@ -58,6 +59,7 @@ int main(int argc, char** argv) {
     patchnas::add_estimate_command(app);
     patchnas::add_schedule_command(app);
     patchnas::add_run_command(app);
+    patchnas::add_verify_command(app);
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& error) {

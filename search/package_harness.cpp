@@ -37,11 +37,15 @@ void harness_layer(int layer) {
 }
 
 static void measure_hook(void) {
-  harness_layer(@NAME@_LAYERS);
-  spent[@NAME@_LAYERS] = 0;
+  since = board_instructions();
   harness_layer(@NAME@_LAYERS);
   cost = spent[@NAME@_LAYERS];
   spent[@NAME@_LAYERS] = 0;
+}
+
+static void begin_layers(void) {
+  current = @NAME@_LAYERS;
+  since = board_instructions();
 }
 
 static void print_layers(void) {
@@ -53,6 +57,7 @@ static void print_layers(void) {
 }
 #else
 static void measure_hook(void) {}
+static void begin_layers(void) {}
 static void print_layers(void) {}
 #endif
 
@@ -98,6 +103,7 @@ constexpr std::string_view kRunResident =
     R"(static int run_image(const int8_t* image, int8_t* output, uint64_t* counted) {
   int8_t* const place = @name@_input(package_arena);
   memcpy(place, image, @NAME@_INPUT_BYTES);
+  begin_layers();
   const uint64_t before = board_instructions();
   const int status = @name@_invoke(package_arena, place, output);
   *counted = board_instructions() - before;
@@ -126,6 +132,7 @@ static void read_image(void* context, int32_t row_begin, int32_t row_end, int32_
 
 static int run_image(const int8_t* image, int8_t* output, uint64_t* counted) {
   source from = {image, 0};
+  begin_layers();
   const uint64_t before = board_instructions();
   const int status = @name@_invoke(package_arena, read_image, &from, output);
   *counted = board_instructions() - before - from.reading;

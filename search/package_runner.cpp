@@ -133,6 +133,7 @@ PackageFolder::PackageFolder(const fs::path& folder) {
     name = json.at("name").get<std::string>();
     const auto mode = json.at("input").get<std::string>();
     input = mode == to_string(InputMode::kStreamed) ? InputMode::kStreamed : InputMode::kResident;
+    schedule = parse_patch_schedule(json.at("schedule").dump(), file.string());
     arena_bytes = json.at("arena_bytes").get<std::int64_t>();
     input_bytes = json.at("input_bytes").get<std::int64_t>();
     output_bytes = json.at("output_bytes").get<std::int64_t>();

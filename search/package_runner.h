@@ -38,6 +38,7 @@ struct PackageFolder {
   std::filesystem::path path;
   std::string name;
   InputMode input = InputMode::kResident;
+  PatchSchedule schedule;
   std::int64_t arena_bytes = 0;
   std::int64_t input_bytes = 0;
   std::int64_t output_bytes = 0;

@@ -123,8 +123,9 @@ std::string last_screen(std::string_view report, const std::string& source,
     if (json.contains("search")) {
       text += "  search         " + search_line(json.at("search")) + "\n";
     }
-    text += fmt::format("  files          {}\n                 {}\n",
-                        (folder / "model.tflite").string(), (folder / "report.json").string());
+    text += fmt::format("  files          {}\n                 {}\n                 {}\n",
+                        (folder / "model.tflite").string(), (folder / "c").string(),
+                        (folder / "report.json").string());
     return text;
   } catch (const nlohmann::json::exception& error) {
     throw InputError(source + ": not a report: " + error.what());

@@ -10,7 +10,7 @@
 //   writer at a time supernet/              checkpoints of the training stages, newest two of each
 //   search/                candidates.jsonl, generation_NNN.json
 //   best/                  candidate.json, weights.ckpt
-//   export/                model.tflite, report.json
+//   export/                model.tflite, c/, report.json
 
 #include <array>
 #include <filesystem>

@@ -5,10 +5,12 @@
 
 #include <spdlog/spdlog.h>
 
+#include "deploy/c_package.h"
 #include "deploy/quantize.h"
 #include "deploy/tflite_export.h"
 #include "search/export_network.h"
 #include "search/files.h"
+#include "search/package_files.h"
 #include "search/report.h"
 #include "search/text.h"
 #include "supernet/evaluation.h"
@@ -56,6 +58,9 @@ void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const Export
   const std::vector<std::uint8_t> model = export_tflite(quantised);
   write_file(plan.folder / "model.tflite",
              {reinterpret_cast<const char*>(model.data()), model.size()});
+  write_package(make_c_package(quantised, plan.candidate.schedule, config.target.input,
+                               c_package_name(config.name)),
+                plan.folder / "c");
   if (plan.dumped_test_images > 0) {
     dump_images(plan.folder, test, answers, plan.dumped_test_images);
   }

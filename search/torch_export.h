@@ -20,7 +20,7 @@ struct ExportPlan {
 };
 
 /// Quantises, measures on the test images (the one place where they are opened) and writes
-/// model.tflite, then report.json.
+/// model.tflite, the C package in c/, then report.json.
 void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const ExportPlan& plan);
 
 }  // namespace patchnas

@@ -1,0 +1,111 @@
+// nas_search verify: an exported package against the integer reference and the estimates.
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "arch/error.h"
+#include "arch/random.h"
+#include "deploy/tflite_import.h"
+#include "search/commands.h"
+#include "search/export_network.h"
+#include "search/files.h"
+#include "search/option_names.h"
+#include "search/run_directory.h"
+#include "search/verify_package.h"
+#include "supernet/data_source.h"
+
+namespace patchnas {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct VerifyOptions {
+  std::string folder;
+  std::string target;
+  int images = 10;
+  bool json = false;
+};
+
+/// A file in the package's folder or in the one above it.
+fs::path beside(const PackageFolder& package, const char* name) {
+  const fs::path file = package.path / name;
+  std::error_code error;
+  return fs::exists(file, error) ? file : package.path.parent_path() / name;
+}
+
+/// The first test images of a run; for a package alone random ones.
+std::vector<std::int8_t> images_for(const VerifyOptions& options, const PackageFolder& package,
+                                    const TensorShape& shape) {
+  if (RunDirectory::exists(options.folder)) {
+    const Config config = RunDirectory::resume(options.folder).config();
+    const ImageSet test = resized(load_test_images(config.data), shape.height);
+    return quantised_pixels(test, 0, std::min(options.images, test.size()));
+  }
+  RandomStream stream(1, "verify");
+  std::vector<std::int8_t> pixels(static_cast<std::size_t>(options.images) *
+                                  static_cast<std::size_t>(package.input_bytes));
+  std::generate(pixels.begin(), pixels.end(),
+                [&] { return static_cast<std::int8_t>(stream.next() >> 56); });
+  return pixels;
+}
+
+void add_to_report(const fs::path& file, const Verification& result) {
+  std::error_code error;
+  if (!fs::exists(file, error)) {
+    return;
+  }
+  try {
+    auto report = nlohmann::ordered_json::parse(read_file(file));
+    report["verified"][std::string(to_string(result.target))] = verification_json(result);
+    write_file(file, report.dump(2) + "\n");
+  } catch (const nlohmann::json::exception& damage) {
+    throw InputError(file.string() + ": not a report: " + damage.what());
+  }
+}
+
+void verify(const VerifyOptions& options) {
+  const PackageFolder package(options.folder);
+  const RunTarget target = named(kRunTargets, options.target);
+  require_tools(target);
+  const QuantizedNetwork network = import_tflite_file(beside(package, "model.tflite"));
+  const Verification result =
+      verify_package(package, network, target, images_for(options, package, network.network.input));
+  add_to_report(beside(package, "report.json"), result);
+  std::cout << (options.json ? verification_json(result).dump(2) + "\n" : table(result))
+            << std::flush;
+  if (!result.holds()) {
+    throw Error(package.name + " on " + options.target +
+                ": outputs, SRAM or stack are not what was promised");
+  }
+}
+
+}  // namespace
+
+void add_verify_command(CLI::App& app) {
+  const auto options = std::make_shared<VerifyOptions>();
+  CLI::App* command = app.add_subcommand(
+      "verify", "An exported C package against the integer reference and the estimates");
+  command
+      ->add_option("dir", options->folder,
+                   "Run directory, or folder of a package with its model.tflite; the figures are "
+                   "added to report.json")
+      ->required()
+      ->type_name("RUN|DIR");
+  command->add_option("--target", options->target, "Where it runs: emulated, or on this machine")
+      ->required()
+      ->check(CLI::IsMember(names_of(kRunTargets)));
+  command
+      ->add_option("--images", options->images,
+                   "How many: test images of a run, random ones for a package alone")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str()
+      ->type_name("N");
+  command->add_flag("--json", options->json, "One JSON object on standard output");
+  command->callback([options] { verify(*options); });
+}
+
+}  // namespace patchnas

@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# package_test.sh NAS_SEARCH MAKE_LITERT_CASES: schedule, run and verify, on the host and on emulated cores.
+set -uo pipefail
+here="$(dirname -- "${BASH_SOURCE[0]}")"
+# shellcheck source-path=SCRIPTDIR source=../build/testing.sh
+source "$here/../build/testing.sh"
+
+nas_search="$(realpath -- "${1:?usage: package_test.sh NAS_SEARCH MAKE_LITERT_CASES}")"
+make_cases="$(realpath -- "${2:?usage: package_test.sh NAS_SEARCH MAKE_LITERT_CASES}")"
+cd -- "$scratch" || exit 1
+
+run() {
+  output="$("$nas_search" "$@" 2>&1)"
+  status=$?
+}
+fails_with() {
+  local code=$1 text=$2
+  shift 2
+  run "$@"
+  [[ $status == "$code" && $output != *$'\n'* && $output == "nas_search: "*"$text"* ]]
+}
+json_number() { grep -o "\"$1\": *[0-9]*" <<<"$output" | head -n 1 | grep -o '[0-9]*$'; }
+
+if ! command -v cc >/dev/null; then
+  echo "skipped: no cc (Debian package gcc)"
+  exit 77
+fi
+targets=(host)
+if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null &&
+  [[ "$(arm-none-eabi-gcc -print-file-name=nosys.specs)" == */* ]]; then
+  targets+=(cortex-m4 cortex-m7 cortex-m55)
+else
+  echo "# emulated cores are left out: gcc-arm-none-eabi, libnewlib-arm-none-eabi or qemu-system-arm is missing"
+fi
+
+"$make_cases" cases >/dev/null || exit 1
+for subcommand in schedule run verify; do
+  run "$subcommand" --help
+  expect "$subcommand --help exits 0" is "$status" 0
+done
+
+# One case with images and what the reference says about them.
+model=cases/case0/model.tflite
+run estimate --network "$model" --json
+sram="$(json_number deployed)"
+run schedule "$model" --sram 1 --out nowhere
+expect "nothing fits 1 byte: exit 3" is "$status" 3
+expect "how close it gets is said" output_has "no schedule fits; the one of least SRAM"
+expect "nothing is written then" test ! -e nowhere
+
+# runs_on PACKAGE TARGET: one image, twice on emulated cores.
+runs_on() {
+  local package=$1 target=$2 key instructions
+  rm -f output.bin
+  run run "$package" --target "$target" --input image.bin --output output.bin --json
+  expect "$package, $target: runs" is "$status" 0
+  expect "$package, $target: the reference's bits" cmp -s output.bin expected.bin
+  expect "$package, $target: the arena is the estimate" is "$(json_number arena_bytes)" "$arena"
+  expect "$package, $target: nothing else is static" is "$(json_number static_bytes)" 0
+  for key in stack_bytes flash_bytes; do
+    expect "$package, $target: $key" test "$(json_number "$key")" -gt 0
+  done
+  if [[ $target != host ]]; then
+    expect "$package, $target: instructions" test "$(json_number instructions)" -gt 0
+  fi
+}
+for input in resident streamed; do
+  run schedule "$model" --sram "$sram" --input "$input" --out "$input"
+  expect "$input: scheduled" is "$status" 0
+  for file in model.h model.c model_weights.c README.md Makefile package.cmake package.json report.json model.tflite; do
+    expect "$input: $file" test -s "$input/$file"
+  done
+  output="$(cat "$input/report.json")"
+  arena="$(json_number deployed)"
+  expect "$input: arena in report and header" grep -q "define MODEL_ARENA_BYTES $arena\$" "$input/model.h"
+  head -c "$(sed -n 's/^#define .*INPUT_BYTES //p' "$input/model.h")" cases/case0/inputs.bin >image.bin
+  head -c "$(sed -n 's/^#define .*OUTPUT_BYTES //p' "$input/model.h")" cases/case0/outputs.bin >expected.bin
+  runs_on "$input" host
+done
+for target in "${targets[@]}"; do
+  [[ $target == host ]] || runs_on streamed "$target"
+done
+if ((${#targets[@]} > 1)); then
+  instructions="$(json_number instructions)"
+  runs_on streamed "${targets[-1]}"
+  expect "the same count again" is "$(json_number instructions)" "$instructions"
+fi
+for target in "${targets[@]:0:2}"; do
+  run verify streamed --target "$target" --images 3
+  expect "$target: verified" is "$status" 0
+  expect "$target: says so" output_has "identical with the integer reference's"
+  output="$(cat streamed/report.json)"
+  expect "$target: the figures are in report.json" output_has "\"$target\": {"
+done
+expect "no temporary files are left" is "$(find . -name '*.tmp')" ""
+
+# Bad input.
+package=resident
+head -c 3 image.bin >short.bin
+expect "input of another size" fails_with 2 "short.bin: has 3 bytes; model reads" \
+  run "$package" --target host --input short.bin --output o.bin
+expect "no package" fails_with 2 "no exported package there" run cases --target host --input image.bin --output o.bin
+expect "unknown target" fails_with 2 "--target" run "$package" --target cortex-m0 --input image.bin --output o.bin
+expect "no such model" fails_with 2 "none.tflite: cannot open" schedule none.tflite --sram 1KiB --out o
+expect "unwritable folder" fails_with 2 "/proc/o: cannot create" schedule cases/case0/model.tflite --sram 1MiB --out /proc/o
+mkdir damaged && echo '{"name": "../x"}' >damaged/package.json
+expect "damaged package.json" fails_with 2 "damaged/package.json: does not describe a package" \
+  run damaged --target host --input image.bin --output o.bin
+sed 's/"sources": \[/&"\/etc\/x.c",/' "$package/package.json" >damaged/package.json
+expect "sources outside the package" fails_with 2 "does not describe a package" \
+  run damaged --target host --input image.bin --output o.bin
+mkdir empty
+for target in host cortex-m4; do
+  output="$(PATH="$scratch/empty" "$nas_search" run "$package" --target "$target" --input image.bin --output o.bin 2>&1)"
+  expect "no compiler for $target: exit 2" is "$?" 2
+  expect "no compiler for $target: names the Debian package" output_has "Debian has it in the package gcc"
+done
+cp -r -- "$package" broken
+sed -i 's/patchnas_/no_such_/' broken/model.c
+expect "a package that does not compile" fails_with 2 "cc fails: " run broken --target host --input image.bin --output o.bin
+cp -r -- "$package" changed
+sed -i '0,/_biases\[[0-9]*\] = {/{n;}; s/^  -\{0,1\}\([0-9]\)/  7\1/' changed/model_weights.c
+run verify changed --target host
+expect "a changed package does not verify" is "$status" 1
+
+finish

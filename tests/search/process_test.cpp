@@ -1,0 +1,47 @@
+#include "search/process.h"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "arch/error.h"
+
+namespace patchnas {
+namespace {
+
+TEST(Process, GivesOutputAndExitCode) {
+  const TemporaryFolder folder;
+  const ProcessResult result =
+      run_process({"sh", "-c", "pwd; echo wrong >&2; exit 7", "an unused word"}, folder.path());
+  EXPECT_EQ(result.output, folder.path().string() + "\nwrong\n");
+  EXPECT_EQ(result.exit_code, 7);
+}
+
+TEST(Process, PassesWordsAsTheyAre) {
+  EXPECT_EQ(run_process({"printf", "%s|", "a b", "$HOME", "'"}, "/").output, "a b|$HOME|'|");
+}
+
+TEST(Process, SaysThatASignalEndedIt) {
+  EXPECT_EQ(run_process({"sh", "-c", "kill -9 $$"}, "/").exit_code, 128 + 9);
+}
+
+TEST(Process, ReportsWhatCannotStart) {
+  EXPECT_THROW(run_process({"no-such-program-anywhere"}, "/"), Error);
+  EXPECT_THROW(run_process({"true"}, "/no/such/folder"), Error);
+  EXPECT_FALSE(has_program("no-such-program-anywhere"));
+  EXPECT_TRUE(has_program("sh"));
+}
+
+TEST(TemporaryFolder, GoesWithItsContent) {
+  std::filesystem::path path;
+  {
+    const TemporaryFolder folder;
+    path = folder.path();
+    std::ofstream(path / "file") << "text";
+    EXPECT_TRUE(std::filesystem::exists(path / "file"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+}  // namespace
+}  // namespace patchnas
