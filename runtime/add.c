@@ -64,29 +64,20 @@ static int is_half(const patchnas_add_scales* s, int input) {
   return s->multipliers[input] == 1 << 30 && s->shifts[input] == 0;
 }
 
-static int is_fast(int32_t shift) {
-  return shift < 0 && shift >= -PATCHNAS_DSP_LARGEST_RIGHT_SHIFT;
-}
-
-static patchnas_dsp_scale scale_of(int32_t multiplier, int32_t shift, int32_t zero_point) {
-  const patchnas_dsp_scale s = {multiplier, (int32_t)((uint32_t)(2 * zero_point + 1) << ~shift),
-                                ~shift};
-  return s;
-}
-
 /* 1 if sums can be computed so; `half` is the input with the factor 1/2. */
 static int choose_fast(const patchnas_add_scales* s, int half, fast_scales* f) {
   const int other = 1 - half;
   const int equal = is_half(s, other);
-  if (!is_half(s, half) || !is_fast(s->output_shift) || !(equal || is_fast(s->shifts[other]))) {
+  if (!is_half(s, half) || !patchnas_dsp_can_scale(s->output_multiplier, s->output_shift) ||
+      !(equal || patchnas_dsp_can_scale(s->multipliers[other], s->shifts[other]))) {
     return 0;
   }
   f->minus_half_zero_point = -s->zero_points[half];
   f->minus_other_zero_point = -s->zero_points[other];
   /* 1/2 as 1/4 of twice as much: what is scaled has to be shifted right. */
   f->other_shift = equal ? 22 : 21;
-  f->other = scale_of(s->multipliers[other], equal ? -1 : s->shifts[other], 0);
-  f->output = scale_of(s->output_multiplier, s->output_shift, s->output_zero_point);
+  f->other = patchnas_dsp_make_scale(s->multipliers[other], equal ? -1 : s->shifts[other], 0);
+  f->output = patchnas_dsp_make_scale(s->output_multiplier, s->output_shift, s->output_zero_point);
   return 1;
 }
 

@@ -3,36 +3,101 @@
 #if defined(PATCHNAS_MVE)
 #include "runtime/mve_matrix.h"
 
+enum { kGatheredBytes = 256, kMostGatheredTerms = 64 };
+
+static int8_t* fill_bytes(int8_t* to, int32_t count, int8_t value) {
+  for (; count > 0; count -= 16) {
+    vstrbq_p_s8(to, vdupq_n_s8(value), vctp8q((uint32_t)count));
+    to += count < 16 ? count : 16;
+  }
+  return to;
+}
+
+static int8_t* copy_bytes(int8_t* to, const int8_t* from, int32_t count) {
+  for (; count > 0; count -= 16, from += 16) {
+    const mve_pred16_t bytes = vctp8q((uint32_t)count);
+    vstrbq_p_s8(to, vldrbq_z_s8(from, bytes), bytes);
+    to += count < 16 ? count : 16;
+  }
+  return to;
+}
+
+/* What an output pixel reads, in the order of its weights; returns the end. */
+static int8_t* gather(const patchnas_kernel* kernel, const patchnas_window* input,
+                      int8_t zero_point, patchnas_taps rows, int32_t col, int8_t* to) {
+  const patchnas_taps cols = patchnas_col_taps(kernel, col);
+  const int32_t channels = input->channels;
+  const int32_t run = kernel->width * channels;
+  const int32_t begin = cols.begin * channels;
+  const int32_t end = cols.end * channels;
+  const int8_t* from = patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin);
+  to = fill_bytes(to, rows.begin * run, zero_point);
+  for (int32_t y = rows.begin; y < rows.end; ++y, from += input->width * channels) {
+    to = fill_bytes(to, begin, zero_point);
+    to = copy_bytes(to, from, end - begin);
+    to = fill_bytes(to, run - end, zero_point);
+  }
+  return fill_bytes(to, (kernel->height - rows.end) * run, zero_point);
+}
+
+/* Few terms in short runs: they are gathered, for as many pixels as there is room for. */
+static void convolve_gathered_row(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                                  const patchnas_window* input, const patchnas_window* output,
+                                  int32_t row, int32_t col_begin, int32_t col_end) {
+  const patchnas_taps rows = patchnas_row_taps(kernel, row);
+  const int32_t terms = kernel->height * kernel->width * input->channels;
+  const int32_t most = kGatheredBytes / terms;
+  int8_t gathered[kGatheredBytes];
+  for (int32_t col = col_begin; col < col_end; col += most) {
+    const int32_t count = col_end - col < most ? col_end - col : most;
+    int8_t* to = gathered;
+    for (int32_t i = 0; i < count; ++i) {
+      to = gather(kernel, input, (int8_t)weights->input_zero_point, rows, col + i, to);
+    }
+    const patchnas_mve_pixels pixels = {gathered, terms, count, 0, terms, 1, 0, terms, 0, 1};
+    patchnas_mve_multiply(weights, &pixels, patchnas_pixel(output, row, col), output->channels);
+  }
+}
+
+static void convolve_row(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                         const patchnas_window* input, const patchnas_window* output, int32_t row,
+                         int32_t col_begin, int32_t col_end) {
+  const int32_t channels = input->channels;
+  const patchnas_taps rows = patchnas_row_taps(kernel, row);
+  for (int32_t col = col_begin; col < col_end;) {
+    const patchnas_taps cols = patchnas_col_taps(kernel, col);
+    /* As many pixels as read no column outside the image; at the border one. */
+    int32_t count = 1;
+    if (cols.begin == 0 && cols.end == kernel->width) {
+      while (col + count < col_end && patchnas_col_taps(kernel, col + count).end == kernel->width) {
+        ++count;
+      }
+    }
+    const patchnas_mve_pixels pixels = {
+        patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin),
+        kernel->stride_w * channels,
+        count,
+        input->width * channels,
+        kernel->width * channels,
+        kernel->height,
+        cols.begin * channels,
+        cols.end * channels,
+        rows.begin,
+        rows.end};
+    patchnas_mve_multiply(weights, &pixels, patchnas_pixel(output, row, col), output->channels);
+    col += count;
+  }
+}
+
 void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed) {
-  const int32_t channels = input->channels;
+  const int32_t run = kernel->width * input->channels;
+  const int gathers =
+      kernel->height > 1 && run % 16 != 0 && kernel->height * run <= kMostGatheredTerms;
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
-    const patchnas_taps rows = patchnas_row_taps(kernel, row);
-    for (int32_t col = computed.col_begin; col < computed.col_end;) {
-      const patchnas_taps cols = patchnas_col_taps(kernel, col);
-      /* As many pixels as read no column outside the image; at the border one. */
-      int32_t count = 1;
-      if (cols.begin == 0 && cols.end == kernel->width) {
-        while (col + count < computed.col_end &&
-               patchnas_col_taps(kernel, col + count).end == kernel->width) {
-          ++count;
-        }
-      }
-      const patchnas_mve_pixels pixels = {
-          patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin),
-          kernel->stride_w * channels,
-          count,
-          input->width * channels,
-          kernel->width * channels,
-          kernel->height,
-          cols.begin * channels,
-          cols.end * channels,
-          rows.begin,
-          rows.end};
-      patchnas_mve_multiply(weights, &pixels, patchnas_pixel(output, row, col), output->channels);
-      col += count;
-    }
+    (gathers ? convolve_gathered_row : convolve_row)(kernel, weights, input, output, row,
+                                                     computed.col_begin, computed.col_end);
   }
 }
 
@@ -125,7 +190,8 @@ static void gather_column(const patchnas_kernel* kernel, const patchnas_window* 
 /* Few terms: columns are gathered and widened, four at a time. */
 static void convolve_row_of_columns(const patchnas_kernel* kernel, const patchnas_weights* weights,
                                     const patchnas_window* input, const patchnas_window* output,
-                                    int32_t row, int32_t col_begin, int32_t col_end) {
+                                    int32_t row, int32_t col_begin, int32_t col_end,
+                                    patchnas_dsp_exact exact) {
   const int32_t terms = kernel->height * kernel->width * input->channels;
   patchnas_dsp_columns columns;
   int8_t column[PATCHNAS_DSP_COLUMN_TERMS];
@@ -138,7 +204,7 @@ static void convolve_row_of_columns(const patchnas_kernel* kernel, const patchna
       patchnas_dsp_set_column(&columns, i, column, terms);
     }
     patchnas_dsp_multiply_columns(weights, &columns, terms, patchnas_pixel(output, row, first),
-                                  output->channels, col_end - col_begin, output->channels);
+                                  output->channels, col_end - col_begin, output->channels, exact);
   }
 }
 
@@ -169,14 +235,17 @@ static void convolve_border_pixel(const patchnas_kernel* kernel, const patchnas_
       sum = patchnas_dsp_dot_constant(sum, taps + end, zero_point, run - end);
       values += input->width * input->channels;
     }
-    out[o] = patchnas_dsp_finish(patchnas_dsp_scale_of(weights, o), 2 * sum);
+    out[o] = patchnas_dsp_is_exact(weights, o)
+                 ? patchnas_dsp_finish(patchnas_dsp_scale_of(weights, o), 2 * sum)
+                 : patchnas_finish(weights, o, (uint32_t)sum);
   }
 }
 
 /* Many terms: pairs of pixels that read no column outside the image, other pixels alone. */
 static void convolve_row_of_pairs(const patchnas_kernel* kernel, const patchnas_weights* weights,
                                   const patchnas_window* input, const patchnas_window* output,
-                                  int32_t row, int32_t col_begin, int32_t col_end) {
+                                  int32_t row, int32_t col_begin, int32_t col_end,
+                                  patchnas_dsp_exact exact) {
   const int32_t channels = input->channels;
   const patchnas_taps rows = patchnas_row_taps(kernel, row);
   for (int32_t col = col_begin; col < col_end;) {
@@ -196,7 +265,7 @@ static void convolve_row_of_pairs(const patchnas_kernel* kernel, const patchnas_
         rows.begin,
         rows.end};
     patchnas_dsp_multiply_pair(weights, &pair, patchnas_pixel(output, row, col), output->channels,
-                               output->channels);
+                               output->channels, exact);
     col += 2;
   }
 }
@@ -205,13 +274,15 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed) {
   const int32_t terms = kernel->height * kernel->width * input->channels;
-  if (!patchnas_dsp_is_exact(weights, output->channels, terms)) {
+  if (terms > PATCHNAS_DSP_MOST_TERMS) {
     portable(kernel, weights, input, output, computed);
     return;
   }
+  const patchnas_dsp_exact exact =
+      patchnas_dsp_are_exact(weights, 0, output->channels) ? kPatchnasAllExact : kPatchnasSomeExact;
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
     (terms > PATCHNAS_DSP_COLUMN_TERMS ? convolve_row_of_pairs : convolve_row_of_columns)(
-        kernel, weights, input, output, row, computed.col_begin, computed.col_end);
+        kernel, weights, input, output, row, computed.col_begin, computed.col_end, exact);
   }
   patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
 }

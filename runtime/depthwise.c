@@ -173,10 +173,11 @@ void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* w
                         const patchnas_window* input, const patchnas_window* output,
                         patchnas_rect computed) {
   const int32_t channels = input->channels;
-  if (channels < 4 || !patchnas_dsp_is_exact(weights, channels, kernel->height * kernel->width)) {
+  if (channels < 4 || kernel->height * kernel->width > PATCHNAS_DSP_MOST_TERMS) {
     portable(kernel, weights, input, output, computed);
     return;
   }
+  const int all_exact = patchnas_dsp_are_exact(weights, 0, channels);
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
     for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
       const pixel p = pixel_of(kernel, input, row, col);
@@ -185,6 +186,13 @@ void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* w
         /* The last four overlap those before them. */
         const int32_t c = channels - done >= 4 ? done : channels - 4;
         const sums s = sums_of(weights, &p, c);
+        if (!all_exact && !patchnas_dsp_are_exact(weights, c, c + 4)) {
+          out[c] = patchnas_finish(weights, c, (uint32_t)s.s0);
+          out[c + 1] = patchnas_finish(weights, c + 1, (uint32_t)s.s1);
+          out[c + 2] = patchnas_finish(weights, c + 2, (uint32_t)s.s2);
+          out[c + 3] = patchnas_finish(weights, c + 3, (uint32_t)s.s3);
+          continue;
+        }
         out[c] = patchnas_dsp_finish(patchnas_dsp_scale_of(weights, c), 2 * s.s0);
         out[c + 1] = patchnas_dsp_finish(patchnas_dsp_scale_of(weights, c + 1), 2 * s.s1);
         out[c + 2] = patchnas_dsp_finish(patchnas_dsp_scale_of(weights, c + 2), 2 * s.s2);

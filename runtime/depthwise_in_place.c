@@ -115,8 +115,7 @@ void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_w
     return;
   }
 #elif defined(PATCHNAS_DSP)
-  if (patchnas_dsp_convolves_planes(kernel) &&
-      patchnas_dsp_is_exact(weights, channels, kernel->height * kernel->width)) {
+  if (patchnas_dsp_convolves_planes(kernel)) {
     patchnas_dsp_plane dsp = {p.values,
                               p.width,
                               patchnas_pixel(output, computed.row_begin, computed.col_begin),
@@ -126,7 +125,11 @@ void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_w
                               computed.col_end - computed.col_begin};
     for (int32_t c = 0; c < channels; ++c, ++dsp.out) {
       copy_channel(input, first + c, &p, rows, cols);
-      patchnas_dsp_convolve_plane(kernel, weights, channels, c, &dsp);
+      if (patchnas_dsp_is_exact(weights, c)) {
+        patchnas_dsp_convolve_plane(kernel, weights, channels, c, &dsp);
+      } else {
+        convolve_plane(kernel, weights, c, &p, output, computed);
+      }
     }
     patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
     return;

@@ -3,17 +3,9 @@
 #if defined(PATCHNAS_DSP)
 #include "runtime/dsp.h"
 
-int patchnas_dsp_is_exact(const patchnas_weights* weights, int32_t channels, int32_t terms) {
-  const int32_t largest_terms = 1 << 15;
-  if (terms > largest_terms) {
-    return 0;
-  }
-  const int32_t largest_bias = (1 << 30) - 1 - (terms << 14);
-  for (int32_t o = 0; o < channels; ++o) {
-    const int32_t shift = weights->shifts[o];
-    const int32_t bias = weights->biases[o];
-    if (shift >= 0 || shift < -PATCHNAS_DSP_LARGEST_RIGHT_SHIFT || bias > largest_bias ||
-        bias < -largest_bias) {
+int patchnas_dsp_are_exact(const patchnas_weights* weights, int32_t begin, int32_t end) {
+  for (int32_t o = begin; o < end; ++o) {
+    if (!patchnas_dsp_is_exact(weights, o)) {
       return 0;
     }
   }

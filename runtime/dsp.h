@@ -29,52 +29,67 @@ PATCHNAS_ALWAYS_INLINE int16x2_t patchnas_odd_bytes(uint32_t word) {
 }
 
 /* How one channel's accumulators, doubled, become outputs. With |accumulator| < 2^30 and
- * 1 <= right shift <= 21 both roundings and the zero point take three instructions:
+ * 1 <= right shift <= 31 both roundings take three instructions:
  *
  *   high = (2 * accumulator * multiplier + 2^31) >> 32       doubling high multiply
  *   (high + half - (accumulator < 0)) >> right               half = 2^(right - 1)
  *
- * The zero point, shifted left, is added with `half`. The accumulator's sign stands for that of
- * `high`: they differ only where high = 0, which rounds to 0 either way. */
+ * The accumulator's sign stands for that of `high`: they differ only where high = 0, which rounds
+ * to 0 either way. */
 typedef struct patchnas_dsp_scale {
-  int32_t multiplier;
-  int32_t offset; /* half + (zero_point << right) */
-  int32_t right_less_1;
+  int32_t multiplier, half, right_less_1;
+  int32_t zero_point;
 } patchnas_dsp_scale;
 
-#define PATCHNAS_DSP_LARGEST_RIGHT_SHIFT 21
-
-PATCHNAS_ALWAYS_INLINE patchnas_dsp_scale patchnas_dsp_scale_of(const patchnas_weights* w,
-                                                                int32_t channel) {
-  const int32_t right_less_1 = ~(int32_t)w->shifts[channel];
-  const patchnas_dsp_scale s = {w->multipliers[channel],
-                                (int32_t)((uint32_t)(2 * w->output_zero_point + 1) << right_less_1),
-                                right_less_1};
+/* A multiplier of 0 may have a shift of 0; any other gives the same. */
+PATCHNAS_ALWAYS_INLINE patchnas_dsp_scale patchnas_dsp_make_scale(int32_t multiplier, int32_t shift,
+                                                                  int32_t zero_point) {
+  const int32_t right_less_1 = ~shift & ~(~shift >> 31);
+  const patchnas_dsp_scale s = {multiplier, (int32_t)((uint32_t)1 << right_less_1), right_less_1,
+                                zero_point};
   return s;
 }
 
+PATCHNAS_ALWAYS_INLINE patchnas_dsp_scale patchnas_dsp_scale_of(const patchnas_weights* w,
+                                                                int32_t channel) {
+  return patchnas_dsp_make_scale(w->multipliers[channel], w->shifts[channel], w->output_zero_point);
+}
+
+/* Twice what the accumulator is scaled to, or one more. */
 PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_scaled(patchnas_dsp_scale s, int32_t doubled) {
   int32_t high;
-  __asm__("smmlar %0, %1, %2, %3" : "=r"(high) : "r"(doubled), "r"(s.multiplier), "r"(s.offset));
+  __asm__("smmlar %0, %1, %2, %3" : "=r"(high) : "r"(doubled), "r"(s.multiplier), "r"(s.half));
   return (high + (doubled >> 31)) >> s.right_less_1;
 }
 
 /* The output, between -128 and 127. */
 PATCHNAS_ALWAYS_INLINE int8_t patchnas_dsp_finish(patchnas_dsp_scale s, int32_t doubled) {
-  const int32_t scaled = patchnas_dsp_scaled(s, doubled);
-  int32_t clamped;
-  __asm__("ssat %0, #8, %1, asr #1" : "=r"(clamped) : "r"(scaled));
-  return (int8_t)clamped;
+  return (int8_t)(int32_t)__ssat((patchnas_dsp_scaled(s, doubled) >> 1) + s.zero_point, 8);
 }
 
-/* 1 if that requantisation is exact for all channels, each a sum of `terms` products and a bias. */
-int patchnas_dsp_is_exact(const patchnas_weights* weights, int32_t channels, int32_t terms);
+/* 1 if the scaling above is exact for these. */
+PATCHNAS_ALWAYS_INLINE int patchnas_dsp_can_scale(int32_t multiplier, int32_t shift) {
+  return shift >= -31 && (shift < 0 || (shift == 0 && multiplier == 0));
+}
+
+/* Sums of so many products stay below 2^29. */
+#define PATCHNAS_DSP_MOST_TERMS (1 << 15)
+
+/* 1 if the scaling above is exact for a channel, whose bias has to stay below 2^29 as well. Where
+ * it is not, patchnas_finish is. */
+PATCHNAS_ALWAYS_INLINE int patchnas_dsp_is_exact(const patchnas_weights* w, int32_t channel) {
+  return (uint32_t)w->biases[channel] + (1u << 29) < 1u << 30 &&
+         patchnas_dsp_can_scale(w->multipliers[channel], w->shifts[channel]);
+}
+
+/* The same for all channels from `begin` to before `end`. */
+int patchnas_dsp_are_exact(const patchnas_weights* weights, int32_t begin, int32_t end);
 
 /* Clamps outputs further than to int8, four at a time, where [low, high] is narrower. */
 void patchnas_dsp_clamp(int32_t low, int32_t high, const patchnas_window* output,
                         patchnas_rect computed);
 
-/* sum + the products of `count` weights and values. */
+/* sum + the products of `count` weights and values, modulo 2^32. */
 PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_dot(int32_t sum, const int8_t* weights,
                                                 const int8_t* values, int32_t count) {
   for (; count >= 4; count -= 4, weights += 4, values += 4) {
@@ -84,12 +99,12 @@ PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_dot(int32_t sum, const int8_t* weigh
     sum = __smlad(patchnas_odd_bytes(w), patchnas_odd_bytes(x), sum);
   }
   for (; count > 0; --count) {
-    sum += *weights++ * *values++;
+    sum = (int32_t)((uint32_t)sum + (uint32_t)(*weights++ * *values++));
   }
   return sum;
 }
 
-/* sum + value * the sum of `count` weights. */
+/* sum + value * the sum of `count` weights, modulo 2^32. */
 PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_dot_constant(int32_t sum, const int8_t* weights,
                                                          int32_t value, int32_t count) {
   const int16x2_t pair = (int16x2_t)((uint32_t)(uint16_t)value * 0x10001u);
@@ -99,7 +114,7 @@ PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_dot_constant(int32_t sum, const int8
     sum = __smlad(patchnas_odd_bytes(w), pair, sum);
   }
   for (; count > 0; --count) {
-    sum += *weights++ * value;
+    sum = (int32_t)((uint32_t)sum + (uint32_t)(*weights++ * value));
   }
   return sum;
 }

@@ -58,9 +58,17 @@ PATCHNAS_ALWAYS_INLINE sums add_word(sums s, uint32_t word, const int16x2_t* col
   return s;
 }
 
+/* For twice a sum of products without the bias, which may be too large to be doubled. */
+static __attribute__((noinline)) int8_t finish_slowly(const patchnas_weights* weights,
+                                                      int32_t channel, int32_t doubled) {
+  return patchnas_finish(weights, channel,
+                         (uint32_t)weights->biases[channel] + (uint32_t)(doubled >> 1));
+}
+
 void patchnas_dsp_multiply_columns(const patchnas_weights* weights,
                                    const patchnas_dsp_columns* columns, int32_t terms, int8_t* out,
-                                   int32_t out_channels, int32_t columns_used, int32_t pitch) {
+                                   int32_t out_channels, int32_t columns_used, int32_t pitch,
+                                   patchnas_dsp_exact exact) {
   /* Where fewer than four are used, the last one is computed and written again. */
   const int32_t second = columns_used > 1 ? pitch : 0;
   const int32_t third = columns_used > 2 ? 2 * pitch : second;
@@ -69,13 +77,21 @@ void patchnas_dsp_multiply_columns(const patchnas_weights* weights,
   const int32_t rest = terms % 4;
   const int8_t* row = weights->weights;
   for (int32_t o = 0; o < out_channels; ++o, ++out) {
-    const int32_t bias = 2 * weights->biases[o];
+    const int is_exact = exact == kPatchnasAllExact || patchnas_dsp_is_exact(weights, o);
+    const int32_t bias = is_exact ? 2 * weights->biases[o] : 0;
     const int16x2_t* pairs = &columns->pairs[0][0][0];
     sums s = {bias, bias, bias, bias};
     s = add_products(s, &row, &pairs, words);
     if (rest != 0) {
       s = add_word(s, patchnas_dsp_last_word(weights->weights, row + rest, rest), pairs);
       row += rest;
+    }
+    if (!is_exact) {
+      out[0] = finish_slowly(weights, o, s.s0);
+      out[second] = finish_slowly(weights, o, s.s1);
+      out[third] = finish_slowly(weights, o, s.s2);
+      out[fourth] = finish_slowly(weights, o, s.s3);
+      continue;
     }
     const patchnas_dsp_scale scale = patchnas_dsp_scale_of(weights, o);
     out[0] = patchnas_dsp_finish(scale, s.s0);
@@ -145,7 +161,7 @@ PATCHNAS_ALWAYS_INLINE block add_block(block b, const int8_t* row0, const int8_t
 
 void patchnas_dsp_multiply_pair(const patchnas_weights* weights,
                                 const patchnas_dsp_pair_of_columns* columns, int8_t* out,
-                                int32_t out_pitch, int32_t out_channels) {
+                                int32_t out_pitch, int32_t out_channels, patchnas_dsp_exact exact) {
   const int32_t run_terms = columns->run_terms;
   const int32_t terms = run_terms * columns->runs;
   const int8_t* row = weights->weights;
@@ -153,8 +169,10 @@ void patchnas_dsp_multiply_pair(const patchnas_weights* weights,
     /* A last odd row is computed twice. */
     const int32_t next = o + 1 < out_channels;
     const int32_t next_row = next ? terms : 0;
-    const int32_t bias0 = weights->biases[o];
-    const int32_t bias1 = weights->biases[o + next];
+    const int is_exact =
+        exact == kPatchnasAllExact || patchnas_dsp_are_exact(weights, o, o + next + 1);
+    const int32_t bias0 = is_exact ? weights->biases[o] : 0;
+    const int32_t bias1 = is_exact ? weights->biases[o + next] : 0;
     block b = {bias0, bias0, bias1, bias1};
     const int8_t* values = columns->values;
     for (int32_t y = 0; y < columns->runs; ++y, row += run_terms) {
@@ -170,6 +188,13 @@ void patchnas_dsp_multiply_pair(const patchnas_weights* weights,
         b.row1_col0 += sum1;
         b.row1_col1 += sum1;
       }
+    }
+    if (!is_exact) {
+      out[o] = finish_slowly(weights, o, 2 * b.row0_col0);
+      out[o + out_pitch] = finish_slowly(weights, o, 2 * b.row0_col1);
+      out[o + next] = finish_slowly(weights, o + next, 2 * b.row1_col0);
+      out[o + next + out_pitch] = finish_slowly(weights, o + next, 2 * b.row1_col1);
+      continue;
     }
     const patchnas_dsp_scale scale0 = patchnas_dsp_scale_of(weights, o);
     out[o] = patchnas_dsp_finish(scale0, 2 * b.row0_col0);

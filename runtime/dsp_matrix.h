@@ -7,7 +7,9 @@
 
 /* Columns of at most so many values are widened once for all weight rows; beyond, values are
  * widened for every two rows, which costs a third more and no memory. */
+#ifndef PATCHNAS_DSP_COLUMN_TERMS
 #define PATCHNAS_DSP_COLUMN_TERMS 64
+#endif
 
 /* Four columns, doubled as int16: for each four values those with even index of all four columns,
  * then those with odd index. */
@@ -50,12 +52,16 @@ PATCHNAS_ALWAYS_INLINE void patchnas_dsp_set_column(patchnas_dsp_columns* column
   }
 }
 
+/* Which channels are scaled exactly by what dsp.h does: all, or each has to be asked. */
+typedef enum patchnas_dsp_exact { kPatchnasSomeExact, kPatchnasAllExact } patchnas_dsp_exact;
+
 /* All weight rows, of `terms` weights each, times four columns. Outputs of a column lie side by
  * side from `out` on, those of the next one `pitch` further, where only min(columns_used, 4) are
  * different and written. */
 void patchnas_dsp_multiply_columns(const patchnas_weights* weights,
                                    const patchnas_dsp_columns* columns, int32_t terms, int8_t* out,
-                                   int32_t out_channels, int32_t columns_used, int32_t pitch);
+                                   int32_t out_channels, int32_t columns_used, int32_t pitch,
+                                   patchnas_dsp_exact exact);
 
 /* Two columns that are not widened beforehand: `runs` runs of `run_terms` values that lie side by
  * side, of which only [runs_begin, runs_end) lie inside the image. */
@@ -70,6 +76,6 @@ typedef struct patchnas_dsp_pair_of_columns {
  * first one's. */
 void patchnas_dsp_multiply_pair(const patchnas_weights* weights,
                                 const patchnas_dsp_pair_of_columns* columns, int8_t* out,
-                                int32_t out_pitch, int32_t out_channels);
+                                int32_t out_pitch, int32_t out_channels, patchnas_dsp_exact exact);
 
 #endif

@@ -12,8 +12,10 @@ typedef struct rows {
   const int8_t *r0, *r1, *r2, *r3;
 } rows;
 
-/* Adds `count` products with each of four weight rows. */
-PATCHNAS_ALWAYS_INLINE sums add_products(sums s, const int8_t* values, rows w, int32_t count) {
+/* Adds `count` products with each of four weight rows, and moves the rows on by as many. */
+PATCHNAS_ALWAYS_INLINE sums add_products(sums s, const int8_t* values, rows* weights,
+                                         int32_t count) {
+  rows w = *weights;
   for (int32_t i = count >> 4; i > 0; --i) {
     const int8x16_t x = vldrbq_s8(values);
     s.s0 = vmladavaq_s8(s.s0, x, vldrbq_s8(w.r0));
@@ -26,14 +28,20 @@ PATCHNAS_ALWAYS_INLINE sums add_products(sums s, const int8_t* values, rows w, i
     w.r2 += 16;
     w.r3 += 16;
   }
-  if ((count & 15) != 0) {
-    const mve_pred16_t rest = vctp8q((uint32_t)count & 15);
+  const int32_t left = count & 15;
+  if (left != 0) {
+    const mve_pred16_t rest = vctp8q((uint32_t)left);
     const int8x16_t x = vldrbq_z_s8(values, rest);
     s.s0 = vmladavaq_s8(s.s0, x, vldrbq_z_s8(w.r0, rest));
     s.s1 = vmladavaq_s8(s.s1, x, vldrbq_z_s8(w.r1, rest));
     s.s2 = vmladavaq_s8(s.s2, x, vldrbq_z_s8(w.r2, rest));
     s.s3 = vmladavaq_s8(s.s3, x, vldrbq_z_s8(w.r3, rest));
+    w.r0 += left;
+    w.r1 += left;
+    w.r2 += left;
+    w.r3 += left;
   }
+  *weights = w;
   return s;
 }
 
@@ -68,7 +76,8 @@ static __attribute__((noinline)) sums add_clipped(sums s, const patchnas_mve_pix
       continue;
     }
     s = add_padding(s, w, zero_point, p->begin);
-    s = add_products(s, values, advanced(w, p->begin), p->end - p->begin);
+    rows inside = advanced(w, p->begin);
+    s = add_products(s, values, &inside, p->end - p->begin);
     s = add_padding(s, advanced(w, p->end), zero_point, p->run_terms - p->end);
     values += p->run_pitch;
   }
@@ -121,7 +130,8 @@ static __attribute__((noinline)) void multiply_run(const patchnas_weights* weigh
   const int8_t* values = p->values;
   for (int32_t i = p->count; i > 0; --i, values += pitch, out += out_channels) {
     const sums none = {0, 0, 0, 0};
-    store(weights, &g, out, add_products(none, values, w, terms));
+    rows at = w;
+    store(weights, &g, out, add_products(none, values, &at, terms));
   }
 }
 
@@ -130,14 +140,16 @@ static __attribute__((noinline)) void multiply_many(const patchnas_weights* weig
                                                     const patchnas_mve_pixels* p, int8_t* out,
                                                     int32_t out_channels) {
   const group g = *group_of_rows;
+  const int32_t runs = p->runs;
+  const int32_t run_terms = p->run_terms;
+  const int32_t run_pitch = p->run_pitch;
   const int8_t* first = p->values;
   for (int32_t i = p->count; i > 0; --i, first += p->pitch, out += out_channels) {
     const int8_t* values = first;
     rows at = w;
     sums s = {0, 0, 0, 0};
-    for (int32_t y = p->runs; y > 0; --y, values += p->run_pitch) {
-      s = add_products(s, values, at, p->run_terms);
-      at = advanced(at, p->run_terms);
+    for (int32_t y = runs; y > 0; --y, values += run_pitch) {
+      s = add_products(s, values, &at, run_terms);
     }
     store(weights, &g, out, s);
   }

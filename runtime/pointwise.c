@@ -52,7 +52,8 @@ static void portable(const patchnas_weights* weights, const patchnas_window* inp
 
 /* Pixels that lie side by side in memory. */
 static void run_of_pixels(const patchnas_weights* weights, const int8_t* in, int32_t channels,
-                          int8_t* out, int32_t out_channels, int32_t pixels) {
+                          int8_t* out, int32_t out_channels, int32_t pixels,
+                          patchnas_dsp_exact exact) {
   if (channels > PATCHNAS_DSP_COLUMN_TERMS) {
     for (int32_t done = 0; done < pixels; done += 2) {
       /* The last pair overlaps the one before it; a single pixel is computed twice. */
@@ -60,7 +61,7 @@ static void run_of_pixels(const patchnas_weights* weights, const int8_t* in, int
       const patchnas_dsp_pair_of_columns pair = {
           in + first * channels, pixels > 1 ? channels : 0, 0, channels, 1, 0, 1};
       patchnas_dsp_multiply_pair(weights, &pair, out + first * out_channels,
-                                 pixels > 1 ? out_channels : 0, out_channels);
+                                 pixels > 1 ? out_channels : 0, out_channels, exact);
     }
     return;
   }
@@ -72,17 +73,19 @@ static void run_of_pixels(const patchnas_weights* weights, const int8_t* in, int
       patchnas_dsp_set_column(&columns, i, in + pixel * channels, channels);
     }
     patchnas_dsp_multiply_columns(weights, &columns, channels, out + first * out_channels,
-                                  out_channels, pixels, out_channels);
+                                  out_channels, pixels, out_channels, exact);
   }
 }
 
 void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* input,
                         const patchnas_window* output, patchnas_rect computed) {
   const int32_t channels = input->channels;
-  if (!patchnas_dsp_is_exact(weights, output->channels, channels)) {
+  if (channels > PATCHNAS_DSP_MOST_TERMS) {
     portable(weights, input, output, computed);
     return;
   }
+  const patchnas_dsp_exact exact =
+      patchnas_dsp_are_exact(weights, 0, output->channels) ? kPatchnasAllExact : kPatchnasSomeExact;
   int32_t rows = computed.row_end - computed.row_begin;
   int32_t cols = computed.col_end - computed.col_begin;
   if (cols == input->width && cols == output->width) {
@@ -92,7 +95,7 @@ void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* 
   for (int32_t row = 0; row < rows; ++row) {
     run_of_pixels(weights, patchnas_pixel(input, computed.row_begin + row, computed.col_begin),
                   channels, patchnas_pixel(output, computed.row_begin + row, computed.col_begin),
-                  output->channels, cols);
+                  output->channels, cols, exact);
   }
   patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
 }
