@@ -64,7 +64,10 @@ PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_scaled(patchnas_dsp_scale s, int32_t
 
 /* The output, between -128 and 127. */
 PATCHNAS_ALWAYS_INLINE int8_t patchnas_dsp_finish(patchnas_dsp_scale s, int32_t doubled) {
-  return (int8_t)(int32_t)__ssat((patchnas_dsp_scaled(s, doubled) >> 1) + s.zero_point, 8);
+  const int32_t output = (patchnas_dsp_scaled(s, doubled) >> 1) + s.zero_point;
+  int32_t clamped; /* the intrinsic converts signs, which packages are warned of */
+  __asm__("ssat %0, #8, %1" : "=r"(clamped) : "r"(output));
+  return (int8_t)clamped;
 }
 
 /* 1 if the scaling above is exact for these. */
