@@ -1,6 +1,6 @@
-// A linker for text. It relies on how runtime/ is written: patchnas_NAME is in NAME.c, what HEADER.h
-// declares beside kernels is in HEADER.c, and headers are included by their path from the repository
-// root.
+// A linker for text. It relies on how runtime/ is written: patchnas_NAME is in NAME.c, what
+// HEADER.h declares beside kernels is in HEADER.c, and headers are included by their path from the
+// repository root.
 
 #include "deploy/runtime_sources.h"
 

@@ -22,7 +22,8 @@ std::span<const SourceFile> runtime_sources();
 std::span<const SourceFile> board_sources();
 
 /// The files of runtime_sources() that a C program needs to link: for every patchnas_NAME that it
-/// calls runtime/NAME.c, and the headers of all, sorted by path.
+/// calls runtime/NAME.c, the headers of all, and for every HEADER.h its HEADER.c if there is one;
+/// sorted by path.
 /// @throws std::logic_error if there is no such source.
 std::vector<SourceFile> linked_runtime_sources(std::string_view program);
 

@@ -71,12 +71,22 @@ std::vector<std::string> joined(std::vector<std::string> a, const std::vector<st
   return a;
 }
 
+// What a compiler or linker complains of; before it comes where the file was included.
+std::string complaint(const std::string& output) {
+  std::istringstream lines(output);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("error") != std::string::npos || line.find("will not fit") != std::string::npos) {
+      return line;
+    }
+  }
+  return std::string(first_line(output));
+}
+
 void run_compiler(const std::vector<std::string>& words, const fs::path& folder,
                   const std::string& what) {
   const ProcessResult result = run_process(words, folder);
   if (result.exit_code != 0) {
-    throw InputError(what + ": " + words.front() +
-                     " fails: " + std::string(first_line(result.output)));
+    throw InputError(what + ": " + words.front() + " fails: " + complaint(result.output));
   }
 }
 

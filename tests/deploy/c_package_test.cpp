@@ -206,6 +206,19 @@ TEST_F(CPackageTest, NeedsOnlyMemcpyAndHasNoVariables) {
   }
 }
 
+TEST_F(CPackageTest, BringsOnlyTheKernelsItCalls) {
+  RandomStream stream(40, "kernels");
+  Network network{.input = {6, 6, 2}, .layers = {}, .names = {}};
+  network.layers.push_back({.output = {6, 6, 4}, .kernel = {}});
+  const CPackage package = make_c_package(testing::random_quantized(network, stream), {},
+                                          InputMode::kResident, "pointwise_only");
+  EXPECT_TRUE(package.files.contains("runtime/pointwise.c"));
+  EXPECT_TRUE(package.files.contains("runtime/patchnas_runtime.h"));
+  for (const char* const other : {"add", "convolve", "depthwise", "max_pool", "softmax"}) {
+    EXPECT_FALSE(package.files.contains(std::string("runtime/") + other + ".c")) << other;
+  }
+}
+
 TEST_F(CPackageTest, ChecksItsPointersWhereAsked) {
   RandomStream stream(35, "checks");
   const std::vector<Case> cases = random_cases(1, stream);
