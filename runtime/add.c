@@ -25,10 +25,10 @@ void patchnas_add(const patchnas_add_scales* scales, const patchnas_window* a,
       const int32x4_t sum = vaddq_s32(scaled(vldrbq_z_s32(in_a, lanes), &s, 0),
                                       scaled(vldrbq_z_s32(in_b, lanes), &s, 1));
       const int32x4_t values = patchnas_mve_requantise(sum, output_multiplier, output_shift);
-      vstrbq_p_s32(out, patchnas_mve_clamp(values, s.output_zero_point, s.clamp_min, s.clamp_max),
-                   lanes);
+      vstrbq_p_s32(out, patchnas_mve_saturate(vaddq_n_s32(values, s.output_zero_point)), lanes);
     }
   }
+  patchnas_mve_clamp(s.clamp_min, s.clamp_max, output, computed);
 }
 
 #else

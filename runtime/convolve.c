@@ -99,6 +99,7 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
     (gathers ? convolve_gathered_row : convolve_row)(kernel, weights, input, output, row,
                                                      computed.col_begin, computed.col_end);
   }
+  patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
 }
 
 #else

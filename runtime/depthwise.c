@@ -90,6 +90,7 @@ void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* w
       }
     }
   }
+  patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
 }
 
 #else

@@ -112,6 +112,7 @@ void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_w
       copy_channel(input, first + c, &p, rows, cols);
       patchnas_mve_convolve_plane(kernel, weights, channels, c, &mve);
     }
+    patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
     return;
   }
 #elif defined(PATCHNAS_DSP)

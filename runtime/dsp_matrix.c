@@ -65,10 +65,11 @@ static __attribute__((noinline)) int8_t finish_slowly(const patchnas_weights* we
                          (uint32_t)weights->biases[channel] + (uint32_t)(doubled >> 1));
 }
 
-void patchnas_dsp_multiply_columns(const patchnas_weights* weights,
-                                   const patchnas_dsp_columns* columns, int32_t terms, int8_t* out,
-                                   int32_t out_channels, int32_t columns_used, int32_t pitch,
-                                   patchnas_dsp_exact exact) {
+PATCHNAS_ALWAYS_INLINE void multiply_columns(const patchnas_weights* weights,
+                                             const patchnas_dsp_columns* columns, int32_t terms,
+                                             int8_t* out, int32_t out_channels,
+                                             int32_t columns_used, int32_t pitch,
+                                             patchnas_dsp_exact exact) {
   /* Where fewer than four are used, the last one is computed and written again. */
   const int32_t second = columns_used > 1 ? pitch : 0;
   const int32_t third = columns_used > 2 ? 2 * pitch : second;
@@ -98,6 +99,20 @@ void patchnas_dsp_multiply_columns(const patchnas_weights* weights,
     out[second] = patchnas_dsp_finish(scale, s.s1);
     out[third] = patchnas_dsp_finish(scale, s.s2);
     out[fourth] = patchnas_dsp_finish(scale, s.s3);
+  }
+}
+
+void patchnas_dsp_multiply_columns(const patchnas_weights* weights,
+                                   const patchnas_dsp_columns* columns, int32_t terms, int8_t* out,
+                                   int32_t out_channels, int32_t columns_used, int32_t pitch,
+                                   patchnas_dsp_exact exact) {
+  /* Compiled twice: without the question whether a channel is exact, more stays in registers. */
+  if (exact == kPatchnasAllExact) {
+    multiply_columns(weights, columns, terms, out, out_channels, columns_used, pitch,
+                     kPatchnasAllExact);
+  } else {
+    multiply_columns(weights, columns, terms, out, out_channels, columns_used, pitch,
+                     kPatchnasSomeExact);
   }
 }
 
@@ -159,9 +174,10 @@ PATCHNAS_ALWAYS_INLINE block add_block(block b, const int8_t* row0, const int8_t
 #undef OPERANDS
 }
 
-void patchnas_dsp_multiply_pair(const patchnas_weights* weights,
-                                const patchnas_dsp_pair_of_columns* columns, int8_t* out,
-                                int32_t out_pitch, int32_t out_channels, patchnas_dsp_exact exact) {
+PATCHNAS_ALWAYS_INLINE void multiply_pair(const patchnas_weights* weights,
+                                          const patchnas_dsp_pair_of_columns* columns, int8_t* out,
+                                          int32_t out_pitch, int32_t out_channels,
+                                          patchnas_dsp_exact exact) {
   const int32_t run_terms = columns->run_terms;
   const int32_t terms = run_terms * columns->runs;
   const int8_t* row = weights->weights;
@@ -202,6 +218,16 @@ void patchnas_dsp_multiply_pair(const patchnas_weights* weights,
     const patchnas_dsp_scale scale1 = patchnas_dsp_scale_of(weights, o + next);
     out[o + next] = patchnas_dsp_finish(scale1, 2 * b.row1_col0);
     out[o + next + out_pitch] = patchnas_dsp_finish(scale1, 2 * b.row1_col1);
+  }
+}
+
+void patchnas_dsp_multiply_pair(const patchnas_weights* weights,
+                                const patchnas_dsp_pair_of_columns* columns, int8_t* out,
+                                int32_t out_pitch, int32_t out_channels, patchnas_dsp_exact exact) {
+  if (exact == kPatchnasAllExact) {
+    multiply_pair(weights, columns, out, out_pitch, out_channels, kPatchnasAllExact);
+  } else {
+    multiply_pair(weights, columns, out, out_pitch, out_channels, kPatchnasSomeExact);
   }
 }
 #else

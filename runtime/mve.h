@@ -26,16 +26,35 @@ PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_requantise(int32x4_t x, int32x4_t 
   return vrshlq_s32(vqaddq_s32(high, away), right);
 }
 
-PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_clamp(int32x4_t x, int32_t zero_point, int32_t low,
-                                                    int32_t high) {
-  x = vmaxq_s32(vaddq_n_s32(x, zero_point), vdupq_n_s32(low));
-  return vminq_s32(x, vdupq_n_s32(high));
+/* Four values, clamped to int8, each in the lowest byte of its lane. */
+PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_saturate(int32x4_t x) {
+  const int16x8_t halves = vqmovnbq_s32(vreinterpretq_s16_s32(x), x);
+  return vreinterpretq_s32_s8(vqmovnbq_s16(vreinterpretq_s8_s16(halves), halves));
 }
 
 PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_finish(const patchnas_weights* w,
                                                      patchnas_mve_scale scale, int32x4_t sums) {
-  return patchnas_mve_clamp(patchnas_mve_requantise(sums, scale.multiplier, scale.shift),
-                            w->output_zero_point, w->clamp_min, w->clamp_max);
+  const int32x4_t scaled = patchnas_mve_requantise(sums, scale.multiplier, scale.shift);
+  return patchnas_mve_saturate(vaddq_n_s32(scaled, w->output_zero_point));
+}
+
+/* Clamps outputs further than to int8, where [low, high] is narrower. */
+PATCHNAS_ALWAYS_INLINE void patchnas_mve_clamp(int32_t low, int32_t high,
+                                               const patchnas_window* output,
+                                               patchnas_rect computed) {
+  if (low <= INT8_MIN && high >= INT8_MAX) {
+    return;
+  }
+  const int8x16_t lows = vdupq_n_s8((int8_t)low);
+  const int8x16_t highs = vdupq_n_s8((int8_t)high);
+  const int32_t run = (computed.col_end - computed.col_begin) * output->channels;
+  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
+    int8_t* at = patchnas_pixel(output, row, computed.col_begin);
+    for (int32_t left = run; left > 0; left -= 16, at += 16) {
+      const mve_pred16_t bytes = vctp8q((uint32_t)left);
+      vstrbq_p_s8(at, vminq_s8(vmaxq_s8(vldrbq_z_s8(at, bytes), lows), highs), bytes);
+    }
+  }
 }
 
 #endif

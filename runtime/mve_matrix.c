@@ -92,10 +92,12 @@ typedef struct group {
 } group;
 
 PATCHNAS_ALWAYS_INLINE void store(const patchnas_weights* w, const group* g, int8_t* out, sums s) {
-  int32x4_t products = vdupq_n_s32(s.s0);
-  products = vsetq_lane_s32(s.s1, products, 1);
-  products = vsetq_lane_s32(s.s2, products, 2);
-  products = vsetq_lane_s32(s.s3, products, 3);
+  int32x4_t products; /* two lanes an instruction, which the intrinsics would set one by one */
+  __asm__(
+      "vmov %q0[2], %q0[0], %1, %3 \n\t"
+      "vmov %q0[3], %q0[1], %2, %4"
+      : "=&w"(products)
+      : "r"(s.s0), "r"(s.s1), "r"(s.s2), "r"(s.s3));
   const int32x4_t values = patchnas_mve_finish(w, g->scale, vaddq_s32(products, g->biases));
   vstrbq_p_s32(out, values, g->lanes);
 }

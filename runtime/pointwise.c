@@ -26,6 +26,7 @@ void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* 
     patchnas_mve_multiply(weights, &pixels, patchnas_pixel(output, row, computed.col_begin),
                           output->channels);
   }
+  patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
 }
 
 #else
