@@ -111,7 +111,7 @@ constexpr std::string_view kRunResident =
 }
 )";
 
-/* Counting what the callback executes would charge the package for a camera. */
+// Counting what the callback executes would charge the package for a camera.
 constexpr std::string_view kRunStreamed = R"(typedef struct source {
   const int8_t* image;
   uint64_t reading;

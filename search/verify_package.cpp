@@ -26,13 +26,13 @@ std::optional<Difference> first_difference(const std::vector<std::int8_t>& expec
                     *e, *a};
 }
 
-std::vector<LayerInstructions> per_layer(const PackageFolder& package, const PackageRun& run,
-                                         int images) {
+// Of a run of one image.
+std::vector<LayerInstructions> per_layer(const PackageFolder& package, const PackageRun& run) {
   std::vector<LayerInstructions> layers;
   for (std::size_t i = 0; i < run.layer_instructions.size(); ++i) {
     layers.push_back(
         {i < package.layers.size() ? package.layers[i] : "(before, between and after the layers)",
-         run.layer_instructions[i] / images});
+         run.layer_instructions[i]});
   }
   return layers;
 }
@@ -75,7 +75,7 @@ Verification verify_package(const PackageFolder& package, const QuantizedNetwork
     result.instructions = *run.instructions / count;
     const PackageRunner profiled(package, target, Profiling::kLayers);
     const auto first = images.first(static_cast<std::size_t>(package.input_bytes));
-    result.layers = per_layer(package, profiled.run(first), 1);
+    result.layers = per_layer(package, profiled.run(first));
   }
   return result;
 }
