@@ -45,7 +45,8 @@ TEST(PatchSchedule, EnumerationIsCompleteAndValid) {
     for (const PatchSchedule& schedule : schedules) {
       EXPECT_NO_THROW(validate(network, schedule));
     }
-    for (const PatchSchedule& schedule : enumerate_schedules(network, {{2, 2}}, SplitPoints::kBlocks)) {
+    for (const PatchSchedule& schedule :
+         enumerate_schedules(network, {{2, 2}}, SplitPoints::kBlocks)) {
       if (schedule.split_layer() > 0) {
         const int blocks = split_block(network, schedule.split_layer());
         ASSERT_GE(blocks, 0);

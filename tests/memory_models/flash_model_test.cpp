@@ -86,9 +86,9 @@ TEST(FlashModel, KernelsAreThoseOfTheLayersKinds) {
     const auto agrees = [&](KernelFunction kernel, LayerKind kind) {
       return kernels.contains(kernel) == has_kind(network, kind);
     };
-    EXPECT_EQ(kernels.contains(KernelFunction::kConvolve) ||
-                  kernels.contains(KernelFunction::kPointwise),
-              has_kind(network, LayerKind::kConv2d));
+    EXPECT_EQ(
+        kernels.contains(KernelFunction::kConvolve) || kernels.contains(KernelFunction::kPointwise),
+        has_kind(network, LayerKind::kConv2d));
     EXPECT_TRUE(agrees(KernelFunction::kDepthwise, LayerKind::kDepthwiseConv2d));
     EXPECT_TRUE(agrees(KernelFunction::kDepthwiseInPlace, LayerKind::kDepthwiseConv2d));
     EXPECT_TRUE(agrees(KernelFunction::kAdd, LayerKind::kAdd));
