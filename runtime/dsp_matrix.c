@@ -1,3 +1,8 @@
+/* The loops below need every register, whatever the rest of a program is compiled with. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__arm__)
+#pragma GCC optimize("O2", "omit-frame-pointer")
+#endif
+
 #include "runtime/simd.h"
 
 #if defined(PATCHNAS_DSP)
