@@ -93,20 +93,33 @@ class ProgramEmitter {
            number(geometry.segment().end_layer - 1) + (axis == Axis::kRows ? "_rows" : "_cols");
   }
 
-  static std::string table(const SegmentGeometry& geometry, Axis axis) {
+  static std::string span(const Interval& computed, const Interval& window) {
+    return fill("{@a@, @b@, @c@, @d@}", {{"a", number(computed.begin)},
+                                         {"b", number(computed.end)},
+                                         {"c", number(window.begin)},
+                                         {"d", number(window.end)}});
+  }
+
+  std::string table(const SegmentGeometry& geometry, Axis axis) const {
     const Segment& segment = geometry.segment();
-    const int tiles = axis == Axis::kRows ? segment.grid.rows : segment.grid.cols;
-    std::string text = fill("\nstatic const span @name@[@tiles@][@layers@] = {\n",
-                            {{"name", table_name(geometry, axis)},
-                             {"tiles", number(tiles)},
-                             {"layers", number(segment.end_layer - segment.first_layer)}});
+    const bool rows = axis == Axis::kRows;
+    const bool with_image = holds_patch_of_image(&geometry);
+    const int tiles = rows ? segment.grid.rows : segment.grid.cols;
+    const int spans = segment.end_layer - segment.first_layer + (with_image ? 1 : 0);
+    std::string text = fill(
+        "\nstatic const span @name@[@tiles@][@spans@] = {\n",
+        {{"name", table_name(geometry, axis)}, {"tiles", number(tiles)}, {"spans", number(spans)}});
     for (int tile = 0; tile < tiles; ++tile) {
       text += "  {";
       for (int layer = segment.first_layer; layer < segment.end_layer; ++layer) {
-        const LayerSpan& span = geometry.span(axis, layer, tile);
-        text += layer == segment.first_layer ? "{" : ", {";
-        text += number(span.computed.begin) + ", " + number(span.computed.end) + ", " +
-                number(span.window.begin) + ", " + number(span.window.end) + "}";
+        const LayerSpan& of_layer = geometry.span(axis, layer, tile);
+        text += layer == segment.first_layer ? "" : ", ";
+        text += span(of_layer.computed, of_layer.window);
+      }
+      if (with_image) {
+        const Interval read = rows ? geometry.external_read(kImage, tile, 0).rows
+                                   : geometry.external_read(kImage, 0, tile).cols;
+        text += ", " + span(read, read);
       }
       text += "},\n";
     }
@@ -119,7 +132,8 @@ class ProgramEmitter {
     }
     std::string text = R"(
 /* Rows (or columns) of a layer's output in one patch: those that are computed, and those that its
- * buffer holds. The tables below have them for each patch and each layer of a patch stage. */
+ * buffer holds. The tables below have them for each patch and each layer of a patch stage, and
+ * behind them, where a callback delivers the image patch by patch, those of the image. */
 typedef struct span {
   uint16_t computed_begin, computed_end, window_begin, window_end;
 } span;
@@ -145,9 +159,9 @@ typedef struct span {
     return is_callers_image(tensor) ? "image" : place(program_.plan.tensor(tensor).offset_bytes);
   }
 
-  bool holds_patch_of_image(const Run& run) const {
-    return run.segment != nullptr && program_.image_is_windowed &&
-           run.segment == &program_.segments.front();
+  bool holds_patch_of_image(const SegmentGeometry* segment) const {
+    return segment != nullptr && program_.image_is_windowed &&
+           segment == &program_.segments.front();
   }
 
   static bool is_inside(const Run& run, TensorId tensor) {
@@ -166,7 +180,7 @@ typedef struct span {
       return "part(" + data(tensor) + ", " + spans(run, tensor - 1) + ", " +
              number(shape.channels) + ")";
     }
-    if (tensor == kImage && holds_patch_of_image(run)) {
+    if (tensor == kImage && holds_patch_of_image(run.segment)) {
       return "image";
     }
     return "whole(" + data(tensor) + ", " + number(shape.width) + ", " + number(shape.channels) +
@@ -280,9 +294,11 @@ typedef struct span {
     std::string text(to_string(layer.kind));
     if (layer.kind != LayerKind::kAdd && layer.kind != LayerKind::kFullyConnected &&
         layer.kind != LayerKind::kSoftmax) {
-      text += " " + number(layer.kernel.height) + "x" + number(layer.kernel.width);
+      text += fill(" @height@x@width@", {{"height", number(layer.kernel.height)},
+                                         {"width", number(layer.kernel.width)}});
       if (layer.kernel.stride_h != 1 || layer.kernel.stride_w != 1) {
-        text += " stride " + number(layer.kernel.stride_h) + "x" + number(layer.kernel.stride_w);
+        text += fill(" stride @height@x@width@", {{"height", number(layer.kernel.stride_h)},
+                                                  {"width", number(layer.kernel.stride_w)}});
       }
     }
     return text;
@@ -311,7 +327,7 @@ typedef struct span {
     if (reads_callers_image(run)) {
       text += with_types ? ", const int8_t* image" : ", image";
     }
-    if (holds_patch_of_image(run)) {
+    if (holds_patch_of_image(run.segment)) {
       text += with_types ? ", " + program_.name + "_read read, void* context" : ", read, context";
     }
     if (run.segment != nullptr) {
@@ -322,46 +338,16 @@ typedef struct span {
     return text;
   }
 
-  // The rectangle of the image that a patch needs: what its readers need together.
-  std::string read_of_image(const Run& run) const {
-    std::string text;
-    for (int layer = run.first_layer; layer < run.end_layer; ++layer) {
-      const Layer& l = program_.layer(layer);
-      for (int j = 0; j < l.input_count(); ++j) {
-        if (l.inputs[static_cast<std::size_t>(j)] != kImage) {
-          continue;
-        }
-        std::string read;
-        switch (l.kind) {
-          case LayerKind::kAdd:
-            read = "computed(" + spans(run, layer) + ")";
-            break;
-          case LayerKind::kFullyConnected:
-          case LayerKind::kSoftmax:
-            read = "everything(" + number(program_.network.input.height) + ", " +
-                   number(program_.network.input.width) + ")";
-            break;
-          default:
-            read = is_pointwise(l) ? "computed(" + spans(run, layer) + ")"
-                                   : "read_by_window(&" + program_.constant(layer, "kernel") +
-                                         ", " + spans(run, layer) + ")";
-        }
-        text = text.empty() ? read : "both(" + text + ", " + read + ")";
-      }
-    }
-    return text;
-  }
-
   std::string function(const Run& run) const {
     std::string body;
-    if (holds_patch_of_image(run)) {
-      body += fill(R"(  const patchnas_rect needed = @needed@;
-  const patchnas_window image = {@data@, needed.row_begin, needed.col_begin,
-                                 needed.col_end - needed.col_begin, @channels@};
+    if (holds_patch_of_image(run.segment)) {
+      const std::string of_image = spans(run, run.end_layer);
+      body += fill(R"(  const patchnas_rect needed = computed(@spans@);
+  const patchnas_window image = part(@data@, @spans@, @channels@);
   BEFORE_LAYER(@NAME@_LAYERS);
   read(context, needed.row_begin, needed.row_end, needed.col_begin, needed.col_end, image.data);
 )",
-                   {{"needed", read_of_image(run)},
+                   {{"spans", of_image},
                     {"data", data(kImage)},
                     {"channels", number(program_.network.input.channels)},
                     {"NAME", program_.upper}});

@@ -41,32 +41,6 @@ static patchnas_rect computed(const span* rows, const span* cols) {
   return rect;
 }
 )"},
-                              Helper{"read_by_window(", R"(
-/* What a layer with this kernel reads of its input, clipped at the image's border. */
-static patchnas_rect read_by_window(const patchnas_kernel* kernel, const span* rows,
-                                    const span* cols) {
-  patchnas_rect rect = {
-      rows->computed_begin * kernel->stride_h - kernel->pad_top,
-      (rows->computed_end - 1) * kernel->stride_h - kernel->pad_top + kernel->height,
-      cols->computed_begin * kernel->stride_w - kernel->pad_left,
-      (cols->computed_end - 1) * kernel->stride_w - kernel->pad_left + kernel->width};
-  rect.row_begin = rect.row_begin < 0 ? 0 : rect.row_begin;
-  rect.col_begin = rect.col_begin < 0 ? 0 : rect.col_begin;
-  rect.row_end = rect.row_end > kernel->input_height ? kernel->input_height : rect.row_end;
-  rect.col_end = rect.col_end > kernel->input_width ? kernel->input_width : rect.col_end;
-  return rect;
-}
-)"},
-                              Helper{"both(", R"(
-/* The smallest rectangle that holds both. */
-static patchnas_rect both(patchnas_rect a, patchnas_rect b) {
-  a.row_begin = a.row_begin < b.row_begin ? a.row_begin : b.row_begin;
-  a.col_begin = a.col_begin < b.col_begin ? a.col_begin : b.col_begin;
-  a.row_end = a.row_end > b.row_end ? a.row_end : b.row_end;
-  a.col_end = a.col_end > b.col_end ? a.col_end : b.col_end;
-  return a;
-}
-)"},
                               Helper{"pixel(", R"(
 static int8_t* pixel(const patchnas_window* window, int32_t row, int32_t col) {
   return window->data +

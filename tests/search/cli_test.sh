@@ -4,24 +4,12 @@ set -uo pipefail
 here="$(dirname -- "${BASH_SOURCE[0]}")"
 # shellcheck source-path=SCRIPTDIR source=../build/testing.sh
 source "$here/../build/testing.sh"
+# shellcheck source-path=SCRIPTDIR source=nas_search_testing.sh
+source "$here/nas_search_testing.sh"
 
 nas_search="$(realpath -- "${1:?usage: cli_test.sh NAS_SEARCH ROOT}")"
 root="$(realpath -- "${2:?usage: cli_test.sh NAS_SEARCH ROOT}")"
 cd -- "$scratch" || exit 1
-
-run() {
-  output="$("$nas_search" "$@" 2>&1)"
-  status=$?
-}
-# fails_with CODE TEXT ARGUMENTS...: exits with CODE and prints one line, which contains TEXT.
-fails_with() {
-  local code=$1 text=$2
-  shift 2
-  run "$@"
-  [[ $status == "$code" && $output != *$'\n'* && $output == "nas_search: "*"$text"* ]]
-}
-# json_number KEY: the number behind the first "KEY" of the JSON in $output.
-json_number() { grep -o "\"$1\": *[0-9]*" <<<"$output" | head -n 1 | grep -o '[0-9]*$'; }
 
 run --help
 expect "help exits 0" is "$status" 0

@@ -4,22 +4,12 @@ set -uo pipefail
 here="$(dirname -- "${BASH_SOURCE[0]}")"
 # shellcheck source-path=SCRIPTDIR source=../build/testing.sh
 source "$here/../build/testing.sh"
+# shellcheck source-path=SCRIPTDIR source=nas_search_testing.sh
+source "$here/nas_search_testing.sh"
 
 nas_search="$(realpath -- "${1:?usage: package_test.sh NAS_SEARCH MAKE_LITERT_CASES}")"
 make_cases="$(realpath -- "${2:?usage: package_test.sh NAS_SEARCH MAKE_LITERT_CASES}")"
 cd -- "$scratch" || exit 1
-
-run() {
-  output="$("$nas_search" "$@" 2>&1)"
-  status=$?
-}
-fails_with() {
-  local code=$1 text=$2
-  shift 2
-  run "$@"
-  [[ $status == "$code" && $output != *$'\n'* && $output == "nas_search: "*"$text"* ]]
-}
-json_number() { grep -o "\"$1\": *[0-9]*" <<<"$output" | head -n 1 | grep -o '[0-9]*$'; }
 
 if ! command -v cc >/dev/null; then
   echo "skipped: no cc (Debian package gcc)"
