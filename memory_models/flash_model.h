@@ -1,8 +1,8 @@
 #pragma once
 
 // Flash that an exported int8 network takes: its constants, the tables of its schedule, and the
-// code of the kernels that it calls. The loop that calls them is not counted, nor are the rectangles
-// of a streamed image.
+// code of the kernels that it calls. The loop that calls them is not counted, nor are the
+// rectangles of a streamed image.
 //
 //   const FlashReport flash = flash_report(network, schedule, Core::kCortexM7);
 //   if (flash.total_bytes() > limit) reject();
