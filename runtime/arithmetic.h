@@ -1,5 +1,5 @@
 /* Fixed-point arithmetic and addressing shared by the kernels. Accumulators are unsigned: int32
- * modulo 2^32. */
+ * modulo 2^32. Requantisation rounds twice, or with -DPATCHNAS_SINGLE_ROUNDING once. */
 #ifndef PATCHNAS_RUNTIME_ARITHMETIC_H
 #define PATCHNAS_RUNTIME_ARITHMETIC_H
 
@@ -18,12 +18,27 @@ static inline int32_t patchnas_rounding_shift_right(int32_t x, int32_t exponent)
   return (x >> exponent) + ((x & mask) > threshold);
 }
 
+#if defined(PATCHNAS_SINGLE_ROUNDING)
+/* round(x * multiplier * 2^(shift - 31)), ties upwards, at most 2^30 away from 0: beyond, where a
+ * shift to the left may lead, outputs are clamped all the same. */
+static inline int32_t patchnas_requantise(int32_t x, int32_t multiplier, int32_t shift) {
+  const int64_t product = (int64_t)x * multiplier;
+  if (shift >= 0) {
+    const int64_t limit = (int64_t)1 << 30;
+    const int64_t scaled = (product + (limit >> shift)) >> (31 - shift);
+    return (int32_t)(scaled < -limit ? -limit : scaled > limit ? limit : scaled);
+  }
+  /* What is cut off in steps is cut off as at once; half of the last step rounds. */
+  return (((int32_t)(product >> 31) >> ~shift) + 1) >> 1;
+}
+#else
 static inline int32_t patchnas_requantise(int32_t x, int32_t multiplier, int32_t shift) {
   const int32_t left = shift > 0 ? shift : 0;
   const int32_t right = shift > 0 ? 0 : -shift;
   const int32_t shifted = (int32_t)((uint32_t)x << left);
   return patchnas_rounding_shift_right(patchnas_doubling_high_multiply(shifted, multiplier), right);
 }
+#endif
 
 static inline int8_t patchnas_clamp(int32_t x, int32_t low, int32_t high) {
   return (int8_t)(x < low ? low : x > high ? high : x);

@@ -28,6 +28,37 @@ PATCHNAS_ALWAYS_INLINE int16x2_t patchnas_odd_bytes(uint32_t word) {
   return pair;
 }
 
+#if defined(PATCHNAS_SINGLE_ROUNDING)
+/* How one channel's accumulators, doubled, become outputs. With |accumulator| < 2^30 and
+ * 1 <= right shift <= 31 scaling takes two instructions:
+ *
+ *   (half * 2^32 + 2 * accumulator * multiplier) >> 32 >> right       half = 2^(right - 1) */
+typedef struct patchnas_dsp_scale {
+  int32_t multiplier, half, right;
+  int32_t zero_point;
+} patchnas_dsp_scale;
+
+/* A multiplier of 0 may have a shift of 0. */
+PATCHNAS_ALWAYS_INLINE patchnas_dsp_scale patchnas_dsp_make_scale(int32_t multiplier, int32_t shift,
+                                                                  int32_t zero_point) {
+  const int32_t right = -shift;
+  const patchnas_dsp_scale s = {multiplier, (int32_t)((uint32_t)1 << right >> 1), right,
+                                zero_point};
+  return s;
+}
+
+/* What the accumulator is scaled to. */
+PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_scaled(patchnas_dsp_scale s, int32_t doubled) {
+  int32_t high;
+  __asm__("smmla %0, %1, %2, %3" : "=r"(high) : "r"(doubled), "r"(s.multiplier), "r"(s.half));
+  return high >> s.right;
+}
+
+/* Twice what the accumulator is scaled to. */
+PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_scaled_doubled(patchnas_dsp_scale s, int32_t doubled) {
+  return 2 * patchnas_dsp_scaled(s, doubled);
+}
+#else
 /* How one channel's accumulators, doubled, become outputs. With |accumulator| < 2^30 and
  * 1 <= right shift <= 31 both roundings take three instructions:
  *
@@ -50,21 +81,33 @@ PATCHNAS_ALWAYS_INLINE patchnas_dsp_scale patchnas_dsp_make_scale(int32_t multip
   return s;
 }
 
-PATCHNAS_ALWAYS_INLINE patchnas_dsp_scale patchnas_dsp_scale_of(const patchnas_weights* w,
-                                                                int32_t channel) {
-  return patchnas_dsp_make_scale(w->multipliers[channel], w->shifts[channel], w->output_zero_point);
-}
-
 /* Twice what the accumulator is scaled to, or one more. */
-PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_scaled(patchnas_dsp_scale s, int32_t doubled) {
+PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_scaled_or_1_more(patchnas_dsp_scale s,
+                                                             int32_t doubled) {
   int32_t high;
   __asm__("smmlar %0, %1, %2, %3" : "=r"(high) : "r"(doubled), "r"(s.multiplier), "r"(s.half));
   return (high + (doubled >> 31)) >> s.right_less_1;
 }
 
+/* What the accumulator is scaled to. */
+PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_scaled(patchnas_dsp_scale s, int32_t doubled) {
+  return patchnas_dsp_scaled_or_1_more(s, doubled) >> 1;
+}
+
+/* Twice what the accumulator is scaled to. */
+PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_scaled_doubled(patchnas_dsp_scale s, int32_t doubled) {
+  return patchnas_dsp_scaled_or_1_more(s, doubled) & ~1;
+}
+#endif
+
+PATCHNAS_ALWAYS_INLINE patchnas_dsp_scale patchnas_dsp_scale_of(const patchnas_weights* w,
+                                                                int32_t channel) {
+  return patchnas_dsp_make_scale(w->multipliers[channel], w->shifts[channel], w->output_zero_point);
+}
+
 /* The output, between -128 and 127. */
 PATCHNAS_ALWAYS_INLINE int8_t patchnas_dsp_finish(patchnas_dsp_scale s, int32_t doubled) {
-  const int32_t output = (patchnas_dsp_scaled(s, doubled) >> 1) + s.zero_point;
+  const int32_t output = patchnas_dsp_scaled(s, doubled) + s.zero_point;
   int32_t clamped; /* the intrinsic converts signs, which packages are warned of */
   __asm__("ssat %0, #8, %1" : "=r"(clamped) : "r"(output));
   return (int8_t)clamped;

@@ -14,6 +14,16 @@ typedef struct patchnas_mve_scale {
   int32x4_t multiplier, shift;
 } patchnas_mve_scale;
 
+#if defined(PATCHNAS_SINGLE_ROUNDING)
+/* VQDMULH cuts off what VRSHL's half then rounds; where nothing is shifted right, it is shifted
+ * left by one more before. What VQSHL saturates is clamped at the end. */
+PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_requantise(int32x4_t x, int32x4_t multiplier,
+                                                         int32x4_t shift) {
+  const int32x4_t right = vminq_s32(shift, vdupq_n_s32(-1));
+  const int32x4_t left = vsubq_s32(shift, right);
+  return vrshlq_s32(vqdmulhq_s32(vqshlq_s32(x, left), multiplier), right);
+}
+#else
 /* VQRDMULH is the doubling high multiply. VRSHL rounds ties upwards; one less for negative numbers
  * that are shifted makes that away from zero. */
 PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_requantise(int32x4_t x, int32x4_t multiplier,
@@ -25,6 +35,7 @@ PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_requantise(int32x4_t x, int32x4_t 
   const int32x4_t away = vshrq_n_s32(vandq_s32(high, right), 31);
   return vrshlq_s32(vqaddq_s32(high, away), right);
 }
+#endif
 
 /* Four values, clamped to int8, each in the lowest byte of its lane. */
 PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_saturate(int32x4_t x) {

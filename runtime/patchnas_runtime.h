@@ -6,7 +6,8 @@
  *   patchnas_rect all = {0, 28, 0, 28};
  *   patchnas_convolve(&kernel, &weights, &in, &out, all);
  *
- * Bit-exact with TensorFlow Lite Micro's reference kernels (rounding twice). Tensors are NHWC. A
+ * Bit-exact with TensorFlow Lite Micro's reference kernels: rounding twice, or, compiled with
+ * -DPATCHNAS_SINGLE_ROUNDING, once, as those built with TFLITE_SINGLE_ROUNDING. Tensors are NHWC. A
  * window is a buffer that holds a rectangle of a tensor; rectangles are in the coordinates of the
  * whole tensor, so that a patch and a whole layer are computed by the same call. Input and output
  * do not overlap unless a function says so. */
