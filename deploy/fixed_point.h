@@ -1,9 +1,11 @@
 #pragma once
 
-// Integer arithmetic of TensorFlow Lite Micro's reference kernels in their default form, which
-// rounds twice: once in the doubling high multiply and once in the right shift. CMSIS-NN computes
-// the same by default; litert_arithmetic.h has what XNNPACK does instead.
+// Integer arithmetic of TensorFlow Lite Micro's reference kernels. In their default form they
+// requantise with two roundings, one in the doubling high multiply and one in the right shift;
+// CMSIS-NN computes the same by default. Built with TFLITE_SINGLE_ROUNDING they round once.
+// litert_arithmetic.h has what XNNPACK does instead.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -37,12 +39,23 @@ inline std::int32_t rounding_shift_right(std::int32_t x, int exponent) {
   return (x >> exponent) + ((x & mask) > threshold ? 1 : 0);
 }
 
-/// x * multiplier * 2^(shift - 31).
+/// x * multiplier * 2^(shift - 31), rounded twice.
 inline std::int32_t requantise(std::int32_t x, const Requantisation& by) {
   const int left = by.shift > 0 ? by.shift : 0;
   const int right = by.shift > 0 ? 0 : -by.shift;
   return rounding_shift_right(doubling_high_multiply(wrapping_shift_left(x, left), by.multiplier),
                               right);
+}
+
+/// round(x * multiplier * 2^(shift - 31)), ties upwards; shift in [-31, 30]. TensorFlow Lite's
+/// kernels exclude results that int32 cannot hold, which shifts to the left may give; here results
+/// end 2^30 away from 0, so that a zero point can be added.
+inline std::int32_t requantise_rounding_once(std::int32_t x, const Requantisation& by) {
+  constexpr std::int64_t kLargest = std::int64_t{1} << 30;
+  const int right = 31 - by.shift;
+  const std::int64_t scaled =
+      (std::int64_t{x} * by.multiplier + (std::int64_t{1} << (right - 1))) >> right;
+  return static_cast<std::int32_t>(std::clamp(scaled, -kLargest, kLargest));
 }
 
 /// The nearest multiplier and shift for a real factor >= 0; factors below 2^-32 become 0.

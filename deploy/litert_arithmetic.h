@@ -15,8 +15,10 @@
 namespace patchnas {
 
 /// Whose arithmetic the integer reference uses. Everything that PatchNAS exports computes
-/// kTfliteMicro's; kLiteRt is there to compare exported files with Google's runtime.
-enum class Arithmetic { kTfliteMicro, kLiteRt };
+/// kTfliteMicro's or, where a package is compiled with PATCHNAS_SINGLE_ROUNDING, that of TensorFlow
+/// Lite Micro built with TFLITE_SINGLE_ROUNDING; kLiteRt is there to compare exported files with
+/// Google's runtime. Poolings and softmax are the same in all.
+enum class Arithmetic { kTfliteMicro, kTfliteMicroSingleRounding, kLiteRt };
 
 /// round(accumulator * input_scale * weight_scale / output_scale), every operation and the rounding
 /// (ties to even) in single precision. The result is at most a few steps outside int8.

@@ -1,9 +1,10 @@
 // Runs raw int8 images through the integer reference:
 //
-//   patchnas_reference [--litert] MODEL.tflite INPUT.bin OUTPUT.bin
+//   patchnas_reference [--litert|--single-rounding] MODEL.tflite INPUT.bin OUTPUT.bin
 //
 // INPUT.bin has images [H, W, C] back to back, OUTPUT.bin gets the outputs back to back. With
-// --litert it computes as LiteRT does, not as TensorFlow Lite Micro.
+// --litert it computes as LiteRT does, not as TensorFlow Lite Micro; with --single-rounding as
+// TensorFlow Lite Micro built with TFLITE_SINGLE_ROUNDING.
 
 #include <cstdint>
 #include <fstream>
@@ -45,11 +46,15 @@ int main(int argc, char** argv) {
   if (!arguments.empty() && arguments.front() == "--litert") {
     arithmetic = patchnas::Arithmetic::kLiteRt;
     arguments.erase(arguments.begin());
+  } else if (!arguments.empty() && arguments.front() == "--single-rounding") {
+    arithmetic = patchnas::Arithmetic::kTfliteMicroSingleRounding;
+    arguments.erase(arguments.begin());
   }
   try {
     if (arguments.size() != 3) {
       throw patchnas::InputError(
-          "usage: patchnas_reference [--litert] MODEL.tflite INPUT.bin OUTPUT.bin");
+          "usage: patchnas_reference [--litert|--single-rounding] MODEL.tflite INPUT.bin "
+          "OUTPUT.bin");
     }
     const patchnas::QuantizedNetwork network = patchnas::import_tflite_file(arguments[0]);
     write(arguments[2], patchnas::run_images(network, read_images(arguments[1]), arithmetic));

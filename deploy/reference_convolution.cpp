@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "deploy/fixed_point.h"
-#include "deploy/litert_arithmetic.h"
 #include "deploy/reference_kernels.h"
 
 namespace patchnas {
@@ -19,7 +17,7 @@ std::int8_t finish(const LayerContext& context, std::size_t channel, std::int32_
           ? litert_requantise(sum, context.inputs[0].scale,
                               q.weight_scales[q.weight_scales.size() == 1 ? 0 : channel],
                               context.output.scale)
-          : requantise(sum, q.requantisation[channel]);
+          : requantise(sum, q.requantisation[channel], context.arithmetic);
   return static_cast<std::int8_t>(
       std::clamp(scaled + context.output.zero_point, q.clamp.min, q.clamp.max));
 }

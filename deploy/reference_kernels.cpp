@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "deploy/fixed_point.h"
-
 namespace patchnas {
 namespace {
 
@@ -70,10 +68,10 @@ void add(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
   const AddArithmetic& arithmetic = context.quantised.add;
   const auto scaled = [&](std::size_t input, std::int8_t value) {
     return requantise((value - context.inputs[input].zero_point) * (1 << kAddLeftShift),
-                      arithmetic.inputs[input]);
+                      arithmetic.inputs[input], context.arithmetic);
   };
   add_pairs(context, inputs, output, computed, [&](std::int8_t a, std::int8_t b) {
-    return requantise(scaled(0, a) + scaled(1, b), arithmetic.output);
+    return requantise(scaled(0, a) + scaled(1, b), arithmetic.output, context.arithmetic);
   });
 }
 

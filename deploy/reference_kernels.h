@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 
+#include "deploy/fixed_point.h"
 #include "deploy/litert_arithmetic.h"
 #include "deploy/quantized_network.h"
 #include "deploy/tensor_window.h"
@@ -23,6 +24,13 @@ struct LayerContext {
   TensorQuantisation output;
   Arithmetic arithmetic = Arithmetic::kTfliteMicro;
 };
+
+/// As one of TensorFlow Lite Micro's arithmetics rounds.
+inline std::int32_t requantise(std::int32_t x, const Requantisation& by, Arithmetic arithmetic) {
+  return arithmetic == Arithmetic::kTfliteMicroSingleRounding ? requantise_rounding_once(x, by)
+                                                              : requantise(x, by);
+}
+
 LayerContext layer_context(const QuantizedNetwork& network, int layer,
                            Arithmetic arithmetic = Arithmetic::kTfliteMicro);
 

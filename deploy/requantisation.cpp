@@ -140,6 +140,8 @@ class Derivation {
 
   void derive_softmax() {
     constexpr int kIntegerBits = 5;
+    // Built with TFLITE_SINGLE_ROUNDING the factor ends at 2^30 - 1 already. From there on every
+    // difference leads to an output of 0, with either.
     require(layer_.output.channels <= kLargestSoftmax,
             "softmax of more than " + std::to_string(kLargestSoftmax) + " channels can overflow");
     require(output_ == kSoftmaxOutput, "softmax must have output scale 1/256 and zero point -128");

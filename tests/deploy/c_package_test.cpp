@@ -130,6 +130,22 @@ TEST_F(CPackageTest, ComputesTheReferencesBitsInsideThePlannedArena) {
   }
 }
 
+TEST_F(CPackageTest, CompiledForOneRoundingComputesThatReferencesBits) {
+  RandomStream stream(40, "single rounding");
+  const std::vector<Case> cases = random_cases(10, stream);
+  const testing::CompiledPackages compiled(packages_of(cases), "-DPATCHNAS_SINGLE_ROUNDING");
+  ASSERT_EQ(compiled.errors(), "");
+  int different = 0;
+  for (const Case& c : cases) {
+    const auto image = testing::random_bytes(c.network.network.input.elements(), stream);
+    GuardedArena arena(c.package().arena_bytes, stream);
+    const auto once = run_layer_by_layer(c.network, image, Arithmetic::kTfliteMicroSingleRounding);
+    ASSERT_EQ(c.run(compiled, image, arena.arena()), once) << c.description();
+    different += once == run_layer_by_layer(c.network, image) ? 0 : 1;
+  }
+  EXPECT_GT(different, 0) << "the roundings cannot be told apart";
+}
+
 TEST_F(CPackageTest, ReadsAnImageAnywhereAndLeavesItAsItIs) {
   RandomStream stream(32, "image outside");
   std::vector<Case> cases = random_cases(3, stream);

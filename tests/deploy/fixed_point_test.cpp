@@ -1,5 +1,6 @@
 #include "deploy/fixed_point.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -68,6 +69,39 @@ TEST(FixedPoint, RequantisationIsWithinOneOfTheRealProduct) {
     const double factor = std::exp(stream.uniform() * -12);
     const auto x = static_cast<std::int32_t>(stream.next()) >> 8;
     EXPECT_NEAR(requantise(x, quantise_multiplier(factor)), x * factor, 1.0);
+  }
+}
+
+TEST(FixedPoint, RequantisationRoundsOnceUpwards) {
+  RandomStream stream(5, "requantise once");
+  for (int i = 0; i < 100000; ++i) {
+    const auto x = static_cast<std::int32_t>(stream.next()) >> stream.below(31);
+    const Requantisation by{
+        .multiplier = (1 << 30) + static_cast<std::int32_t>(stream.below(1 << 30)),
+        .shift = static_cast<int>(stream.below(62)) - 31};
+    const long double scaled =
+        std::ldexp(static_cast<long double>(x) * by.multiplier, by.shift - 31);
+    EXPECT_EQ(requantise_rounding_once(x, by),
+              std::clamp(std::floor(scaled + 0.5L), -0x1p30L, 0x1p30L))
+        << x << " * " << by.multiplier << " * 2^(" << by.shift << " - 31)";
+  }
+  const Requantisation quarter{1 << 30, -1};
+  EXPECT_EQ(requantise_rounding_once(2, quarter), 1);   // 0.5
+  EXPECT_EQ(requantise_rounding_once(-2, quarter), 0);  // -0.5
+  EXPECT_EQ(requantise(-2, quarter), -1);
+  EXPECT_EQ(requantise_rounding_once(1, quarter), 0);  // 0.25, which rounds to 1 in two steps
+  EXPECT_EQ(requantise(1, quarter), 1);
+}
+
+// Softmax multiplies by factors from 1 on: there the only rounding is that of the product.
+TEST(FixedPoint, ShiftsToTheLeftAreTheSameWithOneRounding) {
+  RandomStream stream(6, "left");
+  for (int i = 0; i < 100000; ++i) {
+    const Requantisation by{
+        .multiplier = (1 << 30) + static_cast<std::int32_t>(stream.below(1 << 30)),
+        .shift = static_cast<int>(stream.below(22))};
+    const auto x = static_cast<std::int32_t>(stream.below(511)) - 255;
+    EXPECT_EQ(requantise(x, by), requantise_rounding_once(x, by)) << x << " by " << by.shift;
   }
 }
 

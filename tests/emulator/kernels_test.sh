@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# kernels_test.sh ROOT MAKE_KERNEL_CASES CORE [FLAG...]: random calls of the kernels, compiled for one
-# core with the flags, give the integer reference's answers on an emulated board. Exits 77 where the
-# compiler or the emulator is missing.
+# kernels_test.sh ROOT MAKE_KERNEL_CASES CORE double|single COUNT [FLAG...]: random calls of the kernels,
+# compiled for one core with the flags, give the integer reference's answers on an emulated board, whether
+# they round twice or once. Exits 77 where the compiler or the emulator is missing.
 set -euo pipefail
-root=${1:?} make_cases=${2:?} core=${3:?}
-shift 3
+root=${1:?} make_cases=${2:?} core=${3:?} rounding=${4:?} count=${5:?}
+shift 5
+[[ $rounding == double ]] || set -- -DPATCHNAS_SINGLE_ROUNDING "$@"
 
 case $core in
   cortex-m4) machine=mps2-an386 cpu='-mcpu=cortex-m4 -mfpu=fpv4-sp-d16' ;;
@@ -32,7 +33,7 @@ arm-none-eabi-gcc -std=c99 -O2 -Wall -Wextra -Werror $cpu "$@" -mthumb -mfloat-a
   -nostartfiles --specs=nosys.specs -Wl,--gc-sections -L"$boards" -T "$machine.ld" \
   "$root/tests/emulator/kernel_cases_main.c" "$root/tests/runtime/run_kernel_cases.c" \
   "$root"/runtime/*.c "$boards/board.c" -o "$scratch/kernel_cases.elf"
-"$make_cases" 1500 "$scratch/cases"
+"$make_cases" "$count" "$rounding" "$scratch/cases"
 cd -- "$scratch"
 timeout 60 qemu-system-arm -M "$machine" -kernel kernel_cases.elf -nographic -monitor none -serial none \
   -icount shift=6 -semihosting-config enable=on,target=native,arg=kernel_cases,arg=cases

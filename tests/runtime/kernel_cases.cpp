@@ -54,7 +54,8 @@ LayerKind kind_of(Call call) {
 
 class CaseMaker {
  public:
-  CaseMaker(Call call, RandomStream& stream) : call_(call), stream_(stream) {
+  CaseMaker(Call call, Arithmetic arithmetic, RandomStream& stream)
+      : call_(call), arithmetic_(arithmetic), stream_(stream) {
     choose_shapes();
     choose_rectangles();
     choose_parameters();
@@ -82,12 +83,14 @@ class CaseMaker {
   void choose_add();
   void choose_inputs();
   void choose_extremes();
+  void choose_tie(std::size_t channel);
   Interval widened(const Interval& interval, int extent);
   Interval needed(const Interval& output, int kernel, int stride, int pad, int extent) const;
   [[nodiscard]] std::vector<std::int8_t> expected() const;
   [[nodiscard]] std::vector<std::int32_t> folded_biases() const;
 
   Call call_;
+  Arithmetic arithmetic_;
   RandomStream& stream_;
   Layer layer_;
   TensorShape input_;
@@ -188,7 +191,7 @@ void CaseMaker::choose_rectangles() {
 void CaseMaker::choose_extremes() {
   for (std::size_t o = 0; o < quantised_.biases.size(); ++o) {
     Requantisation& r = quantised_.requantisation[o];
-    const int choice = between(0, 5);
+    const int choice = between(0, 7);
     if (choice == 0) {  // accumulators to the end of int32, where the scaled sum is still in range
       r.shift = between(-31, -1);
       quantised_.biases[o] = stream_.chance(0.5) ? std::numeric_limits<std::int32_t>::max() - 1000
@@ -203,8 +206,29 @@ void CaseMaker::choose_extremes() {
     } else if (choice == 4) {
       r.shift = between(-31, -15);
       quantised_.biases[o] = static_cast<std::int32_t>(stream_.next());
+    } else if (choice >= 6) {
+      choose_tie(o);
     }
   }
+}
+
+// All accumulators of the channel are its bias: where an output is half way between two, or one
+// beside.
+void CaseMaker::choose_tie(std::size_t channel) {
+  const std::size_t channels = quantised_.biases.size();
+  const std::size_t count = quantised_.weights.size() / channels;
+  for (std::size_t i = 0; i < count; ++i) {
+    quantised_.weights[layer_.kind == LayerKind::kDepthwiseConv2d ? i * channels + channel
+                                                                  : channel * count + i] = 0;
+  }
+  Requantisation& r = quantised_.requantisation[channel];
+  r = {.multiplier = stream_.chance(0.5)
+                         ? 1 << 30
+                         : between(1 << 30, std::numeric_limits<std::int32_t>::max()),
+       .shift = between(-31, -1)};
+  const double half_way = (between(-130, 129) + 0.5) * std::ldexp(1.0, 31 - r.shift) / r.multiplier;
+  quantised_.biases[channel] =
+      static_cast<std::int32_t>(std::clamp(std::round(half_way), -0x1p30, 0x1p30)) + between(-1, 1);
 }
 
 void CaseMaker::choose_parameters() {
@@ -278,7 +302,8 @@ std::vector<std::int8_t> CaseMaker::expected() const {
   const LayerContext context{.layer = layer_,
                              .quantised = quantised_,
                              .inputs = {in_quantisation_, second_quantisation_},
-                             .output = out_quantisation_};
+                             .output = out_quantisation_,
+                             .arithmetic = arithmetic_};
   const InputWindow first{.bytes = values_[0], .rect = read_, .shape = input_};
   const InputWindow second{.bytes = values_[1], .rect = read_, .shape = input_};
   run_layer(context, {first, second}, {.bytes = output, .rect = held_, .shape = layer_.output},
@@ -354,10 +379,10 @@ void CaseMaker::append_to(std::vector<std::int32_t>& words) const {
 
 }  // namespace
 
-std::vector<std::int32_t> kernel_cases(int count, RandomStream& stream) {
+std::vector<std::int32_t> kernel_cases(int count, RandomStream& stream, Arithmetic arithmetic) {
   std::vector<std::int32_t> words{count};
   for (int i = 0; i < count; ++i) {
-    CaseMaker(static_cast<Call>(i % kCalls), stream).append_to(words);
+    CaseMaker(static_cast<Call>(i % kCalls), arithmetic, stream).append_to(words);
   }
   return words;
 }

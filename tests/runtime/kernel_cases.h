@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "arch/random.h"
+#include "deploy/litert_arithmetic.h"
 
 namespace patchnas::testing {
 
 /// `count` calls, laid out as run_kernel_cases.c reads them: every kernel, kernel sizes 1 to 7,
 /// strides 1 and 2, few and odd channel counts, single pixels, windows at all borders, and
-/// multipliers, shifts and biases up to their extremes.
-std::vector<std::int32_t> kernel_cases(int count, RandomStream& stream);
+/// multipliers, shifts and biases up to their extremes, accumulators at and beside ties.
+std::vector<std::int32_t> kernel_cases(int count, RandomStream& stream, Arithmetic arithmetic);
 
 }  // namespace patchnas::testing

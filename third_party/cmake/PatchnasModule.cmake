@@ -45,16 +45,21 @@ endfunction()
 # patchnas_add_test(NAME
 #   SOURCES a_test.cpp ...
 #   [LINK patchnas::arch ...]
-#   [TIMEOUT seconds])             # for each test; 120 unless told
+#   [TIMEOUT seconds]              # for each test; 120 unless told
+#   [VARIANT name])                # of tests that several programs have: ends their names
 #
 # A GoogleTest program; gtest's main and gmock are linked. Each of its tests becomes a ctest test
 # called "MODULE.Suite.Case" with the label MODULE, MODULE being the folder under tests/.
 # PATCHNAS_SOURCE_DIR is defined as the repository root, for tests that read files of ours.
 function(patchnas_add_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LINK")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT;VARIANT" "SOURCES;LINK")
   patchnas_check_arguments("patchnas_add_test(${name})" SOURCES)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
+  endif()
+  set(suffix "")
+  if(arg_VARIANT)
+    set(suffix ".${arg_VARIANT}")
   endif()
   # LibTorch computes with all cores; two such tests at a time would only wait for each other.
   set(processors 1)
@@ -67,6 +72,7 @@ function(patchnas_add_test name)
   # PRE_TEST: listing a program's tests runs it, and starting LibTorch takes longer than linking it.
   gtest_discover_tests(${name}
     TEST_PREFIX "${module}."
+    TEST_SUFFIX "${suffix}"
     DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS "${module}" TIMEOUT ${arg_TIMEOUT} PROCESSORS ${processors})
