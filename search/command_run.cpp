@@ -19,6 +19,7 @@ namespace {
 struct RunOptions {
   std::string folder;
   std::string target;
+  std::string rounding{to_string(Rounding::kDouble)};
   std::string input;
   std::string output;
   bool json = false;
@@ -32,12 +33,13 @@ void run_package(const RunOptions& options) {
                      package.name + " reads " + std::to_string(package.input_bytes));
   }
   const RunTarget target = named(kRunTargets, options.target);
-  const PackageRunner runner(package, target, Profiling::kOff);
+  const PackageRunner runner(package, target, named(kRoundings, options.rounding), Profiling::kOff);
   const PackageRun run =
       runner.run({reinterpret_cast<const std::int8_t*>(bytes.data()), bytes.size()});
   write_file(options.output,
              {reinterpret_cast<const char*>(run.outputs.data()), run.outputs.size()});
-  nlohmann::ordered_json json{{"package", package.name}, {"target", to_string(target)}};
+  nlohmann::ordered_json json{
+      {"package", package.name}, {"target", to_string(target)}, {"rounding", options.rounding}};
   if (run.instructions) {
     json["instructions"] = *run.instructions;
   }
@@ -71,6 +73,12 @@ void add_run_command(CLI::App& app) {
   command->add_option("--target", options->target, "Where it runs: emulated, or on this machine")
       ->required()
       ->check(CLI::IsMember(names_of(kRunTargets)));
+  command
+      ->add_option("--rounding", options->rounding,
+                   "How often requantisation rounds: double, as TensorFlow Lite Micro does, or "
+                   "single (-DPATCHNAS_SINGLE_ROUNDING)")
+      ->check(CLI::IsMember(names_of(kRoundings)))
+      ->capture_default_str();
   command->add_option("--input", options->input, "Raw int8 image [H, W, C]")
       ->required()
       ->type_name("IN.bin");

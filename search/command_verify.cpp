@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 struct VerifyOptions {
   std::string folder;
   std::string target;
+  std::string rounding{to_string(Rounding::kDouble)};
   int images = 10;
   bool json = false;
 };
@@ -60,7 +61,9 @@ void add_to_report(const fs::path& file, const Verification& result) {
   }
   try {
     auto report = nlohmann::ordered_json::parse(read_file(file));
-    report["verified"][std::string(to_string(result.target))] = verification_json(result);
+    const std::string key = std::string(to_string(result.target)) +
+                            (result.rounding == Rounding::kSingle ? "-single-rounding" : "");
+    report["verified"][key] = verification_json(result);
     write_file(file, report.dump(2) + "\n");
   } catch (const nlohmann::json::exception& damage) {
     throw InputError(file.string() + ": not a report: " + damage.what());
@@ -73,7 +76,8 @@ void verify(const VerifyOptions& options) {
   require_tools(target);
   const QuantizedNetwork network = import_tflite_file(beside(package, "model.tflite"));
   const Verification result =
-      verify_package(package, network, target, images_for(options, package, network.network.input));
+      verify_package(package, network, target, named(kRoundings, options.rounding),
+                     images_for(options, package, network.network.input));
   add_to_report(beside(package, "report.json"), result);
   std::cout << (options.json ? verification_json(result).dump(2) + "\n" : table(result))
             << std::flush;
@@ -98,6 +102,12 @@ void add_verify_command(CLI::App& app) {
   command->add_option("--target", options->target, "Where it runs: emulated, or on this machine")
       ->required()
       ->check(CLI::IsMember(names_of(kRunTargets)));
+  command
+      ->add_option("--rounding", options->rounding,
+                   "How often requantisation rounds: double, as TensorFlow Lite Micro does, or "
+                   "single (-DPATCHNAS_SINGLE_ROUNDING)")
+      ->check(CLI::IsMember(names_of(kRoundings)))
+      ->capture_default_str();
   command
       ->add_option("--images", options->images,
                    "How many: test images of a run, random ones for a package alone")

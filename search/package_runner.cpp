@@ -110,6 +110,15 @@ std::string_view to_string(RunTarget target) {
   return core ? to_string(*core) : "host";
 }
 
+std::string_view to_string(Rounding rounding) {
+  return rounding == Rounding::kSingle ? "single" : "double";
+}
+
+Arithmetic arithmetic_of(Rounding rounding) {
+  return rounding == Rounding::kSingle ? Arithmetic::kTfliteMicroSingleRounding
+                                       : Arithmetic::kTfliteMicro;
+}
+
 std::optional<Core> core_of(RunTarget target) {
   switch (target) {
     case RunTarget::kCortexM4:
@@ -175,9 +184,11 @@ void require_tools(RunTarget target) {
   }
 }
 
-PackageRunner::PackageRunner(const PackageFolder& package, RunTarget target, Profiling profiling)
+PackageRunner::PackageRunner(const PackageFolder& package, RunTarget target, Rounding rounding,
+                             Profiling profiling)
     : package_(package),
       target_(target),
+      rounding_(rounding),
       profiling_(profiling),
       images_at_a_time_(
           std::max<std::int64_t>(1, kImageBytes / (package.input_bytes + package.output_bytes))) {
@@ -205,6 +216,9 @@ void PackageRunner::compile(const std::vector<std::string>& flags) {
   common.push_back("-I" + package_.path.string());
   if (profiling_ == Profiling::kLayers) {
     common.emplace_back("-DPATCHNAS_LAYER_HOOK=harness_layer");
+  }
+  if (rounding_ == Rounding::kSingle) {
+    common.emplace_back("-DPATCHNAS_SINGLE_ROUNDING");
   }
   std::vector<std::string> objects;
   for (const std::string& source : package_.sources) {

@@ -3,7 +3,7 @@
 // Exported packages, compiled and run: on the host, or on an emulated Cortex-M.
 //
 //   const PackageFolder package("runs/vww/export/c");
-//   PackageRunner runner(package, RunTarget::kCortexM4, Profiling::kOff);
+//   PackageRunner runner(package, RunTarget::kCortexM4, Rounding::kDouble, Profiling::kOff);
 //   const PackageRun run = runner.run(images);
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "deploy/litert_arithmetic.h"
 #include "memory_models/memory_models.h"
 #include "search/link_map.h"
 #include "search/process.h"
@@ -51,6 +52,14 @@ void require_tools(RunTarget target);
 
 enum class Profiling { kOff, kLayers };
 
+/// How often a package's kernels round when they requantise: chosen when they are compiled.
+enum class Rounding { kDouble, kSingle };
+inline constexpr Rounding kRoundings[] = {Rounding::kDouble, Rounding::kSingle};
+/// "double", "single"
+std::string_view to_string(Rounding rounding);
+/// The integer reference's that is the same.
+Arithmetic arithmetic_of(Rounding rounding);
+
 /// Measured, not estimated.
 struct PackageRun {
   std::vector<std::int8_t> outputs;              ///< back to back
@@ -63,7 +72,8 @@ class PackageRunner {
  public:
   /// Compiles and links in a temporary folder.
   /// @throws InputError as require_tools(), and with the compiler's first line if it refuses.
-  PackageRunner(const PackageFolder& package, RunTarget target, Profiling profiling);
+  PackageRunner(const PackageFolder& package, RunTarget target, Rounding rounding,
+                Profiling profiling);
 
   /// Images back to back, [N, input_bytes], any number.
   /// @throws InputError if they are not; Error if the program fails.
@@ -81,6 +91,7 @@ class PackageRunner {
 
   PackageFolder package_;
   RunTarget target_;
+  Rounding rounding_;
   Profiling profiling_;
   TemporaryFolder folder_;
   std::int64_t images_at_a_time_ = 1;

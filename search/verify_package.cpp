@@ -45,35 +45,38 @@ bool Verification::holds() const {
 }
 
 Verification verify_package(const PackageFolder& package, const QuantizedNetwork& network,
-                            RunTarget target, std::span<const std::int8_t> images) {
+                            RunTarget target, Rounding rounding,
+                            std::span<const std::int8_t> images) {
   const Network& shapes = network.network;
   if (shapes.input.elements() != package.input_bytes ||
       shapes.output().elements() != package.output_bytes ||
       shapes.layers.size() != package.layers.size()) {
     throw InputError(package.path.string() + ": is not a package of the model beside it");
   }
-  const PackageRunner runner(package, target, Profiling::kOff);
+  const PackageRunner runner(package, target, rounding, Profiling::kOff);
   const PackageRun run = runner.run(images);
   const int count = static_cast<int>(images.size() / static_cast<std::size_t>(package.input_bytes));
-  Verification result{.package = package.name,
-                      .target = target,
-                      .images = count,
-                      .first_difference = first_difference(run_images(network, images), run.outputs,
-                                                           package.output_bytes),
-                      .estimated_sram_bytes = memory_report(shapes, package.schedule,
-                                                            MemoryModel::kDeployed, package.input)
-                                                  .peak_sram_bytes,
-                      .arena_bytes = runner.arena_bytes(),
-                      .static_bytes = runner.static_bytes(),
-                      .stack_bytes = run.stack_bytes,
-                      .estimated_flash_bytes = {},
-                      .flash_bytes = runner.flash_bytes(),
-                      .instructions = {},
-                      .layers = {}};
+  Verification result{
+      .package = package.name,
+      .target = target,
+      .rounding = rounding,
+      .images = count,
+      .first_difference = first_difference(run_images(network, images, arithmetic_of(rounding)),
+                                           run.outputs, package.output_bytes),
+      .estimated_sram_bytes =
+          memory_report(shapes, package.schedule, MemoryModel::kDeployed, package.input)
+              .peak_sram_bytes,
+      .arena_bytes = runner.arena_bytes(),
+      .static_bytes = runner.static_bytes(),
+      .stack_bytes = run.stack_bytes,
+      .estimated_flash_bytes = {},
+      .flash_bytes = runner.flash_bytes(),
+      .instructions = {},
+      .layers = {}};
   if (const std::optional<Core> core = core_of(target)) {
     result.estimated_flash_bytes = flash_report(shapes, package.schedule, *core).total_bytes();
     result.instructions = *run.instructions / count;
-    const PackageRunner profiled(package, target, Profiling::kLayers);
+    const PackageRunner profiled(package, target, rounding, Profiling::kLayers);
     const auto first = images.first(static_cast<std::size_t>(package.input_bytes));
     result.layers = per_layer(package, profiled.run(first));
   }
@@ -81,8 +84,9 @@ Verification verify_package(const PackageFolder& package, const QuantizedNetwork
 }
 
 std::string table(const Verification& v) {
-  std::string text = fmt::format("{} on {}, {} images\n", v.package, to_string(v.target),
-                                 with_separators(v.images));
+  std::string text =
+      fmt::format("{} on {}, {} images, {} rounding\n", v.package, to_string(v.target),
+                  with_separators(v.images), to_string(v.rounding));
   text +=
       v.first_difference
           ? fmt::format("  outputs       differ: image {}, byte {} is {}, the reference has {}\n",
@@ -118,6 +122,7 @@ std::string table(const Verification& v) {
 
 nlohmann::ordered_json verification_json(const Verification& v) {
   nlohmann::ordered_json json{{"images", v.images},
+                              {"rounding", to_string(v.rounding)},
                               {"identical", !v.first_difference.has_value()},
                               {"sram_bytes", v.arena_bytes + v.static_bytes},
                               {"estimated_sram_bytes", v.estimated_sram_bytes},

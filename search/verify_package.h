@@ -3,7 +3,8 @@
 // Does an exported package do what was promised? Its outputs against the integer reference, its
 // memory against the estimates.
 //
-//   const Verification result = verify_package(package, network, RunTarget::kCortexM4, images);
+//   const Verification result =
+//       verify_package(package, network, RunTarget::kCortexM4, Rounding::kDouble, images);
 //   std::cout << table(result);
 
 #include <cstdint>
@@ -34,6 +35,7 @@ struct Difference {
 struct Verification {
   std::string package;
   RunTarget target = RunTarget::kHost;
+  Rounding rounding = Rounding::kDouble;
   int images = 0;
   std::optional<Difference> first_difference;
   std::int64_t estimated_sram_bytes = 0;  ///< by the deployed memory model
@@ -52,7 +54,8 @@ struct Verification {
 /// @param images back to back, [N, H, W, C]
 /// @throws InputError as PackageRunner, or if `network` is not the package's.
 Verification verify_package(const PackageFolder& package, const QuantizedNetwork& network,
-                            RunTarget target, std::span<const std::int8_t> images);
+                            RunTarget target, Rounding rounding,
+                            std::span<const std::int8_t> images);
 
 /// For people.
 std::string table(const Verification& verification);

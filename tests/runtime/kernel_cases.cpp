@@ -198,6 +198,10 @@ void CaseMaker::choose_extremes() {
                                                  : std::numeric_limits<std::int32_t>::min() + 1000;
     } else if (choice == 1) {
       r.shift = between(0, 4);
+      if (arithmetic_ == Arithmetic::kTfliteMicroSingleRounding && stream_.chance(0.5)) {
+        r.shift = between(0, 30);  // beyond int32 as well
+        quantised_.biases[o] = static_cast<std::int32_t>(stream_.next());
+      }
     } else if (choice == 2) {
       r = {.multiplier = stream_.chance(0.5) ? 1 << 30 : std::numeric_limits<std::int32_t>::max(),
            .shift = between(-12, -1)};

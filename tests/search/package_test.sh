@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# package_test.sh NAS_SEARCH MAKE_LITERT_CASES: schedule, run and verify, on the host and on emulated cores.
+# package_test.sh NAS_SEARCH MAKE_LITERT_CASES PATCHNAS_REFERENCE: schedule, run and verify, on the host and on emulated cores.
 set -uo pipefail
 here="$(dirname -- "${BASH_SOURCE[0]}")"
 # shellcheck source-path=SCRIPTDIR source=../build/testing.sh
@@ -7,8 +7,9 @@ source "$here/../build/testing.sh"
 # shellcheck source-path=SCRIPTDIR source=nas_search_testing.sh
 source "$here/nas_search_testing.sh"
 
-nas_search="$(realpath -- "${1:?usage: package_test.sh NAS_SEARCH MAKE_LITERT_CASES}")"
-make_cases="$(realpath -- "${2:?usage: package_test.sh NAS_SEARCH MAKE_LITERT_CASES}")"
+nas_search="$(realpath -- "${1:?usage: package_test.sh NAS_SEARCH MAKE_LITERT_CASES PATCHNAS_REFERENCE}")"
+make_cases="$(realpath -- "${2:?usage: package_test.sh NAS_SEARCH MAKE_LITERT_CASES PATCHNAS_REFERENCE}")"
+reference="$(realpath -- "${3:?usage: package_test.sh NAS_SEARCH MAKE_LITERT_CASES PATCHNAS_REFERENCE}")"
 cd -- "$scratch" || exit 1
 
 if ! command -v cc >/dev/null; then
@@ -82,6 +83,17 @@ for target in "${targets[@]:0:2}"; do
   output="$(cat streamed/report.json)"
   expect "$target: the figures are in report.json" output_has "\"$target\": {"
 done
+# One rounding instead of two.
+"$reference" --single-rounding "$model" image.bin rounded_once.bin
+expect "the roundings can be told apart" test "$(cksum <rounded_once.bin)" != "$(cksum <expected.bin)"
+for target in "${targets[@]:0:2}"; do
+  run run streamed --target "$target" --rounding single --input image.bin --output output.bin
+  expect "$target, rounding once: the reference's bits" cmp -s output.bin rounded_once.bin
+  run verify streamed --target "$target" --rounding single --images 3
+  expect "$target, rounding once: verified" is "$status" 0
+  output="$(cat streamed/report.json)"
+  expect "$target, rounding once: beside the other figures" output_has "\"$target-single-rounding\": {"
+done
 expect "no temporary files are left" is "$(find . -name '*.tmp')" ""
 
 # Bad input.
@@ -91,6 +103,8 @@ expect "input of another size" fails_with 2 "short.bin: has 3 bytes; model reads
   run "$package" --target host --input short.bin --output o.bin
 expect "no package" fails_with 2 "no exported package there" run cases --target host --input image.bin --output o.bin
 expect "unknown target" fails_with 2 "--target" run "$package" --target cortex-m0 --input image.bin --output o.bin
+expect "unknown rounding" fails_with 2 "--rounding" \
+  run "$package" --target host --rounding none --input image.bin --output o.bin
 expect "no such model" fails_with 2 "none.tflite: cannot open" schedule none.tflite --sram 1KiB --out o
 expect "unwritable folder" fails_with 2 "/proc/o: cannot create" schedule cases/case0/model.tflite --sram 1MiB --out /proc/o
 mkdir damaged && echo '{"name": "../x"}' >damaged/package.json
