@@ -96,7 +96,7 @@ PATCHNAS_ALWAYS_INLINE int8_t fast_sum(const fast_scales* f, uint32_t half, uint
   const int32_t a = difference(half, byte, f->minus_half_zero_point);
   const int32_t b = difference(other, byte, f->minus_other_zero_point);
   const int32_t doubled_b =
-      patchnas_dsp_scaled_doubled(f->other, (int32_t)((uint32_t)b << f->other_shift));
+      patchnas_dsp_rescale_doubled(f->other, (int32_t)((uint32_t)b << f->other_shift));
   return patchnas_dsp_finish(f->output, a * (1 << 20) + doubled_b);
 }
 

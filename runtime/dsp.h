@@ -48,15 +48,15 @@ PATCHNAS_ALWAYS_INLINE patchnas_dsp_scale patchnas_dsp_make_scale(int32_t multip
 }
 
 /* What the accumulator is scaled to. */
-PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_scaled(patchnas_dsp_scale s, int32_t doubled) {
+PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_rescale(patchnas_dsp_scale s, int32_t doubled) {
   int32_t high;
   __asm__("smmla %0, %1, %2, %3" : "=r"(high) : "r"(doubled), "r"(s.multiplier), "r"(s.half));
   return high >> s.right;
 }
 
 /* Twice what the accumulator is scaled to. */
-PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_scaled_doubled(patchnas_dsp_scale s, int32_t doubled) {
-  return 2 * patchnas_dsp_scaled(s, doubled);
+PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_rescale_doubled(patchnas_dsp_scale s, int32_t doubled) {
+  return 2 * patchnas_dsp_rescale(s, doubled);
 }
 #else
 /* How one channel's accumulators, doubled, become outputs. With |accumulator| < 2^30 and
@@ -82,21 +82,20 @@ PATCHNAS_ALWAYS_INLINE patchnas_dsp_scale patchnas_dsp_make_scale(int32_t multip
 }
 
 /* Twice what the accumulator is scaled to, or one more. */
-PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_scaled_or_1_more(patchnas_dsp_scale s,
-                                                             int32_t doubled) {
+PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_scaled(patchnas_dsp_scale s, int32_t doubled) {
   int32_t high;
   __asm__("smmlar %0, %1, %2, %3" : "=r"(high) : "r"(doubled), "r"(s.multiplier), "r"(s.half));
   return (high + (doubled >> 31)) >> s.right_less_1;
 }
 
 /* What the accumulator is scaled to. */
-PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_scaled(patchnas_dsp_scale s, int32_t doubled) {
-  return patchnas_dsp_scaled_or_1_more(s, doubled) >> 1;
+PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_rescale(patchnas_dsp_scale s, int32_t doubled) {
+  return patchnas_dsp_scaled(s, doubled) >> 1;
 }
 
 /* Twice what the accumulator is scaled to. */
-PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_scaled_doubled(patchnas_dsp_scale s, int32_t doubled) {
-  return patchnas_dsp_scaled_or_1_more(s, doubled) & ~1;
+PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_rescale_doubled(patchnas_dsp_scale s, int32_t doubled) {
+  return patchnas_dsp_scaled(s, doubled) & ~1;
 }
 #endif
 
@@ -107,7 +106,7 @@ PATCHNAS_ALWAYS_INLINE patchnas_dsp_scale patchnas_dsp_scale_of(const patchnas_w
 
 /* The output, between -128 and 127. */
 PATCHNAS_ALWAYS_INLINE int8_t patchnas_dsp_finish(patchnas_dsp_scale s, int32_t doubled) {
-  const int32_t output = patchnas_dsp_scaled(s, doubled) + s.zero_point;
+  const int32_t output = patchnas_dsp_rescale(s, doubled) + s.zero_point;
   int32_t clamped; /* the intrinsic converts signs, which packages are warned of */
   __asm__("ssat %0, #8, %1" : "=r"(clamped) : "r"(output));
   return (int8_t)clamped;
