@@ -83,11 +83,16 @@ for target in "${targets[@]:0:2}"; do
   output="$(cat streamed/report.json)"
   expect "$target: the figures are in report.json" output_has "\"$target\": {"
 done
-# One rounding instead of two.
-"$reference" --single-rounding "$model" image.bin rounded_once.bin
-expect "the roundings can be told apart" test "$(cksum <rounded_once.bin)" != "$(cksum <expected.bin)"
+# One rounding instead of two: an image for which the output tells.
+"$reference" --single-rounding "$model" cases/case0/inputs.bin once.bin
+byte="$(cmp -l once.bin cases/case0/outputs.bin | awk 'NR == 1 {print $1}')"
+expect "the roundings can be told apart" test -n "$byte"
+input_bytes=$(wc -c <image.bin) output_bytes=$(wc -c <expected.bin)
+differing=$(((${byte:-1} - 1) / output_bytes))
+tail -c +$((differing * input_bytes + 1)) cases/case0/inputs.bin | head -c "$input_bytes" >other.bin
+tail -c +$((differing * output_bytes + 1)) once.bin | head -c "$output_bytes" >rounded_once.bin
 for target in "${targets[@]:0:2}"; do
-  run run streamed --target "$target" --rounding single --input image.bin --output output.bin
+  run run streamed --target "$target" --rounding single --input other.bin --output output.bin
   expect "$target, rounding once: the reference's bits" cmp -s output.bin rounded_once.bin
   run verify streamed --target "$target" --rounding single --images 3
   expect "$target, rounding once: verified" is "$status" 0
