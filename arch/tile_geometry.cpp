@@ -1,6 +1,7 @@
 #include "arch/tile_geometry.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace patchnas {
 namespace {
@@ -53,19 +54,28 @@ Interval receptive_field(const Network& network, int layer, Axis axis, const Int
   return {std::max(0, taps.begin), std::min(input, taps.end)};
 }
 
-SegmentGeometry::SegmentGeometry(const Network& network, const Segment& segment)
-    : segment_(segment) {
+void SegmentGeometry::assign(const Network& network, const Segment& segment) {
+  segment_ = segment;
   const int first = segment.first_layer;
   const auto count = static_cast<std::size_t>(segment.end_layer - first);
-  const std::vector<int> last = last_readers(network);
+  read_after_.assign(count, 0);
+  for (int layer = segment.end_layer; layer < network.layer_count(); ++layer) {
+    for (const TensorId input : network.layers[static_cast<std::size_t>(layer)].inputs) {
+      if (input > first && input <= segment.end_layer) {
+        read_after_[static_cast<std::size_t>(input - 1 - first)] = 1;
+      }
+    }
+  }
+  inputs_.clear();
+  materialised_.clear();
   for (int layer = first; layer < segment.end_layer; ++layer) {
     inputs_.push_back(network.layers[static_cast<std::size_t>(layer)].inputs);
-    const bool read_after = last[static_cast<std::size_t>(layer) + 1] >= segment.end_layer;
+    const bool read_after = read_after_[static_cast<std::size_t>(layer - first)] != 0;
     materialised_.push_back(static_cast<char>(read_after || layer + 1 == segment.end_layer));
   }
   for (const Axis axis : {Axis::kRows, Axis::kCols}) {
     std::vector<LayerSpan>& spans = spans_[static_cast<std::size_t>(axis)];
-    spans.resize(count * static_cast<std::size_t>(tiles(axis)));
+    spans.assign(count * static_cast<std::size_t>(tiles(axis)), LayerSpan{});
     for (int index = 0; index < tiles(axis); ++index) {
       LayerSpan* const of_tile = spans.data() + static_cast<std::size_t>(index) * count;
       // Backwards: a layer computes what its readers in the segment need and, if it is
@@ -161,18 +171,25 @@ std::int64_t SegmentGeometry::computed_pixels(int layer) const {
   return total(Axis::kRows) * total(Axis::kCols);
 }
 
-std::int64_t scheduled_macs(const Network& network, const PatchSchedule& schedule) {
-  std::int64_t total = network_macs(network);
+std::vector<std::int64_t> scheduled_layer_macs(const Network& network,
+                                               const PatchSchedule& schedule) {
+  std::vector<std::int64_t> macs;
+  for (int layer = 0; layer < network.layer_count(); ++layer) {
+    macs.push_back(layer_macs(network, layer));
+  }
   for (const Segment& segment : schedule.segments) {
     const SegmentGeometry geometry(network, segment);
     for (int layer = segment.first_layer; layer < segment.end_layer; ++layer) {
-      const std::int64_t recomputed =
-          geometry.computed_pixels(layer) -
-          network.layers[static_cast<std::size_t>(layer)].output.pixels();
-      total += macs_per_pixel(network, layer) * recomputed;
+      macs[static_cast<std::size_t>(layer)] =
+          macs_per_pixel(network, layer) * geometry.computed_pixels(layer);
     }
   }
-  return total;
+  return macs;
+}
+
+std::int64_t scheduled_macs(const Network& network, const PatchSchedule& schedule) {
+  const std::vector<std::int64_t> macs = scheduled_layer_macs(network, schedule);
+  return std::accumulate(macs.begin(), macs.end(), std::int64_t{0});
 }
 
 namespace {

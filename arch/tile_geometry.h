@@ -79,7 +79,11 @@ class SegmentGeometry {
  public:
   /// Both must be valid (validate()). The output of the segment's last layer is partitioned evenly:
   /// tile i of p gets [i*H/p, (i+1)*H/p).
-  SegmentGeometry(const Network& network, const Segment& segment);
+  SegmentGeometry(const Network& network, const Segment& segment) { assign(network, segment); }
+  /// Of nothing, until assign().
+  SegmentGeometry() = default;
+  /// Another network's or segment's geometry, in the same memory.
+  void assign(const Network& network, const Segment& segment);
 
   [[nodiscard]] const Segment& segment() const { return segment_; }
   [[nodiscard]] TileGrid grid() const { return segment_.grid; }
@@ -112,6 +116,7 @@ class SegmentGeometry {
   }
 
   Segment segment_;
+  std::vector<char> read_after_;                 // of each layer's output
   std::vector<std::array<TensorId, 2>> inputs_;  // of each layer in the segment
   std::vector<char> materialised_;               // of each layer's output
   std::array<std::vector<LayerSpan>, 2> spans_;  // per axis: [tile index][layer]
@@ -120,6 +125,9 @@ class SegmentGeometry {
 /// Multiply-accumulates of one inference under a schedule, halos included, clipped at the image
 /// border.
 std::int64_t scheduled_macs(const Network& network, const PatchSchedule& schedule);
+/// The same of each layer.
+std::vector<std::int64_t> scheduled_layer_macs(const Network& network,
+                                               const PatchSchedule& schedule);
 
 /// The same if every tile were the largest, far from all borders: what MCUNetV2's overheads count.
 /// No tile is charged more than the whole layer.

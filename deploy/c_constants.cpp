@@ -3,6 +3,7 @@
 #include <charconv>
 #include <numeric>
 
+#include "arch/kernel_function.h"
 #include "deploy/c_emitter.h"
 #include "deploy/c_names.h"
 #include "deploy/text_template.h"
@@ -152,12 +153,11 @@ const patchnas_add_scales @name@ = {
 }
 
 bool has_kernel_constant(const Layer& layer) {
-  switch (layer.kind) {
-    case LayerKind::kConv2d:
-      return !is_pointwise(layer);
-    case LayerKind::kDepthwiseConv2d:
-    case LayerKind::kAveragePool:
-    case LayerKind::kMaxPool:
+  switch (kernel_function(layer, false)) {
+    case KernelFunction::kConvolve:
+    case KernelFunction::kDepthwise:
+    case KernelFunction::kAveragePool:
+    case KernelFunction::kMaxPool:
       return true;
     default:
       return false;
@@ -165,10 +165,6 @@ bool has_kernel_constant(const Layer& layer) {
 }
 
 }  // namespace
-
-bool is_pointwise(const Layer& layer) {
-  return layer.kind == LayerKind::kConv2d && layer.kernel == Kernel{};
-}
 
 std::string emit_constants(const CProgram& program) {
   std::string text =

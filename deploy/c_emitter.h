@@ -38,9 +38,6 @@ struct CProgram {
   }
 };
 
-/// 1x1 with stride 1 and no padding: a matrix product, for which runtime/ has a kernel of its own.
-bool is_pointwise(const Layer& layer);
-
 std::string emit_interface(const CProgram& program);     ///< NAME.h
 std::string emit_program(const CProgram& program);       ///< NAME.c
 std::string emit_constants(const CProgram& program);     ///< NAME_weights.c

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "arch/kernel_function.h"
 #include "deploy/c_emitter.h"
 #include "deploy/c_names.h"
 #include "deploy/c_program_helpers.h"
@@ -207,41 +208,36 @@ typedef struct span {
 
   std::string kernel_call(int layer) const {
     const Layer& l = program_.layer(layer);
+    const int scratch = program_.plan.scratch_buffer[static_cast<std::size_t>(layer)];
+    const KernelFunction kernel = kernel_function(l, scratch != kNoBuffer);
     const auto constant = [&](const char* kind) {
       return std::string("&") + program_.constant(layer, kind);
     };
-    const auto windowed = [&](const std::string& function, const std::string& arguments) {
-      return "patchnas_" + function + "(" + arguments + ", &in, &out, rect";
+    const auto windowed = [&](const std::string& arguments) {
+      return std::string(to_string(kernel)) + "(" + arguments + ", &in, &out, rect";
     };
     const std::string kernel_and_weights = constant("kernel") + ", " + constant("weights");
     const ActivationClamp& clamp = program_.quantised.layers[static_cast<std::size_t>(layer)].clamp;
-    const std::string kernel_and_clamp =
-        constant("kernel") + ", " + number(clamp.min) + ", " + number(clamp.max);
-    switch (l.kind) {
-      case LayerKind::kConv2d:
-        return (is_pointwise(l) ? windowed("pointwise", constant("weights"))
-                                : windowed("convolve", kernel_and_weights)) +
-               ");";
-      case LayerKind::kDepthwiseConv2d: {
-        const int scratch = program_.plan.scratch_buffer[static_cast<std::size_t>(layer)];
-        return scratch == kNoBuffer
-                   ? windowed("depthwise", kernel_and_weights) + ");"
-                   : windowed("depthwise_in_place", kernel_and_weights) + ", " +
-                         place(program_.plan.buffers[static_cast<std::size_t>(scratch)]
-                                   .offset_bytes) +
-                         ");";
-      }
-      case LayerKind::kAdd:
+    switch (kernel) {
+      case KernelFunction::kPointwise:
+        return windowed(constant("weights")) + ");";
+      case KernelFunction::kConvolve:
+      case KernelFunction::kDepthwise:
+        return windowed(kernel_and_weights) + ");";
+      case KernelFunction::kDepthwiseInPlace:
+        return windowed(kernel_and_weights) + ", " +
+               place(program_.plan.buffers[static_cast<std::size_t>(scratch)].offset_bytes) + ");";
+      case KernelFunction::kAdd:
         return "patchnas_add(" + constant("scales") + ", &in, &second, &out, rect);";
-      case LayerKind::kAveragePool:
-        return windowed("average_pool", kernel_and_clamp) + ");";
-      case LayerKind::kMaxPool:
-        return windowed("max_pool", kernel_and_clamp) + ");";
-      case LayerKind::kFullyConnected:
+      case KernelFunction::kAveragePool:
+      case KernelFunction::kMaxPool:
+        return windowed(constant("kernel") + ", " + number(clamp.min) + ", " + number(clamp.max)) +
+               ");";
+      case KernelFunction::kFullyConnected:
         return "patchnas_fully_connected(" + constant("weights") + ", in.data, " +
                number(program_.network.shape(l.inputs[0]).elements()) + ", out.data, " +
                number(l.output.channels) + ");";
-      case LayerKind::kSoftmax:
+      case KernelFunction::kSoftmax:
         break;
     }
     return "";

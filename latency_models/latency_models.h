@@ -1,47 +1,57 @@
 #pragma once
 
-// Front door of latency_models/: what executing a network under a schedule costs.
+// Front door of latency_models/: what executing a network under a schedule takes, from a table of
+// measured operators. What was not measured is predicted, and marked.
 //
-//   const MacCost model;
+//   const LatencyModel model(LatencyTable::parse(text, "cortex-m4.txt"));
 //   const LatencyReport report = latency_report(network, schedule, model);
 //   std::cout << report.total << ' ' << model.unit();
 
 #include <string_view>
 #include <vector>
 
-#include "latency_models/operators.h"  // IWYU pragma: export
+#include "latency_models/latency_predictor.h"  // IWYU pragma: export
+#include "latency_models/latency_table.h"      // IWYU pragma: export
+#include "latency_models/operators.h"          // IWYU pragma: export
 
 namespace patchnas {
 
-/// Cost of single operators; the search ranks schedules by their sum and knows nothing else about
-/// it.
-class CostModel {
- public:
-  virtual ~CostModel() = default;
-  /// Of one execution, in unit(); never negative.
-  [[nodiscard]] virtual double cost(const OperatorKey& key) const = 0;
-  [[nodiscard]] virtual std::string_view unit() const = 0;
-  /// Whether a network costs its multiply-accumulates, which need not be summed operator by
-  /// operator.
-  [[nodiscard]] virtual bool counts_macs() const { return false; }
+/// Of one execution, in the model's unit.
+struct OperatorCost {
+  double cost = 0.0;
+  bool measured = false;
 };
 
-/// Multiply-accumulates: the measure where nothing was measured on a target.
-class MacCost : public CostModel {
+class LatencyModel {
  public:
-  [[nodiscard]] double cost(const OperatorKey& key) const override {
-    return static_cast<double>(key.macs());
-  }
-  [[nodiscard]] std::string_view unit() const override { return "MACs"; }
-  [[nodiscard]] bool counts_macs() const override { return true; }
+  /// @throws InputError if the table has no operators.
+  explicit LatencyModel(LatencyTable table);
+
+  [[nodiscard]] OperatorCost cost(const OperatorKey& key) const;
+  [[nodiscard]] std::string_view unit() const { return table_.origin.unit; }
+  [[nodiscard]] const LatencyTable& table() const { return table_; }
+  [[nodiscard]] const LatencyOverheads& overheads() const { return table_.overheads; }
+  [[nodiscard]] const LatencyPredictor& predictor() const { return predictor_; }
+
+ private:
+  LatencyTable table_;
+  LatencyPredictor predictor_;
+};
+
+struct LayerLatency {
+  double cost = 0.0;       ///< all its tiles and what is executed around them
+  double predicted = 0.0;  ///< the part of it that was not measured
 };
 
 struct LatencyReport {
-  double total = 0.0;
-  std::vector<double> layers;  ///< of each layer, all its tiles together
+  double total = 0.0;      ///< of one inference
+  double predicted = 0.0;  ///< the part of it that was not measured
+  std::vector<LayerLatency> layers;
 };
 
+/// Both must be valid (validate()). The overhead of a patch is in its first layer.
+/// @throws InputError for grouped convolutions, which no kernel executes.
 LatencyReport latency_report(const Network& network, const PatchSchedule& schedule,
-                             const CostModel& model);
+                             const LatencyModel& model);
 
 }  // namespace patchnas

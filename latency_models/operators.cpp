@@ -1,70 +1,324 @@
 #include "latency_models/operators.h"
 
+#include <algorithm>
+#include <charconv>
 #include <map>
+#include <optional>
 
-#include "arch/tile_geometry.h"
+#include "arch/error.h"
 
 namespace patchnas {
 namespace {
 
-OperatorKey key_of(const Network& network, int layer, const Rect& read, const Rect& computed) {
+constexpr std::string_view kPrefix = "patchnas_";
+
+bool reads_windows(KernelFunction kernel) {
+  switch (kernel) {
+    case KernelFunction::kConvolve:
+    case KernelFunction::kDepthwise:
+    case KernelFunction::kDepthwiseInPlace:
+    case KernelFunction::kAveragePool:
+    case KernelFunction::kMaxPool:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Kernels that see one row of pixels where they lie side by side.
+bool joins_rows(KernelFunction kernel) {
+  return kernel == KernelFunction::kPointwise || kernel == KernelFunction::kSoftmax;
+}
+
+bool keeps_channels(KernelFunction kernel) {
+  return kernel != KernelFunction::kConvolve && kernel != KernelFunction::kPointwise &&
+         kernel != KernelFunction::kFullyConnected;
+}
+
+OperatorFamily family_of(const Network& network, int layer) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
-  const auto shape = [](const Rect& rect, int channels) {
-    return TensorShape{rect.rows.size(), rect.cols.size(), channels};
+  if (l.groups != 1) {
+    throw InputError(network.layer_name(layer) +
+                     ": no kernel executes grouped convolutions, so their latency is unknown");
+  }
+  const TensorShape& input = network.shape(l.inputs[0]);
+  OperatorFamily family{.kernel = kernel_function(l, false),
+                        .input_channels = input.channels,
+                        .output_channels = l.output.channels};
+  if (family.kernel == KernelFunction::kFullyConnected) {
+    family.input_channels = static_cast<int>(input.elements());
+  } else if (reads_windows(family.kernel)) {
+    family.kernel_h = l.kernel.height;
+    family.kernel_w = l.kernel.width;
+    family.stride_h = l.kernel.stride_h;
+    family.stride_w = l.kernel.stride_w;
+  }
+  return family;
+}
+
+void add_use(std::vector<AxisUse>& uses, const AxisUse& use) {
+  const auto same = std::find_if(uses.begin(), uses.end(), [&](const AxisUse& known) {
+    return known.axis == use.axis && known.is_whole_row == use.is_whole_row;
+  });
+  if (same == uses.end()) {
+    uses.push_back(use);
+  } else {
+    same->count += use.count;
+  }
+}
+
+OperatorAxis axis_of(const Layer& layer, Axis axis, const Interval& computed,
+                     const Interval& read) {
+  OperatorAxis result{.output = computed.size(), .input = read.size(), .pad = 0};
+  if (reads_windows(kernel_function(layer, false))) {
+    const bool rows = axis == Axis::kRows;
+    const int stride = rows ? layer.kernel.stride_h : layer.kernel.stride_w;
+    const int pad = rows ? layer.kernel.pad_top : layer.kernel.pad_left;
+    result.pad = read.begin - (computed.begin * stride - pad);
+  }
+  return result;
+}
+
+// ----- text
+
+std::string_view next_word(std::string_view& text) {
+  const std::size_t begin = std::min(text.find_first_not_of(' '), text.size());
+  const std::size_t end = std::min(text.find(' ', begin), text.size());
+  const std::string_view word = text.substr(begin, end - begin);
+  text.remove_prefix(end);
+  return word;
+}
+
+// "3x3x16" into three numbers.
+template <std::size_t N>
+bool parse_numbers(std::string_view word, const std::array<int*, N>& numbers) {
+  const char* at = word.data();
+  const char* const end = at + word.size();
+  for (std::size_t i = 0; i < N; ++i) {
+    if (i > 0 && (at == end || *at++ != 'x')) {
+      return false;
+    }
+    const auto [next, error] = std::from_chars(at, end, *numbers[i]);
+    if (error != std::errc() || *at == '-') {
+      return false;
+    }
+    at = next;
+  }
+  return at == end;
+}
+
+// The first rule that the key breaks.
+std::optional<std::string> contradiction(const OperatorKey& key) {
+  const OperatorFamily& f = key.family;
+  const auto within = [](int value, int least, int most) {
+    return value >= least && value <= most;
   };
-  return {.kind = l.kind,
-          .activation = l.activation,
-          .kernel_h = l.kernel.height,
-          .kernel_w = l.kernel.width,
-          .stride_h = l.kernel.stride_h,
-          .stride_w = l.kernel.stride_w,
-          .groups = l.groups,
-          .input = shape(read, network.shape(l.inputs[0]).channels),
-          .output = shape(computed, l.output.channels)};
+  if (!within(f.input_channels, 1, static_cast<int>(kMostElements)) ||
+      !within(f.output_channels, 1, kLargestChannels)) {
+    return "channels out of range";
+  }
+  if (keeps_channels(f.kernel) && f.input_channels != f.output_channels) {
+    return "this kernel has as many output channels as input channels";
+  }
+  const auto axis_is_wrong = [&](const OperatorAxis& axis, int kernel, int stride) {
+    return !within(axis.output, 1, kLargestExtent * kLargestExtent) ||
+           !within(axis.input, 1, kLargestExtent * kLargestExtent) ||
+           !within(kernel, 1, kLargestExtent) || !within(stride, 1, kLargestExtent) ||
+           !within(axis.pad, 0, kernel - 1) ||
+           !within(axis.pad_after(kernel, stride), 0, kernel - 1);
+  };
+  if (axis_is_wrong(key.rows, f.kernel_h, f.stride_h) ||
+      axis_is_wrong(key.cols, f.kernel_w, f.stride_w)) {
+    return "these windows do not read this input to compute this output";
+  }
+  if (!reads_windows(f.kernel) &&
+      (f.kernel_h != 1 || f.kernel_w != 1 || f.stride_h != 1 || f.stride_w != 1)) {
+    return "this kernel has no window";
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
 std::int64_t OperatorKey::macs() const {
-  const std::int64_t taps = std::int64_t{kernel_h} * kernel_w;
-  switch (kind) {
-    case LayerKind::kConv2d:
-      return output.elements() * taps * (input.channels / groups);
-    case LayerKind::kDepthwiseConv2d:
-      return output.elements() * taps;
-    case LayerKind::kFullyConnected:
-      return output.elements() * input.elements();
+  const std::int64_t taps = std::int64_t{family.kernel_h} * family.kernel_w;
+  const std::int64_t outputs = std::int64_t{rows.output} * cols.output * family.output_channels;
+  switch (family.kernel) {
+    case KernelFunction::kConvolve:
+    case KernelFunction::kPointwise:
+    case KernelFunction::kFullyConnected:
+      return outputs * taps * family.input_channels;
+    case KernelFunction::kDepthwise:
+    case KernelFunction::kDepthwiseInPlace:
+      return outputs * taps;
     default:
       return 0;
   }
 }
 
-std::vector<OperatorUse> operator_uses(const Network& network, const PatchSchedule& schedule) {
-  std::vector<std::map<OperatorKey, std::int64_t>> counts(network.layers.size());
-  for (const Segment& segment : schedule.segments) {
-    const SegmentGeometry geometry(network, segment);
-    for (int layer = segment.first_layer; layer < segment.end_layer; ++layer) {
-      for (int row = 0; row < segment.grid.rows; ++row) {
-        for (int col = 0; col < segment.grid.cols; ++col) {
-          const LayerTile tile = geometry.tile(layer, row, col);
-          ++counts[static_cast<std::size_t>(layer)]
-                  [key_of(network, layer, tile.inputs[0], tile.computed)];
-        }
+std::int64_t OperatorKey::bytes_moved() const {
+  const std::int64_t input = std::int64_t{rows.input} * cols.input * family.input_channels;
+  const std::int64_t output = std::int64_t{rows.output} * cols.output * family.output_channels;
+  return (family.kernel == KernelFunction::kAdd ? 2 * input : input) + output;
+}
+
+std::string to_string(const OperatorKey& key) {
+  const OperatorFamily& f = key.family;
+  const auto pair = [](int a, int b) { return std::to_string(a) + "x" + std::to_string(b); };
+  std::string text(to_string(f.kernel).substr(kPrefix.size()));
+  text.append(" ").append(pair(f.kernel_h, f.kernel_w));
+  text.append(" ").append(pair(f.stride_h, f.stride_w));
+  text.append(" ").append(pair(key.rows.pad, key.cols.pad));
+  text.append(" ").append(pair(key.rows.input, key.cols.input));
+  text.append("x").append(std::to_string(f.input_channels));
+  text.append(" ").append(pair(key.rows.output, key.cols.output));
+  text.append("x").append(std::to_string(f.output_channels));
+  return text;
+}
+
+OperatorKey parse_operator_key(std::string_view text, const std::string& source) {
+  const std::string whole(text);
+  const std::string_view name = next_word(text);
+  const auto* const kernel =
+      std::find_if(std::begin(kKernelFunctions), std::end(kKernelFunctions),
+                   [&](KernelFunction k) { return to_string(k).substr(kPrefix.size()) == name; });
+  if (kernel == std::end(kKernelFunctions)) {
+    throw InputError(source + ": '" + std::string(name) + "' is no kernel");
+  }
+  OperatorKey key;
+  OperatorFamily& f = key.family;
+  f.kernel = *kernel;
+  const bool parsed =
+      parse_numbers<2>(next_word(text), {&f.kernel_h, &f.kernel_w}) &&
+      parse_numbers<2>(next_word(text), {&f.stride_h, &f.stride_w}) &&
+      parse_numbers<2>(next_word(text), {&key.rows.pad, &key.cols.pad}) &&
+      parse_numbers<3>(next_word(text), {&key.rows.input, &key.cols.input, &f.input_channels}) &&
+      parse_numbers<3>(next_word(text), {&key.rows.output, &key.cols.output, &f.output_channels}) &&
+      next_word(text).empty();
+  if (!parsed) {
+    throw InputError(source + ": '" + whole +
+                     "' is no operator; one is KERNEL KHxKW SHxSW TOPxLEFT HxWxC HxWxC");
+  }
+  if (const auto reason = contradiction(key)) {
+    throw InputError(source + ": '" + whole + "': " + *reason);
+  }
+  return key;
+}
+
+OperatorKey LayerOperators::key(const AxisUse& row, const AxisUse& col) const {
+  OperatorKey key{.family = family, .rows = row.axis, .cols = col.axis};
+  if (family.kernel == KernelFunction::kFullyConnected) {
+    key.rows = key.cols = {};
+  } else if (joins_rows(family.kernel) && col.is_whole_row) {
+    key.cols.output *= key.rows.output;
+    key.cols.input = key.cols.output;
+    key.rows = {};
+  }
+  return key;
+}
+
+void OperatorLister::assign(const Network& network) {
+  network_ = &network;
+  families_.clear();
+  last_reader_.assign(network.layers.size(), 1);
+  for (int layer = 0; layer < network.layer_count(); ++layer) {
+    families_.push_back(family_of(network, layer));
+    const TensorId input = layer_at(layer).inputs[0];
+    for (int later = layer + 1; later < network.layer_count(); ++later) {
+      const auto& inputs = layer_at(later).inputs;
+      if (inputs[0] == input || inputs[1] == input) {
+        last_reader_[static_cast<std::size_t>(layer)] = 0;
+        break;
       }
     }
   }
+}
+
+// A depthwise layer writes over its input if nothing reads that afterwards, and both are windows of
+// the same segment or of none. memory_models has the arena's whole rule; it differs only where the
+// scratch would be larger than what is saved.
+bool OperatorLister::writes_over_input(int layer, const SegmentGeometry* geometry) const {
+  const TensorId input = layer_at(layer).inputs[0];
+  return layer_at(layer).kind == LayerKind::kDepthwiseConv2d && input != kImage &&
+         last_reader_[static_cast<std::size_t>(layer)] != 0 &&
+         (geometry == nullptr ||
+          (input > geometry->segment().first_layer && !geometry->materialised(layer + 1)));
+}
+
+void OperatorLister::list(int layer, LayerOperators& operators) const {
+  const Layer& l = layer_at(layer);
+  const Rect computed = full_rect(l.output);
+  const Rect read{receptive_field(*network_, layer, Axis::kRows, computed.rows),
+                  receptive_field(*network_, layer, Axis::kCols, computed.cols)};
+  operators.family = families_[static_cast<std::size_t>(layer)];
+  if (writes_over_input(layer, nullptr)) {
+    operators.family.kernel = KernelFunction::kDepthwiseInPlace;
+  }
+  operators.rows.assign(1, {.axis = axis_of(l, Axis::kRows, computed.rows, read.rows), .count = 1});
+  operators.cols.assign(1, {.axis = axis_of(l, Axis::kCols, computed.cols, read.cols), .count = 1});
+}
+
+void OperatorLister::list(int layer, const SegmentGeometry& geometry,
+                          LayerOperators& operators) const {
+  const Layer& l = layer_at(layer);
+  const TensorId input = l.inputs[0];
+  const bool is_inside = input > geometry.segment().first_layer;
+  operators.family = families_[static_cast<std::size_t>(layer)];
+  if (writes_over_input(layer, &geometry)) {
+    operators.family.kernel = KernelFunction::kDepthwiseInPlace;
+  }
+  operators.rows.clear();
+  operators.cols.clear();
+  for (int i = 0; i < geometry.grid().rows; ++i) {
+    const LayerSpan& span = geometry.span(Axis::kRows, layer, i);
+    add_use(operators.rows,
+            {.axis = axis_of(l, Axis::kRows, span.computed, span.inputs[0]), .count = 1});
+  }
+  for (int i = 0; i < geometry.grid().cols; ++i) {
+    const LayerSpan& span = geometry.span(Axis::kCols, layer, i);
+    const int row_read = is_inside ? geometry.span(Axis::kCols, input - 1, i).window.size()
+                                   : network_->shape(input).width;
+    const bool is_whole_row = span.computed == span.window && span.inputs[0].size() == row_read;
+    add_use(operators.cols, {.axis = axis_of(l, Axis::kCols, span.computed, span.inputs[0]),
+                             .is_whole_row = is_whole_row,
+                             .count = 1});
+  }
+}
+
+std::vector<OperatorUse> operator_uses(const Network& network, const PatchSchedule& schedule) {
   std::vector<OperatorUse> uses;
-  for (int layer = 0; layer < network.layer_count(); ++layer) {
-    auto& of_layer = counts[static_cast<std::size_t>(layer)];
-    if (of_layer.empty()) {  // in no segment: executed once, as a whole
-      const TensorId input = network.layers[static_cast<std::size_t>(layer)].inputs[0];
-      of_layer[key_of(network, layer, full_rect(network.shape(input)),
-                      full_rect(network.shape(layer + 1)))] = 1;
+  const OperatorLister lister(network);
+  LayerOperators operators;
+  const auto add = [&](int layer) {
+    std::map<OperatorKey, std::int64_t> counts;
+    for (const AxisUse& row : operators.rows) {
+      for (const AxisUse& col : operators.cols) {
+        counts[operators.key(row, col)] += std::int64_t{row.count} * col.count;
+      }
     }
-    for (const auto& [key, count] : of_layer) {
+    for (const auto& [key, count] : counts) {
       uses.push_back({.layer = layer, .key = key, .count = count});
     }
+  };
+  int done = 0;
+  const auto add_whole_layers = [&](int end) {
+    for (; done < end; ++done) {
+      lister.list(done, operators);
+      add(done);
+    }
+  };
+  SegmentGeometry geometry;
+  for (const Segment& segment : schedule.segments) {
+    add_whole_layers(segment.first_layer);
+    geometry.assign(network, segment);
+    for (; done < segment.end_layer; ++done) {
+      if (geometry.computed_pixels(done) > 0) {
+        lister.list(done, geometry, operators);
+        add(done);
+      }
+    }
   }
+  add_whole_layers(network.layer_count());
   return uses;
 }
 

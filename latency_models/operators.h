@@ -1,33 +1,111 @@
 #pragma once
 
-// The operators that a network executes under a schedule, as a table of costs is keyed: tiles of
-// equal shape are one operator with a count.
+// The operators that a network executes under a schedule, as a latency table is keyed: one call of
+// one kernel on one tile. Tiles that cost the same are one operator with a count.
+//
+//   for (const OperatorUse& use : operator_uses(network, schedule))
+//     cycles += use.count * table.at(use.key);
 
+#include <array>
 #include <compare>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
+#include "arch/kernel_function.h"
 #include "arch/network.h"
 #include "arch/patch_schedule.h"
+#include "arch/tile_geometry.h"
 
 namespace patchnas {
 
-/// What determines an operator's cost. Border tiles, which read fewer pixels, have keys of their
-/// own.
-struct OperatorKey {
-  LayerKind kind = LayerKind::kConv2d;
-  Activation activation = Activation::kNone;
+/// What determines the cost of one call along one axis, rows or columns.
+struct OperatorAxis {
+  int output = 1;  ///< positions computed
+  int input = 1;   ///< positions read, clipped at the image border
+  int pad = 0;     ///< taps of the first window that lie before the image
+  auto operator<=>(const OperatorAxis&) const = default;
+
+  /// Taps of the last window behind the image.
+  [[nodiscard]] int pad_after(int kernel, int stride) const {
+    return (output - 1) * stride + kernel - pad - input;
+  }
+};
+
+/// What determines the cost of one call apart from its tile.
+struct OperatorFamily {
+  KernelFunction kernel = KernelFunction::kConvolve;
   int kernel_h = 1;
   int kernel_w = 1;
   int stride_h = 1;
   int stride_w = 1;
-  int groups = 1;
-  TensorShape input;   ///< the rectangle read, clipped at the image border
-  TensorShape output;  ///< the rectangle computed
+  int input_channels = 1;
+  int output_channels = 1;
+  auto operator<=>(const OperatorFamily&) const = default;
+};
+
+/// Pointwise convolutions, fully connected layers and softmax have no rows where their pixels lie
+/// side by side in memory: rows.output is then 1. Activations have no part in it: a clamp that is
+/// narrower than int8 costs little, and networks that we quantise have none.
+struct OperatorKey {
+  OperatorFamily family;
+  OperatorAxis rows, cols;
   auto operator<=>(const OperatorKey&) const = default;
 
   /// Multiply-accumulates of one execution; taps on padding count as any other.
   [[nodiscard]] std::int64_t macs() const;
+  /// Bytes read of the input and written of the output; of two inputs both.
+  [[nodiscard]] std::int64_t bytes_moved() const;
+};
+
+/// "convolve 3x3 2x2 1x1 27x27x3 14x14x16": kernel, window, stride, padding before, input, output.
+std::string to_string(const OperatorKey& key);
+/// Inverse of to_string().
+/// @throws InputError with `source` if the text is no operator, or none that a kernel can execute.
+OperatorKey parse_operator_key(std::string_view text, const std::string& source);
+
+/// Tiles of a layer that are the same along one axis.
+struct AxisUse {
+  OperatorAxis axis;
+  /// Whether a row of the tile is a whole row of the windows that it is read from and written to;
+  /// columns only.
+  bool is_whole_row = true;
+  int count = 0;
+};
+
+/// How a layer is executed: every row tile with every column tile.
+struct LayerOperators {
+  OperatorFamily family;
+  std::vector<AxisUse> rows, cols;
+
+  /// Of one row use and one column use.
+  [[nodiscard]] OperatorKey key(const AxisUse& row, const AxisUse& col) const;
+};
+
+/// Lists the operators of one network's layers.
+class OperatorLister {
+ public:
+  OperatorLister() = default;
+  explicit OperatorLister(const Network& network) { assign(network); }
+  /// Another network, in the same memory; it must be valid and stay as it is.
+  /// @throws InputError for grouped convolutions, which no kernel executes.
+  void assign(const Network& network);
+
+  /// A layer outside all segments, which runs once.
+  void list(int layer, LayerOperators& operators) const;
+  /// A layer of the segment that `geometry` is of.
+  void list(int layer, const SegmentGeometry& geometry, LayerOperators& operators) const;
+
+ private:
+  [[nodiscard]] bool writes_over_input(int layer, const SegmentGeometry* geometry) const;
+  [[nodiscard]] const Layer& layer_at(int layer) const {
+    return network_->layers[static_cast<std::size_t>(layer)];
+  }
+
+  const Network* network_ = nullptr;
+  std::vector<OperatorFamily> families_;  // not in place
+  std::vector<char> last_reader_;         // whether a layer is the last to read its first input
 };
 
 struct OperatorUse {
@@ -37,7 +115,8 @@ struct OperatorUse {
   auto operator<=>(const OperatorUse&) const = default;
 };
 
-/// Sorted by layer, then key.
+/// Sorted by layer, then key. Both must be valid (validate()).
+/// @throws InputError for grouped convolutions, which no kernel executes.
 std::vector<OperatorUse> operator_uses(const Network& network, const PatchSchedule& schedule);
 
 }  // namespace patchnas

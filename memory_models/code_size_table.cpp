@@ -10,13 +10,7 @@ namespace patchnas {
 namespace {
 
 constexpr std::array kCoreNames = {"cortex-m4", "cortex-m7", "cortex-m55"};
-constexpr std::array kKernelNames = {"patchnas_convolve",  "patchnas_pointwise",
-                                     "patchnas_depthwise", "patchnas_depthwise_in_place",
-                                     "patchnas_add",       "patchnas_average_pool",
-                                     "patchnas_max_pool",  "patchnas_fully_connected",
-                                     "patchnas_softmax"};
 static_assert(kCoreNames.size() == std::size(kCores));
-static_assert(kKernelNames.size() == std::size(kKernelFunctions));
 
 constexpr Allowed<int> kBytes = {1, 1 << 24};
 
@@ -25,9 +19,11 @@ KernelSet parse_kernels(const std::string& names) {
   KernelSet kernels;
   std::istringstream words(names);
   for (std::string name; words >> name;) {
-    const auto* const found = std::find(kKernelNames.begin(), kKernelNames.end(), name);
-    if (found != kKernelNames.end()) {
-      kernels.insert(kKernelFunctions[static_cast<std::size_t>(found - kKernelNames.begin())]);
+    const auto* const found =
+        std::find_if(std::begin(kKernelFunctions), std::end(kKernelFunctions),
+                     [&](KernelFunction kernel) { return to_string(kernel) == name; });
+    if (found != std::end(kKernelFunctions)) {
+      kernels.insert(*found);
     }
   }
   return kernels;
@@ -37,13 +33,10 @@ KernelSet parse_kernels(const std::string& names) {
 
 std::string_view to_string(Core core) { return kCoreNames[static_cast<std::size_t>(core)]; }
 
-std::string_view to_string(KernelFunction kernel) {
-  return kKernelNames[static_cast<std::size_t>(kernel)];
-}
-
 CodeSizeTable CodeSizeTable::parse(std::string_view yaml, const std::string& source) {
   YamlReader reader = YamlReader::parse_text(yaml, source);
   CodeSizeTable table;
+  table.sources_ = reader.string("sources_sha256");
   YamlReader structs = reader.map("structs");
   table.kernel_struct_bytes_ = structs.integer("patchnas_kernel", kBytes);
   table.weights_struct_bytes_ = structs.integer("patchnas_weights", kBytes);

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "arch/kernel_function.h"
+
 namespace patchnas {
 
 /// The processors that code sizes are measured for.
@@ -21,28 +23,6 @@ inline constexpr Core kCores[] = {Core::kCortexM4, Core::kCortexM7, Core::kCorte
 
 /// "cortex-m4", …
 std::string_view to_string(Core core);
-
-/// The kernels of runtime/ that programs call.
-enum class KernelFunction {
-  kConvolve,
-  kPointwise,
-  kDepthwise,
-  kDepthwiseInPlace,
-  kAdd,
-  kAveragePool,
-  kMaxPool,
-  kFullyConnected,
-  kSoftmax
-};
-inline constexpr KernelFunction kKernelFunctions[] = {
-    KernelFunction::kConvolve,  KernelFunction::kPointwise,
-    KernelFunction::kDepthwise, KernelFunction::kDepthwiseInPlace,
-    KernelFunction::kAdd,       KernelFunction::kAveragePool,
-    KernelFunction::kMaxPool,   KernelFunction::kFullyConnected,
-    KernelFunction::kSoftmax};
-
-/// Its name in C: "patchnas_convolve", …
-std::string_view to_string(KernelFunction kernel);
 
 class KernelSet {
  public:
@@ -75,6 +55,9 @@ class CodeSizeTable {
   /// Code and constants of all `kernels`; what several of them share counts once.
   [[nodiscard]] std::int64_t code_bytes(Core core, const KernelSet& kernels) const;
 
+  /// Of the sources of runtime/ and the flags that were measured: the version of the kernels.
+  [[nodiscard]] const std::string& sources() const { return sources_; }
+
   // The structs in which a program holds a layer's parameters.
   [[nodiscard]] std::int64_t kernel_struct_bytes() const { return kernel_struct_bytes_; }
   [[nodiscard]] std::int64_t weights_struct_bytes() const { return weights_struct_bytes_; }
@@ -94,6 +77,7 @@ class CodeSizeTable {
     return cores_[static_cast<std::size_t>(core)];
   }
 
+  std::string sources_;
   std::array<CoreSizes, std::size(kCores)> cores_;
   std::int64_t kernel_struct_bytes_ = 0;
   std::int64_t weights_struct_bytes_ = 0;

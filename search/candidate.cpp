@@ -19,6 +19,9 @@ std::string to_json(const Candidate& candidate) {
   json["costs"] = {{"macs", candidate.costs.macs},
                    {"sram_bytes", candidate.costs.sram_bytes},
                    {"flash_bytes", candidate.costs.flash_bytes}};
+  if (candidate.costs.latency) {
+    json["costs"]["latency"] = *candidate.costs.latency;
+  }
   if (candidate.accuracy) {
     json["accuracy"] = *candidate.accuracy;
   }
@@ -36,6 +39,9 @@ Candidate parse_candidate(std::string_view json, const std::string& source) {
     costs.at("macs").get_to(candidate.costs.macs);
     costs.at("sram_bytes").get_to(candidate.costs.sram_bytes);
     costs.at("flash_bytes").get_to(candidate.costs.flash_bytes);
+    if (costs.contains("latency")) {
+      candidate.costs.latency = costs.at("latency").get<double>();
+    }
     if (fields.contains("accuracy")) {
       candidate.accuracy = fields.at("accuracy").get<double>();
     }

@@ -16,9 +16,10 @@ namespace patchnas {
 
 /// What the limits are compared with.
 struct CandidateCosts {
-  std::int64_t macs = 0;         ///< of one inference under the schedule, halos included
-  std::int64_t sram_bytes = 0;   ///< peak, by the memory model of the target
-  std::int64_t flash_bytes = 0;  ///< constants, tables and the kernels' code
+  std::int64_t macs = 0;          ///< of one inference under the schedule, halos included
+  std::int64_t sram_bytes = 0;    ///< peak, by the memory model of the target
+  std::int64_t flash_bytes = 0;   ///< constants, tables and the kernels' code
+  std::optional<double> latency;  ///< where there is a latency table, in its unit
   auto operator<=>(const CandidateCosts&) const = default;
 };
 

@@ -15,6 +15,7 @@
 #include "search/config.h"
 #include "search/estimate.h"
 #include "search/files.h"
+#include "search/latency_file.h"
 #include "search/memory_plot.h"
 #include "search/network_file.h"
 #include "search/option_names.h"
@@ -172,10 +173,10 @@ PatchSchedule schedule_for(const EstimateOptions& options, const Subject& subjec
 void print_estimate(const EstimateOptions& options) {
   const Subject subject = read_subject(options);
   const Target& target = subject.target;
-  const MacCost cost;
-  ScheduleChooser chooser(subject.grids, subject.split_points, target, cost);
+  const std::unique_ptr<LatencyModel> latency = latency_model_for(target);
+  ScheduleChooser chooser(subject.grids, subject.split_points, target, latency.get());
   const PatchSchedule schedule = schedule_for(options, subject, chooser);
-  const NetworkEstimate estimate(subject.network, schedule, target.input, target.core);
+  const NetworkEstimate estimate(subject.network, schedule, target, latency.get());
   std::vector<ScheduleChoice> tradeoff;
   if (options.pareto) {
     tradeoff = pareto_front(chooser.all(subject.network));
@@ -188,15 +189,14 @@ void print_estimate(const EstimateOptions& options) {
                     target.sram_bytes < kNoLimit ? std::optional(target.sram_bytes) : std::nullopt,
                     std::filesystem::path(source).stem().string()));
   }
-  const CandidateCosts costs = costs_of(subject.network, schedule, target);
+  const CandidateCosts costs = costs_of(subject.network, schedule, target, latency.get());
   if (options.json) {
     nlohmann::ordered_json json = estimate.json();
     if (!subject.assumption.empty()) {
       json["assumption"] = subject.assumption;
     }
     if (subject.has_limits()) {
-      json["fits"] =
-          costs.sram_bytes <= target.sram_bytes && costs.flash_bytes <= target.flash_bytes;
+      json["fits"] = meets_limits(costs, target);
     }
     if (options.pareto) {
       json["pareto"] = tradeoff_json(subject.network, tradeoff);
@@ -209,7 +209,8 @@ void print_estimate(const EstimateOptions& options) {
     std::cout << "assumption     " << subject.assumption << "\n";
   }
   if (subject.has_limits()) {
-    std::cout << "limits         " << compare_with_limits(costs, target) << "\n";
+    std::cout << "limits         " << compare_with_limits(costs, target, chooser.latency_unit())
+              << "\n";
   }
   if (options.pareto) {
     std::cout << "\nless SRAM for more MACs, SRAM by " << to_string(target.memory_model) << ":\n"

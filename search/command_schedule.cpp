@@ -41,18 +41,17 @@ void schedule_model(const ScheduleOptions& options) {
                       .flash_bytes = options.flash_bytes,
                       .input = named(kInputModes, options.input),
                       .core = named(kCores, options.core)};
-  const MacCost cost;
-  ScheduleChooser chooser(grids_up_to(options.max_patches), SplitPoints::kLayers, target, cost);
+  ScheduleChooser chooser(grids_up_to(options.max_patches), SplitPoints::kLayers, target, nullptr);
   const ScheduleChoice choice = chooser.choose(network.network);
   if (!choice.fits) {
     throw InfeasibleError(options.model + ": no schedule fits; the one of least SRAM, " +
                           describe(network.network, choice.schedule) + ", " +
-                          compare_with_limits(choice.costs, target));
+                          compare_with_limits(choice.costs, target, chooser.latency_unit()));
   }
   const std::filesystem::path folder = options.folder;
   const std::string name = c_package_name(std::filesystem::path(options.model).stem().string());
   const CPackage package = make_c_package(network, choice.schedule, target.input, name);
-  const NetworkEstimate estimate(network.network, choice.schedule, target.input, target.core);
+  const NetworkEstimate estimate(network.network, choice.schedule, target, nullptr);
   nlohmann::ordered_json report = estimate.json();
   report["package"] = name;
   report["limits"] = nlohmann::ordered_json::object();

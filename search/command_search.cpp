@@ -12,6 +12,7 @@
 #include "search/config.h"
 #include "search/console.h"
 #include "search/files.h"
+#include "search/latency_file.h"
 #include "search/report.h"
 #include "search/stop_signal.h"
 #include "search/torch_stages.h"
@@ -49,8 +50,8 @@ Config requested_config(const SearchOptions& options) {
 /// better missed now.
 void check_before_start(const Config& config) {
   check_data_files(config.data);
-  const MacCost cost;
-  ScheduleSelector selector(config.space, config.target, cost);
+  const std::unique_ptr<LatencyModel> latency = latency_model_for(config.target);
+  ScheduleSelector selector(config.space, config.target, latency.get());
   const Evolution first_generation(config.search, selector, config.seed);
 }
 

@@ -12,7 +12,6 @@
 #include "deploy/tflite_import.h"
 #include "search/commands.h"
 #include "search/export_network.h"
-#include "search/files.h"
 #include "search/option_names.h"
 #include "search/run_directory.h"
 #include "search/verify_package.h"
@@ -54,22 +53,6 @@ std::vector<std::int8_t> images_for(const VerifyOptions& options, const PackageF
   return pixels;
 }
 
-void add_to_report(const fs::path& file, const Verification& result) {
-  std::error_code error;
-  if (!fs::exists(file, error)) {
-    return;
-  }
-  try {
-    auto report = nlohmann::ordered_json::parse(read_file(file));
-    const std::string key = std::string(to_string(result.target)) +
-                            (result.rounding == Rounding::kSingle ? "-single-rounding" : "");
-    report["verified"][key] = verification_json(result);
-    write_file(file, report.dump(2) + "\n");
-  } catch (const nlohmann::json::exception& damage) {
-    throw InputError(file.string() + ": not a report: " + damage.what());
-  }
-}
-
 void verify(const VerifyOptions& options) {
   const PackageFolder package(options.folder);
   const RunTarget target = named(kRunTargets, options.target);
@@ -78,7 +61,11 @@ void verify(const VerifyOptions& options) {
   const Verification result =
       verify_package(package, network, target, named(kRoundings, options.rounding),
                      images_for(options, package, network.network.input));
-  add_to_report(beside(package, "report.json"), result);
+  const fs::path report = beside(package, "report.json");
+  std::error_code error;
+  if (fs::exists(report, error)) {
+    add_to_report(report, result);
+  }
   std::cout << (options.json ? verification_json(result).dump(2) + "\n" : table(result))
             << std::flush;
   if (!result.holds()) {

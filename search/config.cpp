@@ -2,14 +2,19 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <cmath>
 #include <iterator>
 #include <limits>
+#include <optional>
 #include <sstream>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include <spdlog/fmt/fmt.h>
+
+#include "search/shipped_files.h"
 
 namespace patchnas {
 namespace {
@@ -60,13 +65,69 @@ DataConfig parse_data(YamlReader reader) {
   return data;
 }
 
+// What a microcontroller has: the keys that the files in configs/targets/ and a `target` share.
+void parse_device(YamlReader& reader, std::optional<Target> known, Target& target) {
+  const auto fallback = [&](auto member) {
+    return known ? std::optional((*known).*member) : std::nullopt;
+  };
+  target.sram_bytes = reader.bytes("sram_bytes", {1, kMaxBytes}, fallback(&Target::sram_bytes));
+  target.flash_bytes = reader.bytes("flash_bytes", {1, kMaxBytes}, fallback(&Target::flash_bytes));
+  const Target defaults = known.value_or(Target{});
+  target.core =
+      kCores[reader.choice("core", core_names(), static_cast<std::size_t>(defaults.core))];
+  target.clock_mhz = reader.number("clock_mhz", {0.0, 1e5}, defaults.clock_mhz);
+  target.instructions_per_cycle =
+      reader.number("instructions_per_cycle", {0.01, 100.0}, defaults.instructions_per_cycle);
+}
+
+std::optional<Target> read_device(const std::string& name) {
+  if (name.empty()) {
+    return std::nullopt;
+  }
+  const bool is_bare = name.find('/') == std::string::npos && !name.ends_with(".yaml");
+  YamlReader reader = YamlReader::parse_file(
+      find_shipped_file(is_bare ? "targets/" + name : name, ShippedKind::kConfig));
+  Target device;
+  parse_device(reader, std::nullopt, device);
+  reader.string("description", "");
+  reader.finish();
+  return device;
+}
+
+// "50ms", or a cost in the unit of the latency table, as "24000000" or "24M".
+double parse_latency(YamlReader& reader, const Target& target) {
+  const std::string text = reader.string("latency", "");
+  if (text.empty()) {
+    return std::numeric_limits<double>::infinity();
+  }
+  double value = 0.0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  const bool is_time = unit == "ms" || unit == " ms";
+  if (error != std::errc() || !(value > 0.0) || !(is_time || unit.empty() || unit == "M")) {
+    reader.fail("latency", "'" + text + "' is no latency; allowed: as 50ms, 24000000 or 24M");
+  }
+  if (!is_time) {
+    return unit == "M" ? value * 1e6 : value;
+  }
+  if (target.clock_mhz == 0.0) {
+    reader.fail("latency", "milliseconds need the clock: give device, or clock_mhz");
+  }
+  return value * target.clock_mhz * 1e3 * target.instructions_per_cycle;
+}
+
 Target parse_target(YamlReader reader) {
   Target target;
-  target.sram_bytes = reader.bytes("sram_bytes", {1, kMaxBytes});
-  target.flash_bytes = reader.bytes("flash_bytes", {1, kMaxBytes});
+  parse_device(reader, read_device(reader.string("device", "")), target);
   target.memory_model = kMemoryModels[reader.choice("memory_model", memory_model_names(), 0)];
   target.input = static_cast<InputMode>(reader.choice("input", input_mode_names(), 0));
-  target.core = kCores[reader.choice("core", core_names(), 0)];
+  target.latency = parse_latency(reader, target);
+  const bool has_limit = std::isfinite(target.latency);
+  target.latency_table =
+      reader.string("latency_table", has_limit ? std::string(to_string(target.core)) : "");
+  if (has_limit && target.latency_table.empty()) {
+    reader.fail("latency_table", "a limit of latency needs a table");
+  }
   reader.finish();
   return target;
 }
@@ -247,7 +308,12 @@ std::string to_yaml(const Config& config) {
       .line("flash_bytes", bytes_text(config.target.flash_bytes))
       .line("memory_model", std::string(to_string(config.target.memory_model)))
       .line("input", std::string(to_string(config.target.input)))
-      .line("core", std::string(to_string(config.target.core)));
+      .line("core", std::string(to_string(config.target.core)))
+      .line("clock_mhz", config.target.clock_mhz)
+      .line("instructions_per_cycle", config.target.instructions_per_cycle)
+      .line("latency",
+            std::isfinite(config.target.latency) ? number_text(config.target.latency) : quoted(""))
+      .line("latency_table", quoted(config.target.latency_table));
   text += "training:\n";
   append_training(text, "largest", config.training.largest);
   append_training(text, "supernet", config.training.supernet)

@@ -78,10 +78,7 @@ Config parse_config(YamlReader reader, const std::string& default_name);
 /// Every key, resolved; parse_config reads it back as an equal config.
 std::string to_yaml(const Config& config);
 
-/// Finds the file as given, else in the shipped configs/ (installed or source tree).
-/// @throws InputError naming the places that were searched.
-std::filesystem::path find_config_file(const std::string& name);
-/// Finds, reads and overrides ("a.b=value").
+/// Finds (shipped_files.h), reads and overrides ("a.b=value").
 /// @throws InputError.
 Config read_config(const std::string& name, const std::vector<std::string>& assignments);
 

@@ -1,6 +1,7 @@
 #include "search/estimate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include <nlohmann/json.hpp>
@@ -8,7 +9,7 @@
 
 #include "arch/error.h"
 #include "arch/tile_geometry.h"
-#include "latency_models/latency_models.h"
+#include "search/latency_file.h"
 #include "search/text.h"
 
 namespace patchnas {
@@ -20,14 +21,6 @@ std::string shape_text(const TensorShape& shape) {
 
 nlohmann::ordered_json shape_json(const TensorShape& shape) {
   return {shape.height, shape.width, shape.channels};
-}
-
-std::vector<std::int64_t> macs_of_layers(const Network& network, const PatchSchedule& schedule) {
-  std::vector<std::int64_t> macs;
-  for (const double layer : latency_report(network, schedule, MacCost()).layers) {
-    macs.push_back(static_cast<std::int64_t>(layer));
-  }
-  return macs;
 }
 
 // Of the layers that run as patches, each executed once.
@@ -66,15 +59,19 @@ std::size_t width_of_names(const Network& network) {
 
 }  // namespace
 
-NetworkEstimate::NetworkEstimate(Network network_, PatchSchedule schedule_, InputMode input_,
-                                 Core core_)
-    : network(std::move(network_)), schedule(std::move(schedule_)), input(input_), core(core_) {
+NetworkEstimate::NetworkEstimate(Network network_, PatchSchedule schedule_, const Target& target_,
+                                 const LatencyModel* latency_model)
+    : network(std::move(network_)), schedule(std::move(schedule_)), target(target_) {
   validate(network, schedule);
-  layer_macs = macs_of_layers(network, schedule);
+  layer_macs = scheduled_layer_macs(network, schedule);
   for (const MemoryModel model : kMemoryModels) {
-    memory.emplace(model, memory_report(network, schedule, model, input));
+    memory.emplace(model, memory_report(network, schedule, model, target.input));
   }
-  flash = flash_report(network, schedule, core);
+  flash = flash_report(network, schedule, target.core);
+  if (latency_model != nullptr) {
+    latency = latency_report(network, schedule, *latency_model);
+    latency_unit = latency_model->unit();
+  }
 }
 
 std::int64_t NetworkEstimate::macs() const {
@@ -127,8 +124,11 @@ nlohmann::ordered_json NetworkEstimate::json() const {
                               {"params", parameter_count(network)},
                               {"flash_bytes", flash.total_bytes()},
                               {"flash", flash_json(flash)},
-                              {"core", to_string(core)},
-                              {"input", to_string(input)}};
+                              {"core", to_string(target.core)},
+                              {"input", to_string(target.input)}};
+  if (latency) {
+    json["latency"] = latency_json(*latency, latency_unit, target);
+  }
   for (const auto& [model, report] : memory) {
     json["peak_sram_bytes"][std::string(to_string(model))] = report.peak_sram_bytes;
   }
@@ -143,6 +143,10 @@ nlohmann::ordered_json NetworkEstimate::json() const {
                                  {"macs", layer_macs[index]},
                                  {"macs_layer_by_layer", patchnas::layer_macs(network, i)},
                                  {"flash_bytes", layer_flash(network, schedule, i).total_bytes()}};
+    if (latency) {
+      entry["latency"] = latency->layers[index].cost;
+      entry["latency_predicted"] = latency->layers[index].predicted;
+    }
     for (const auto& [model, report] : memory) {
       entry["sram_bytes"][std::string(to_string(model))] = report.layer_bytes[index];
     }
@@ -158,7 +162,11 @@ std::string NetworkEstimate::table() const {
   for (const auto& [model, report] : memory) {
     text += fmt::format(" {:>12}", std::string(to_string(model)) + " B");
   }
-  text += fmt::format(" {:>11}\n", "flash B");
+  text += fmt::format(" {:>11}", "flash B");
+  if (latency) {
+    text += fmt::format(" {:>14} ", latency_unit);
+  }
+  text += "\n";
   for (int i = 0; i < network.layer_count(); ++i) {
     const auto index = static_cast<std::size_t>(i);
     const Layer& layer = network.layers[index];
@@ -171,6 +179,11 @@ std::string NetworkEstimate::table() const {
     }
     text +=
         fmt::format(" {:>11}", with_separators(layer_flash(network, schedule, i).total_bytes()));
+    if (latency) {
+      const LayerLatency& of_layer = latency->layers[index];
+      text += fmt::format(" {:>14}{}", with_separators(std::llround(of_layer.cost)),
+                          of_layer.predicted > 0.0 ? "~" : " ");
+    }
     text += i + 1 == schedule.split_layer() ? "  <- end of the patches\n" : "\n";
   }
   const std::int64_t plain_macs = network_macs(network);
@@ -195,11 +208,16 @@ std::string NetworkEstimate::table() const {
       with_separators(flash.total_bytes()), with_separators(flash.weights_bytes),
       with_separators(flash.biases_bytes), with_separators(flash.requantisation_bytes),
       with_separators(flash.layer_parameters_bytes), with_separators(flash.schedule_tables_bytes),
-      to_string(core), with_separators(flash.code_bytes));
+      to_string(target.core), with_separators(flash.code_bytes));
+  if (latency) {
+    text += fmt::format("latency        {}; {:.1f} % of it predicted (~), not measured\n",
+                        latency_text(latency->total, latency_unit, target),
+                        100.0 * latency->predicted / latency->total);
+  }
   for (const auto& [model, report] : memory) {
     text += fmt::format("peak SRAM      {} bytes ({}) by {}, {}, at {}\n",
                         with_separators(report.peak_sram_bytes), kib_text(report.peak_sram_bytes),
-                        to_string(model), what_of_the_image(model, input),
+                        to_string(model), what_of_the_image(model, target.input),
                         network.layer_name(report.peak_layer));
   }
   return text;

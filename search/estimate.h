@@ -3,36 +3,42 @@
 // What one network costs under one schedule, by every model.
 //
 //   const NetworkEstimate estimate(network, PatchSchedule::leading({4, 4}, 16),
-//                                  InputMode::kResident, Core::kCortexM4);
+//                                  target, latency_model);
 //   std::cout << estimate.table();
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include <nlohmann/json_fwd.hpp>
 
 #include "arch/network.h"
 #include "arch/patch_schedule.h"
+#include "latency_models/latency_models.h"
 #include "memory_models/memory_models.h"
+#include "search/target.h"
 
 namespace patchnas {
 
 struct NetworkEstimate {
+  /// @param latency_model null where nothing was measured
   /// @throws InputError if the schedule does not fit the network.
-  NetworkEstimate(Network network, PatchSchedule schedule, InputMode input, Core core);
+  NetworkEstimate(Network network, PatchSchedule schedule, const Target& target,
+                  const LatencyModel* latency_model);
 
   Network network;
   PatchSchedule schedule;
-  InputMode input;
-  Core core;
+  Target target;                         ///< its limits are not looked at
   std::vector<std::int64_t> layer_macs;  ///< under the schedule, halos included
   std::map<MemoryModel, MemoryReport> memory;
   FlashReport flash;  ///< with the code of kernels_of(network)
+  std::optional<LatencyReport> latency;
+  std::string latency_unit;
 
   [[nodiscard]] std::int64_t macs() const;
   /// Keys: macs, macs_layer_by_layer, macs_unclipped, params, flash_bytes, flash (its items), core,
-  /// input, peak_sram_bytes (by model), schedule, layers.
+  /// input, peak_sram_bytes (by model), latency, schedule, layers.
   [[nodiscard]] nlohmann::ordered_json json() const;
   /// Layer by layer and in sum, for people.
   [[nodiscard]] std::string table() const;

@@ -76,7 +76,7 @@ void Evolution::propose_random() {
       throw InfeasibleError(
           "nothing in the search space fits: neither its smallest architecture nor any of " +
           std::to_string(counts_.sampled) + " random ones, under any patch schedule; the closest " +
-          compare_with_limits(miss.costs, target));
+          compare_with_limits(miss.costs, target, selector_.latency_unit()));
     }
     propose([&] { return smallest(space); });
   }

@@ -145,7 +145,7 @@ std::string memory_plot(const NetworkEstimate& estimate, MemoryModel model,
                         std::optional<std::int64_t> limit_bytes, const std::string& title) {
   const Network& network = estimate.network;
   const MemoryReport whole =
-      memory_report(network, PatchSchedule::layer_by_layer(), model, estimate.input);
+      memory_report(network, PatchSchedule::layer_by_layer(), model, estimate.target.input);
   const MemoryReport& patched = estimate.memory.at(model);
   const std::int64_t largest =
       std::max({*std::max_element(whole.layer_bytes.begin(), whole.layer_bytes.end()),

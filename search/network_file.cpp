@@ -9,6 +9,7 @@
 #include "deploy/tflite_import.h"
 #include "search/config.h"
 #include "search/files.h"
+#include "search/shipped_files.h"
 
 namespace patchnas {
 namespace {
@@ -112,7 +113,8 @@ NetworkFile read_tflite(const std::string& content, const std::string& source) {
 NetworkFile read_network_file(const std::string& name, const NetworkFileOptions& options) {
   std::error_code error;
   const bool is_bare = name.find('/') == std::string::npos && !fs::exists(name, error);
-  const fs::path path = find_config_file(is_bare ? "networks/" + name : name);
+  const fs::path path =
+      find_shipped_file(is_bare ? "networks/" + name : name, ShippedKind::kConfig);
   const std::string content = read_file(path);
   const FileForm form = form_of(path, content);
   if (form == FileForm::kSpace) {

@@ -21,6 +21,10 @@ namespace fs = std::filesystem;
 
 // Room in an emulated board's memory beside the arena.
 constexpr std::int64_t kImageBytes = 1 << 20;
+// Far more than any compilation or emulated inference takes, even on a busy machine.
+constexpr std::chrono::seconds kCompilerLimit(300);
+constexpr std::chrono::seconds kRunLimit(300);
+constexpr std::chrono::seconds kImageLimit(60);
 constexpr const char* kCrossCompiler = "arm-none-eabi-gcc";
 constexpr const char* kEmulator = "qemu-system-arm";
 
@@ -84,7 +88,7 @@ std::string complaint(const std::string& output) {
 
 void run_compiler(const std::vector<std::string>& words, const fs::path& folder,
                   const std::string& what) {
-  const ProcessResult result = run_process(words, folder);
+  const ProcessResult result = run_process(words, folder, kCompilerLimit);
   if (result.exit_code != 0) {
     throw InputError(what + ": " + words.front() + " fails: " + complaint(result.output));
   }
@@ -133,6 +137,11 @@ std::optional<Core> core_of(RunTarget target) {
   return std::nullopt;
 }
 
+RunTarget target_of(Core core) {
+  return *std::find_if(std::begin(kRunTargets), std::end(kRunTargets),
+                       [&](RunTarget target) { return core_of(target) == core; });
+}
+
 PackageFolder::PackageFolder(const fs::path& folder) {
   std::error_code error;
   for (const fs::path& candidate : {folder, folder / "c", folder / "export" / "c"}) {
@@ -176,7 +185,7 @@ void require_tools(RunTarget target) {
   require_program(kEmulator, "qemu-system-arm", target);
   // The compiler prints the path of a file that it has, and else the name alone.
   const std::string specs =
-      run_process({kCrossCompiler, "-print-file-name=nosys.specs"}, "/").output;
+      run_process({kCrossCompiler, "-print-file-name=nosys.specs"}, "/", kCompilerLimit).output;
   if (specs.find('/') == std::string::npos) {
     throw InputError("--target " + std::string(to_string(target)) +
                      ": needs newlib for Arm, which is not found; Debian has it in the package "
@@ -273,7 +282,9 @@ void PackageRunner::run_some(std::span<const std::int8_t> images, PackageRun& re
                                                              "shift=6",
                                                              "-semihosting-config",
                                                              "enable=on,target=native,arg=program"};
-  const ProcessResult process = run_process(command, folder_.path());
+  const auto count = static_cast<std::int64_t>(images.size()) / package_.input_bytes;
+  const ProcessResult process =
+      run_process(command, folder_.path(), kRunLimit + count * kImageLimit);
   if (process.exit_code != 0) {
     throw Error(package_.name + " on " + std::string(to_string(target_)) + " ends with exit code " +
                 std::to_string(process.exit_code) + ": " + std::string(first_line(process.output)));
@@ -293,8 +304,7 @@ void PackageRunner::run_some(std::span<const std::int8_t> images, PackageRun& re
     }
   }
   const std::string output = read_file(folder_.path() / "output.bin");
-  const std::size_t expected = images.size() / static_cast<std::size_t>(package_.input_bytes) *
-                               static_cast<std::size_t>(package_.output_bytes);
+  const auto expected = static_cast<std::size_t>(count * package_.output_bytes);
   if (output.size() != expected) {
     throw Error(package_.name + " on " + std::string(to_string(target_)) + " wrote " +
                 std::to_string(output.size()) + " bytes instead of " + std::to_string(expected));

@@ -29,6 +29,7 @@ inline constexpr RunTarget kRunTargets[] = {RunTarget::kCortexM4, RunTarget::kCo
 std::string_view to_string(RunTarget target);
 /// Nothing for the host.
 std::optional<Core> core_of(RunTarget target);
+RunTarget target_of(Core core);
 
 /// What package.json says about a package.
 struct PackageFolder {

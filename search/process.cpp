@@ -1,7 +1,9 @@
 #include "search/process.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -10,6 +12,7 @@
 
 #include <sys/wait.h>
 
+#include <poll.h>
 #include <spawn.h>
 
 #include "arch/error.h"
@@ -19,8 +22,36 @@ extern char** environ;  // NOLINT: POSIX leaves its declaration to programs
 namespace patchnas {
 
 namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
 
-ProcessResult run_process(const std::vector<std::string>& words, const fs::path& folder) {
+namespace {
+
+/// All that can be read before the other end is closed.
+/// @return false if that is later than `deadline`
+bool read_to_end(int pipe_end, Clock::time_point deadline, std::string& text) {
+  std::array<char, 4096> buffer{};
+  for (;;) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count() + 1;
+    pollfd readable{pipe_end, POLLIN, 0};
+    const int ready =
+        ::poll(&readable, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 1 << 30)));
+    if (ready == 0) {
+      return false;
+    }
+    const ssize_t count = ready > 0 ? ::read(pipe_end, buffer.data(), buffer.size()) : -1;
+    if (count > 0) {
+      text.append(buffer.data(), static_cast<std::size_t>(count));
+    } else if (count == 0 || errno != EINTR) {
+      return true;
+    }
+  }
+}
+
+}  // namespace
+
+ProcessResult run_process(const std::vector<std::string>& words, const fs::path& folder,
+                          std::chrono::seconds limit) {
   std::array<int, 2> pipe_ends{};
   if (::pipe2(pipe_ends.data(), O_CLOEXEC) != 0) {
     throw Error(words.front() + ": cannot start: " + std::strerror(errno));
@@ -42,23 +73,20 @@ ProcessResult run_process(const std::vector<std::string>& words, const fs::path&
   ::posix_spawn_file_actions_destroy(&actions);
   ::close(pipe_ends[1]);
   ProcessResult result;
-  if (error == 0) {
-    std::array<char, 4096> buffer{};
-    for (;;) {
-      const ssize_t count = ::read(pipe_ends[0], buffer.data(), buffer.size());
-      if (count > 0) {
-        result.output.append(buffer.data(), static_cast<std::size_t>(count));
-      } else if (count == 0 || errno != EINTR) {
-        break;
-      }
-    }
-  }
+  const bool ended = error != 0 || read_to_end(pipe_ends[0], Clock::now() + limit, result.output);
   ::close(pipe_ends[0]);
   if (error != 0) {
     throw Error(words.front() + ": cannot start: " + std::strerror(error));
   }
+  if (!ended) {
+    ::kill(process, SIGKILL);
+  }
   int status = 0;
   while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!ended) {
+    throw Error(words.front() + ": does not end within " + std::to_string(limit.count()) +
+                " seconds");
   }
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return result;

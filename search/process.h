@@ -4,6 +4,7 @@
 //
 //   const ProcessResult result = run_process({"cc", "--version"}, "/tmp");
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -16,9 +17,10 @@ struct ProcessResult {
 };
 
 /// Runs words[0], found through PATH, in `folder`, without a shell, and waits for it.
-/// @throws Error if it cannot be started.
+/// @param limit when it is killed if it has not ended
+/// @throws Error if it cannot be started or does not end in time.
 ProcessResult run_process(const std::vector<std::string>& words,
-                          const std::filesystem::path& folder);
+                          const std::filesystem::path& folder, std::chrono::seconds limit);
 
 /// Whether PATH has an executable file of this name.
 bool has_program(const std::string& name);

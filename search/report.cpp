@@ -7,6 +7,7 @@
 
 #include "arch/error.h"
 #include "search/estimate.h"
+#include "search/latency_file.h"
 #include "search/text.h"
 
 namespace patchnas {
@@ -34,16 +35,34 @@ std::string search_line(const nlohmann::ordered_json& search) {
                      with_separators(search.at("evaluated")));
 }
 
+/// What `verify` measured, a line for each target.
+std::string verified_lines(const nlohmann::ordered_json& report) {
+  std::string text;
+  const auto verified = report.value("verified", nlohmann::ordered_json::object());
+  for (const auto& [target, v] : verified.items()) {
+    text += fmt::format("  {}on {}: {} images, {}; linked {} bytes SRAM, {} flash, {} stack{}\n",
+                        text.empty() ? "verified       " : "               ", target,
+                        with_separators(v.at("images")),
+                        v.at("identical").get<bool>() ? "the same bits" : "OTHER BITS",
+                        with_separators(v.at("sram_bytes")), with_separators(v.at("flash_bytes")),
+                        with_separators(v.at("stack_bytes")),
+                        v.contains("instructions") ? "; " + millions_text(v.at("instructions")) +
+                                                         " instructions an inference"
+                                                   : "");
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string make_report(const ReportInputs& inputs) {
   const Config& config = inputs.config;
   const Candidate& candidate = inputs.candidate;
   const Network network = lower(config.space, candidate.architecture);
-  const NetworkEstimate chosen(network, candidate.schedule, config.target.input,
-                               config.target.core);
-  const NetworkEstimate plain(network, PatchSchedule::layer_by_layer(), config.target.input,
-                              config.target.core);
+  const std::unique_ptr<LatencyModel> latency = latency_model_for(config.target);
+  const NetworkEstimate chosen(network, candidate.schedule, config.target, latency.get());
+  const NetworkEstimate plain(network, PatchSchedule::layer_by_layer(), config.target,
+                              latency.get());
   const nlohmann::ordered_json chosen_json = chosen.json();
 
   nlohmann::ordered_json report{{"name", config.name}, {"seed", config.seed}};
@@ -68,6 +87,11 @@ std::string make_report(const ReportInputs& inputs) {
                                  {"identical_images", inputs.arena_check.images}};
   report["flash_bytes"] = flash_json(chosen.flash);
   report["macs"] = chosen.macs();
+  if (chosen.latency) {
+    report["latency"] = chosen_json.at("latency");
+    report["latency"]["text"] =
+        latency_text(chosen.latency->total, chosen.latency_unit, config.target);
+  }
   report["params"] = parameter_count(network);
   report["layer_by_layer"] = {{"peak_sram_bytes", plain.json().at("peak_sram_bytes")},
                               {"macs", plain.macs()}};
@@ -110,11 +134,16 @@ std::string last_screen(std::string_view report, const std::string& source,
     text += fmt::format(
         "  MACs           {:>10}  {:+.1f} % against layer by layer\n", millions_text(macs),
         100.0 * (static_cast<double>(macs) / static_cast<double>(plain_macs) - 1.0));
+    if (json.contains("latency")) {
+      text += fmt::format("  latency        {}, estimated\n",
+                          json.at("latency").at("text").get<std::string>());
+    }
     text += fmt::format("  schedule       {}\n", json.at("schedule_text").get<std::string>());
     const auto& executed = json.at("executed_in_arena");
     text += fmt::format("  executed       in an arena of {} bytes: {} images, the same bits\n",
                         with_separators(executed.at("arena_bytes")),
                         with_separators(executed.at("identical_images")));
+    text += verified_lines(json);
     text += fmt::format("  without it     {} SRAM, {} MACs\n",
                         kib_text(plain.at("peak_sram_bytes").at(model).get<std::int64_t>()),
                         millions_text(plain_macs));

@@ -7,12 +7,31 @@
 
 namespace patchnas {
 
-CandidateCosts costs_of(const Network& network, const PatchSchedule& schedule,
-                        const Target& target) {
-  return {.macs = scheduled_macs(network, schedule),
-          .sram_bytes =
-              memory_report(network, schedule, target.memory_model, target.input).peak_sram_bytes,
-          .flash_bytes = flash_report(network, schedule, target.core).total_bytes()};
+CandidateCosts costs_of(const Network& network, const PatchSchedule& schedule, const Target& target,
+                        const LatencyModel* latency) {
+  CandidateCosts costs{
+      .macs = scheduled_macs(network, schedule),
+      .sram_bytes =
+          memory_report(network, schedule, target.memory_model, target.input).peak_sram_bytes,
+      .flash_bytes = flash_report(network, schedule, target.core).total_bytes(),
+      .latency = {}};
+  if (latency != nullptr) {
+    costs.latency = latency_report(network, schedule, *latency).total;
+  }
+  return costs;
+}
+
+bool meets_limits(const CandidateCosts& costs, const Target& target) {
+  return costs.sram_bytes <= target.sram_bytes && costs.flash_bytes <= target.flash_bytes &&
+         costs.latency.value_or(0.0) <= target.latency;
+}
+
+ScheduleChooser::ScheduleChooser(std::vector<TileGrid> grids, SplitPoints split_points,
+                                 const Target& target, const LatencyModel* latency)
+    : target_(target), sweep_(std::move(grids), split_points, target.input) {
+  if (latency != nullptr) {
+    latency_.emplace(*latency);
+  }
 }
 
 std::vector<TileGrid> grids_up_to(int most) {
@@ -25,16 +44,24 @@ std::vector<TileGrid> grids_up_to(int most) {
   return grids;
 }
 
-bool ScheduleChooser::fits(const Entry& entry) const {
+bool ScheduleChooser::fits_memory(const Entry& entry) const {
   return entry.sram_bytes <= target_.sram_bytes && entry.flash_bytes <= target_.flash_bytes;
 }
 
-ScheduleChoice ScheduleChooser::choice(const Entry& entry) const {
-  return {.schedule = entry.costs->schedule(),
-          .costs = {.macs = entry.costs->macs,
-                    .sram_bytes = entry.sram_bytes,
-                    .flash_bytes = entry.flash_bytes},
-          .fits = fits(entry)};
+ScheduleChoice ScheduleChooser::choice(Entry& entry) {
+  add_latency(entry);
+  const CandidateCosts costs{.macs = entry.costs->macs,
+                             .sram_bytes = entry.sram_bytes,
+                             .flash_bytes = entry.flash_bytes,
+                             .latency = entry.latency};
+  return {
+      .schedule = entry.costs->schedule(), .costs = costs, .fits = meets_limits(costs, target_)};
+}
+
+void ScheduleChooser::add_latency(Entry& entry) {
+  if (latency_ && !entry.latency) {
+    entry.latency = latency_->total(entry.costs->grid, entry.costs->split_layer);
+  }
 }
 
 void ScheduleChooser::plan(const Network& network, Entry& entry) const {
@@ -47,12 +74,15 @@ void ScheduleChooser::plan(const Network& network, Entry& entry) const {
 void ScheduleChooser::collect(const Network& network) {
   const std::int64_t constant_flash =
       flash_report(network, PatchSchedule::layer_by_layer(), target_.core).total_bytes();
+  if (latency_) {
+    latency_->assign(network);
+  }
   entries_.clear();
   for (const ScheduleCosts& costs : sweep_.run(network)) {
     const Segment patch_stage{.first_layer = 0, .end_layer = costs.split_layer, .grid = costs.grid};
     Entry entry{.costs = &costs,
                 .flash_bytes = constant_flash + schedule_tables_bytes(patch_stage),
-                .cost = static_cast<double>(costs.macs),
+                .latency = {},
                 .is_planned = target_.memory_model != MemoryModel::kDeployed};
     switch (target_.memory_model) {
       case MemoryModel::kDeployed:
@@ -72,9 +102,8 @@ void ScheduleChooser::collect(const Network& network) {
 }
 
 template <typename Admits, typename Preference>
-const ScheduleChooser::Entry* ScheduleChooser::first_planned(const Network& network,
-                                                             const Admits& admits,
-                                                             const Preference& preference) {
+ScheduleChooser::Entry* ScheduleChooser::first_planned(const Network& network, const Admits& admits,
+                                                       const Preference& preference) {
   for (;;) {
     Entry* first = nullptr;
     for (Entry& entry : entries_) {
@@ -91,21 +120,20 @@ const ScheduleChooser::Entry* ScheduleChooser::first_planned(const Network& netw
 
 ScheduleChoice ScheduleChooser::choose(const Network& network) {
   collect(network);
-  if (!cost_.counts_macs()) {
-    for (Entry& entry : entries_) {
-      if (fits(entry)) {
-        entry.cost = latency_report(network, entry.costs->schedule(), cost_).total;
-      }
+  for (Entry& entry : entries_) {
+    if (fits_memory(entry)) {
+      add_latency(entry);
     }
   }
-  const Entry* const cheapest = first_planned(
-      network, [this](const Entry& entry) { return fits(entry); },
+  Entry* const best = first_planned(
+      network, [this](const Entry& entry) { return fits_memory(entry); },
       [](const Entry& entry) {
-        return std::tuple(entry.cost, entry.sram_bytes, entry.costs->grid,
+        const auto macs = static_cast<double>(entry.costs->macs);
+        return std::tuple(entry.latency.value_or(macs), entry.sram_bytes, entry.costs->grid,
                           entry.costs->split_layer);
       });
-  if (cheapest != nullptr) {
-    return choice(*cheapest);
+  if (best != nullptr) {
+    return choice(*best);  // if even this one is too slow, all are
   }
   return choice(*first_planned(
       network, [](const Entry&) { return true; },

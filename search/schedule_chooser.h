@@ -3,16 +3,17 @@
 // Which patch schedule a network gets: all (p, n) are enumerated, and of those that meet the limits
 // the cheapest is kept (MCUNetV2, section 4.3).
 //
-//   const MacCost cost;
-//   ScheduleChooser chooser({{1, 1}, {2, 2}, {3, 3}}, SplitPoints::kLayers, target, cost);
-//   const ScheduleChoice choice = chooser.choose(network);
-//   if (!choice.fits) reject();
+//   ScheduleChooser chooser({{1, 1}, {2, 2}, {3, 3}}, SplitPoints::kLayers, target,
+//   &latency_model); const ScheduleChoice choice = chooser.choose(network); if (!choice.fits)
+//   reject();
 
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "arch/network.h"
 #include "arch/patch_schedule.h"
-#include "latency_models/latency_models.h"
+#include "latency_models/schedule_latency.h"
 #include "memory_models/schedule_sweep.h"
 #include "search/candidate.h"
 #include "search/target.h"
@@ -22,12 +23,15 @@ namespace patchnas {
 struct ScheduleChoice {
   PatchSchedule schedule;
   CandidateCosts costs;
-  bool fits = false;  ///< both limits of the target
+  bool fits = false;  ///< all limits of the target
 };
 
-/// MACs, peak SRAM by the target's memory model, and flash, of one schedule.
-CandidateCosts costs_of(const Network& network, const PatchSchedule& schedule,
-                        const Target& target);
+/// MACs, peak SRAM by the target's memory model, flash, and with a latency model latency, of one
+/// schedule.
+CandidateCosts costs_of(const Network& network, const PatchSchedule& schedule, const Target& target,
+                        const LatencyModel* latency = nullptr);
+/// Whether they meet all limits.
+bool meets_limits(const CandidateCosts& costs, const Target& target);
 
 /// Every grid of up to `most` patches along each axis.
 std::vector<TileGrid> grids_up_to(int most);
@@ -35,19 +39,24 @@ std::vector<TileGrid> grids_up_to(int most);
 /// Keeps working memory between calls; one thread at a time.
 class ScheduleChooser {
  public:
-  /// `cost` must outlive it.
+  /// @param latency must outlive it; null where nothing was measured
   ScheduleChooser(std::vector<TileGrid> grids, SplitPoints split_points, const Target& target,
-                  const CostModel& cost)
-      : target_(target), cost_(cost), sweep_(std::move(grids), split_points, target.input) {}
+                  const LatencyModel* latency);
 
-  /// The fitting schedule of least cost, among equals of least SRAM, then the smaller grid, then
-  /// the earlier split. Where none fits, the one of least SRAM. `network` must be valid.
+  /// The fitting schedule of least latency, or of fewest MACs without a latency model; among equals
+  /// of least SRAM, then the smaller grid, then the earlier split. Where none fits, of those that
+  /// fit SRAM and flash the one of least latency, else the one of least SRAM. `network` must be
+  /// valid.
   ScheduleChoice choose(const Network& network);
 
   /// Every schedule, in the order of enumerate_schedules().
   std::vector<ScheduleChoice> all(const Network& network);
 
   [[nodiscard]] const Target& target() const { return target_; }
+  /// Of the latency model; empty without one.
+  [[nodiscard]] std::string_view latency_unit() const {
+    return latency_ ? latency_->model().unit() : std::string_view();
+  }
 
  private:
   // A schedule's numbers; its SRAM is a lower bound until the arena has been planned.
@@ -55,7 +64,7 @@ class ScheduleChooser {
     const ScheduleCosts* costs = nullptr;
     std::int64_t sram_bytes = 0;
     std::int64_t flash_bytes = 0;
-    double cost = 0.0;
+    std::optional<double> latency;
     bool is_planned = false;
   };
 
@@ -63,14 +72,14 @@ class ScheduleChooser {
   /// Plans the arenas of the entries that `preference` puts first until the first of all is
   /// planned; null if an entry that no longer satisfies `admits` was the last.
   template <typename Admits, typename Preference>
-  const Entry* first_planned(const Network& network, const Admits& admits,
-                             const Preference& preference);
+  Entry* first_planned(const Network& network, const Admits& admits, const Preference& preference);
   void plan(const Network& network, Entry& entry) const;
-  [[nodiscard]] bool fits(const Entry& entry) const;
-  [[nodiscard]] ScheduleChoice choice(const Entry& entry) const;
+  [[nodiscard]] bool fits_memory(const Entry& entry) const;
+  void add_latency(Entry& entry);
+  ScheduleChoice choice(Entry& entry);
 
   Target target_;
-  const CostModel& cost_;
+  std::optional<ScheduleLatency> latency_;
   ScheduleSweep sweep_;
   std::vector<Entry> entries_;
 };

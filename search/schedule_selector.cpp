@@ -1,7 +1,9 @@
 #include "search/schedule_selector.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "search/latency_file.h"
 #include "search/text.h"
 
 namespace patchnas {
@@ -24,13 +26,23 @@ std::string compare(const char* what, std::int64_t needed, std::int64_t allowed)
 }  // namespace
 
 double Miss::overrun(const Target& target) const {
-  return std::max(ratio(costs.sram_bytes, target.sram_bytes),
-                  ratio(costs.flash_bytes, target.flash_bytes));
+  return std::max({ratio(costs.sram_bytes, target.sram_bytes),
+                   ratio(costs.flash_bytes, target.flash_bytes),
+                   costs.latency.value_or(0.0) / target.latency});
 }
 
-std::string compare_with_limits(const CandidateCosts& costs, const Target& target) {
-  return "needs " + compare("SRAM", costs.sram_bytes, target.sram_bytes) + " and " +
-         compare("flash", costs.flash_bytes, target.flash_bytes);
+std::string compare_with_limits(const CandidateCosts& costs, const Target& target,
+                                std::string_view latency_unit) {
+  std::string text = "needs " + compare("SRAM", costs.sram_bytes, target.sram_bytes) + " and " +
+                     compare("flash", costs.flash_bytes, target.flash_bytes);
+  if (costs.latency) {
+    text += ", and takes " + latency_text(*costs.latency, latency_unit, target);
+    if (std::isfinite(target.latency)) {
+      text += std::string(*costs.latency > target.latency ? ", over" : ", within") +
+              " the limit of " + latency_text(target.latency, latency_unit, target);
+    }
+  }
+  return text;
 }
 
 Selection ScheduleSelector::select(const Architecture& architecture) {

@@ -2,13 +2,13 @@
 
 // Judges architectures before any image is evaluated: lowers them and gives them their schedules.
 //
-//   const MacCost cost;
-//   ScheduleSelector selector(space, target, cost);
+//   ScheduleSelector selector(space, target, latency_model_for(target).get());
 //   const Selection selection = selector.select(architecture);
 //   if (selection.candidate) evaluate(*selection.candidate);
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "arch/search_space.h"
 #include "search/candidate.h"
@@ -23,12 +23,14 @@ struct Miss {
   PatchSchedule schedule;
   CandidateCosts costs;
 
-  /// The larger of needed / allowed over SRAM and flash; above 1.
+  /// The largest of needed / allowed over SRAM, flash and latency; above 1.
   [[nodiscard]] double overrun(const Target& target) const;
 };
 
-/// "needs 40,960 bytes of SRAM (8,192 over the limit of 32,768) and ...".
-std::string compare_with_limits(const CandidateCosts& costs, const Target& target);
+/// "needs 40,960 bytes of SRAM (8,192 over the limit of 32,768), ... of flash ...", and with a
+/// latency table "... and takes ...".
+std::string compare_with_limits(const CandidateCosts& costs, const Target& target,
+                                std::string_view latency_unit);
 
 /// Exactly one of the two is set.
 struct Selection {
@@ -39,14 +41,17 @@ struct Selection {
 /// Keeps working memory between calls; one thread at a time.
 class ScheduleSelector {
  public:
-  /// `cost` must outlive it.
-  ScheduleSelector(SearchSpace space, const Target& target, const CostModel& cost)
-      : space_(std::move(space)), chooser_(space_.patch_grids, space_.split_points, target, cost) {}
+  /// @param latency must outlive it; null where nothing was measured
+  ScheduleSelector(SearchSpace space, const Target& target, const LatencyModel* latency)
+      : space_(std::move(space)),
+        chooser_(space_.patch_grids, space_.split_points, target, latency) {}
 
   /// The architecture under the schedule that ScheduleChooser gives it.
   /// @throws InputError if the space does not contain the architecture.
   Selection select(const Architecture& architecture);
 
+  /// Of the latency table; empty without one.
+  [[nodiscard]] std::string_view latency_unit() const { return chooser_.latency_unit(); }
   [[nodiscard]] const SearchSpace& space() const { return space_; }
   [[nodiscard]] const Target& target() const { return chooser_.target(); }
 

@@ -6,6 +6,7 @@
 #include "arch/error.h"
 #include "search/candidate_store.h"
 #include "search/console.h"
+#include "search/latency_file.h"
 #include "search/stop_signal.h"
 #include "search/text.h"
 
@@ -75,8 +76,8 @@ void SearchStage::record_generation(const Evolution& evolution, int generation) 
 
 void SearchStage::run() {
   const Config& config = run_.config();
-  const MacCost cost;
-  ScheduleSelector selector(config.space, config.target, cost);
+  const std::unique_ptr<LatencyModel> latency = latency_model_for(config.target);
+  ScheduleSelector selector(config.space, config.target, latency.get());
   CandidateStore store(run_.candidates_file());
   for (const std::string& warning : store.warnings()) {
     spdlog::warn("{}", warning);

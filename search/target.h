@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <string>
 
 #include "memory_models/memory_models.h"
 
@@ -18,6 +19,11 @@ struct Target {
   MemoryModel memory_model = MemoryModel::kDeployed;  ///< whose peak SRAM is limited
   InputMode input = InputMode::kResident;
   Core core = Core::kCortexM4;  ///< whose kernels' code counts as flash
+  double latency = std::numeric_limits<double>::infinity();  ///< in the unit of the latency table
+  std::string latency_table{};  ///< a file, or the name of a shipped one; "" to rank by MACs
+  // For milliseconds; 0 where the clock is not known.
+  double clock_mhz = 0.0;
+  double instructions_per_cycle = 1.0;
   bool operator==(const Target&) const = default;
 };
 

@@ -5,6 +5,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "arch/error.h"
 #include "deploy/c_package.h"
 #include "deploy/quantize.h"
 #include "deploy/tflite_export.h"
@@ -13,12 +14,14 @@
 #include "search/package_files.h"
 #include "search/report.h"
 #include "search/text.h"
+#include "search/verify_package.h"
 #include "supernet/evaluation.h"
 
 namespace patchnas {
 namespace {
 
 constexpr int kArenaCheckedImages = 200;
+constexpr int kEmulatedImages = 10;
 
 /// A seeded sample of training images, at the network's resolution.
 ImageSet calibration_images(TorchWorkspace& workspace, int resolution) {
@@ -30,6 +33,26 @@ ImageSet calibration_images(TorchWorkspace& workspace, int resolution) {
   stream.shuffle(std::span(indices));
   indices.resize(std::min(indices.size(), static_cast<std::size_t>(config.calibration_images)));
   return resized(subset(training, indices), resolution);
+}
+
+/// Runs the package on the emulated core, if that is installed, and adds what it measured to
+/// report.json.
+void verify_in_emulator(const std::filesystem::path& folder, const QuantizedNetwork& network,
+                        Core core, const ImageSet& images) {
+  const RunTarget target = target_of(core);
+  try {
+    require_tools(target);
+  } catch (const InputError& missing) {
+    spdlog::warn("export: the package is not verified in the emulator: {}", missing.what());
+    return;
+  }
+  const Verification result =
+      verify_package(PackageFolder(folder), network, target, Rounding::kDouble,
+                     quantised_pixels(images, 0, std::min(kEmulatedImages, images.size())));
+  if (!result.holds()) {
+    throw Error("the exported package does not do what was promised:\n" + table(result));
+  }
+  add_to_report(folder / "report.json", result);
 }
 
 }  // namespace
@@ -72,6 +95,7 @@ void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const Export
                           .finetuned = plan.finetuned,
                           .tflite_bytes = static_cast<std::int64_t>(model.size()),
                           .counts = plan.counts}));
+  verify_in_emulator(plan.folder, quantised, config.target.core, test);
 }
 
 }  // namespace patchnas

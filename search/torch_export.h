@@ -20,7 +20,9 @@ struct ExportPlan {
 };
 
 /// Quantises, measures on the test images (the one place where they are opened) and writes
-/// model.tflite, the C package in c/, then report.json.
+/// model.tflite, the C package in c/, then report.json; runs the package on the emulated target
+/// core if that is installed.
+/// @throws Error if the package does not do what was promised.
 void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const ExportPlan& plan);
 
 }  // namespace patchnas

@@ -9,6 +9,7 @@
 #include "arch/error.h"
 #include "deploy/c_package.h"
 #include "deploy/reference_executor.h"
+#include "search/files.h"
 #include "search/text.h"
 
 namespace patchnas {
@@ -140,6 +141,18 @@ nlohmann::ordered_json verification_json(const Verification& v) {
     }
   }
   return json;
+}
+
+void add_to_report(const std::filesystem::path& file, const Verification& verification) {
+  try {
+    auto report = nlohmann::ordered_json::parse(read_file(file));
+    const std::string key = std::string(to_string(verification.target)) +
+                            (verification.rounding == Rounding::kSingle ? "-single-rounding" : "");
+    report["verified"][key] = verification_json(verification);
+    write_file(file, report.dump(2) + "\n");
+  } catch (const nlohmann::json::exception& damage) {
+    throw InputError(file.string() + ": not a report: " + damage.what());
+  }
 }
 
 }  // namespace patchnas

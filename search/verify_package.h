@@ -8,6 +8,7 @@
 //   std::cout << table(result);
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -61,5 +62,8 @@ Verification verify_package(const PackageFolder& package, const QuantizedNetwork
 std::string table(const Verification& verification);
 /// For report.json.
 nlohmann::ordered_json verification_json(const Verification& verification);
+/// Adds it to report.json, in place of an earlier one on the same target with the same rounding.
+/// @throws InputError if the file is not a report.
+void add_to_report(const std::filesystem::path& file, const Verification& verification);
 
 }  // namespace patchnas

@@ -23,10 +23,9 @@ double landscape(const Architecture& architecture) {
 }
 
 struct Setting {
-  MacCost cost;
   Config config = small_config();
   EvolutionSettings settings = config.search;
-  ScheduleSelector selector() const { return {config.space, config.target, cost}; }
+  ScheduleSelector selector() const { return {config.space, config.target, nullptr}; }
 };
 
 std::vector<double> evaluate(std::span<const Candidate> candidates) {
@@ -155,7 +154,7 @@ TEST(Evolution, SaysHowCloseItGetsWhenNothingFits) {
 TEST(Evolution, GrowsFromTheSmallestWhereChanceFindsNothing) {
   Setting setting;
   ScheduleSelector generous(setting.config.space, {.sram_bytes = 1 << 30, .flash_bytes = 1 << 30},
-                            setting.cost);
+                            nullptr);
   const Candidate smallest_candidate = *generous.select(smallest(setting.config.space)).candidate;
   setting.config.target.flash_bytes = smallest_candidate.costs.flash_bytes;
   setting.settings.max_attempts = 3;

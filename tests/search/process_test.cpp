@@ -9,28 +9,32 @@
 namespace patchnas {
 namespace {
 
+using namespace std::chrono_literals;
+
 TEST(Process, GivesOutputAndExitCode) {
   const TemporaryFolder folder;
-  const ProcessResult result =
-      run_process({"sh", "-c", "pwd; echo wrong >&2; exit 7", "an unused word"}, folder.path());
+  const ProcessResult result = run_process(
+      {"sh", "-c", "pwd; echo wrong >&2; exit 7", "an unused word"}, folder.path(), 60s);
   EXPECT_EQ(result.output, folder.path().string() + "\nwrong\n");
   EXPECT_EQ(result.exit_code, 7);
 }
 
 TEST(Process, PassesWordsAsTheyAre) {
-  EXPECT_EQ(run_process({"printf", "%s|", "a b", "$HOME", "'"}, "/").output, "a b|$HOME|'|");
+  EXPECT_EQ(run_process({"printf", "%s|", "a b", "$HOME", "'"}, "/", 60s).output, "a b|$HOME|'|");
 }
 
 TEST(Process, SaysThatASignalEndedIt) {
-  EXPECT_EQ(run_process({"sh", "-c", "kill -9 $$"}, "/").exit_code, 128 + 9);
+  EXPECT_EQ(run_process({"sh", "-c", "kill -9 $$"}, "/", 60s).exit_code, 128 + 9);
 }
 
 TEST(Process, ReportsWhatCannotStart) {
-  EXPECT_THROW(run_process({"no-such-program-anywhere"}, "/"), Error);
-  EXPECT_THROW(run_process({"true"}, "/no/such/folder"), Error);
+  EXPECT_THROW(run_process({"no-such-program-anywhere"}, "/", 60s), Error);
+  EXPECT_THROW(run_process({"true"}, "/no/such/folder", 60s), Error);
   EXPECT_FALSE(has_program("no-such-program-anywhere"));
   EXPECT_TRUE(has_program("sh"));
 }
+
+TEST(Process, KillsWhatDoesNotEnd) { EXPECT_THROW(run_process({"sleep", "1000"}, "/", 0s), Error); }
 
 TEST(TemporaryFolder, GoesWithItsContent) {
   std::filesystem::path path;

@@ -3,7 +3,7 @@
 # The git revision is read at every build, not only when CMake configures, and lives in a
 # source file of its own so that a new commit recompiles one small file and nothing else.
 
-set(PATCHNAS_INSTALL_DATA_DIR "${CMAKE_INSTALL_DATAROOTDIR}/patchnas/configs")
+set(PATCHNAS_INSTALL_DATA_DIR "${CMAKE_INSTALL_DATAROOTDIR}/patchnas")
 
 set(dir "${PROJECT_BINARY_DIR}/build_info")
 configure_file("${CMAKE_CURRENT_LIST_DIR}/patchnas_build_info.h.in" "${dir}/patchnas_build_info.h" @ONLY)

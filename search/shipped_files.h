@@ -1,0 +1,17 @@
+#pragma once
+
+// Files that come with the program: beside it where it is installed, else in the source tree that
+// it was built from.
+
+#include <filesystem>
+#include <string>
+
+namespace patchnas {
+
+enum class ShippedKind { kConfig, kLatencyTable };
+
+/// The file as given, else the shipped one of this name, with or without its ending.
+/// @throws InputError naming the places that were searched.
+std::filesystem::path find_shipped_file(const std::string& name, ShippedKind kind);
+
+}  // namespace patchnas
