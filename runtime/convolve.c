@@ -152,139 +152,43 @@ static void portable(const patchnas_kernel* kernel, const patchnas_weights* weig
 }
 
 #if defined(PATCHNAS_DSP)
-static int8_t* fill_bytes(int8_t* to, int32_t count, int8_t value) {
-  for (int32_t i = 0; i < count; ++i) {
-    *to++ = value;
-  }
-  return to;
-}
-
-static int8_t* copy_bytes(int8_t* to, const int8_t* from, int32_t count) {
-  for (; count >= 4; count -= 4, to += 4, from += 4) {
-    ((patchnas_unaligned_word*)to)->value = patchnas_load_word(from);
-  }
-  for (; count > 0; --count) {
-    *to++ = *from++;
-  }
-  return to;
-}
-
-/* What an output pixel reads, in the order of its weights. */
-static void gather_column(const patchnas_kernel* kernel, const patchnas_window* input,
-                          int8_t zero_point, int32_t row, int32_t col, int8_t* column) {
+static patchnas_dsp_column column_of(const patchnas_kernel* kernel, const patchnas_window* input,
+                                     const patchnas_window* output, int32_t row, int32_t col) {
   const patchnas_taps rows = patchnas_row_taps(kernel, row);
   const patchnas_taps cols = patchnas_col_taps(kernel, col);
-  const int32_t channels = input->channels;
-  const int32_t run = kernel->width * channels;
-  const int32_t begin = cols.begin * channels;
-  const int32_t end = cols.end * channels;
-  const int8_t* from = patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin);
-  column = fill_bytes(column, rows.begin * run, zero_point);
-  for (int32_t y = rows.begin; y < rows.end; ++y, from += input->width * channels) {
-    column = fill_bytes(column, begin, zero_point);
-    column = copy_bytes(column, from, end - begin);
-    column = fill_bytes(column, run - end, zero_point);
-  }
-  fill_bytes(column, (kernel->height - rows.end) * run, zero_point);
-}
-
-/* Few terms: columns are gathered and widened, four at a time. */
-static void convolve_row_of_columns(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                                    const patchnas_window* input, const patchnas_window* output,
-                                    int32_t row, int32_t col_begin, int32_t col_end,
-                                    patchnas_dsp_exact exact) {
-  const int32_t terms = kernel->height * kernel->width * input->channels;
-  patchnas_dsp_columns columns;
-  int8_t column[PATCHNAS_DSP_COLUMN_TERMS];
-  for (int32_t done = col_begin; done < col_end; done += 4) {
-    /* The last four overlap those before them. */
-    const int32_t first = col_end - done >= 4 || col_end - col_begin < 4 ? done : col_end - 4;
-    for (int32_t i = 0; i < 4; ++i) {
-      const int32_t col = first + i < col_end ? first + i : col_end - 1;
-      gather_column(kernel, input, (int8_t)weights->input_zero_point, row, col, column);
-      patchnas_dsp_set_column(&columns, i, column, terms);
-    }
-    patchnas_dsp_multiply_columns(weights, &columns, terms, patchnas_pixel(output, row, first),
-                                  output->channels, col_end - col_begin, output->channels, exact);
-  }
-}
-
-/* A pixel whose window leaves the image to the left or right. */
-static void convolve_border_pixel(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                                  const patchnas_window* input, const patchnas_window* output,
-                                  int32_t row, int32_t col) {
-  const patchnas_taps rows = patchnas_row_taps(kernel, row);
-  const patchnas_taps cols = patchnas_col_taps(kernel, col);
-  const int32_t run = kernel->width * input->channels;
-  const int32_t begin = cols.begin * input->channels;
-  const int32_t end = cols.end * input->channels;
-  const int32_t zero_point = weights->input_zero_point;
-  const int8_t* const first =
-      patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin);
-  const int8_t* taps = weights->weights;
-  int8_t* const out = patchnas_pixel(output, row, col);
-  for (int32_t o = 0; o < output->channels; ++o) {
-    const int8_t* values = first;
-    int32_t sum = weights->biases[o];
-    for (int32_t y = 0; y < kernel->height; ++y, taps += run) {
-      if (y < rows.begin || y >= rows.end) {
-        sum = patchnas_dsp_dot_constant(sum, taps, zero_point, run);
-        continue;
-      }
-      sum = patchnas_dsp_dot_constant(sum, taps, zero_point, begin);
-      sum = patchnas_dsp_dot(sum, taps + begin, values, end - begin);
-      sum = patchnas_dsp_dot_constant(sum, taps + end, zero_point, run - end);
-      values += input->width * input->channels;
-    }
-    out[o] = patchnas_dsp_is_exact(weights, o)
-                 ? patchnas_dsp_finish(patchnas_dsp_scale_of(weights, o), 2 * sum)
-                 : patchnas_finish(weights, o, (uint32_t)sum);
-  }
-}
-
-/* Many terms: pairs of pixels that read no column outside the image, other pixels alone. */
-static void convolve_row_of_pairs(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                                  const patchnas_window* input, const patchnas_window* output,
-                                  int32_t row, int32_t col_begin, int32_t col_end,
-                                  patchnas_dsp_exact exact) {
-  const int32_t channels = input->channels;
-  const patchnas_taps rows = patchnas_row_taps(kernel, row);
-  for (int32_t col = col_begin; col < col_end;) {
-    const patchnas_taps left = patchnas_col_taps(kernel, col);
-    const patchnas_taps right = patchnas_col_taps(kernel, col + 1);
-    if (left.begin > 0 || col + 1 == col_end || right.end < kernel->width) {
-      convolve_border_pixel(kernel, weights, input, output, row, col);
-      ++col;
-      continue;
-    }
-    const patchnas_dsp_pair_of_columns pair = {
-        patchnas_pixel(input, rows.origin + rows.begin, left.origin),
-        kernel->stride_w * channels,
-        input->width * channels,
-        kernel->width * channels,
-        kernel->height,
-        rows.begin,
-        rows.end};
-    patchnas_dsp_multiply_pair(weights, &pair, patchnas_pixel(output, row, col), output->channels,
-                               output->channels, exact);
-    col += 2;
-  }
+  const patchnas_dsp_column column = {patchnas_pixel(input, rows.origin, cols.origin),
+                                      cols.begin * input->channels,
+                                      cols.end * input->channels,
+                                      rows.begin,
+                                      rows.end,
+                                      patchnas_pixel(output, row, col)};
+  return column;
 }
 
 void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed) {
-  const int32_t terms = kernel->height * kernel->width * input->channels;
-  if (terms > PATCHNAS_DSP_MOST_TERMS) {
+  patchnas_dsp_columns c;
+  c.run = kernel->width * input->channels;
+  c.runs = kernel->height;
+  c.run_pitch = input->width * input->channels;
+  if (c.run * c.runs > PATCHNAS_DSP_MOST_TERMS) {
     portable(kernel, weights, input, output, computed);
     return;
   }
   const patchnas_dsp_exact exact =
       patchnas_dsp_are_exact(weights, 0, output->channels) ? kPatchnasAllExact : kPatchnasSomeExact;
+  int j = 0; /* columns of the next four, from whatever rows */
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
-    (terms > PATCHNAS_DSP_COLUMN_TERMS ? convolve_row_of_pairs : convolve_row_of_columns)(
-        kernel, weights, input, output, row, computed.col_begin, computed.col_end, exact);
+    for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
+      c.columns[j] = column_of(kernel, input, output, row, col);
+      if (++j == 4) {
+        patchnas_dsp_multiply(weights, &c, output->channels, exact);
+        j = 0;
+      }
+    }
   }
+  patchnas_dsp_multiply_rest(weights, &c, j, output->channels, exact);
   patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
 }
 #else

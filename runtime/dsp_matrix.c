@@ -8,232 +8,380 @@
 #if defined(PATCHNAS_DSP)
 #include "runtime/dsp_matrix.h"
 
+/* Columns of at most kMostTerms are widened once for all weight rows. Longer ones are widened block
+ * by block, once for every kMostRows rows, whose sums wait in memory meanwhile. Either takes 512
+ * bytes of stack. */
+enum { kMostTerms = 64, kBlockTerms = 32, kMostRows = 16, kBlockWords = kBlockTerms / 4 };
+
+/* Four values of each of four columns, as int16: those with even index of all columns, then those
+ * with odd index. */
+typedef struct widened_word {
+  int16x2_t even[4], odd[4];
+} widened_word;
+
 typedef struct sums {
-  int32_t s0, s1, s2, s3;
+  int32_t s[4];
 } sums;
 
-/* Adds `words` * 4 products with each of four columns; the compiler would load the columns with
- * more than two instructions. */
-PATCHNAS_ALWAYS_INLINE sums add_products(sums s, const int8_t** weights, const int16x2_t** columns,
-                                         int32_t words) {
+/* Sums are doubled (dsp.h) by doubling the columns where they are widened once, and at the end
+ * where they are widened often. */
+typedef enum factor { kOnce, kTwice } factor;
+
+/* ---- Widening ---- */
+
+static int8_t* fill_bytes(int8_t* to, int32_t count, uint32_t four) {
+  for (; count >= 4; count -= 4, to += 4) {
+    ((patchnas_unaligned_word*)to)->value = four;
+  }
+  for (; count > 0; --count) {
+    *to++ = (int8_t)four;
+  }
+  return to;
+}
+
+static int8_t* copy_bytes(int8_t* to, const int8_t* from, int32_t count) {
+  for (; count >= 4; count -= 4, to += 4, from += 4) {
+    ((patchnas_unaligned_word*)to)->value = patchnas_load_word(from);
+  }
+  for (; count > 0; --count) {
+    *to++ = *from++;
+  }
+  return to;
+}
+
+static int32_t clamp(int32_t x, int32_t low, int32_t high) {
+  return x < low ? low : x > high ? high : x;
+}
+
+/* `count` terms of one column from term `x` of run `y` on, padding included. */
+static void gather(const patchnas_dsp_columns* c, const patchnas_dsp_column* column,
+                   int32_t zero_point, int32_t y, int32_t x, int32_t count, int8_t* to) {
+  const uint32_t padding = (uint32_t)(uint8_t)zero_point * 0x01010101u;
+  for (; count > 0; ++y, x = 0) {
+    const int32_t stop = c->run - x < count ? c->run : x + count;
+    const int inside = y >= column->runs_begin && y < column->runs_end;
+    const int32_t begin = inside ? clamp(column->begin, x, stop) : stop;
+    const int32_t end = inside ? clamp(column->end, x, stop) : stop;
+    to = fill_bytes(to, begin - x, padding);
+    to = copy_bytes(to, column->corner + y * c->run_pitch + begin, end - begin);
+    to = fill_bytes(to, stop - end, padding);
+    count -= stop - x;
+  }
+}
+
+/* Widens `words` * 4 values from each of four addresses on, and moves these on. */
+PATCHNAS_ALWAYS_INLINE widened_word* widen_words(widened_word* to, const int8_t* from[4],
+                                                 int32_t words, factor factor) {
+#define WIDEN(double_even, double_odd)                                                         \
+  __asm__ volatile(                                                                            \
+      "1: \n\t"                                                                                \
+      "ldr r4, [%[p0]], #4 \n\t"                                                               \
+      "ldr r5, [%[p1]], #4 \n\t"                                                               \
+      "ldr r6, [%[p2]], #4 \n\t"                                                               \
+      "ldr r8, [%[p3]], #4 \n\t"                                                               \
+      "sxtb16 r0, r4 \n\t"                                                                     \
+      "sxtb16 r1, r5 \n\t"                                                                     \
+      "sxtb16 r2, r6 \n\t"                                                                     \
+      "sxtb16 r3, r8 \n\t" double_even                                                         \
+      "stmia %[to]!, {r0, r1, r2, r3} \n\t"                                                    \
+      "sxtb16 r4, r4, ror #8 \n\t"                                                             \
+      "sxtb16 r5, r5, ror #8 \n\t"                                                             \
+      "sxtb16 r6, r6, ror #8 \n\t"                                                             \
+      "sxtb16 r8, r8, ror #8 \n\t" double_odd                                                  \
+      "stmia %[to]!, {r4, r5, r6, r8} \n\t"                                                    \
+      "ldr r0, %[end] \n\t"                                                                    \
+      "cmp %[to], r0 \n\t"                                                                     \
+      "bne 1b \n\t"                                                                            \
+      : [p0] "+r"(from[0]), [p1] "+r"(from[1]), [p2] "+r"(from[2]), [p3] "+r"(from[3]),        \
+        [to] "+r"(to)                                                                          \
+      : [end] "m"(end)                                                                         \
+      : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "memory", "cc")
+  const widened_word* const end = to + words;
+  if (words == 0) {
+    return to;
+  }
+  if (factor == kTwice) {
+    WIDEN("sadd16 r0, r0, r0 \n\t sadd16 r1, r1, r1 \n\t"
+          "sadd16 r2, r2, r2 \n\t sadd16 r3, r3, r3 \n\t",
+          "sadd16 r4, r4, r4 \n\t sadd16 r5, r5, r5 \n\t"
+          "sadd16 r6, r6, r6 \n\t sadd16 r8, r8, r8 \n\t");
+  } else {
+    WIDEN("", "");
+  }
+  return to;
+#undef WIDEN
+}
+
+/* The last `count` < 4 of the values before `end`, the rest 0. `values` values may be read before
+ * `end`. */
+static uint32_t last_word(const int8_t* end, int32_t count, int32_t values) {
+  if (values >= 4) {
+    return patchnas_load_word(end - 4) >> (8 * (4 - count));
+  }
+  uint32_t word = 0;
+  for (int32_t i = 0; i < count; ++i) {
+    word |= (uint32_t)(uint8_t)end[i - count] << (8 * i);
+  }
+  return word;
+}
+
+/* Widens at most kBlockTerms terms from term `x` of run `y` on. */
+PATCHNAS_ALWAYS_INLINE widened_word* widen_block(const patchnas_dsp_columns* c, int32_t zero_point,
+                                                 int32_t y, int32_t x, int32_t count,
+                                                 widened_word* to, factor factor) {
+  int8_t gathered[4][kBlockTerms];
+  const int8_t* from[4];
+  for (int j = 0; j < 4; ++j) {
+    const patchnas_dsp_column* const column = &c->columns[j];
+    if (y >= column->runs_begin && y < column->runs_end && x >= column->begin &&
+        x + count <= column->end) {
+      from[j] = column->corner + y * c->run_pitch + x;
+    } else {
+      gather(c, column, zero_point, y, x, count, gathered[j]);
+      from[j] = gathered[j];
+    }
+  }
+  to = widen_words(to, from, count / 4, factor);
+  const int32_t rest = count % 4;
+  if (rest != 0) {
+    for (int j = 0; j < 4; ++j) {
+      const uint32_t word = last_word(from[j] + rest, rest, count);
+      const int16x2_t even = patchnas_even_bytes(word);
+      const int16x2_t odd = patchnas_odd_bytes(word);
+      to->even[j] = factor == kTwice ? __sadd16(even, even) : even;
+      to->odd[j] = factor == kTwice ? __sadd16(odd, odd) : odd;
+    }
+  }
+  return to;
+}
+
+static __attribute__((noinline)) widened_word* widen_once(const patchnas_dsp_columns* c,
+                                                          int32_t zero_point, int32_t y, int32_t x,
+                                                          int32_t count, widened_word* to) {
+  return widen_block(c, zero_point, y, x, count, to, kTwice);
+}
+
+static __attribute__((noinline)) void widen_again(const patchnas_dsp_columns* c,
+                                                  int32_t zero_point, int32_t y, int32_t x,
+                                                  int32_t count, widened_word* to) {
+  widen_block(c, zero_point, y, x, count, to, kOnce);
+}
+
+/* Where the terms of a block begin, and how many they are: whole words but for the last block, and
+ * of one run where runs have many whole words, as these need not be gathered. */
+typedef struct block {
+  int32_t y, x, count, left;
+} block;
+
+static void cut_block(block* b, int32_t run) {
+  b->count = b->left < kBlockTerms ? b->left : kBlockTerms;
+  if (run % 4 == 0 && run >= kBlockTerms / 2 && run - b->x < b->count) {
+    b->count = run - b->x;
+  }
+}
+
+static void next_block(block* b, int32_t run) {
+  b->left -= b->count;
+  for (b->x += b->count; b->x >= run && b->left > 0; b->x -= run) {
+    ++b->y;
+  }
+  cut_block(b, run);
+}
+
+static block first_block(const patchnas_dsp_columns* c) {
+  block b = {0, 0, 0, c->run * c->runs};
+  cut_block(&b, c->run);
+  return b;
+}
+
+/* ---- Multiplying ---- */
+
+/* Four weights times four values of each of four columns. The compiler would load the columns with
+ * more than two instructions. Each instruction takes four bytes. */
 #define STEP                            \
   "ldr %[w], [%[wp]], #4 \n\t"          \
   "ldmia %[xp]!, {r4, r5, r6, r8} \n\t" \
   "sxtb16 %[e], %[w] \n\t"              \
-  "smlad %[s0], r4, %[e], %[s0] \n\t"   \
-  "smlad %[s1], r5, %[e], %[s1] \n\t"   \
-  "smlad %[s2], r6, %[e], %[s2] \n\t"   \
-  "smlad %[s3], r8, %[e], %[s3] \n\t"   \
+  "smlad %[s0], r4, %[e], %[s0] \n\t"         \
+  "smlad %[s1], r5, %[e], %[s1] \n\t"         \
+  "smlad %[s2], r6, %[e], %[s2] \n\t"         \
+  "smlad %[s3], r8, %[e], %[s3] \n\t"         \
   "ldmia %[xp]!, {r4, r5, r6, r8} \n\t" \
   "sxtb16 %[w], %[w], ror #8 \n\t"      \
-  "smlad %[s0], r4, %[w], %[s0] \n\t"   \
-  "smlad %[s1], r5, %[w], %[s1] \n\t"   \
-  "smlad %[s2], r6, %[w], %[s2] \n\t"   \
+  "smlad %[s0], r4, %[w], %[s0] \n\t"         \
+  "smlad %[s1], r5, %[w], %[s1] \n\t"         \
+  "smlad %[s2], r6, %[w], %[s2] \n\t"         \
   "smlad %[s3], r8, %[w], %[s3] \n\t"
-  uint32_t w;
-  int16x2_t e;
-  int32_t pairs = words >> 1;
-#define OPERANDS                                                                         \
-  [w] "=&r"(w), [e] "=&r"(e), [wp] "+r"(*weights), [xp] "+r"(*columns), [s0] "+r"(s.s0), \
-      [s1] "+r"(s.s1), [s2] "+r"(s.s2), [s3] "+r"(s.s3)
-  if (words & 1) {
-    __asm__ volatile(STEP:OPERANDS : : "r4", "r5", "r6", "r8", "memory");
-  }
-  if (pairs != 0) {
-    __asm__ volatile("1: \n\t" STEP STEP
-                     "subs %[n], %[n], #1 \n\t"
-                     "bne 1b \n\t"
-                     : OPERANDS, [n] "+r"(pairs)
-                     :
-                     : "r4", "r5", "r6", "r8", "memory", "cc");
-  }
-  return s;
-#undef STEP
-#undef OPERANDS
+#define EIGHT_STEPS STEP STEP STEP STEP STEP STEP STEP STEP
+enum { kStepBytes = 13 * 4 };
+
+/* Jumps over as many of the next eight steps as %[w] says, in bytes. */
+#define SKIP         \
+  "add pc, %[w] \n\t" \
+  "nop \n\t" /* where `pc` would be without: four bytes behind the jump */
+
+/* Bytes of the first eight steps to skip for `words` steps in all. */
+static int32_t bytes_to_skip(int32_t words) {
+  return words == 0 ? 8 * kStepBytes : (-words & 7) * kStepBytes;
 }
 
 /* Adds up to three products with each of four columns. */
-PATCHNAS_ALWAYS_INLINE sums add_word(sums s, uint32_t word, const int16x2_t* columns) {
+PATCHNAS_ALWAYS_INLINE void add_word(int32_t* s, uint32_t word, const widened_word* columns) {
   const int16x2_t even = patchnas_even_bytes(word);
   const int16x2_t odd = patchnas_odd_bytes(word);
-  s.s0 = __smlad(columns[4], odd, __smlad(columns[0], even, s.s0));
-  s.s1 = __smlad(columns[5], odd, __smlad(columns[1], even, s.s1));
-  s.s2 = __smlad(columns[6], odd, __smlad(columns[2], even, s.s2));
-  s.s3 = __smlad(columns[7], odd, __smlad(columns[3], even, s.s3));
-  return s;
+  for (int j = 0; j < 4; ++j) {
+    s[j] = __smlad(columns->odd[j], odd, __smlad(columns->even[j], even, s[j]));
+  }
 }
 
-/* For twice a sum of products without the bias, which may be too large to be doubled. */
-static __attribute__((noinline)) int8_t finish_slowly(const patchnas_weights* weights,
-                                                      int32_t channel, int32_t doubled) {
-  return patchnas_finish(weights, channel,
-                         (uint32_t)weights->biases[channel] + (uint32_t)(doubled >> 1));
+/* For sums of products without the bias, where dsp.h's scaling is not exact. */
+static __attribute__((noinline)) void finish_inexact(const patchnas_weights* weights, int32_t o,
+                                                     const patchnas_dsp_columns* c,
+                                                     const int32_t* products) {
+  const uint32_t bias = (uint32_t)weights->biases[o];
+  for (int j = 0; j < 4; ++j) {
+    c->columns[j].out[o] = patchnas_finish(weights, o, bias + (uint32_t)products[j]);
+  }
 }
 
-PATCHNAS_ALWAYS_INLINE void multiply_columns(const patchnas_weights* weights,
-                                             const patchnas_dsp_columns* columns, int32_t terms,
-                                             int8_t* out, int32_t out_channels,
-                                             int32_t columns_used, int32_t pitch,
-                                             patchnas_dsp_exact exact) {
-  /* Where fewer than four are used, the last one is computed and written again. */
-  const int32_t second = columns_used > 1 ? pitch : 0;
-  const int32_t third = columns_used > 2 ? 2 * pitch : second;
-  const int32_t fourth = columns_used > 3 ? 3 * pitch : third;
+PATCHNAS_ALWAYS_INLINE void finish(const patchnas_weights* weights, int32_t o,
+                                   const patchnas_dsp_columns* c, int32_t s0, int32_t s1,
+                                   int32_t s2, int32_t s3) {
+  const patchnas_dsp_scale scale = patchnas_dsp_scale_of(weights, o);
+  c->columns[0].out[o] = patchnas_dsp_finish(scale, s0);
+  c->columns[1].out[o] = patchnas_dsp_finish(scale, s1);
+  c->columns[2].out[o] = patchnas_dsp_finish(scale, s2);
+  c->columns[3].out[o] = patchnas_dsp_finish(scale, s3);
+}
+
+static __attribute__((noinline)) void multiply_at_once(const patchnas_weights* weights,
+                                                       const patchnas_dsp_columns* c,
+                                                       int32_t out_channels,
+                                                       patchnas_dsp_exact exact) {
+  widened_word widened[kMostTerms / 4];
+  const int32_t terms = c->run * c->runs;
+  widened_word* to = widened;
+  for (block b = first_block(c); b.left > 0; next_block(&b, c->run)) {
+    to = widen_once(c, weights->input_zero_point, b.y, b.x, b.count, to);
+  }
   const int32_t words = terms / 4;
   const int32_t rest = terms % 4;
+  const int32_t skip = bytes_to_skip(words);
+  const int32_t rounds = words > 8 ? (words + 7) / 8 : 1;
   const int8_t* row = weights->weights;
-  for (int32_t o = 0; o < out_channels; ++o, ++out) {
+  for (int32_t o = 0; o < out_channels; ++o) {
     const int is_exact = exact == kPatchnasAllExact || patchnas_dsp_is_exact(weights, o);
     const int32_t bias = is_exact ? 2 * weights->biases[o] : 0;
-    const int16x2_t* pairs = &columns->pairs[0][0][0];
-    sums s = {bias, bias, bias, bias};
-    s = add_products(s, &row, &pairs, words);
+    int32_t s0 = bias, s1 = bias, s2 = bias, s3 = bias;
+    const widened_word* at = widened;
+    int32_t w = skip;
+    int32_t n = rounds;
+    uint32_t e;
+    __asm__ volatile(SKIP "1: \n\t" EIGHT_STEPS
+                          "subs %[n], %[n], #1 \n\t"
+                          "bne 1b \n\t"
+                     : [w] "+r"(w), [e] "=&r"(e), [wp] "+r"(row), [xp] "+r"(at), [n] "+r"(n),
+                       [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3)
+                     :
+                     : "r4", "r5", "r6", "r8", "memory", "cc");
+    int32_t s[4] = {s0, s1, s2, s3};
     if (rest != 0) {
-      s = add_word(s, patchnas_dsp_last_word(weights->weights, row + rest, rest), pairs);
+      add_word(s, last_word(row + rest, rest, terms), at);
       row += rest;
     }
-    if (!is_exact) {
-      out[0] = finish_slowly(weights, o, s.s0);
-      out[second] = finish_slowly(weights, o, s.s1);
-      out[third] = finish_slowly(weights, o, s.s2);
-      out[fourth] = finish_slowly(weights, o, s.s3);
-      continue;
+    if (is_exact) {
+      finish(weights, o, c, s[0], s[1], s[2], s[3]);
+    } else {
+      const int32_t products[4] = {s[0] >> 1, s[1] >> 1, s[2] >> 1, s[3] >> 1};
+      finish_inexact(weights, o, c, products);
     }
-    const patchnas_dsp_scale scale = patchnas_dsp_scale_of(weights, o);
-    out[0] = patchnas_dsp_finish(scale, s.s0);
-    out[second] = patchnas_dsp_finish(scale, s.s1);
-    out[third] = patchnas_dsp_finish(scale, s.s2);
-    out[fourth] = patchnas_dsp_finish(scale, s.s3);
   }
 }
 
-void patchnas_dsp_multiply_columns(const patchnas_weights* weights,
-                                   const patchnas_dsp_columns* columns, int32_t terms, int8_t* out,
-                                   int32_t out_channels, int32_t columns_used, int32_t pitch,
-                                   patchnas_dsp_exact exact) {
-  /* Compiled twice: without the question whether a channel is exact, more stays in registers. */
-  if (exact == kPatchnasAllExact) {
-    multiply_columns(weights, columns, terms, out, out_channels, columns_used, pitch,
-                     kPatchnasAllExact);
-  } else {
-    multiply_columns(weights, columns, terms, out, out_channels, columns_used, pitch,
-                     kPatchnasSomeExact);
+/* Adds a block's products with `rows` rows, from `row` on and `terms` apart. */
+PATCHNAS_ALWAYS_INLINE void add_block(const int8_t* row, int32_t terms, int32_t count,
+                                      const widened_word* widened, sums* s, int32_t rows) {
+  const int32_t words = count / 4;
+  const int32_t rest = count % 4;
+  const int32_t skip = bytes_to_skip(words);
+  const int32_t pitch = terms - 4 * words;
+  const sums* const end = s + rows;
+  const int8_t* wp = row;
+  sums* at = s;
+  const widened_word* xp;
+  uint32_t w, e;
+  register int32_t s0 __asm__("r0");
+  register int32_t s1 __asm__("r1");
+  register int32_t s2 __asm__("r2");
+  register int32_t s3 __asm__("r3");
+  __asm__ volatile(
+      "1: \n\t"
+      "ldmia %[s], {r0, r1, r2, r3} \n\t"
+      "ldr %[xp], %[widened] \n\t"
+      "ldr %[w], %[skip] \n\t" SKIP EIGHT_STEPS
+      "stmia %[s]!, {r0, r1, r2, r3} \n\t"
+      "ldr %[w], %[pitch] \n\t"
+      "add %[wp], %[wp], %[w] \n\t"
+      "ldr %[w], %[end] \n\t"
+      "cmp %[s], %[w] \n\t"
+      "bne 1b \n\t"
+      : [w] "=&r"(w), [e] "=&r"(e), [wp] "+r"(wp), [xp] "=&r"(xp), [s] "+r"(at), [s0] "=&r"(s0), [s1] "=&r"(s1), [s2] "=&r"(s2), [s3] "=&r"(s3)
+      : [pitch] "m"(pitch), [widened] "m"(widened), [skip] "m"(skip), [end] "m"(end)
+      : "r4", "r5", "r6", "r8", "memory", "cc");
+  if (rest != 0) {
+    for (int32_t i = 0; i < rows; ++i, row += terms) {
+      add_word(s[i].s, last_word(row + count, rest, terms), widened + words);
+    }
   }
 }
 
-/* Two weight rows times two columns. */
-typedef struct block {
-  int32_t row0_col0, row0_col1, row1_col0, row1_col1;
-} block;
-
-PATCHNAS_ALWAYS_INLINE block add_block(block b, const int8_t* row0, const int8_t* in, int32_t terms,
-                                       int32_t row_pitch, int32_t in_pitch) {
-#define WEIGHTS(sum0, sum1)             \
-  "sxtb16 %[w0], %[w1] \n\t"            \
-  "sxtb16 %[w1], %[w1], ror #8 \n\t"    \
-  "smlad " sum0 ", %[w0], %[a0], " sum0 \
-  " \n\t"                               \
-  "smlad " sum1 ", %[w0], %[b0], " sum1 \
-  " \n\t"                               \
-  "smlad " sum0 ", %[w1], %[a1], " sum0 \
-  " \n\t"                               \
-  "smlad " sum1 ", %[w1], %[b1], " sum1 " \n\t"
-#define STEP                                        \
-  "ldr %[b1], [%[in], %[in_pitch]] \n\t"            \
-  "ldr %[a1], [%[in]], #4 \n\t"                     \
-  "sxtb16 %[b0], %[b1] \n\t"                        \
-  "sxtb16 %[b1], %[b1], ror #8 \n\t"                \
-  "sxtb16 %[a0], %[a1] \n\t"                        \
-  "sxtb16 %[a1], %[a1], ror #8 \n\t"                \
-  "ldr %[w1], [%[row], %[row_pitch]] \n\t" WEIGHTS( \
-      "%[s10]", "%[s11]") "ldr %[w1], [%[row]], #4 \n\t" WEIGHTS("%[s00]", "%[s01]")
-  uint32_t a0, a1, b0, b1, w0, w1;
-#define OPERANDS                                                                                  \
-  [a0] "=&r"(a0), [a1] "=&r"(a1), [b0] "=&r"(b0), [b1] "=&r"(b1), [w0] "=&r"(w0), [w1] "=&r"(w1), \
-      [row] "+r"(row0), [in] "+r"(in), [s00] "+r"(b.row0_col0), [s01] "+r"(b.row0_col1),          \
-      [s10] "+r"(b.row1_col0), [s11] "+r"(b.row1_col1)
-  if (terms & 4) {
-    __asm__ volatile(STEP:OPERANDS
-                     : [row_pitch] "r"(row_pitch), [in_pitch] "r"(in_pitch)
-                     : "memory");
-  }
-  const int8_t* const end = in + (terms & ~7);
-  if (terms >= 8) {
-    __asm__ volatile("1: \n\t" STEP STEP
-                     "ldr %[w1], %[end] \n\t"
-                     "cmp %[in], %[w1] \n\t"
-                     "bne 1b \n\t"
-                     : OPERANDS
-                     : [row_pitch] "r"(row_pitch), [in_pitch] "r"(in_pitch), [end] "m"(end)
-                     : "memory", "cc");
-  }
-  for (int32_t i = 0; i < (terms & 3); ++i) {
-    b.row0_col0 += row0[i] * in[i];
-    b.row0_col1 += row0[i] * in[i + in_pitch];
-    b.row1_col0 += row0[i + row_pitch] * in[i];
-    b.row1_col1 += row0[i + row_pitch] * in[i + in_pitch];
-  }
-  return b;
-#undef STEP
-#undef WEIGHTS
-#undef OPERANDS
-}
-
-PATCHNAS_ALWAYS_INLINE void multiply_pair(const patchnas_weights* weights,
-                                          const patchnas_dsp_pair_of_columns* columns, int8_t* out,
-                                          int32_t out_pitch, int32_t out_channels,
-                                          patchnas_dsp_exact exact) {
-  const int32_t run_terms = columns->run_terms;
-  const int32_t terms = run_terms * columns->runs;
+static __attribute__((noinline)) void multiply_in_blocks(const patchnas_weights* weights,
+                                                         const patchnas_dsp_columns* c,
+                                                         int32_t out_channels,
+                                                         patchnas_dsp_exact exact) {
+  widened_word widened[kBlockWords];
+  sums s[kMostRows];
+  const int32_t terms = c->run * c->runs;
   const int8_t* row = weights->weights;
-  for (int32_t o = 0; o < out_channels; o += 2, row += terms) {
-    /* A last odd row is computed twice. */
-    const int32_t next = o + 1 < out_channels;
-    const int32_t next_row = next ? terms : 0;
-    const int is_exact =
-        exact == kPatchnasAllExact || patchnas_dsp_are_exact(weights, o, o + next + 1);
-    const int32_t bias0 = is_exact ? weights->biases[o] : 0;
-    const int32_t bias1 = is_exact ? weights->biases[o + next] : 0;
-    block b = {bias0, bias0, bias1, bias1};
-    const int8_t* values = columns->values;
-    for (int32_t y = 0; y < columns->runs; ++y, row += run_terms) {
-      if (y >= columns->runs_begin && y < columns->runs_end) {
-        b = add_block(b, row, values, run_terms, next_row, columns->pitch);
-        values += columns->run_pitch;
+  for (int32_t begin = 0; begin < out_channels; begin += kMostRows, row += kMostRows * terms) {
+    const int32_t rows = out_channels - begin < kMostRows ? out_channels - begin : kMostRows;
+    for (int32_t i = 0; i < rows; ++i) {
+      s[i].s[0] = s[i].s[1] = s[i].s[2] = s[i].s[3] = 0;
+    }
+    const int8_t* at = row;
+    for (block b = first_block(c); b.left > 0; next_block(&b, c->run)) {
+      widen_again(c, weights->input_zero_point, b.y, b.x, b.count, widened);
+      add_block(at, terms, b.count, widened, s, rows);
+      at += b.count;
+    }
+    for (int32_t i = 0; i < rows; ++i) {
+      const int32_t o = begin + i;
+      if (exact == kPatchnasAllExact || patchnas_dsp_is_exact(weights, o)) {
+        const int32_t bias = weights->biases[o];
+        finish(weights, o, c, 2 * (bias + s[i].s[0]), 2 * (bias + s[i].s[1]),
+               2 * (bias + s[i].s[2]), 2 * (bias + s[i].s[3]));
       } else {
-        const int32_t zero_point = weights->input_zero_point;
-        const int32_t sum0 = patchnas_dsp_dot_constant(0, row, zero_point, run_terms);
-        const int32_t sum1 = patchnas_dsp_dot_constant(0, row + next_row, zero_point, run_terms);
-        b.row0_col0 += sum0;
-        b.row0_col1 += sum0;
-        b.row1_col0 += sum1;
-        b.row1_col1 += sum1;
+        finish_inexact(weights, o, c, s[i].s);
       }
     }
-    if (!is_exact) {
-      out[o] = finish_slowly(weights, o, 2 * b.row0_col0);
-      out[o + out_pitch] = finish_slowly(weights, o, 2 * b.row0_col1);
-      out[o + next] = finish_slowly(weights, o + next, 2 * b.row1_col0);
-      out[o + next + out_pitch] = finish_slowly(weights, o + next, 2 * b.row1_col1);
-      continue;
-    }
-    const patchnas_dsp_scale scale0 = patchnas_dsp_scale_of(weights, o);
-    out[o] = patchnas_dsp_finish(scale0, 2 * b.row0_col0);
-    out[o + out_pitch] = patchnas_dsp_finish(scale0, 2 * b.row0_col1);
-    const patchnas_dsp_scale scale1 = patchnas_dsp_scale_of(weights, o + next);
-    out[o + next] = patchnas_dsp_finish(scale1, 2 * b.row1_col0);
-    out[o + next + out_pitch] = patchnas_dsp_finish(scale1, 2 * b.row1_col1);
   }
 }
 
-void patchnas_dsp_multiply_pair(const patchnas_weights* weights,
-                                const patchnas_dsp_pair_of_columns* columns, int8_t* out,
-                                int32_t out_pitch, int32_t out_channels, patchnas_dsp_exact exact) {
-  if (exact == kPatchnasAllExact) {
-    multiply_pair(weights, columns, out, out_pitch, out_channels, kPatchnasAllExact);
-  } else {
-    multiply_pair(weights, columns, out, out_pitch, out_channels, kPatchnasSomeExact);
+void patchnas_dsp_multiply(const patchnas_weights* weights, const patchnas_dsp_columns* columns,
+                           int32_t out_channels, patchnas_dsp_exact exact) {
+  (columns->run * columns->runs > kMostTerms ? multiply_in_blocks : multiply_at_once)(
+      weights, columns, out_channels, exact);
+}
+
+void patchnas_dsp_multiply_rest(const patchnas_weights* weights, patchnas_dsp_columns* columns,
+                                int used, int32_t out_channels, patchnas_dsp_exact exact) {
+  if (used == 0) {
+    return;
   }
+  for (int j = used; j < 4; ++j) { /* computed and written again */
+    columns->columns[j] = columns->columns[used - 1];
+  }
+  patchnas_dsp_multiply(weights, columns, out_channels, exact);
 }
 #else
 typedef int patchnas_dsp_matrix_is_empty; /* ISO C wants a declaration in every file */
