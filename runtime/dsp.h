@@ -112,6 +112,26 @@ PATCHNAS_ALWAYS_INLINE int8_t patchnas_dsp_finish(patchnas_dsp_scale s, int32_t 
   return (int8_t)clamped;
 }
 
+/* The same for any accumulator, not doubled, where the shift is at least 2 to the right. Of twice
+ * the high word of the product and the bit below, the last rounding needs the bit only for negative
+ * accumulators, where it decides whether 1 is subtracted:
+ *
+ *   high:low = accumulator * multiplier + 2^30
+ *   (high + half / 2 - (accumulator < 0 and low < 2^31)) >> (right - 1) */
+PATCHNAS_ALWAYS_INLINE int8_t patchnas_dsp_finish_all(patchnas_dsp_scale s, int32_t accumulator) {
+  const int64_t rounding = ((int64_t)(s.half >> 1) << 32) | (1 << 30);
+  const int64_t product = (int64_t)accumulator * s.multiplier + rounding;
+  const int32_t minus_1 = (accumulator & ~(int32_t)product) >> 31;
+  const int32_t output = (((int32_t)(product >> 32) + minus_1) >> s.right_less_1) + s.zero_point;
+  int32_t clamped;
+  __asm__("ssat %0, #8, %1" : "=r"(clamped) : "r"(output));
+  return (int8_t)clamped;
+}
+
+PATCHNAS_ALWAYS_INLINE int patchnas_dsp_can_scale_all(int32_t shift) {
+  return shift >= -31 && shift <= -2;
+}
+
 /* 1 if the scaling above is exact for these. */
 PATCHNAS_ALWAYS_INLINE int patchnas_dsp_can_scale(int32_t multiplier, int32_t shift) {
   return shift >= -31 && (shift < 0 || (shift == 0 && multiplier == 0));

@@ -8,10 +8,9 @@
 #if defined(PATCHNAS_DSP)
 #include "runtime/dsp_matrix.h"
 
-/* Columns of at most kMostTerms are widened once for all weight rows. Longer ones are widened block
- * by block, once for every kMostRows rows, whose sums wait in memory meanwhile. Either takes 512
- * bytes of stack. */
-enum { kMostTerms = 64, kBlockTerms = 32, kMostRows = 16, kBlockWords = kBlockTerms / 4 };
+/* Columns of at most kMostTerms are widened once for all weight rows, longer ones block by block,
+ * once for every kMostRows rows, whose sums wait in memory meanwhile. */
+enum { kMostTerms = 64, kBlockTerms = 32, kMostRows = 16 };
 
 /* Four values of each of four columns, as int16: those with even index of all columns, then those
  * with odd index. */
@@ -23,9 +22,25 @@ typedef struct sums {
   int32_t s[4];
 } sums;
 
-/* Sums are doubled (dsp.h) by doubling the columns where they are widened once, and at the end
- * where they are widened often. */
-typedef enum factor { kOnce, kTwice } factor;
+/* Sums are doubled (dsp.h) with the columns where these are widened once, and at the end where they
+ * are widened often. */
+enum factor { kOnce, kTwice };
+
+/* Terms are gathered where some lie outside the image, before sums begin where columns are widened
+ * once. 640 bytes of stack. */
+typedef struct workspace {
+  union {
+    widened_word words[kMostTerms / 4];
+    struct {
+      widened_word words[kBlockTerms / 4];
+      sums s[kMostRows];
+    } block;
+  } columns;
+  union {
+    int8_t gathered[4][kBlockTerms];
+    sums s[kMostRows / 2];
+  } rest;
+} workspace;
 
 /* ---- Widening ---- */
 
@@ -70,41 +85,42 @@ static void gather(const patchnas_dsp_columns* c, const patchnas_dsp_column* col
 }
 
 /* Widens `words` * 4 values from each of four addresses on, and moves these on. */
-PATCHNAS_ALWAYS_INLINE widened_word* widen_words(widened_word* to, const int8_t* from[4],
-                                                 int32_t words, factor factor) {
-#define WIDEN(double_even, double_odd)                                                         \
-  __asm__ volatile(                                                                            \
-      "1: \n\t"                                                                                \
-      "ldr r4, [%[p0]], #4 \n\t"                                                               \
-      "ldr r5, [%[p1]], #4 \n\t"                                                               \
-      "ldr r6, [%[p2]], #4 \n\t"                                                               \
-      "ldr r8, [%[p3]], #4 \n\t"                                                               \
-      "sxtb16 r0, r4 \n\t"                                                                     \
-      "sxtb16 r1, r5 \n\t"                                                                     \
-      "sxtb16 r2, r6 \n\t"                                                                     \
-      "sxtb16 r3, r8 \n\t" double_even                                                         \
-      "stmia %[to]!, {r0, r1, r2, r3} \n\t"                                                    \
-      "sxtb16 r4, r4, ror #8 \n\t"                                                             \
-      "sxtb16 r5, r5, ror #8 \n\t"                                                             \
-      "sxtb16 r6, r6, ror #8 \n\t"                                                             \
-      "sxtb16 r8, r8, ror #8 \n\t" double_odd                                                  \
-      "stmia %[to]!, {r4, r5, r6, r8} \n\t"                                                    \
-      "ldr r0, %[end] \n\t"                                                                    \
-      "cmp %[to], r0 \n\t"                                                                     \
-      "bne 1b \n\t"                                                                            \
-      : [p0] "+r"(from[0]), [p1] "+r"(from[1]), [p2] "+r"(from[2]), [p3] "+r"(from[3]),        \
-        [to] "+r"(to)                                                                          \
-      : [end] "m"(end)                                                                         \
+static widened_word* widen_words(widened_word* to, const int8_t* from[4], int32_t words,
+                                 enum factor factor) {
+#define WIDEN(double_even, double_odd)                                                  \
+  __asm__ volatile(                                                                     \
+      "1: \n\t"                                                                         \
+      "ldr r4, [%[p0]], #4 \n\t"                                                        \
+      "ldr r5, [%[p1]], #4 \n\t"                                                        \
+      "ldr r6, [%[p2]], #4 \n\t"                                                        \
+      "ldr r8, [%[p3]], #4 \n\t"                                                        \
+      "sxtb16 r0, r4 \n\t"                                                              \
+      "sxtb16 r1, r5 \n\t"                                                              \
+      "sxtb16 r2, r6 \n\t"                                                              \
+      "sxtb16 r3, r8 \n\t" double_even                                                  \
+      "stmia %[to]!, {r0, r1, r2, r3} \n\t"                                             \
+      "sxtb16 r4, r4, ror #8 \n\t"                                                      \
+      "sxtb16 r5, r5, ror #8 \n\t"                                                      \
+      "sxtb16 r6, r6, ror #8 \n\t"                                                      \
+      "sxtb16 r8, r8, ror #8 \n\t" double_odd                                           \
+      "stmia %[to]!, {r4, r5, r6, r8} \n\t"                                             \
+      "ldr r0, %[end] \n\t"                                                             \
+      "cmp %[to], r0 \n\t"                                                              \
+      "bne 1b \n\t"                                                                     \
+      : [p0] "+r"(from[0]), [p1] "+r"(from[1]), [p2] "+r"(from[2]), [p3] "+r"(from[3]), \
+        [to] "+r"(to)                                                                   \
+      : [end] "m"(end)                                                                  \
       : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "memory", "cc")
   const widened_word* const end = to + words;
   if (words == 0) {
     return to;
   }
   if (factor == kTwice) {
-    WIDEN("sadd16 r0, r0, r0 \n\t sadd16 r1, r1, r1 \n\t"
-          "sadd16 r2, r2, r2 \n\t sadd16 r3, r3, r3 \n\t",
-          "sadd16 r4, r4, r4 \n\t sadd16 r5, r5, r5 \n\t"
-          "sadd16 r6, r6, r6 \n\t sadd16 r8, r8, r8 \n\t");
+    WIDEN(
+        "sadd16 r0, r0, r0 \n\t sadd16 r1, r1, r1 \n\t"
+        "sadd16 r2, r2, r2 \n\t sadd16 r3, r3, r3 \n\t",
+        "sadd16 r4, r4, r4 \n\t sadd16 r5, r5, r5 \n\t"
+        "sadd16 r6, r6, r6 \n\t sadd16 r8, r8, r8 \n\t");
   } else {
     WIDEN("", "");
   }
@@ -123,48 +139,6 @@ static uint32_t last_word(const int8_t* end, int32_t count, int32_t values) {
     word |= (uint32_t)(uint8_t)end[i - count] << (8 * i);
   }
   return word;
-}
-
-/* Widens at most kBlockTerms terms from term `x` of run `y` on. */
-PATCHNAS_ALWAYS_INLINE widened_word* widen_block(const patchnas_dsp_columns* c, int32_t zero_point,
-                                                 int32_t y, int32_t x, int32_t count,
-                                                 widened_word* to, factor factor) {
-  int8_t gathered[4][kBlockTerms];
-  const int8_t* from[4];
-  for (int j = 0; j < 4; ++j) {
-    const patchnas_dsp_column* const column = &c->columns[j];
-    if (y >= column->runs_begin && y < column->runs_end && x >= column->begin &&
-        x + count <= column->end) {
-      from[j] = column->corner + y * c->run_pitch + x;
-    } else {
-      gather(c, column, zero_point, y, x, count, gathered[j]);
-      from[j] = gathered[j];
-    }
-  }
-  to = widen_words(to, from, count / 4, factor);
-  const int32_t rest = count % 4;
-  if (rest != 0) {
-    for (int j = 0; j < 4; ++j) {
-      const uint32_t word = last_word(from[j] + rest, rest, count);
-      const int16x2_t even = patchnas_even_bytes(word);
-      const int16x2_t odd = patchnas_odd_bytes(word);
-      to->even[j] = factor == kTwice ? __sadd16(even, even) : even;
-      to->odd[j] = factor == kTwice ? __sadd16(odd, odd) : odd;
-    }
-  }
-  return to;
-}
-
-static __attribute__((noinline)) widened_word* widen_once(const patchnas_dsp_columns* c,
-                                                          int32_t zero_point, int32_t y, int32_t x,
-                                                          int32_t count, widened_word* to) {
-  return widen_block(c, zero_point, y, x, count, to, kTwice);
-}
-
-static __attribute__((noinline)) void widen_again(const patchnas_dsp_columns* c,
-                                                  int32_t zero_point, int32_t y, int32_t x,
-                                                  int32_t count, widened_word* to) {
-  widen_block(c, zero_point, y, x, count, to, kOnce);
 }
 
 /* Where the terms of a block begin, and how many they are: whole words but for the last block, and
@@ -194,6 +168,36 @@ static block first_block(const patchnas_dsp_columns* c) {
   return b;
 }
 
+/* Widens at most kBlockTerms terms from term `x` of run `y` on. */
+static widened_word* widen_block(const patchnas_dsp_columns* c, int32_t zero_point, const block* b,
+                                 int8_t gathered[4][kBlockTerms], widened_word* to,
+                                 enum factor factor) {
+  const int8_t* from[4];
+  const int32_t y = b->y, x = b->x, count = b->count;
+  for (int j = 0; j < 4; ++j) {
+    const patchnas_dsp_column* const column = &c->columns[j];
+    if (y >= column->runs_begin && y < column->runs_end && x >= column->begin &&
+        x + count <= column->end) {
+      from[j] = column->corner + y * c->run_pitch + x;
+    } else {
+      gather(c, column, zero_point, y, x, count, gathered[j]);
+      from[j] = gathered[j];
+    }
+  }
+  to = widen_words(to, from, count / 4, factor);
+  const int32_t rest = count % 4;
+  if (rest != 0) {
+    for (int j = 0; j < 4; ++j) {
+      const uint32_t word = last_word(from[j] + rest, rest, count);
+      const int16x2_t even = patchnas_even_bytes(word);
+      const int16x2_t odd = patchnas_odd_bytes(word);
+      to->even[j] = factor == kTwice ? __sadd16(even, even) : even;
+      to->odd[j] = factor == kTwice ? __sadd16(odd, odd) : odd;
+    }
+  }
+  return to + (rest != 0);
+}
+
 /* ---- Multiplying ---- */
 
 /* Four weights times four values of each of four columns. The compiler would load the columns with
@@ -202,112 +206,56 @@ static block first_block(const patchnas_dsp_columns* c) {
   "ldr %[w], [%[wp]], #4 \n\t"          \
   "ldmia %[xp]!, {r4, r5, r6, r8} \n\t" \
   "sxtb16 %[e], %[w] \n\t"              \
-  "smlad %[s0], r4, %[e], %[s0] \n\t"         \
-  "smlad %[s1], r5, %[e], %[s1] \n\t"         \
-  "smlad %[s2], r6, %[e], %[s2] \n\t"         \
-  "smlad %[s3], r8, %[e], %[s3] \n\t"         \
+  "smlad %[s0], r4, %[e], %[s0] \n\t"   \
+  "smlad %[s1], r5, %[e], %[s1] \n\t"   \
+  "smlad %[s2], r6, %[e], %[s2] \n\t"   \
+  "smlad %[s3], r8, %[e], %[s3] \n\t"   \
   "ldmia %[xp]!, {r4, r5, r6, r8} \n\t" \
   "sxtb16 %[w], %[w], ror #8 \n\t"      \
-  "smlad %[s0], r4, %[w], %[s0] \n\t"         \
-  "smlad %[s1], r5, %[w], %[s1] \n\t"         \
-  "smlad %[s2], r6, %[w], %[s2] \n\t"         \
+  "smlad %[s0], r4, %[w], %[s0] \n\t"   \
+  "smlad %[s1], r5, %[w], %[s1] \n\t"   \
+  "smlad %[s2], r6, %[w], %[s2] \n\t"   \
   "smlad %[s3], r8, %[w], %[s3] \n\t"
-#define EIGHT_STEPS STEP STEP STEP STEP STEP STEP STEP STEP
+#define FOUR_STEPS STEP STEP STEP STEP
 enum { kStepBytes = 13 * 4 };
 
-/* Jumps over as many of the next eight steps as %[w] says, in bytes. */
-#define SKIP         \
-  "add pc, %[w] \n\t" \
-  "nop \n\t" /* where `pc` would be without: four bytes behind the jump */
+/* Where the outputs of the four columns go: to the first one's address, and so far from there. */
+typedef struct outputs {
+  int8_t* first;
+  int32_t second, third, fourth;
+} outputs;
 
-/* Bytes of the first eight steps to skip for `words` steps in all. */
-static int32_t bytes_to_skip(int32_t words) {
-  return words == 0 ? 8 * kStepBytes : (-words & 7) * kStepBytes;
+static outputs outputs_of(const patchnas_dsp_columns* c) {
+  int8_t* const first = c->columns[0].out;
+  const outputs out = {first, (int32_t)(c->columns[1].out - first),
+                       (int32_t)(c->columns[2].out - first), (int32_t)(c->columns[3].out - first)};
+  return out;
 }
 
-/* Adds up to three products with each of four columns. */
-PATCHNAS_ALWAYS_INLINE void add_word(int32_t* s, uint32_t word, const widened_word* columns) {
-  const int16x2_t even = patchnas_even_bytes(word);
-  const int16x2_t odd = patchnas_odd_bytes(word);
-  for (int j = 0; j < 4; ++j) {
-    s[j] = __smlad(columns->odd[j], odd, __smlad(columns->even[j], even, s[j]));
-  }
-}
-
-/* For sums of products without the bias, where dsp.h's scaling is not exact. */
+/* For sums that are not doubled, where patchnas_dsp_finish is not exact. */
 static __attribute__((noinline)) void finish_inexact(const patchnas_weights* weights, int32_t o,
-                                                     const patchnas_dsp_columns* c,
-                                                     const int32_t* products) {
-  const uint32_t bias = (uint32_t)weights->biases[o];
-  for (int j = 0; j < 4; ++j) {
-    c->columns[j].out[o] = patchnas_finish(weights, o, bias + (uint32_t)products[j]);
+                                                     const outputs* out, const int32_t* s) {
+  const int32_t pitches[4] = {0, out->second, out->third, out->fourth};
+  int8_t* const first = out->first + o;
+  if (!patchnas_dsp_can_scale_all(weights->shifts[o])) {
+    for (int j = 0; j < 4; ++j) {
+      first[pitches[j]] = patchnas_finish(weights, o, (uint32_t)s[j]);
+    }
+    return;
   }
-}
-
-PATCHNAS_ALWAYS_INLINE void finish(const patchnas_weights* weights, int32_t o,
-                                   const patchnas_dsp_columns* c, int32_t s0, int32_t s1,
-                                   int32_t s2, int32_t s3) {
   const patchnas_dsp_scale scale = patchnas_dsp_scale_of(weights, o);
-  c->columns[0].out[o] = patchnas_dsp_finish(scale, s0);
-  c->columns[1].out[o] = patchnas_dsp_finish(scale, s1);
-  c->columns[2].out[o] = patchnas_dsp_finish(scale, s2);
-  c->columns[3].out[o] = patchnas_dsp_finish(scale, s3);
-}
-
-static __attribute__((noinline)) void multiply_at_once(const patchnas_weights* weights,
-                                                       const patchnas_dsp_columns* c,
-                                                       int32_t out_channels,
-                                                       patchnas_dsp_exact exact) {
-  widened_word widened[kMostTerms / 4];
-  const int32_t terms = c->run * c->runs;
-  widened_word* to = widened;
-  for (block b = first_block(c); b.left > 0; next_block(&b, c->run)) {
-    to = widen_once(c, weights->input_zero_point, b.y, b.x, b.count, to);
-  }
-  const int32_t words = terms / 4;
-  const int32_t rest = terms % 4;
-  const int32_t skip = bytes_to_skip(words);
-  const int32_t rounds = words > 8 ? (words + 7) / 8 : 1;
-  const int8_t* row = weights->weights;
-  for (int32_t o = 0; o < out_channels; ++o) {
-    const int is_exact = exact == kPatchnasAllExact || patchnas_dsp_is_exact(weights, o);
-    const int32_t bias = is_exact ? 2 * weights->biases[o] : 0;
-    int32_t s0 = bias, s1 = bias, s2 = bias, s3 = bias;
-    const widened_word* at = widened;
-    int32_t w = skip;
-    int32_t n = rounds;
-    uint32_t e;
-    __asm__ volatile(SKIP "1: \n\t" EIGHT_STEPS
-                          "subs %[n], %[n], #1 \n\t"
-                          "bne 1b \n\t"
-                     : [w] "+r"(w), [e] "=&r"(e), [wp] "+r"(row), [xp] "+r"(at), [n] "+r"(n),
-                       [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3)
-                     :
-                     : "r4", "r5", "r6", "r8", "memory", "cc");
-    int32_t s[4] = {s0, s1, s2, s3};
-    if (rest != 0) {
-      add_word(s, last_word(row + rest, rest, terms), at);
-      row += rest;
-    }
-    if (is_exact) {
-      finish(weights, o, c, s[0], s[1], s[2], s[3]);
-    } else {
-      const int32_t products[4] = {s[0] >> 1, s[1] >> 1, s[2] >> 1, s[3] >> 1};
-      finish_inexact(weights, o, c, products);
-    }
+  for (int j = 0; j < 4; ++j) {
+    first[pitches[j]] = patchnas_dsp_finish_all(scale, s[j]);
   }
 }
 
-/* Adds a block's products with `rows` rows, from `row` on and `terms` apart. */
-PATCHNAS_ALWAYS_INLINE void add_block(const int8_t* row, int32_t terms, int32_t count,
-                                      const widened_word* widened, sums* s, int32_t rows) {
-  const int32_t words = count / 4;
-  const int32_t rest = count % 4;
-  const int32_t skip = bytes_to_skip(words);
-  const int32_t pitch = terms - 4 * words;
+/* Adds the products of `words` * 4 widened terms with `rows` rows of weights, `pitch` bytes
+ * apart. */
+static void add_products(const int8_t* row, int32_t pitch, const widened_word* columns,
+                         int32_t words, sums* s, int32_t rows) {
+  const int32_t skip = (kMostTerms / 4 - words) * kStepBytes;
+  const int32_t to_next_row = pitch - 4 * words;
   const sums* const end = s + rows;
-  const int8_t* wp = row;
-  sums* at = s;
   const widened_word* xp;
   uint32_t w, e;
   register int32_t s0 __asm__("r0");
@@ -317,53 +265,136 @@ PATCHNAS_ALWAYS_INLINE void add_block(const int8_t* row, int32_t terms, int32_t 
   __asm__ volatile(
       "1: \n\t"
       "ldmia %[s], {r0, r1, r2, r3} \n\t"
-      "ldr %[xp], %[widened] \n\t"
-      "ldr %[w], %[skip] \n\t" SKIP EIGHT_STEPS
+      "ldr %[xp], %[columns] \n\t"
+      "ldr %[w], %[skip] \n\t"
+      "add pc, %[w] \n\t"
+      "nop \n\t" /* `pc` is four bytes behind the jump */
+      FOUR_STEPS FOUR_STEPS FOUR_STEPS FOUR_STEPS
       "stmia %[s]!, {r0, r1, r2, r3} \n\t"
-      "ldr %[w], %[pitch] \n\t"
+      "ldr %[w], %[to_next_row] \n\t"
       "add %[wp], %[wp], %[w] \n\t"
       "ldr %[w], %[end] \n\t"
       "cmp %[s], %[w] \n\t"
       "bne 1b \n\t"
-      : [w] "=&r"(w), [e] "=&r"(e), [wp] "+r"(wp), [xp] "=&r"(xp), [s] "+r"(at), [s0] "=&r"(s0), [s1] "=&r"(s1), [s2] "=&r"(s2), [s3] "=&r"(s3)
-      : [pitch] "m"(pitch), [widened] "m"(widened), [skip] "m"(skip), [end] "m"(end)
+      : [w] "=&r"(w), [e] "=&r"(e), [wp] "+r"(row), [xp] "=&r"(xp), [s] "+r"(s), [s0] "=&r"(s0),
+        [s1] "=&r"(s1), [s2] "=&r"(s2), [s3] "=&r"(s3)
+      : [to_next_row] "m"(to_next_row), [columns] "m"(columns), [skip] "m"(skip), [end] "m"(end)
       : "r4", "r5", "r6", "r8", "memory", "cc");
-  if (rest != 0) {
-    for (int32_t i = 0; i < rows; ++i, row += terms) {
-      add_word(s[i].s, last_word(row + count, rest, terms), widened + words);
+}
+
+/* The same for `count` terms, the end of the rows where they are no whole words. The last word of a
+ * row may then reach into the next one, whose weights meet zeros; the last row has none. */
+static void add_block(const int8_t* row, int32_t pitch, const widened_word* columns, int32_t count,
+                      sums* s, int32_t rows, int is_end) {
+  const int32_t rest = count % 4;
+  if (rest == 0 || !is_end) {
+    add_products(row, pitch, columns, (count + 3) / 4, s, rows);
+    return;
+  }
+  if (rows > 1) {
+    add_products(row, pitch, columns, (count + 3) / 4, s, rows - 1);
+  }
+  row += (rows - 1) * pitch;
+  s += rows - 1;
+  add_products(row, pitch, columns, count / 4, s, 1);
+  columns += count / 4;
+  const uint32_t word = last_word(row + count, rest, count);
+  for (int j = 0; j < 4; ++j) {
+    s->s[j] = __smlad(columns->even[j], patchnas_even_bytes(word), s->s[j]);
+    s->s[j] = __smlad(columns->odd[j], patchnas_odd_bytes(word), s->s[j]);
+  }
+}
+
+static void begin_rows(const int32_t* biases, int32_t rows, sums* s, enum factor factor) {
+  const int32_t shift = factor == kTwice;
+  for (sums* const end = s + rows; s < end; ++s) {
+    const int32_t bias = (int32_t)((uint32_t)*biases++ << shift);
+    s->s[0] = bias;
+    s->s[1] = bias;
+    s->s[2] = bias;
+    s->s[3] = bias;
+  }
+}
+
+/* All channels are exact. */
+PATCHNAS_ALWAYS_INLINE void finish_exact_rows(const patchnas_weights* weights, int32_t begin,
+                                              int32_t rows, const sums* s, const outputs* out,
+                                              enum factor factor) {
+  const int32_t* multipliers = weights->multipliers + begin;
+  const int8_t* shifts = weights->shifts + begin;
+  const outputs o = *out;
+  int8_t* first = o.first + begin;
+  const int32_t zero_point = weights->output_zero_point;
+  const int32_t missing = factor == kTwice ? 1 : 2;
+  for (int8_t* const end = first + rows; first < end; ++first, ++s) {
+    const patchnas_dsp_scale scale = patchnas_dsp_make_scale(*multipliers++, *shifts++, zero_point);
+    first[0] = patchnas_dsp_finish(scale, s->s[0] * missing);
+    first[o.second] = patchnas_dsp_finish(scale, s->s[1] * missing);
+    first[o.third] = patchnas_dsp_finish(scale, s->s[2] * missing);
+    first[o.fourth] = patchnas_dsp_finish(scale, s->s[3] * missing);
+  }
+}
+
+/* For sums that are not doubled. */
+static void finish_rows(const patchnas_weights* weights, int32_t begin, int32_t rows, const sums* s,
+                        const outputs* out, patchnas_dsp_exact exact) {
+  if (exact == kPatchnasAllExact) {
+    finish_exact_rows(weights, begin, rows, s, out, kOnce);
+    return;
+  }
+  for (int32_t i = 0; i < rows; ++i, ++s) {
+    if (patchnas_dsp_is_exact(weights, begin + i)) {
+      finish_exact_rows(weights, begin + i, 1, s, out, kOnce);
+    } else {
+      finish_inexact(weights, begin + i, out, s->s);
     }
   }
 }
 
-static __attribute__((noinline)) void multiply_in_blocks(const patchnas_weights* weights,
-                                                         const patchnas_dsp_columns* c,
-                                                         int32_t out_channels,
-                                                         patchnas_dsp_exact exact) {
-  widened_word widened[kBlockWords];
-  sums s[kMostRows];
+/* At most kMostTerms terms. */
+static void multiply_at_once(const patchnas_weights* weights, const patchnas_dsp_columns* c,
+                             int32_t out_channels, patchnas_dsp_exact exact) {
+  workspace space;
   const int32_t terms = c->run * c->runs;
-  const int8_t* row = weights->weights;
-  for (int32_t begin = 0; begin < out_channels; begin += kMostRows, row += kMostRows * terms) {
-    const int32_t rows = out_channels - begin < kMostRows ? out_channels - begin : kMostRows;
-    for (int32_t i = 0; i < rows; ++i) {
-      s[i].s[0] = s[i].s[1] = s[i].s[2] = s[i].s[3] = 0;
+  const enum factor factor = exact == kPatchnasAllExact ? kTwice : kOnce;
+  const outputs out = outputs_of(c);
+  widened_word* next = space.columns.words;
+  for (block b = first_block(c); b.left > 0; next_block(&b, c->run)) {
+    next = widen_block(c, weights->input_zero_point, &b, space.rest.gathered, next, factor);
+  }
+  sums* const s = space.rest.s;
+  for (int32_t begin = 0; begin < out_channels; begin += kMostRows / 2) {
+    const int32_t left = out_channels - begin;
+    const int32_t rows = left < kMostRows / 2 ? left : kMostRows / 2;
+    begin_rows(weights->biases + begin, rows, s, factor);
+    add_block(weights->weights + begin * terms, terms, space.columns.words, terms, s, rows,
+              rows == left);
+    if (factor == kTwice) {
+      finish_exact_rows(weights, begin, rows, s, &out, kTwice);
+    } else {
+      finish_rows(weights, begin, rows, s, &out, exact);
     }
-    const int8_t* at = row;
+  }
+}
+
+static void multiply_in_blocks(const patchnas_weights* weights, const patchnas_dsp_columns* c,
+                               int32_t out_channels, patchnas_dsp_exact exact) {
+  workspace space;
+  widened_word* const words = space.columns.block.words;
+  sums* const s = space.columns.block.s;
+  const int32_t terms = c->run * c->runs;
+  const outputs out = outputs_of(c);
+  for (int32_t begin = 0; begin < out_channels; begin += kMostRows) {
+    const int32_t left = out_channels - begin;
+    const int32_t rows = left < kMostRows ? left : kMostRows;
+    const int8_t* row = weights->weights + begin * terms;
+    begin_rows(weights->biases + begin, rows, s, kOnce);
     for (block b = first_block(c); b.left > 0; next_block(&b, c->run)) {
-      widen_again(c, weights->input_zero_point, b.y, b.x, b.count, widened);
-      add_block(at, terms, b.count, widened, s, rows);
-      at += b.count;
+      widen_block(c, weights->input_zero_point, &b, space.rest.gathered, words, kOnce);
+      add_block(row, terms, words, b.count, s, rows, rows == left);
+      row += b.count;
     }
-    for (int32_t i = 0; i < rows; ++i) {
-      const int32_t o = begin + i;
-      if (exact == kPatchnasAllExact || patchnas_dsp_is_exact(weights, o)) {
-        const int32_t bias = weights->biases[o];
-        finish(weights, o, c, 2 * (bias + s[i].s[0]), 2 * (bias + s[i].s[1]),
-               2 * (bias + s[i].s[2]), 2 * (bias + s[i].s[3]));
-      } else {
-        finish_inexact(weights, o, c, s[i].s);
-      }
-    }
+    finish_rows(weights, begin, rows, s, &out, exact);
   }
 }
 
