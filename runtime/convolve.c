@@ -152,19 +152,6 @@ static void portable(const patchnas_kernel* kernel, const patchnas_weights* weig
 }
 
 #if defined(PATCHNAS_DSP)
-static patchnas_dsp_column column_of(const patchnas_kernel* kernel, const patchnas_window* input,
-                                     const patchnas_window* output, int32_t row, int32_t col) {
-  const patchnas_taps rows = patchnas_row_taps(kernel, row);
-  const patchnas_taps cols = patchnas_col_taps(kernel, col);
-  const patchnas_dsp_column column = {patchnas_pixel(input, rows.origin, cols.origin),
-                                      cols.begin * input->channels,
-                                      cols.end * input->channels,
-                                      rows.begin,
-                                      rows.end,
-                                      patchnas_pixel(output, row, col)};
-  return column;
-}
-
 void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed) {
@@ -180,8 +167,16 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
       patchnas_dsp_are_exact(weights, 0, output->channels) ? kPatchnasAllExact : kPatchnasSomeExact;
   int j = 0; /* columns of the next four, from whatever rows */
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
+    const patchnas_taps rows = patchnas_row_taps(kernel, row);
     for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
-      c.columns[j] = column_of(kernel, input, output, row, col);
+      const patchnas_taps cols = patchnas_col_taps(kernel, col);
+      const patchnas_dsp_column column = {patchnas_pixel(input, rows.origin, cols.origin),
+                                          cols.begin * input->channels,
+                                          cols.end * input->channels,
+                                          rows.begin,
+                                          rows.end,
+                                          patchnas_pixel(output, row, col)};
+      c.columns[j] = column;
       if (++j == 4) {
         patchnas_dsp_multiply(weights, &c, output->channels, exact);
         j = 0;

@@ -9,8 +9,9 @@
 #include "runtime/dsp_matrix.h"
 
 /* Columns of at most kMostTerms are widened once for all weight rows, longer ones block by block,
- * once for every kMostRows rows, whose sums wait in memory meanwhile. */
-enum { kMostTerms = 64, kBlockTerms = 32, kMostRows = 16 };
+ * once for every kMostRows rows, whose sums wait in memory meanwhile. Either takes 640 bytes of
+ * stack. */
+enum { kMostTerms = 48, kBlockTerms = 32, kMostRows = 16 };
 
 /* Four values of each of four columns, as int16: those with even index of all columns, then those
  * with odd index. */
@@ -26,22 +27,6 @@ typedef struct sums {
  * are widened often. */
 enum factor { kOnce, kTwice };
 
-/* Terms are gathered where some lie outside the image, before sums begin where columns are widened
- * once. 640 bytes of stack. */
-typedef struct workspace {
-  union {
-    widened_word words[kMostTerms / 4];
-    struct {
-      widened_word words[kBlockTerms / 4];
-      sums s[kMostRows];
-    } block;
-  } columns;
-  union {
-    int8_t gathered[4][kBlockTerms];
-    sums s[kMostRows / 2];
-  } rest;
-} workspace;
-
 /* ---- Widening ---- */
 
 static int8_t* fill_bytes(int8_t* to, int32_t count, uint32_t four) {
@@ -55,10 +40,11 @@ static int8_t* fill_bytes(int8_t* to, int32_t count, uint32_t four) {
 }
 
 static int8_t* copy_bytes(int8_t* to, const int8_t* from, int32_t count) {
-  for (; count >= 4; count -= 4, to += 4, from += 4) {
+  int8_t* const end = to + count;
+  for (; end - to >= 4; to += 4, from += 4) {
     ((patchnas_unaligned_word*)to)->value = patchnas_load_word(from);
   }
-  for (; count > 0; --count) {
+  while (to < end) {
     *to++ = *from++;
   }
   return to;
@@ -72,15 +58,21 @@ static int32_t clamp(int32_t x, int32_t low, int32_t high) {
 static void gather(const patchnas_dsp_columns* c, const patchnas_dsp_column* column,
                    int32_t zero_point, int32_t y, int32_t x, int32_t count, int8_t* to) {
   const uint32_t padding = (uint32_t)(uint8_t)zero_point * 0x01010101u;
-  for (; count > 0; ++y, x = 0) {
+  const int8_t* values = column->corner + y * c->run_pitch;
+  for (; count > 0; ++y, x = 0, values += c->run_pitch) {
     const int32_t stop = c->run - x < count ? c->run : x + count;
-    const int inside = y >= column->runs_begin && y < column->runs_end;
-    const int32_t begin = inside ? clamp(column->begin, x, stop) : stop;
-    const int32_t end = inside ? clamp(column->end, x, stop) : stop;
-    to = fill_bytes(to, begin - x, padding);
-    to = copy_bytes(to, column->corner + y * c->run_pitch + begin, end - begin);
-    to = fill_bytes(to, stop - end, padding);
     count -= stop - x;
+    if (y < column->runs_begin || y >= column->runs_end) {
+      to = fill_bytes(to, stop - x, padding);
+    } else if (x >= column->begin && stop <= column->end) {
+      to = copy_bytes(to, values + x, stop - x);
+    } else {
+      const int32_t begin = clamp(column->begin, x, stop);
+      const int32_t end = clamp(column->end, x, stop);
+      to = fill_bytes(to, begin - x, padding);
+      to = copy_bytes(to, values + begin, end - begin);
+      to = fill_bytes(to, stop - end, padding);
+    }
   }
 }
 
@@ -269,7 +261,7 @@ static void add_products(const int8_t* row, int32_t pitch, const widened_word* c
       "ldr %[w], %[skip] \n\t"
       "add pc, %[w] \n\t"
       "nop \n\t" /* `pc` is four bytes behind the jump */
-      FOUR_STEPS FOUR_STEPS FOUR_STEPS FOUR_STEPS
+      FOUR_STEPS FOUR_STEPS FOUR_STEPS
       "stmia %[s]!, {r0, r1, r2, r3} \n\t"
       "ldr %[w], %[to_next_row] \n\t"
       "add %[wp], %[wp], %[w] \n\t"
@@ -354,34 +346,36 @@ static void finish_rows(const patchnas_weights* weights, int32_t begin, int32_t 
 /* At most kMostTerms terms. */
 static void multiply_at_once(const patchnas_weights* weights, const patchnas_dsp_columns* c,
                              int32_t out_channels, patchnas_dsp_exact exact) {
-  workspace space;
+  widened_word words[kMostTerms / 4];
+  union { /* needed one after the other */
+    int8_t gathered[4][kBlockTerms];
+    sums s[kMostRows];
+  } space;
   const int32_t terms = c->run * c->runs;
   const enum factor factor = exact == kPatchnasAllExact ? kTwice : kOnce;
   const outputs out = outputs_of(c);
-  widened_word* next = space.columns.words;
+  widened_word* next = words;
   for (block b = first_block(c); b.left > 0; next_block(&b, c->run)) {
-    next = widen_block(c, weights->input_zero_point, &b, space.rest.gathered, next, factor);
+    next = widen_block(c, weights->input_zero_point, &b, space.gathered, next, factor);
   }
-  sums* const s = space.rest.s;
-  for (int32_t begin = 0; begin < out_channels; begin += kMostRows / 2) {
+  for (int32_t begin = 0; begin < out_channels; begin += kMostRows) {
     const int32_t left = out_channels - begin;
-    const int32_t rows = left < kMostRows / 2 ? left : kMostRows / 2;
-    begin_rows(weights->biases + begin, rows, s, factor);
-    add_block(weights->weights + begin * terms, terms, space.columns.words, terms, s, rows,
-              rows == left);
+    const int32_t rows = left < kMostRows ? left : kMostRows;
+    begin_rows(weights->biases + begin, rows, space.s, factor);
+    add_block(weights->weights + begin * terms, terms, words, terms, space.s, rows, rows == left);
     if (factor == kTwice) {
-      finish_exact_rows(weights, begin, rows, s, &out, kTwice);
+      finish_exact_rows(weights, begin, rows, space.s, &out, kTwice);
     } else {
-      finish_rows(weights, begin, rows, s, &out, exact);
+      finish_rows(weights, begin, rows, space.s, &out, exact);
     }
   }
 }
 
 static void multiply_in_blocks(const patchnas_weights* weights, const patchnas_dsp_columns* c,
                                int32_t out_channels, patchnas_dsp_exact exact) {
-  workspace space;
-  widened_word* const words = space.columns.block.words;
-  sums* const s = space.columns.block.s;
+  widened_word words[kBlockTerms / 4];
+  sums s[kMostRows];
+  int8_t gathered[4][kBlockTerms];
   const int32_t terms = c->run * c->runs;
   const outputs out = outputs_of(c);
   for (int32_t begin = 0; begin < out_channels; begin += kMostRows) {
@@ -390,7 +384,7 @@ static void multiply_in_blocks(const patchnas_weights* weights, const patchnas_d
     const int8_t* row = weights->weights + begin * terms;
     begin_rows(weights->biases + begin, rows, s, kOnce);
     for (block b = first_block(c); b.left > 0; next_block(&b, c->run)) {
-      widen_block(c, weights->input_zero_point, &b, space.rest.gathered, words, kOnce);
+      widen_block(c, weights->input_zero_point, &b, gathered, words, kOnce);
       add_block(row, terms, words, b.count, s, rows, rows == left);
       row += b.count;
     }
