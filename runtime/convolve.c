@@ -102,13 +102,43 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
   patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
 }
 
-#else
-
-#if defined(PATCHNAS_DSP)
+#elif defined(PATCHNAS_DSP)
 #include "runtime/dsp_matrix.h"
+
+void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                       const patchnas_window* input, const patchnas_window* output,
+                       patchnas_rect computed) {
+  const int32_t channels = input->channels;
+  patchnas_dsp_columns c;
+  c.run = kernel->width * channels;
+  c.runs = kernel->height;
+  c.run_pitch = input->width * channels;
+  const patchnas_dsp_exact exact =
+      patchnas_dsp_which_exact(weights, output->channels, c.run * c.runs);
+  int j = 0; /* columns of the next four, from whatever rows */
+  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
+    for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
+      const patchnas_taps rows = patchnas_row_taps(kernel, row);
+      const patchnas_taps cols = patchnas_col_taps(kernel, col);
+      patchnas_dsp_column* const column = &c.columns[j];
+      column->corner = patchnas_pixel(input, rows.origin, cols.origin);
+      column->begin = cols.begin * channels;
+      column->end = cols.end * channels;
+      column->runs_begin = rows.begin;
+      column->runs_end = rows.end;
+      column->out = patchnas_pixel(output, row, col);
+      if (++j == 4) {
+        patchnas_dsp_multiply(weights, &c, output->channels, exact);
+        j = 0;
+      }
+    }
+  }
+  patchnas_dsp_multiply_rest(weights, &c, j, output->channels, exact);
+  patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
+}
+
 #else
 #include "runtime/arithmetic.h"
-#endif
 
 /* sum + zero_point * the sum of `count` weights. */
 static uint32_t padded(uint32_t sum, const int8_t* weights, int32_t count, int32_t zero_point) {
@@ -118,9 +148,9 @@ static uint32_t padded(uint32_t sum, const int8_t* weights, int32_t count, int32
   return sum;
 }
 
-static void portable(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                     const patchnas_window* input, const patchnas_window* output,
-                     patchnas_rect computed) {
+void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                       const patchnas_window* input, const patchnas_window* output,
+                       patchnas_rect computed) {
   const int32_t channels = input->channels;
   const int32_t row_weights = kernel->width * channels;
   const int32_t zero_point = weights->input_zero_point;
@@ -150,47 +180,4 @@ static void portable(const patchnas_kernel* kernel, const patchnas_weights* weig
     }
   }
 }
-
-#if defined(PATCHNAS_DSP)
-void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                       const patchnas_window* input, const patchnas_window* output,
-                       patchnas_rect computed) {
-  patchnas_dsp_columns c;
-  c.run = kernel->width * input->channels;
-  c.runs = kernel->height;
-  c.run_pitch = input->width * input->channels;
-  if (c.run * c.runs > PATCHNAS_DSP_MOST_TERMS) {
-    portable(kernel, weights, input, output, computed);
-    return;
-  }
-  const patchnas_dsp_exact exact =
-      patchnas_dsp_are_exact(weights, 0, output->channels) ? kPatchnasAllExact : kPatchnasSomeExact;
-  int j = 0; /* columns of the next four, from whatever rows */
-  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
-    const patchnas_taps rows = patchnas_row_taps(kernel, row);
-    for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
-      const patchnas_taps cols = patchnas_col_taps(kernel, col);
-      const patchnas_dsp_column column = {patchnas_pixel(input, rows.origin, cols.origin),
-                                          cols.begin * input->channels,
-                                          cols.end * input->channels,
-                                          rows.begin,
-                                          rows.end,
-                                          patchnas_pixel(output, row, col)};
-      c.columns[j] = column;
-      if (++j == 4) {
-        patchnas_dsp_multiply(weights, &c, output->channels, exact);
-        j = 0;
-      }
-    }
-  }
-  patchnas_dsp_multiply_rest(weights, &c, j, output->channels, exact);
-  patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
-}
-#else
-void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                       const patchnas_window* input, const patchnas_window* output,
-                       patchnas_rect computed) {
-  portable(kernel, weights, input, output, computed);
-}
-#endif
 #endif

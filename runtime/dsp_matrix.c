@@ -335,7 +335,7 @@ static void finish_rows(const patchnas_weights* weights, int32_t begin, int32_t 
     return;
   }
   for (int32_t i = 0; i < rows; ++i, ++s) {
-    if (patchnas_dsp_is_exact(weights, begin + i)) {
+    if (exact == kPatchnasSomeExact && patchnas_dsp_is_exact(weights, begin + i)) {
       finish_exact_rows(weights, begin + i, 1, s, out, kOnce);
     } else {
       finish_inexact(weights, begin + i, out, s->s);
@@ -390,6 +390,14 @@ static void multiply_in_blocks(const patchnas_weights* weights, const patchnas_d
     }
     finish_rows(weights, begin, rows, s, &out, exact);
   }
+}
+
+patchnas_dsp_exact patchnas_dsp_which_exact(const patchnas_weights* weights, int32_t out_channels,
+                                            int32_t terms) {
+  if (terms > PATCHNAS_DSP_MOST_TERMS) {
+    return kPatchnasNoneExact;
+  }
+  return patchnas_dsp_are_exact(weights, 0, out_channels) ? kPatchnasAllExact : kPatchnasSomeExact;
 }
 
 void patchnas_dsp_multiply(const patchnas_weights* weights, const patchnas_dsp_columns* columns,

@@ -21,10 +21,18 @@ typedef struct patchnas_dsp_columns {
   int32_t run_pitch; /* bytes from one run to the next */
 } patchnas_dsp_columns;
 
-/* Which channels are scaled exactly by patchnas_dsp_finish: all, or each has to be asked. */
-typedef enum patchnas_dsp_exact { kPatchnasSomeExact, kPatchnasAllExact } patchnas_dsp_exact;
+/* Which channels are scaled exactly by patchnas_dsp_finish; where it is some, each has to be asked.
+ */
+typedef enum patchnas_dsp_exact {
+  kPatchnasNoneExact,
+  kPatchnasSomeExact,
+  kPatchnasAllExact
+} patchnas_dsp_exact;
 
-/* All weight rows times four columns; at most PATCHNAS_DSP_MOST_TERMS terms. */
+patchnas_dsp_exact patchnas_dsp_which_exact(const patchnas_weights* weights, int32_t out_channels,
+                                            int32_t terms);
+
+/* All weight rows times four columns. */
 void patchnas_dsp_multiply(const patchnas_weights* weights, const patchnas_dsp_columns* columns,
                            int32_t out_channels, patchnas_dsp_exact exact);
 

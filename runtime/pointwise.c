@@ -29,48 +29,30 @@ void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* 
   patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
 }
 
-#else
-#include "runtime/arithmetic.h"
-
-static void portable(const patchnas_weights* weights, const patchnas_window* input,
-                     const patchnas_window* output, patchnas_rect computed) {
-  const int32_t channels = input->channels;
-  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
-    for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
-      const int8_t* const in = patchnas_pixel(input, row, col);
-      int8_t* const out = patchnas_pixel(output, row, col);
-      for (int32_t o = 0; o < output->channels; ++o) {
-        const uint32_t sum = patchnas_dot((uint32_t)weights->biases[o],
-                                          weights->weights + o * channels, in, channels);
-        out[o] = patchnas_finish(weights, o, sum);
-      }
-    }
-  }
-}
-
-#if defined(PATCHNAS_DSP)
+#elif defined(PATCHNAS_DSP)
 #include "runtime/dsp_matrix.h"
 
 void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* input,
                         const patchnas_window* output, patchnas_rect computed) {
   const int32_t channels = input->channels;
-  if (channels > PATCHNAS_DSP_MOST_TERMS) {
-    portable(weights, input, output, computed);
-    return;
-  }
-  const patchnas_dsp_exact exact =
-      patchnas_dsp_are_exact(weights, 0, output->channels) ? kPatchnasAllExact : kPatchnasSomeExact;
+  const patchnas_dsp_exact exact = patchnas_dsp_which_exact(weights, output->channels, channels);
   patchnas_dsp_columns c;
   c.run = channels;
   c.runs = 1;
   c.run_pitch = 0;
+  for (int j = 0; j < 4; ++j) {
+    c.columns[j].begin = 0;
+    c.columns[j].end = channels;
+    c.columns[j].runs_begin = 0;
+    c.columns[j].runs_end = 1;
+  }
   int j = 0; /* columns of the next four, from whatever rows */
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
     const int8_t* in = patchnas_pixel(input, row, computed.col_begin);
     int8_t* out = patchnas_pixel(output, row, computed.col_begin);
     for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
-      const patchnas_dsp_column column = {in, 0, channels, 0, 1, out};
-      c.columns[j] = column;
+      c.columns[j].corner = in;
+      c.columns[j].out = out;
       in += channels;
       out += output->channels;
       if (++j == 4) {
@@ -84,9 +66,21 @@ void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* 
 }
 
 #else
+#include "runtime/arithmetic.h"
+
 void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* input,
                         const patchnas_window* output, patchnas_rect computed) {
-  portable(weights, input, output, computed);
+  const int32_t channels = input->channels;
+  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
+    for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
+      const int8_t* const in = patchnas_pixel(input, row, col);
+      int8_t* const out = patchnas_pixel(output, row, col);
+      for (int32_t o = 0; o < output->channels; ++o) {
+        const uint32_t sum = patchnas_dot((uint32_t)weights->biases[o],
+                                          weights->weights + o * channels, in, channels);
+        out[o] = patchnas_finish(weights, o, sum);
+      }
+    }
+  }
 }
-#endif
 #endif
