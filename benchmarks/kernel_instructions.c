@@ -1,6 +1,6 @@
 /* Runs kernels of typical shapes on an emulated processor and prints the instructions that each
- * executes per multiply-accumulate (additions: per value). Kernels do not branch on values, so what
- * the buffers hold does not matter. */
+ * executes per multiply-accumulate (additions and poolings: per value). Kernels do not branch on
+ * values, so what the buffers hold does not matter. */
 #include "board.h"
 #include "runtime/patchnas_runtime.h"
 
@@ -72,6 +72,19 @@ static void add(const char* name, int32_t extent, int32_t channels) {
   report(name, extent * extent * channels, board_instructions() - begin);
 }
 
+enum pooling { kAverage, kMax };
+
+static void pool(const char* name, enum pooling pooling, int32_t extent, int32_t channels) {
+  const patchnas_kernel kernel = {extent, extent, 1, 1, 0, 0, extent, extent};
+  const patchnas_window in = {input_bytes, 0, 0, extent, channels};
+  const patchnas_window out = {output_bytes, 0, 0, 1, channels};
+  const patchnas_rect all = {0, 1, 0, 1};
+  const uint64_t begin = board_instructions();
+  (pooling == kAverage ? patchnas_average_pool : patchnas_max_pool)(&kernel, -128, 127, &in, &out,
+                                                                    all);
+  report(name, extent * extent * channels, board_instructions() - begin);
+}
+
 static void fully_connected(const char* name, int32_t from, int32_t to) {
   const uint64_t begin = board_instructions();
   patchnas_fully_connected(&weights, input_bytes, from, output_bytes, to);
@@ -102,6 +115,8 @@ int main(int argc, char** argv) {
   convolve("convolution_3x3_16_to_16", 3, 1, 32, 16, 16);
   convolve("convolution_1x1_16_to_32_stride_2", 1, 2, 32, 16, 32);
   add("addition_28x28x24", 28, 24);
+  pool("average_pool_7x7x160", kAverage, 7, 160);
+  pool("max_pool_7x7x160", kMax, 7, 160);
   fully_connected("fully_connected_160_to_10", 160, 10);
   return 0;
 }

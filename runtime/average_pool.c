@@ -1,25 +1,88 @@
-#include "runtime/arithmetic.h"
+#include "runtime/simd.h"
 
+#if defined(PATCHNAS_DSP)
+#include "runtime/dsp.h"
+#else
+#include "runtime/arithmetic.h"
+#endif
+
+/* What one output pixel averages: the pixels of a rectangle inside the image. */
+typedef struct pool {
+  const int8_t* first;
+  int32_t rows, cols, row_pitch, channels;
+  int32_t clamp_min, clamp_max;
+} pool;
+
+/* Rounds to nearest, ties away from zero. */
+static int8_t mean_of(const pool* p, int32_t sum) {
+  const int32_t count = p->rows * p->cols;
+  const int32_t mean = (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
+  return patchnas_clamp(mean, p->clamp_min, p->clamp_max);
+}
+
+static void average(const pool* p, int8_t* out) {
+  for (int32_t c = 0; c < p->channels; ++c) {
+    const int8_t* row = p->first + c;
+    int32_t sum = 0;
+    for (int32_t y = 0; y < p->rows; ++y, row += p->row_pitch) {
+      for (int32_t x = 0; x < p->cols; ++x) {
+        sum += row[x * p->channels];
+      }
+    }
+    out[c] = mean_of(p, sum);
+  }
+}
+
+#if defined(PATCHNAS_DSP)
+/* Sums of so many values fit in int16. */
+enum { kMostValues = 256 };
+
+/* At least four channels, four at a time; the last four overlap those before them. */
+static void average_words(const pool* p, int8_t* out) {
+  for (int32_t done = 0; done < p->channels; done += 4) {
+    const int32_t c = p->channels - done >= 4 ? done : p->channels - 4;
+    const int8_t* row = p->first + c;
+    int16x2_t even = 0, odd = 0;
+    for (int32_t y = 0; y < p->rows; ++y, row += p->row_pitch) {
+      const int8_t* at = row;
+      for (int32_t x = p->cols; x > 0; --x, at += p->channels) {
+        const uint32_t word = patchnas_load_word(at);
+        even = __sadd16(even, patchnas_even_bytes(word));
+        odd = __sadd16(odd, patchnas_odd_bytes(word));
+      }
+    }
+    out[c] = mean_of(p, (int16_t)even);
+    out[c + 1] = mean_of(p, (int16_t)odd);
+    out[c + 2] = mean_of(p, even >> 16);
+    out[c + 3] = mean_of(p, odd >> 16);
+  }
+}
+#endif
+
+/* Pixels outside the image do not count. */
 void patchnas_average_pool(const patchnas_kernel* kernel, int32_t clamp_min, int32_t clamp_max,
                            const patchnas_window* input, const patchnas_window* output,
                            patchnas_rect computed) {
+  const int32_t channels = input->channels;
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
     const patchnas_taps rows = patchnas_row_taps(kernel, row);
     for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
       const patchnas_taps cols = patchnas_col_taps(kernel, col);
-      const int32_t count = (rows.end - rows.begin) * (cols.end - cols.begin);
+      const pool p = {patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin),
+                      rows.end - rows.begin,
+                      cols.end - cols.begin,
+                      input->width * channels,
+                      channels,
+                      clamp_min,
+                      clamp_max};
       int8_t* const out = patchnas_pixel(output, row, col);
-      for (int32_t c = 0; c < output->channels; ++c) {
-        int32_t sum = 0;
-        for (int32_t y = rows.begin; y < rows.end; ++y) {
-          for (int32_t x = cols.begin; x < cols.end; ++x) {
-            sum += patchnas_pixel(input, rows.origin + y, cols.origin + x)[c];
-          }
-        }
-        /* Rounds to nearest, ties away from zero; pixels outside the image do not count. */
-        const int32_t mean = (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
-        out[c] = patchnas_clamp(mean, clamp_min, clamp_max);
+#if defined(PATCHNAS_DSP)
+      if (channels >= 4 && p.rows * p.cols <= kMostValues) {
+        average_words(&p, out);
+        continue;
       }
+#endif
+      average(&p, out);
     }
   }
 }

@@ -28,6 +28,22 @@ PATCHNAS_ALWAYS_INLINE int16x2_t patchnas_odd_bytes(uint32_t word) {
   return pair;
 }
 
+PATCHNAS_ALWAYS_INLINE uint32_t patchnas_four_bytes(int32_t value) {
+  return (uint32_t)(uint8_t)value * 0x01010101u;
+}
+
+/* The larger and the smaller ones of four pairs of int8. SEL chooses by the flags of SSUB8. */
+PATCHNAS_ALWAYS_INLINE uint32_t patchnas_dsp_larger_bytes(uint32_t a, uint32_t b) {
+  uint32_t larger;
+  __asm__("ssub8 %0, %1, %2 \n\t sel %0, %1, %2" : "=&r"(larger) : "r"(a), "r"(b) : "cc");
+  return larger;
+}
+PATCHNAS_ALWAYS_INLINE uint32_t patchnas_dsp_smaller_bytes(uint32_t a, uint32_t b) {
+  uint32_t smaller;
+  __asm__("ssub8 %0, %1, %2 \n\t sel %0, %2, %1" : "=&r"(smaller) : "r"(a), "r"(b) : "cc");
+  return smaller;
+}
+
 #if defined(PATCHNAS_SINGLE_ROUNDING)
 /* How one channel's accumulators, doubled, become outputs. With |accumulator| < 2^30 and
  * 1 <= right shift <= 31 scaling takes two instructions:
@@ -57,6 +73,12 @@ PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_rescale(patchnas_dsp_scale s, int32_
 /* Twice what the accumulator is scaled to. */
 PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_rescale_doubled(patchnas_dsp_scale s, int32_t doubled) {
   return 2 * patchnas_dsp_rescale(s, doubled);
+}
+
+/* What any accumulator, not doubled, is scaled to where the shift is at least 2 to the right. */
+PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_rescale_all(patchnas_dsp_scale s, int32_t accumulator) {
+  const int64_t rounding = (int64_t)(s.half >> 1) << 32;
+  return (int32_t)(((int64_t)accumulator * s.multiplier + rounding) >> 32) >> (s.right - 1);
 }
 #else
 /* How one channel's accumulators, doubled, become outputs. With |accumulator| < 2^30 and
@@ -97,6 +119,19 @@ PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_rescale(patchnas_dsp_scale s, int32_
 PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_rescale_doubled(patchnas_dsp_scale s, int32_t doubled) {
   return patchnas_dsp_scaled(s, doubled) & ~1;
 }
+
+/* What any accumulator, not doubled, is scaled to where the shift is at least 2 to the right. Of
+ * twice the high word of the product and the bit below, the last rounding needs the bit only for
+ * negative accumulators, where it decides whether 1 is subtracted:
+ *
+ *   high:low = accumulator * multiplier + 2^30
+ *   (high + half / 2 - (accumulator < 0 and low < 2^31)) >> (right - 1) */
+PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_rescale_all(patchnas_dsp_scale s, int32_t accumulator) {
+  const int64_t rounding = ((int64_t)(s.half >> 1) << 32) | (1 << 30);
+  const int64_t product = (int64_t)accumulator * s.multiplier + rounding;
+  const int32_t minus_1 = (accumulator & ~(int32_t)product) >> 31;
+  return ((int32_t)(product >> 32) + minus_1) >> s.right_less_1;
+}
 #endif
 
 PATCHNAS_ALWAYS_INLINE patchnas_dsp_scale patchnas_dsp_scale_of(const patchnas_weights* w,
@@ -112,22 +147,15 @@ PATCHNAS_ALWAYS_INLINE int8_t patchnas_dsp_finish(patchnas_dsp_scale s, int32_t 
   return (int8_t)clamped;
 }
 
-/* The same for any accumulator, not doubled, where the shift is at least 2 to the right. Of twice
- * the high word of the product and the bit below, the last rounding needs the bit only for negative
- * accumulators, where it decides whether 1 is subtracted:
- *
- *   high:low = accumulator * multiplier + 2^30
- *   (high + half / 2 - (accumulator < 0 and low < 2^31)) >> (right - 1) */
+/* The same for any accumulator, not doubled. */
 PATCHNAS_ALWAYS_INLINE int8_t patchnas_dsp_finish_all(patchnas_dsp_scale s, int32_t accumulator) {
-  const int64_t rounding = ((int64_t)(s.half >> 1) << 32) | (1 << 30);
-  const int64_t product = (int64_t)accumulator * s.multiplier + rounding;
-  const int32_t minus_1 = (accumulator & ~(int32_t)product) >> 31;
-  const int32_t output = (((int32_t)(product >> 32) + minus_1) >> s.right_less_1) + s.zero_point;
+  const int32_t output = patchnas_dsp_rescale_all(s, accumulator) + s.zero_point;
   int32_t clamped;
   __asm__("ssat %0, #8, %1" : "=r"(clamped) : "r"(output));
   return (int8_t)clamped;
 }
 
+/* 1 if that is exact, whatever the multiplier. */
 PATCHNAS_ALWAYS_INLINE int patchnas_dsp_can_scale_all(int32_t shift) {
   return shift >= -31 && shift <= -2;
 }

@@ -57,7 +57,7 @@ static int32_t clamp(int32_t x, int32_t low, int32_t high) {
 /* `count` terms of one column from term `x` of run `y` on, padding included. */
 static void gather(const patchnas_dsp_columns* c, const patchnas_dsp_column* column,
                    int32_t zero_point, int32_t y, int32_t x, int32_t count, int8_t* to) {
-  const uint32_t padding = (uint32_t)(uint8_t)zero_point * 0x01010101u;
+  const uint32_t padding = patchnas_four_bytes(zero_point);
   const int8_t* values = column->corner + y * c->run_pitch;
   for (; count > 0; ++y, x = 0, values += c->run_pitch) {
     const int32_t stop = c->run - x < count ? c->run : x + count;

@@ -1,23 +1,69 @@
-#include "runtime/arithmetic.h"
+#include "runtime/simd.h"
 
+#if defined(PATCHNAS_DSP)
+#include "runtime/dsp.h"
+#else
+#include "runtime/arithmetic.h"
+#endif
+
+/* What one output pixel is the largest of: the pixels of a rectangle inside the image. */
+typedef struct pool {
+  const int8_t* first;
+  int32_t rows, cols, row_pitch, channels;
+} pool;
+
+static void largest(const pool* p, int32_t clamp_min, int32_t clamp_max, int8_t* out) {
+  for (int32_t c = 0; c < p->channels; ++c) {
+    const int8_t* row = p->first + c;
+    int32_t value = clamp_min;
+    for (int32_t y = 0; y < p->rows; ++y, row += p->row_pitch) {
+      for (int32_t x = 0; x < p->cols; ++x) {
+        const int32_t other = row[x * p->channels];
+        value = other > value ? other : value;
+      }
+    }
+    out[c] = patchnas_clamp(value, clamp_min, clamp_max);
+  }
+}
+
+#if defined(PATCHNAS_DSP)
+/* At least four channels, four at a time; the last four overlap those before them. */
+static void largest_words(const pool* p, uint32_t lows, uint32_t highs, int8_t* out) {
+  for (int32_t done = 0; done < p->channels; done += 4) {
+    const int32_t c = p->channels - done >= 4 ? done : p->channels - 4;
+    const int8_t* row = p->first + c;
+    uint32_t values = lows;
+    for (int32_t y = 0; y < p->rows; ++y, row += p->row_pitch) {
+      const int8_t* at = row;
+      for (int32_t x = p->cols; x > 0; --x, at += p->channels) {
+        values = patchnas_dsp_larger_bytes(values, patchnas_load_word(at));
+      }
+    }
+    ((patchnas_unaligned_word*)(out + c))->value = patchnas_dsp_smaller_bytes(values, highs);
+  }
+}
+#endif
+
+/* Pixels outside the image do not count. */
 void patchnas_max_pool(const patchnas_kernel* kernel, int32_t clamp_min, int32_t clamp_max,
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed) {
+  const int32_t channels = input->channels;
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
     const patchnas_taps rows = patchnas_row_taps(kernel, row);
     for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
       const patchnas_taps cols = patchnas_col_taps(kernel, col);
+      const pool p = {patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin),
+                      rows.end - rows.begin, cols.end - cols.begin, input->width * channels,
+                      channels};
       int8_t* const out = patchnas_pixel(output, row, col);
-      for (int32_t c = 0; c < output->channels; ++c) {
-        int32_t largest = INT8_MIN;
-        for (int32_t y = rows.begin; y < rows.end; ++y) {
-          for (int32_t x = cols.begin; x < cols.end; ++x) {
-            const int32_t value = patchnas_pixel(input, rows.origin + y, cols.origin + x)[c];
-            largest = value > largest ? value : largest;
-          }
-        }
-        out[c] = patchnas_clamp(largest, clamp_min, clamp_max);
+#if defined(PATCHNAS_DSP)
+      if (channels >= 4) {
+        largest_words(&p, patchnas_four_bytes(clamp_min), patchnas_four_bytes(clamp_max), out);
+        continue;
       }
+#endif
+      largest(&p, clamp_min, clamp_max, out);
     }
   }
 }

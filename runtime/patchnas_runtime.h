@@ -1,5 +1,5 @@
 /* Front door of runtime/: the int8 kernels that run on the microcontroller. C99, no heap, no libc,
- * no global state, at most 1 KiB of stack. patchnas_NAME is in NAME.c, which includes only
+ * no global state, at most 1.25 KiB of stack. patchnas_NAME is in NAME.c, which includes only
  * headers of runtime/.
  *
  *   patchnas_window in = {arena + 0, 0, 0, 28, 16}, out = {arena + 12544, 0, 0, 28, 24};

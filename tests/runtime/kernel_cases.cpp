@@ -72,6 +72,9 @@ class CaseMaker {
     return call_ != Call::kPointwise && call_ != Call::kAdd && call_ != Call::kFullyConnected &&
            call_ != Call::kSoftmax;
   }
+  [[nodiscard]] bool pools() const {
+    return call_ == Call::kAveragePool || call_ == Call::kMaxPool;
+  }
   [[nodiscard]] bool whole() const {
     return call_ == Call::kFullyConnected || call_ == Call::kSoftmax;
   }
@@ -124,7 +127,12 @@ void CaseMaker::choose_shapes() {
   layer_.kind = kind_of(call_);
   Kernel& k = layer_.kernel;
   choose_axis(input_.height, layer_.output.height, k.height, k.stride_h, k.pad_top);
-  if (slides() && stream_.chance(0.7)) {  // square kernels are what most networks have
+  if (pools() && stream_.chance(0.15)) {  // of the whole image, more than 16-bit sums can hold
+    input_.height = between(12, 19);
+    input_.width = between(12, 19);
+    k = {.height = input_.height, .width = input_.width};
+    layer_.output.height = layer_.output.width = 1;
+  } else if (slides() && stream_.chance(0.7)) {  // square kernels are what most networks have
     input_.width = between(1, 14);
     k.width = k.height;
     k.stride_w = k.stride_h;
@@ -257,7 +265,7 @@ void CaseMaker::choose_parameters() {
         .smallest_difference = -static_cast<std::int32_t>(std::floor(largest))};
     return;
   }
-  if (call_ == Call::kAveragePool || call_ == Call::kMaxPool) {
+  if (pools()) {
     return;
   }
   const Kernel& k = layer_.kernel;
@@ -297,6 +305,9 @@ void CaseMaker::choose_add() {
 void CaseMaker::choose_inputs() {
   for (std::vector<std::int8_t>& values : values_) {
     values = random_bytes(read_.pixels() * input_.channels, stream_);
+    if (stream_.chance(pools() ? 0.4 : 0.03)) {
+      std::fill(values.begin(), values.end(), std::int8_t{-128});
+    }
   }
 }
 
