@@ -47,8 +47,8 @@ static void average_words(const pool* p, int8_t* out) {
       const int8_t* at = row;
       for (int32_t x = p->cols; x > 0; --x, at += p->channels) {
         const uint32_t word = patchnas_load_word(at);
-        even = __sadd16(even, patchnas_even_bytes(word));
-        odd = __sadd16(odd, patchnas_odd_bytes(word));
+        even = patchnas_add_even_bytes(even, word);
+        odd = patchnas_add_odd_bytes(odd, word);
       }
     }
     out[c] = mean_of(p, (int16_t)even);

@@ -28,6 +28,16 @@ PATCHNAS_ALWAYS_INLINE int16x2_t patchnas_odd_bytes(uint32_t word) {
   return pair;
 }
 
+/* Sums of pairs with bytes 0 and 2, with bytes 1 and 3. */
+PATCHNAS_ALWAYS_INLINE int16x2_t patchnas_add_even_bytes(int16x2_t sums, uint32_t word) {
+  return __sxtab16(sums, (int8x4_t)word);
+}
+PATCHNAS_ALWAYS_INLINE int16x2_t patchnas_add_odd_bytes(int16x2_t sums, uint32_t word) {
+  int16x2_t pair;
+  __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(pair) : "r"(sums), "r"(word));
+  return pair;
+}
+
 PATCHNAS_ALWAYS_INLINE uint32_t patchnas_four_bytes(int32_t value) {
   return (uint32_t)(uint8_t)value * 0x01010101u;
 }
@@ -169,7 +179,7 @@ PATCHNAS_ALWAYS_INLINE int patchnas_dsp_can_scale(int32_t multiplier, int32_t sh
 #define PATCHNAS_DSP_MOST_TERMS (1 << 15)
 
 /* 1 if the scaling above is exact for a channel, whose bias has to stay below 2^29 as well. Where
- * it is not, patchnas_finish is. */
+ * it is not, patchnas_dsp_finish_all may be, and patchnas_finish is. */
 PATCHNAS_ALWAYS_INLINE int patchnas_dsp_is_exact(const patchnas_weights* w, int32_t channel) {
   return (uint32_t)w->biases[channel] + (1u << 29) < 1u << 30 &&
          patchnas_dsp_can_scale(w->multipliers[channel], w->shifts[channel]);
@@ -193,21 +203,6 @@ PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_dot(int32_t sum, const int8_t* weigh
   }
   for (; count > 0; --count) {
     sum = (int32_t)((uint32_t)sum + (uint32_t)(*weights++ * *values++));
-  }
-  return sum;
-}
-
-/* sum + value * the sum of `count` weights, modulo 2^32. */
-PATCHNAS_ALWAYS_INLINE int32_t patchnas_dsp_dot_constant(int32_t sum, const int8_t* weights,
-                                                         int32_t value, int32_t count) {
-  const int16x2_t pair = (int16x2_t)((uint32_t)(uint16_t)value * 0x10001u);
-  for (; count >= 4; count -= 4, weights += 4) {
-    const uint32_t w = patchnas_load_word(weights);
-    sum = __smlad(patchnas_even_bytes(w), pair, sum);
-    sum = __smlad(patchnas_odd_bytes(w), pair, sum);
-  }
-  for (; count > 0; --count) {
-    sum = (int32_t)((uint32_t)sum + (uint32_t)(*weights++ * value));
   }
   return sum;
 }

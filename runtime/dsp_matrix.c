@@ -1,6 +1,7 @@
-/* The loops below need every register, whatever the rest of a program is compiled with. */
+/* The loops below need every register, whatever the rest of a program is compiled with, and loops
+ * that fill bytes are to stay loops: there may be no memset. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__arm__)
-#pragma GCC optimize("O2", "omit-frame-pointer")
+#pragma GCC optimize("O2", "omit-frame-pointer", "no-tree-loop-distribute-patterns")
 #endif
 
 #include "runtime/simd.h"
