@@ -1,6 +1,6 @@
 # Run at build time with -P: writes C++ that holds files as text.
 #
-#   cmake -DROOT=... -DOUTPUT=... "-DRUNTIME=runtime/add.c|..." "-DBOARDS=runtime/boards/...|..." -P embed_sources.cmake
+#   cmake -DROOT=... -DOUTPUT=... "-DRUNTIME=runtime/add.c|..." "-DBOARDS=runtime/boards/...|..." "-DMEASURING=..." -P embed_sources.cmake
 
 function(embed result function paths)
   set(entries "")
@@ -22,9 +22,10 @@ endfunction()
 
 embed(runtime runtime_sources "${RUNTIME}")
 embed(boards board_sources "${BOARDS}")
+embed(measuring measuring_sources "${MEASURING}")
 file(CONFIGURE OUTPUT "${OUTPUT}" CONTENT [[#include "deploy/runtime_sources.h"
 
 namespace patchnas {
-@runtime@@boards@
+@runtime@@boards@@measuring@
 }  // namespace patchnas
 ]] @ONLY)

@@ -21,6 +21,9 @@ std::span<const SourceFile> runtime_sources();
 /// What makes a package a program of its own on an emulated board: everything in runtime/boards/.
 std::span<const SourceFile> board_sources();
 
+/// The firmware that measures kernels: everything in runtime/measuring/.
+std::span<const SourceFile> measuring_sources();
+
 /// The files of runtime_sources() that a C program needs to link: for every patchnas_NAME that it
 /// calls runtime/NAME.c, the headers of all, and for every HEADER.h its HEADER.c if there is one;
 /// sorted by path.

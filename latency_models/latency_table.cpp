@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cmath>
 
+#include <Eigen/Dense>
+
 #include "arch/error.h"
 
 namespace patchnas {
@@ -79,6 +81,20 @@ class Lines {
 };
 
 }  // namespace
+
+LatencyOverheads fit_overheads(const std::vector<OverheadSample>& samples) {
+  const auto rows = static_cast<Eigen::Index>(samples.size());
+  Eigen::MatrixXd a(rows, 3);
+  Eigen::VectorXd b(rows);
+  for (Eigen::Index i = 0; i < rows; ++i) {
+    const OverheadSample& sample = samples[static_cast<std::size_t>(i)];
+    a.row(i) << static_cast<double>(sample.layers), static_cast<double>(sample.patches),
+        static_cast<double>(sample.patch_layers);
+    b(i) = sample.rest;
+  }
+  const Eigen::Vector3d fitted = a.completeOrthogonalDecomposition().solve(b).cwiseMax(0.0);
+  return {.per_layer = fitted(0), .per_patch = fitted(1), .per_patch_layer = fitted(2)};
+}
 
 std::string to_string(const OperatorKey& key, const Measurement& measurement) {
   return to_string(key)

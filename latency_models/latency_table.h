@@ -11,6 +11,8 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "latency_models/operators.h"
 
@@ -43,6 +45,16 @@ struct LatencyOverheads {
   double per_patch_layer = 0.0;  ///< of a layer in a patch
   bool operator==(const LatencyOverheads&) const = default;
 };
+
+/// A whole program against the operators that it executes.
+struct OverheadSample {
+  std::int64_t layers = 0;  ///< that ran as a whole
+  std::int64_t patches = 0;
+  std::int64_t patch_layers = 0;  ///< layers of patches, summed over all patches
+  double rest = 0.0;              ///< what the program took less its operators
+};
+/// Least squares; what noise makes negative is 0.
+LatencyOverheads fit_overheads(const std::vector<OverheadSample>& samples);
 
 struct LatencyTable {
   LatencyOrigin origin;

@@ -1,22 +1,12 @@
-// nas_search: one line for an error, and an exit code that says whose fault it was.
-
-#include <cstdio>
-#include <new>
-#include <string>
+// nas_search.
 
 #include <CLI/CLI.hpp>
-#include <spdlog/spdlog.h>
 
-#include "arch/error.h"
-#include "patchnas_build_info.h"
 #include "search/commands.h"
 #include "search/console.h"
-#include "search/text.h"
+#include "search/program_main.h"
 
 namespace {
-
-constexpr int kOtherError = 1;
-constexpr int kBadInput = 2;
 
 constexpr const char* kExamples = R"(
 Examples:
@@ -33,14 +23,6 @@ Exit codes: 0 done, 2 bad input, 3 nothing fits the limits, 75 stopped by a sign
 (resume it), 1 anything else.
 )";
 
-int fail(std::string_view message, int exit_code) {
-  const std::string line = "nas_search: " + std::string(patchnas::first_line(message));
-  std::fprintf(stderr, "%s\n", line.c_str());
-  spdlog::default_logger()->sinks().erase(spdlog::default_logger()->sinks().begin());
-  spdlog::error("{}", line);  // the log file, if there is one; the console has it
-  return exit_code;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -50,27 +32,13 @@ int main(int argc, char** argv) {
       "so that both fit a microcontroller.");
   app.name("nas_search");
   app.footer(kExamples);
-  app.set_version_flag("--version", std::string(patchnas::build_info::kVersion) + " (" +
-                                        std::string(patchnas::build_info::git_revision()) + ")");
+  app.set_version_flag("--version", patchnas::program_version());
   app.require_subcommand(0, 1);
-  try {
-    patchnas::add_search_command(app);
-    patchnas::add_export_command(app);
-    patchnas::add_estimate_command(app);
-    patchnas::add_schedule_command(app);
-    patchnas::add_run_command(app);
-    patchnas::add_verify_command(app);
-    app.parse(argc, argv);
-    return 0;
-  } catch (const CLI::ParseError& error) {
-    return error.get_exit_code() == 0
-               ? app.exit(error)
-               : fail(std::string(error.what()) + "; see nas_search --help", kBadInput);
-  } catch (const patchnas::Error& error) {
-    return fail(error.what(), error.exit_code());
-  } catch (const std::bad_alloc&) {
-    return fail("out of memory", kOtherError);
-  } catch (const std::exception& error) {
-    return fail(error.what(), kOtherError);
-  }
+  patchnas::add_search_command(app);
+  patchnas::add_export_command(app);
+  patchnas::add_estimate_command(app);
+  patchnas::add_schedule_command(app);
+  patchnas::add_run_command(app);
+  patchnas::add_verify_command(app);
+  return patchnas::run_program(app, argc, argv);
 }

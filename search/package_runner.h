@@ -18,18 +18,9 @@
 #include "memory_models/memory_models.h"
 #include "search/link_map.h"
 #include "search/process.h"
+#include "search/toolchain.h"
 
 namespace patchnas {
-
-enum class RunTarget { kHost, kCortexM4, kCortexM7, kCortexM55 };
-inline constexpr RunTarget kRunTargets[] = {RunTarget::kCortexM4, RunTarget::kCortexM7,
-                                            RunTarget::kCortexM55, RunTarget::kHost};
-
-/// "cortex-m4", …, "host"
-std::string_view to_string(RunTarget target);
-/// Nothing for the host.
-std::optional<Core> core_of(RunTarget target);
-RunTarget target_of(Core core);
 
 /// What package.json says about a package.
 struct PackageFolder {
@@ -47,9 +38,6 @@ struct PackageFolder {
   std::vector<std::string> sources;
   std::vector<std::string> layers;
 };
-
-/// @throws InputError naming the Debian package of what is missing to run on `target`.
-void require_tools(RunTarget target);
 
 enum class Profiling { kOff, kLayers };
 
@@ -87,11 +75,12 @@ class PackageRunner {
   [[nodiscard]] std::int64_t flash_bytes() const { return linked_.flash(); }
 
  private:
-  void compile(const std::vector<std::string>& flags);
+  void compile();
   void run_some(std::span<const std::int8_t> images, PackageRun& result) const;
 
   PackageFolder package_;
   RunTarget target_;
+  Toolchain tools_;
   Rounding rounding_;
   Profiling profiling_;
   TemporaryFolder folder_;

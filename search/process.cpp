@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sstream>
 #include <unistd.h>
+#include <utility>
 
 #include <sys/wait.h>
 
@@ -50,18 +51,48 @@ bool read_to_end(int pipe_end, Clock::time_point deadline, std::string& text) {
 
 }  // namespace
 
-ProcessResult run_process(const std::vector<std::string>& words, const fs::path& folder,
-                          std::chrono::seconds limit) {
-  std::array<int, 2> pipe_ends{};
-  if (::pipe2(pipe_ends.data(), O_CLOEXEC) != 0) {
-    throw Error(words.front() + ": cannot start: " + std::strerror(errno));
+namespace {
+
+struct Pipe {
+  Pipe() {
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+      throw Error(std::string("cannot make a pipe: ") + std::strerror(errno));
+    }
   }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  ~Pipe() {
+    close_end(0);
+    close_end(1);
+  }
+  void close_end(std::size_t end) {
+    if (ends[end] >= 0) {
+      ::close(ends[end]);
+    }
+    ends[end] = -1;
+  }
+  /// The end, which is the caller's from now on.
+  int take(std::size_t end) { return std::exchange(ends[end], -1); }
+
+  std::array<int, 2> ends{-1, -1};  // for reading, for writing
+};
+
+/// @param input what it reads; null for nothing
+/// @param with_errors whether standard error goes the same way as standard output
+pid_t start(const std::vector<std::string>& words, const fs::path& folder, Pipe* input,
+            const Pipe& output, bool with_errors) {
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
-  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDOUT_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDERR_FILENO);
+  if (input != nullptr) {
+    ::posix_spawn_file_actions_adddup2(&actions, input->ends[0], STDIN_FILENO);
+  } else {
+    ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  }
+  ::posix_spawn_file_actions_adddup2(&actions, output.ends[1], STDOUT_FILENO);
+  if (with_errors) {
+    ::posix_spawn_file_actions_adddup2(&actions, output.ends[1], STDERR_FILENO);
+  }
   std::vector<char*> arguments;
   for (const std::string& word : words) {
     arguments.push_back(const_cast<char*>(word.c_str()));  // posix_spawn does not write to them
@@ -71,25 +102,52 @@ ProcessResult run_process(const std::vector<std::string>& words, const fs::path&
   const int error =
       ::posix_spawnp(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
-  ::close(pipe_ends[1]);
-  ProcessResult result;
-  const bool ended = error != 0 || read_to_end(pipe_ends[0], Clock::now() + limit, result.output);
-  ::close(pipe_ends[0]);
   if (error != 0) {
     throw Error(words.front() + ": cannot start: " + std::strerror(error));
   }
-  if (!ended) {
-    ::kill(process, SIGKILL);
-  }
+  return process;
+}
+
+int wait_for(pid_t process) {
   int status = 0;
   while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
   }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace
+
+ProcessResult run_process(const std::vector<std::string>& words, const fs::path& folder,
+                          std::chrono::seconds limit) {
+  Pipe output;
+  const pid_t process = start(words, folder, nullptr, output, true);
+  output.close_end(1);
+  ProcessResult result;
+  const bool ended = read_to_end(output.ends[0], Clock::now() + limit, result.output);
+  if (!ended) {
+    ::kill(process, SIGKILL);
+  }
+  result.exit_code = wait_for(process);
   if (!ended) {
     throw Error(words.front() + ": does not end within " + std::to_string(limit.count()) +
                 " seconds");
   }
-  result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return result;
+}
+
+ChildProcess::ChildProcess(const std::vector<std::string>& words, const fs::path& folder) {
+  Pipe input;
+  Pipe output;
+  process_ = start(words, folder, &input, output, false);
+  output_ = output.take(0);
+  input_ = input.take(1);
+}
+
+ChildProcess::~ChildProcess() {
+  ::kill(process_, SIGKILL);
+  wait_for(process_);
+  ::close(output_);
+  ::close(input_);
 }
 
 bool has_program(const std::string& name) {

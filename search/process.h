@@ -22,6 +22,26 @@ struct ProcessResult {
 ProcessResult run_process(const std::vector<std::string>& words,
                           const std::filesystem::path& folder, std::chrono::seconds limit);
 
+/// Another program that runs beside this one, with pipes to its standard input and output; killed
+/// when this goes.
+class ChildProcess {
+ public:
+  /// As run_process().
+  ChildProcess(const std::vector<std::string>& words, const std::filesystem::path& folder);
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+  ~ChildProcess();
+
+  /// What the program writes, and reads.
+  [[nodiscard]] int output() const { return output_; }
+  [[nodiscard]] int input() const { return input_; }
+
+ private:
+  int process_ = 0;
+  int output_ = -1;
+  int input_ = -1;
+};
+
 /// Whether PATH has an executable file of this name.
 bool has_program(const std::string& name);
 

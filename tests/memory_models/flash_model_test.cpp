@@ -128,6 +128,7 @@ TEST(FlashModel, APlanSaysWhichDepthwiseKernelsRun) {
 
 std::string table_text(const std::string& first_core_extra) {
   std::string text =
+      "sources_sha256: 0123abcd\n"
       "structs: {patchnas_kernel: 32, patchnas_weights: 24, patchnas_add_scales: 44}\n"
       "targets:\n";
   for (const Core core : kCores) {
