@@ -62,7 +62,7 @@ class StoredCandidates : public testing::Test {
     }
     text_ = contents(path_);
   }
-  TemporaryFolder folder_;
+  TestFolder folder_;
   std::filesystem::path path_ = folder_.path() / "candidates.jsonl";
   std::string text_;
 };

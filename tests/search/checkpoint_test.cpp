@@ -55,7 +55,7 @@ TEST(Checkpoint, OfAnotherStageIsRejected) {
 }
 
 TEST(CheckpointStore, KeepsTheNewestTwo) {
-  const TemporaryFolder folder;
+  const TestFolder folder;
   const CheckpointStore store(folder.path(), "stage");
   EXPECT_FALSE(store.load_newest().checkpoint);
   for (int step = 1; step <= 12; ++step) {
@@ -67,7 +67,7 @@ TEST(CheckpointStore, KeepsTheNewestTwo) {
 }
 
 TEST(CheckpointStore, DoesNotMixUpStages) {
-  const TemporaryFolder folder;
+  const TestFolder folder;
   const CheckpointStore a(folder.path(), "train");
   const CheckpointStore b(folder.path(), "train-more");
   a.save(5, "a");
@@ -84,7 +84,7 @@ class DamagedCheckpoint : public testing::Test {
   }
   [[nodiscard]] std::filesystem::path file(const char* name) const { return folder_.path() / name; }
 
-  TemporaryFolder folder_;
+  TestFolder folder_;
   CheckpointStore store_{folder_.path(), "stage"};
 };
 

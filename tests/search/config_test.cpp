@@ -42,10 +42,61 @@ TEST(Config, ResolvedYamlReadsBackEqual) {
                    .memory_model = MemoryModel::kMcunetV2,
                    .input = InputMode::kStreamed,
                    .core = Core::kCortexM55};
+  EXPECT_EQ(parse(to_yaml(config)), config);
+  config.target.clock_mhz = 216;
+  config.target.instructions_per_cycle = 1.05;
+  config.target.latency = 12345678.5;
+  config.target.latency_table = "tables/a board.txt";
   config.training.finetune.learning_rate = 1.0 / 3.0;
   config.device = DeviceChoice::kCuda;
   config.checkpoint_every_seconds = 0.1;
   EXPECT_EQ(parse(to_yaml(config)), config);
+}
+
+Target target_with(const std::string& lines) {
+  std::string text(kSmallConfig);
+  const std::size_t begin = text.find("target:");
+  text.replace(begin, text.find('\n', begin) - begin, "target: {" + lines + "}");
+  return parse(text).target;
+}
+
+TEST(Config, ADeviceSaysWhatATargetDoesNot) {
+  const Target device = target_with("device: stm32h743");
+  EXPECT_EQ(device.sram_bytes, 512 * 1024);
+  EXPECT_EQ(device.core, Core::kCortexM7);
+  EXPECT_EQ(device.clock_mhz, 480.0);
+  EXPECT_EQ(device.latency_table, "");
+  const Target smaller = target_with("device: stm32h743, sram_bytes: 64KiB, latency: 50ms");
+  EXPECT_EQ(smaller.sram_bytes, 64 * 1024);
+  EXPECT_EQ(smaller.flash_bytes, device.flash_bytes);
+  EXPECT_DOUBLE_EQ(smaller.latency, 50e-3 * 480e6 * 1.05);
+  EXPECT_EQ(smaller.latency_table, "cortex-m7");
+}
+
+TEST(Config, EveryShippedDeviceIsOne) {
+  int count = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(PATCHNAS_SOURCE_DIR) + "/configs/targets")) {
+    const Target target = target_with("device: " + entry.path().stem().string());
+    EXPECT_GT(target.clock_mhz, 0.0) << entry.path();
+    ++count;
+  }
+  EXPECT_GT(count, 3);
+}
+
+TEST(ConfigErrors, LatencyIsATimeOrACost) {
+  const std::string memory = "sram_bytes: 64KiB, flash_bytes: 1MiB, ";
+  EXPECT_EQ(target_with(memory + "latency: 2.5M").latency, 2.5e6);
+  EXPECT_EQ(target_with(memory + "latency: 24000000").latency, 24e6);
+  EXPECT_EQ(target_with(memory + "latency: 24000000").latency_table, "cortex-m4");
+  const auto why = [&](const std::string& lines) {
+    return message_of([&] { target_with(memory + lines); });
+  };
+  EXPECT_NE(why("latency: 50ms").find("milliseconds need the clock"), std::string::npos);
+  EXPECT_NE(why("latency: soon").find("'soon' is no latency; allowed: as 50ms"), std::string::npos);
+  EXPECT_NE(why("latency: -3").find("is no latency"), std::string::npos);
+  EXPECT_NE(why("latency: 5, latency_table: \"\"").find("needs a table"), std::string::npos);
+  EXPECT_NE(why("device: stm32f000").find("stm32f000: no such configuration"), std::string::npos);
 }
 
 TEST(Config, ShippedConfigurationsReadBackEqual) {

@@ -6,7 +6,7 @@ namespace patchnas {
 namespace {
 
 TEST(WriteFile, ReplacesTheOldContent) {
-  const TemporaryFolder folder;
+  const TestFolder folder;
   const auto path = folder.path() / "file";
   write_file(path, "old");
   write_file(path, "new content");
@@ -15,7 +15,7 @@ TEST(WriteFile, ReplacesTheOldContent) {
 }
 
 TEST(WriteFile, OnAFullDiskKeepsTheOldFileAndLeavesNothingBehind) {
-  const TemporaryFolder folder;
+  const TestFolder folder;
   const auto path = folder.path() / "file";
   write_file(path, "old");
   std::string message;
@@ -39,7 +39,7 @@ TEST(ReadFile, NamesAMissingFile) {
 }
 
 TEST(MakeDirectory, NamesAFileInTheWay) {
-  const TemporaryFolder folder;
+  const TestFolder folder;
   write_file(folder.path() / "file", "");
   const std::string message = message_of([&] { make_directory(folder.path() / "file" / "sub"); });
   EXPECT_EQ(message, (folder.path() / "file" / "sub").string() +
@@ -47,7 +47,7 @@ TEST(MakeDirectory, NamesAFileInTheWay) {
 }
 
 TEST(AppendFile, Grows) {
-  const TemporaryFolder folder;
+  const TestFolder folder;
   const auto path = folder.path() / "log";
   AppendFile(path).append("one\n", Durability::kSynced);
   AppendFile(path).append("two\n", Durability::kWritten);
@@ -55,7 +55,7 @@ TEST(AppendFile, Grows) {
 }
 
 TEST(AppendFile, OnAFullDiskCutsOffThePartThatWasWritten) {
-  const TemporaryFolder folder;
+  const TestFolder folder;
   const auto path = folder.path() / "log";
   AppendFile file(path);
   file.append("whole line\n", Durability::kSynced);

@@ -155,7 +155,7 @@ TEST(NetworkFile, WidthScalesAndRoundsEveryBaseWidth) {
 
 TEST(NetworkFile, FormIsThatOfTheNameElseOfTheContent) {
   RandomStream stream(101, "network file");
-  const TemporaryFolder folder;
+  const TestFolder folder;
   const Network network = testing::random_lowered_network(stream);
   const auto bytes = export_tflite(testing::random_quantized(network, stream));
   const std::string tflite(bytes.begin(), bytes.end());
@@ -183,7 +183,7 @@ TEST(NetworkFile, FormIsThatOfTheNameElseOfTheContent) {
 
 TEST(NetworkFile, OptionsThatDoNotApplyAreRefused) {
   RandomStream stream(102, "network file");
-  const TemporaryFolder folder;
+  const TestFolder folder;
   const auto bytes =
       export_tflite(testing::random_quantized(testing::random_lowered_network(stream), stream));
   const std::string tflite = (folder.path() / "a.tflite").string();

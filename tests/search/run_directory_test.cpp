@@ -14,7 +14,7 @@ class RunDirectoryTest : public testing::Test {
   RunDirectoryTest() { config_.output = (folder_.path() / "runs").string(); }
   [[nodiscard]] std::filesystem::path path() const { return config_.run_directory(); }
 
-  TemporaryFolder folder_;
+  TestFolder folder_;
   Config config_ = small_config();
 };
 

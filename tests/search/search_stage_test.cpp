@@ -60,7 +60,7 @@ class SearchStageTest : public testing::Test {
     return result;
   }
 
-  TemporaryFolder folder_;
+  TestFolder folder_;
   Config config_ = small_config();
   int evaluated_ = 0;
 };

@@ -22,9 +22,9 @@
 
 namespace patchnas {
 
-class TemporaryFolder {
+class TestFolder {
  public:
-  TemporaryFolder() {
+  TestFolder() {
     // In memory where possible: the tests sync thousands of small files.
     const bool in_memory = ::access("/dev/shm", W_OK) == 0;
     const std::filesystem::path parent =
@@ -35,9 +35,9 @@ class TemporaryFolder {
     }
     path_ = pattern;
   }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
+  TestFolder(const TestFolder&) = delete;
+  TestFolder& operator=(const TestFolder&) = delete;
+  ~TestFolder() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
   }
