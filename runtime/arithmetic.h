@@ -51,11 +51,25 @@ static inline int8_t patchnas_finish(const patchnas_weights* w, int32_t channel,
   return patchnas_clamp(scaled + w->output_zero_point, w->clamp_min, w->clamp_max);
 }
 
+/* One multiply-accumulate's product; all of the portable kernels are made here. Compiled with
+ * PATCHNAS_COUNT_MACS, which a program defines the counter for, they are counted as they are
+ * executed. */
+#if defined(PATCHNAS_COUNT_MACS)
+extern uint64_t patchnas_executed_macs;
+#endif
+
+static inline uint32_t patchnas_product(int32_t weight, int32_t value) {
+#if defined(PATCHNAS_COUNT_MACS)
+  ++patchnas_executed_macs;
+#endif
+  return (uint32_t)(weight * value);
+}
+
 /* sum + the products of `count` weights and values. */
 static inline uint32_t patchnas_dot(uint32_t sum, const int8_t* weights, const int8_t* values,
                                     int32_t count) {
   for (int32_t i = 0; i < count; ++i) {
-    sum += (uint32_t)(weights[i] * values[i]);
+    sum += patchnas_product(weights[i], values[i]);
   }
   return sum;
 }

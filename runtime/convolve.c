@@ -143,7 +143,7 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
 /* sum + zero_point * the sum of `count` weights. */
 static uint32_t padded(uint32_t sum, const int8_t* weights, int32_t count, int32_t zero_point) {
   for (int32_t i = 0; i < count; ++i) {
-    sum += (uint32_t)(weights[i] * zero_point);
+    sum += patchnas_product(weights[i], zero_point);
   }
   return sum;
 }

@@ -112,7 +112,7 @@ static void portable(const patchnas_kernel* kernel, const patchnas_weights* weig
             const int32_t value = inside
                                       ? patchnas_pixel(input, rows.origin + y, cols.origin + x)[c]
                                       : weights->input_zero_point;
-            sum += (uint32_t)(*weight * value);
+            sum += patchnas_product(*weight, value);
           }
         }
         out[c] = patchnas_finish(weights, c, sum);

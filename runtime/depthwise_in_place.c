@@ -80,7 +80,7 @@ static void convolve_plane(const patchnas_kernel* k, const patchnas_weights* w, 
       uint32_t sum = (uint32_t)w->biases[channel];
       for (int32_t y = 0; y < k->height; ++y) {
         for (int32_t x = 0; x < k->width; ++x, weight += channels) {
-          sum += (uint32_t)(*weight * corner[y * p->width + x]);
+          sum += patchnas_product(*weight, corner[y * p->width + x]);
         }
       }
       *out = patchnas_finish(w, channel, sum);

@@ -70,7 +70,7 @@ void verify(const VerifyOptions& options) {
             << std::flush;
   if (!result.holds()) {
     throw Error(package.name + " on " + options.target +
-                ": outputs, SRAM or stack are not what was promised");
+                ": outputs, SRAM, multiply-accumulates or stack are not what was promised");
   }
 }
 

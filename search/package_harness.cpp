@@ -61,6 +61,13 @@ static void begin_layers(void) {}
 static void print_layers(void) {}
 #endif
 
+#ifdef PATCHNAS_COUNT_MACS
+uint64_t patchnas_executed_macs;
+static void print_macs(void) { print("macs ", patchnas_executed_macs); }
+#else
+static void print_macs(void) {}
+#endif
+
 @run_image@
 int main(int argc, char** argv) {
   (void)argc, (void)argv;
@@ -95,6 +102,7 @@ int main(int argc, char** argv) {
   print("instructions ", instructions);
   print("stack ", stack);
   print_layers();
+  print_macs();
   return 0;
 }
 )";

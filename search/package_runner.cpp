@@ -106,6 +106,8 @@ void PackageRunner::compile() {
   std::vector<std::string> options{"-I" + package_.path.string()};
   if (profiling_ == Profiling::kLayers) {
     options.emplace_back("-DPATCHNAS_LAYER_HOOK=harness_layer");
+  } else if (profiling_ == Profiling::kMacs) {
+    options.emplace_back("-DPATCHNAS_COUNT_MACS");
   }
   if (rounding_ == Rounding::kSingle) {
     options.emplace_back("-DPATCHNAS_SINGLE_ROUNDING");
@@ -163,6 +165,8 @@ void PackageRunner::run_some(std::span<const std::int8_t> images, PackageRun& re
       result.instructions = result.instructions.value_or(0) + number;
     } else if (key == "stack") {
       result.stack_bytes = std::max(result.stack_bytes, number);
+    } else if (key == "macs") {
+      result.macs = result.macs.value_or(0) + number;
     }
   }
   const std::string output = read_file(folder_.path() / "output.bin");

@@ -39,7 +39,9 @@ struct PackageFolder {
   std::vector<std::string> layers;
 };
 
-enum class Profiling { kOff, kLayers };
+/// Instructions of each layer, on emulated targets; or the executed multiply-accumulates, counted
+/// by the portable kernels.
+enum class Profiling { kOff, kLayers, kMacs };
 
 /// How often a package's kernels round when they requantise: chosen when they are compiled.
 enum class Rounding { kDouble, kSingle };
@@ -54,6 +56,7 @@ struct PackageRun {
   std::vector<std::int8_t> outputs;              ///< back to back
   std::optional<std::int64_t> instructions;      ///< of all images; emulated targets
   std::vector<std::int64_t> layer_instructions;  ///< with profiling: of all images
+  std::optional<std::int64_t> macs;              ///< with profiling: of all images
   std::int64_t stack_bytes = 0;                  ///< deepest, from the caller of NAME_invoke down
 };
 

@@ -42,6 +42,7 @@ std::vector<LayerInstructions> per_layer(const PackageFolder& package, const Pac
 
 bool Verification::holds() const {
   return !first_difference && arena_bytes + static_bytes == estimated_sram_bytes &&
+         macs.value_or(estimated_macs) == estimated_macs &&
          (target == RunTarget::kHost || stack_bytes <= kStackAllowanceBytes);
 }
 
@@ -73,13 +74,17 @@ Verification verify_package(const PackageFolder& package, const QuantizedNetwork
       .estimated_flash_bytes = {},
       .flash_bytes = runner.flash_bytes(),
       .instructions = {},
-      .layers = {}};
+      .layers = {},
+      .estimated_macs = scheduled_macs(shapes, package.schedule),
+      .macs = {}};
+  const auto first = images.first(static_cast<std::size_t>(package.input_bytes));
   if (const std::optional<Core> core = core_of(target)) {
     result.estimated_flash_bytes = flash_report(shapes, package.schedule, *core).total_bytes();
     result.instructions = *run.instructions / count;
     const PackageRunner profiled(package, target, rounding, Profiling::kLayers);
-    const auto first = images.first(static_cast<std::size_t>(package.input_bytes));
     result.layers = per_layer(package, profiled.run(first));
+  } else {
+    result.macs = PackageRunner(package, target, rounding, Profiling::kMacs).run(first).macs;
   }
   return result;
 }
@@ -109,6 +114,10 @@ std::string table(const Verification& v) {
                                  1.0));
   }
   text += "\n";
+  if (v.macs) {
+    text += fmt::format("  MACs          {:>12} executed for an image, estimated {}\n",
+                        with_separators(*v.macs), with_separators(v.estimated_macs));
+  }
   if (v.instructions) {
     text += fmt::format("  instructions  {:>12} an inference\n", with_separators(*v.instructions));
     for (const LayerInstructions& layer : v.layers) {
@@ -133,6 +142,10 @@ nlohmann::ordered_json verification_json(const Verification& v) {
                               {"flash_bytes", v.flash_bytes}};
   if (v.estimated_flash_bytes) {
     json["estimated_flash_bytes"] = *v.estimated_flash_bytes;
+  }
+  if (v.macs) {
+    json["macs"] = *v.macs;
+    json["estimated_macs"] = v.estimated_macs;
   }
   if (v.instructions) {
     json["instructions"] = *v.instructions;

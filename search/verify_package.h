@@ -47,8 +47,11 @@ struct Verification {
   std::int64_t flash_bytes = 0;                       ///< linked
   std::optional<std::int64_t> instructions;           ///< of one inference, on average
   std::vector<LayerInstructions> layers;              ///< emulated targets
+  std::int64_t estimated_macs = 0;                    ///< of the schedule, halos included
+  std::optional<std::int64_t> macs;                   ///< executed for one image; on the host
 
-  /// Outputs identical, linked SRAM as estimated, on emulated targets stack within its allowance.
+  /// Outputs identical, linked SRAM and executed multiply-accumulates as estimated, on emulated
+  /// targets stack within its allowance.
   [[nodiscard]] bool holds() const;
 };
 

@@ -99,6 +99,9 @@ for target in "${targets[@]:0:2}"; do
   output="$(cat streamed/report.json)"
   expect "$target, rounding once: beside the other figures" output_has "\"$target-single-rounding\": {"
 done
+run verify streamed --target host --json
+expect "host: executed multiply-accumulates are counted" test "$(json_number macs)" -gt 0
+expect "host: as many as the schedule has" is "$(json_number macs)" "$(json_number estimated_macs)"
 expect "no temporary files are left" is "$(find . -name '*.tmp')" ""
 
 # Bad input.
