@@ -47,12 +47,44 @@ Json json(const CandidateJudge& judge) {
   return schedules;
 }
 
-// Kernels are measured, not computed: their sizes are part of the question.
-Json measured_sizes() {
+// Code is measured, not computed: its sizes are part of the question.
+Json measured_sizes(InputMode input) {
   const CodeSizeTable& sizes = measured_code_sizes();
+  const ProgramSizeTable& program = measured_program_sizes();
   return {{"kernel_struct", sizes.kernel_struct_bytes()},
           {"weights_struct", sizes.weights_struct_bytes()},
-          {"add_scales_struct", sizes.add_scales_struct_bytes()}};
+          {"add_scales_struct", sizes.add_scales_struct_bytes()},
+          {"program", program.bytes(kCore, program_part(input))},
+          {"patch_loops", program.bytes(kCore, ProgramPart::kPatchLoops)}};
+}
+
+// Of the kernels, by which depthwise kernels are among them.
+Json code_bytes(const Network& network) {
+  using enum KernelFunction;
+  Json bytes;
+  for (const bool in_place : {false, true}) {
+    for (const bool apart : {false, true}) {
+      KernelSet kernels = kernels_but_depthwise(network);
+      if (in_place) {
+        kernels.insert(kDepthwiseInPlace);
+      }
+      if (apart) {
+        kernels.insert(kDepthwise);
+      }
+      bytes.push_back(measured_code_sizes().code_bytes(kCore, kernels));
+    }
+  }
+  return bytes;
+}
+
+// Of each layer: where it runs whole, and in patches.
+Json call_bytes(const Network& network) {
+  Json bytes = Json::array();
+  for (int i = 0; i < network.layer_count(); ++i) {
+    bytes.push_back({measured_program_sizes().call_bytes(kCore, network, i, CallForm::kWhole),
+                     measured_program_sizes().call_bytes(kCore, network, i, CallForm::kPatch)});
+  }
+  return bytes;
 }
 
 void write_candidates(const std::string& file, int count, InputMode input) {
@@ -66,14 +98,14 @@ void write_candidates(const std::string& file, int count, InputMode input) {
   for (const Architecture& architecture : random_architectures(space, count)) {
     judge.judge(architecture);
     const Network& network = judge.network();
-    candidates.push_back(
-        {{"network", json(network)},
-         {"code_bytes", measured_code_sizes().code_bytes(kCore, kernels_of(network))},
-         {"schedules", json(judge)}});
+    candidates.push_back({{"network", json(network)},
+                          {"code_bytes", code_bytes(network)},
+                          {"call_bytes", call_bytes(network)},
+                          {"schedules", json(judge)}});
   }
   std::cout << Json{{"input_mode", to_string(input)},
                     {"grids", std::move(grids)},
-                    {"sizes", measured_sizes()},
+                    {"sizes", measured_sizes(input)},
                     {"candidates", std::move(candidates)}}
             << '\n';
 }

@@ -37,18 +37,15 @@ class CandidateJudge {
  public:
   /// `space` must outlive it.
   explicit CandidateJudge(const SearchSpace& space, InputMode input = kInput)
-      : space_(space), sweep_(space.patch_grids, space.split_points, input) {}
+      : space_(space), sweep_(space.patch_grids, space.split_points, input), flash_(input, kCore) {}
 
   void judge(const Architecture& architecture) {
     lower(space_, architecture, network_);
-    const std::int64_t constant_bytes =
-        flash_report(network_, PatchSchedule::layer_by_layer(), kCore).total_bytes();
+    flash_.prepare(network_);
     costs_ = sweep_.run(network_);
     flash_bytes_.clear();
     for (const ScheduleCosts& costs : costs_) {
-      const Segment patch_stage{
-          .first_layer = 0, .end_layer = costs.split_layer, .grid = costs.grid};
-      flash_bytes_.push_back(constant_bytes + schedule_tables_bytes(patch_stage));
+      flash_bytes_.push_back(flash_.total_bytes(costs));
     }
   }
 
@@ -60,6 +57,7 @@ class CandidateJudge {
  private:
   const SearchSpace& space_;
   ScheduleSweep sweep_;
+  FlashSweep flash_;
   Network network_;
   std::span<const ScheduleCosts> costs_;
   std::vector<std::int64_t> flash_bytes_;

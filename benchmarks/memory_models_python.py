@@ -32,7 +32,7 @@ def aligned(size):
 class Network:
     """Layers, and what does not depend on the schedule. Tensor 0 is the image; layer i writes tensor i + 1."""
 
-    def __init__(self, description, code_bytes, sizes):
+    def __init__(self, description, code_bytes, call_bytes, sizes):
         self.shapes = [description["input"]] + [layer["output"] for layer in description["layers"]]
         self.layers = [
             Layer(
@@ -49,7 +49,10 @@ class Network:
         self.whole_macs = [
             layer.macs_per_pixel * layer.output[0] * layer.output[1] for layer in self.layers
         ]
-        self.flash_bytes = code_bytes + sum(self.constant_bytes(layer, sizes) for layer in self.layers)
+        self.constants = sizes["program"] + sum(self.constant_bytes(layer, sizes) for layer in self.layers)
+        self.patch_loops_bytes = sizes["patch_loops"]
+        self.code_bytes = code_bytes  # by 2 * (a depthwise layer in place) + (one apart)
+        self.call_bytes = call_bytes  # of each layer: whole, in patches
 
     def weights(self, layer):
         height, width, channels = self.shapes[layer["inputs"][0]]
@@ -161,8 +164,11 @@ def judge(network, rows, cols, split_layer, input_mode):
                 mcunetv2[i] += size
 
     # Layers that write over an input.
+    depthwise_in_place = 0
+    depthwise_layers = 0
     for i, layer in enumerate(layers):
         patched = i < split_layer
+        depthwise_layers += layer.kind == "depthwise"
         if layer.kind not in ("depthwise", "add") or windowed[i + 1] != patched:
             continue
         for tensor in layer.inputs:
@@ -186,15 +192,22 @@ def judge(network, rows, cols, split_layer, input_mode):
                 )
             if scratch < shared:
                 deployed[i] -= aligned(shared) - aligned(scratch)
+                depthwise_in_place += layer.kind == "depthwise"
             # A projection adds its residual as it writes.
             if layer.kind == "add" and layer.inputs[0] == i and (i - 1 < split_layer) == patched:
                 mcunetv2[i - 1] -= shared
             break
 
-    tables = split_layer * (rows + cols) * TABLE_BYTES
-    return Costs(
-        rows, cols, split_layer, macs, max(deployed), max(mcunetv2), network.flash_bytes + tables
-    )
+    flash = network.constants
+    flash += network.code_bytes[
+        2 * (depthwise_in_place > 0) + (depthwise_in_place < depthwise_layers)
+    ]
+    flash += sum(bytes[i < split_layer] for i, bytes in enumerate(network.call_bytes))
+    if split_layer:
+        tabled = split_layer + windowed[IMAGE]
+        flash += tabled * sum(tiles for tiles in (rows, cols) if tiles > 1) * TABLE_BYTES
+        flash += network.patch_loops_bytes
+    return Costs(rows, cols, split_layer, macs, max(deployed), max(mcunetv2), flash)
 
 
 def judge_all(network, grids, input_mode):
@@ -217,7 +230,9 @@ def main():
     begin = time.process_time()
     found = [
         judge_all(
-            Network(candidate["network"], candidate["code_bytes"], task["sizes"]),
+            Network(
+                candidate["network"], candidate["code_bytes"], candidate["call_bytes"], task["sizes"]
+            ),
             task["grids"],
             task["input_mode"],
         )

@@ -33,6 +33,7 @@ class KernelSet {
     }
   }
   void insert(KernelFunction kernel) { bits_ |= bit(kernel); }
+  void insert(const KernelSet& kernels) { bits_ |= kernels.bits_; }
   [[nodiscard]] bool contains(KernelFunction kernel) const { return (bits_ & bit(kernel)) != 0; }
   [[nodiscard]] bool intersects(const KernelSet& other) const { return (bits_ & other.bits_) != 0; }
   auto operator<=>(const KernelSet&) const = default;

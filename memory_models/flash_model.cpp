@@ -3,9 +3,6 @@
 namespace patchnas {
 namespace {
 
-// A convolution of 1x1 pixels has a kernel function of its own.
-bool runs_pointwise(const Layer& layer) { return layer.kernel == Kernel{}; }
-
 std::int64_t layer_parameters_bytes(const Layer& layer) {
   const CodeSizeTable& sizes = measured_code_sizes();
   switch (layer.kind) {
@@ -36,23 +33,43 @@ FlashReport layer_constants(const Network& network, int layer) {
               layer_parameters_bytes(network.layers[static_cast<std::size_t>(layer)])};
 }
 
-std::int64_t span_table_bytes(const Segment& segment) {
-  return (std::int64_t{segment.grid.rows} + segment.grid.cols) * kLayerSpanBytes;
+const Segment* segment_of(const PatchSchedule& schedule, int layer) {
+  for (const Segment& segment : schedule.segments) {
+    if (segment.first_layer <= layer && layer < segment.end_layer) {
+      return &segment;
+    }
+  }
+  return nullptr;
 }
 
-// `insert_depthwise(kernels, layer)` chooses what a depthwise layer runs on.
-template <typename Function>
-KernelSet collect_kernels(const Network& network, const Function& insert_depthwise) {
+bool image_is_windowed(const PatchSchedule& schedule, InputMode input, int last_reader_of_image) {
+  return input == InputMode::kStreamed && !schedule.segments.empty() &&
+         schedule.segments.front().first_layer == 0 &&
+         last_reader_of_image < schedule.segments.front().end_layer;
+}
+
+}  // namespace
+
+FlashReport& FlashReport::operator+=(const FlashReport& other) {
+  weights_bytes += other.weights_bytes;
+  biases_bytes += other.biases_bytes;
+  requantisation_bytes += other.requantisation_bytes;
+  layer_parameters_bytes += other.layer_parameters_bytes;
+  schedule_tables_bytes += other.schedule_tables_bytes;
+  program_bytes += other.program_bytes;
+  code_bytes += other.code_bytes;
+  return *this;
+}
+
+KernelSet kernels_but_depthwise(const Network& network) {
   KernelSet kernels;
-  for (int i = 0; i < network.layer_count(); ++i) {
-    const Layer& layer = network.layers[static_cast<std::size_t>(i)];
+  for (const Layer& layer : network.layers) {
     switch (layer.kind) {
       case LayerKind::kConv2d:
         kernels.insert(runs_pointwise(layer) ? KernelFunction::kPointwise
                                              : KernelFunction::kConvolve);
         break;
       case LayerKind::kDepthwiseConv2d:
-        insert_depthwise(kernels, i);
         break;
       case LayerKind::kAdd:
         kernels.insert(KernelFunction::kAdd);
@@ -74,66 +91,95 @@ KernelSet collect_kernels(const Network& network, const Function& insert_depthwi
   return kernels;
 }
 
-}  // namespace
-
-FlashReport& FlashReport::operator+=(const FlashReport& other) {
-  weights_bytes += other.weights_bytes;
-  biases_bytes += other.biases_bytes;
-  requantisation_bytes += other.requantisation_bytes;
-  layer_parameters_bytes += other.layer_parameters_bytes;
-  schedule_tables_bytes += other.schedule_tables_bytes;
-  code_bytes += other.code_bytes;
-  return *this;
-}
-
-KernelSet kernels_of(const Network& network) {
-  return collect_kernels(network, [](KernelSet& kernels, int /*layer*/) {
-    kernels.insert(KernelFunction::kDepthwise);
-    kernels.insert(KernelFunction::kDepthwiseInPlace);
-  });
-}
-
 KernelSet kernels_of(const Network& network, const ArenaPlan& plan) {
-  return collect_kernels(network, [&](KernelSet& kernels, int layer) {
-    kernels.insert(plan.in_place_input(network, layer) >= 0 ? KernelFunction::kDepthwiseInPlace
-                                                            : KernelFunction::kDepthwise);
-  });
-}
-
-std::int64_t schedule_tables_bytes(const Segment& segment) {
-  return (std::int64_t{segment.end_layer} - segment.first_layer) * span_table_bytes(segment);
-}
-
-std::int64_t schedule_tables_bytes(const PatchSchedule& schedule) {
-  std::int64_t bytes = 0;
-  for (const Segment& segment : schedule.segments) {
-    bytes += schedule_tables_bytes(segment);
-  }
-  return bytes;
-}
-
-FlashReport layer_flash(const Network& network, const PatchSchedule& schedule, int layer) {
-  FlashReport flash = layer_constants(network, layer);
-  for (const Segment& segment : schedule.segments) {
-    if (segment.first_layer <= layer && layer < segment.end_layer) {
-      flash.schedule_tables_bytes = span_table_bytes(segment);
+  KernelSet kernels = kernels_but_depthwise(network);
+  for (int i = 0; i < network.layer_count(); ++i) {
+    if (network.layers[static_cast<std::size_t>(i)].kind == LayerKind::kDepthwiseConv2d) {
+      kernels.insert(plan.in_place_input(network, i) >= 0 ? KernelFunction::kDepthwiseInPlace
+                                                          : KernelFunction::kDepthwise);
     }
   }
-  return flash;
+  return kernels;
 }
 
-FlashReport flash_report(const Network& network, const PatchSchedule& schedule, Core core) {
-  return flash_report(network, schedule, core, kernels_of(network));
+std::int64_t span_table_bytes(const TileGrid& grid) {
+  const int rows = grid.rows > 1 ? grid.rows : 0;
+  const int cols = grid.cols > 1 ? grid.cols : 0;
+  return (std::int64_t{rows} + cols) * kLayerSpanBytes;
 }
 
-FlashReport flash_report(const Network& network, const PatchSchedule& schedule, Core core,
-                         const KernelSet& kernels) {
-  FlashReport flash{.schedule_tables_bytes = schedule_tables_bytes(schedule),
-                    .code_bytes = measured_code_sizes().code_bytes(core, kernels)};
-  for (int i = 0; i < network.layer_count(); ++i) {
-    flash += layer_constants(network, i);
+FlashReport layer_flash(const Network& network, const PatchSchedule& schedule, InputMode input,
+                        Core core, int layer) {
+  FlashReport flash = layer_constants(network, layer);
+  const Segment* const segment = segment_of(schedule, layer);
+  const bool in_patches = segment != nullptr && has_patch_loops(*segment);
+  flash.program_bytes = measured_program_sizes().call_bytes(
+      core, network, layer, in_patches ? CallForm::kPatch : CallForm::kWhole);
+  if (segment != nullptr) {
+    const int with_image =
+        layer == 0 && image_is_windowed(schedule, input, last_readers(network).front()) ? 1 : 0;
+    flash.schedule_tables_bytes = (1 + with_image) * span_table_bytes(segment->grid);
   }
   return flash;
+}
+
+FlashReport flash_report(const Network& network, const PatchSchedule& schedule, InputMode input,
+                         Core core) {
+  FlashReport flash;
+  for (int i = 0; i < network.layer_count(); ++i) {
+    flash += layer_flash(network, schedule, input, core, i);
+  }
+  flash.program_bytes =
+      measured_program_sizes().bytes(core, program_parts(network, schedule, input));
+  flash.code_bytes = measured_code_sizes().code_bytes(
+      core, kernels_of(network, unplaced_arena_plan(network, schedule, input)));
+  return flash;
+}
+
+void FlashSweep::prepare(const Network& network) {
+  const ProgramSizeTable& program = measured_program_sizes();
+  const CodeSizeTable& code = measured_code_sizes();
+  whole_bytes_ = program.bytes(core_, program_part(input_));
+  patch_loops_bytes_ = program.bytes(core_, ProgramPart::kPatchLoops);
+  more_in_patches_.resize(network.layers.size() + 1);
+  more_in_patches_.front() = 0;
+  last_reader_of_image_ = 0;
+  for (int i = 0; i < network.layer_count(); ++i) {
+    const auto index = static_cast<std::size_t>(i);
+    const Layer& layer = network.layers[index];
+    const std::int64_t whole = program.call_bytes(core_, network, i, CallForm::kWhole);
+    whole_bytes_ += layer_constants(network, i).total_bytes() + whole;
+    more_in_patches_[index + 1] =
+        more_in_patches_[index] - whole + program.call_bytes(core_, network, i, CallForm::kPatch);
+    if (layer.inputs[0] == kImage || layer.inputs[1] == kImage) {
+      last_reader_of_image_ = i;
+    }
+  }
+  const KernelSet others = kernels_but_depthwise(network);
+  for (std::size_t i = 0; i < code_bytes_.size(); ++i) {
+    KernelSet kernels = others;
+    if ((i & kInPlace) != 0) {
+      kernels.insert(KernelFunction::kDepthwiseInPlace);
+    }
+    if ((i & kApart) != 0) {
+      kernels.insert(KernelFunction::kDepthwise);
+    }
+    code_bytes_[i] = code.code_bytes(core_, kernels);
+  }
+}
+
+std::int64_t FlashSweep::total_bytes(const ScheduleCosts& costs) const {
+  const std::size_t depthwise =
+      (costs.kernels.contains(KernelFunction::kDepthwiseInPlace) ? kInPlace : 0) |
+      (costs.kernels.contains(KernelFunction::kDepthwise) ? kApart : 0);
+  std::int64_t bytes = whole_bytes_ + code_bytes_[depthwise];
+  if (costs.split_layer > 0) {
+    const bool streams_patches =
+        input_ == InputMode::kStreamed && last_reader_of_image_ < costs.split_layer;
+    bytes += patch_loops_bytes_ + more_in_patches_[static_cast<std::size_t>(costs.split_layer)] +
+             (costs.split_layer + (streams_patches ? 1 : 0)) * span_table_bytes(costs.grid);
+  }
+  return bytes;
 }
 
 }  // namespace patchnas

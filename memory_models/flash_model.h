@@ -1,23 +1,25 @@
 #pragma once
 
-// Flash that an exported int8 network takes: its constants, the tables of its schedule, and the
-// code of the kernels that it calls. The loop that calls them is not counted, nor are the
-// rectangles of a streamed image.
+// Flash that an exported int8 network takes: its constants, the tables of its schedule, the program
+// that calls the kernels, and the code of the kernels that it calls.
 //
-//   const FlashReport flash = flash_report(network, schedule, Core::kCortexM7);
-//   if (flash.total_bytes() > limit) reject();
+//   const FlashReport flash = flash_report(network, schedule, InputMode::kResident,
+//   Core::kCortexM7); if (flash.total_bytes() > limit) reject();
 //
-// Nothing here allocates memory, and only `schedule_tables_bytes` depends on the schedule: whoever
-// looks at many schedules of one network adds schedule_tables_bytes() to what the network has
-// without one.
+// Code is measured, not computed: of the kernels to the byte (code_size_table.h), of the program as
+// the sum of its calls (program_size.h).
 
+#include <array>
 #include <compare>
 #include <cstdint>
+#include <vector>
 
 #include "arch/network.h"
 #include "arch/patch_schedule.h"
 #include "memory_models/arena_plan.h"
 #include "memory_models/code_size_table.h"
+#include "memory_models/program_size.h"
+#include "memory_models/schedule_sweep.h"
 
 namespace patchnas {
 
@@ -26,39 +28,68 @@ struct FlashReport {
   std::int64_t biases_bytes = 0;            ///< int32 per output channel
   std::int64_t requantisation_bytes = 0;    ///< int32 multiplier, int8 shift per output channel
   std::int64_t layer_parameters_bytes = 0;  ///< the structs that the kernels are called with
-  std::int64_t schedule_tables_bytes = 0;   ///< see schedule_tables_bytes()
-  std::int64_t code_bytes = 0;              ///< of the kernels, each once
+  std::int64_t schedule_tables_bytes = 0;   ///< see span_table_bytes()
+  std::int64_t program_bytes = 0;  ///< the generated code: a call for each layer, and loops
+  std::int64_t code_bytes = 0;     ///< of the kernels, each once
 
   [[nodiscard]] std::int64_t total_bytes() const {
     return weights_bytes + biases_bytes + requantisation_bytes + layer_parameters_bytes +
-           schedule_tables_bytes + code_bytes;
+           schedule_tables_bytes + program_bytes + code_bytes;
   }
   FlashReport& operator+=(const FlashReport& other);
   auto operator<=>(const FlashReport&) const = default;
 };
 
-/// The kernels that a network of these kinds of layers may call: a depthwise layer runs in place or
-/// not, as the arena's plan has it, so both forms are in the set. A softmax has no kernel in
-/// runtime/.
-KernelSet kernels_of(const Network& network);
-/// Exactly the kernels that the program with this plan calls.
+/// The kernels that layers call whatever the schedule is. Which of the two depthwise kernels runs
+/// depends on the arena's plan.
+KernelSet kernels_but_depthwise(const Network& network);
+/// Exactly the kernels that the program with this plan calls; the plan need not be placed.
 KernelSet kernels_of(const Network& network, const ArenaPlan& plan);
 
 /// A tile's rows are four 16-bit numbers for each layer of its segment: where the computed interval
 /// and the window begin and end; its columns are four more. A segment of r x c tiles stores each of
-/// its r row and c column intervals once.
+/// its r row and c column intervals once for each layer, and for an image that is streamed patch by
+/// patch; along an axis with one tile they are constants of the program.
 inline constexpr std::int64_t kLayerSpanBytes = 4 * sizeof(std::uint16_t);
-std::int64_t schedule_tables_bytes(const Segment& segment);
-std::int64_t schedule_tables_bytes(const PatchSchedule& schedule);
+/// Of one layer.
+std::int64_t span_table_bytes(const TileGrid& grid);
 
-/// What one layer adds: everything but code, which layers share. Both must be valid (validate()).
-FlashReport layer_flash(const Network& network, const PatchSchedule& schedule, int layer);
+/// What one layer adds: everything but the code of kernels, which layers share, and the parts of
+/// the program around the calls. Both must be valid (validate()).
+FlashReport layer_flash(const Network& network, const PatchSchedule& schedule, InputMode input,
+                        Core core, int layer);
 
-/// The whole network, with the code of kernels_of(network): no less than the program has, and at
-/// most one of the two depthwise kernels more.
-FlashReport flash_report(const Network& network, const PatchSchedule& schedule, Core core);
-/// The same with the code of exactly these kernels.
-FlashReport flash_report(const Network& network, const PatchSchedule& schedule, Core core,
-                         const KernelSet& kernels);
+/// The whole network, with the code of exactly the kernels that its arena's plan asks for.
+FlashReport flash_report(const Network& network, const PatchSchedule& schedule, InputMode input,
+                         Core core);
+
+/// Flash under every schedule of one network that a ScheduleSweep has looked at: what
+/// flash_report() says, in a few additions a schedule. Keeps its working memory, as the sweep does.
+///
+///   flash.prepare(network);
+///   for (const ScheduleCosts& costs : sweep.run(network)) { ... flash.total_bytes(costs) ... }
+class FlashSweep {
+ public:
+  /// The input must be the sweep's.
+  FlashSweep(InputMode input, Core core) : input_(input), core_(core) {}
+
+  /// `network` must be valid.
+  void prepare(const Network& network);
+  /// Of the network that was prepared last.
+  [[nodiscard]] std::int64_t total_bytes(const ScheduleCosts& costs) const;
+
+ private:
+  // Bits of the index into code_bytes_.
+  static constexpr std::size_t kInPlace = 1;
+  static constexpr std::size_t kApart = 2;
+
+  InputMode input_;
+  Core core_;
+  std::int64_t whole_bytes_ = 0;  // layer by layer, without the code of kernels
+  std::int64_t patch_loops_bytes_ = 0;
+  std::vector<std::int64_t> more_in_patches_;  // by split layer: what its calls add
+  std::array<std::int64_t, 4> code_bytes_{};   // with either depthwise kernel, or both
+  int last_reader_of_image_ = 0;
+};
 
 }  // namespace patchnas

@@ -9,6 +9,7 @@
 #include "arch/error.h"
 #include "arch/tile_geometry.h"
 #include "memory_models/arena_planner.h"
+#include "memory_models/flash_model.h"
 #include "runtime/scratch.h"
 
 namespace patchnas {
@@ -109,6 +110,7 @@ struct TensorFacts {
 struct Saving {
   std::int64_t deployed = 0;
   std::int64_t mcunetv2 = 0;
+  bool in_place = false;
 };
 
 }  // namespace
@@ -169,6 +171,7 @@ class ScheduleSweep::Workspace {
       }
     }
     network_macs_ = macs;
+    kernels_ = kernels_but_depthwise(network);
     require_small_sums();
     int begin = 0;
     for (TensorFacts& tensor : tensors_) {
@@ -234,7 +237,7 @@ class ScheduleSweep::Workspace {
     const std::int64_t out = tensors_[at(i) + 1].bytes();
     if (layer.kind == LayerKind::kAdd) {
       const bool saves = dies_in(layer.inputs[0], i) || dies_in(layer.inputs[1], i);
-      return saves ? Saving{aligned(out), out} : Saving{};
+      return saves ? Saving{aligned(out), out, true} : Saving{};
     }
     if (layer.kind != LayerKind::kDepthwiseConv2d || !dies_in(layer.inputs[0], i)) {
       return {};
@@ -244,7 +247,8 @@ class ScheduleSweep::Workspace {
     const auto& [rows, cols] = layer.axes;
     const std::int64_t scratch = patchnas_depthwise_scratch_bytes(
         rows.output, cols.output, rows.kernel, cols.kernel, rows.stride, cols.stride);
-    return {std::max<std::int64_t>(0, aligned(shared) - aligned(scratch)), shared};
+    return {std::max<std::int64_t>(0, aligned(shared) - aligned(scratch)), shared,
+            scratch < shared};
   }
 
   // MCUNetV2 adds a residual as the projection before it writes.
@@ -264,7 +268,10 @@ class ScheduleSweep::Workspace {
       deployed += aligned(out);
       mcunetv2 += out;
       const Saving saving = whole_saving(i);
-      after_[at(i)] = {deployed - saving.deployed, mcunetv2 - saving.mcunetv2};
+      after_[at(i)] = {deployed - saving.deployed, mcunetv2 - saving.mcunetv2, {}};
+      if (layers_[at(i)].kind == LayerKind::kDepthwiseConv2d) {
+        after_[at(i)].kernels.insert(depthwise_kernel(saving.in_place));
+      }
       if (next_adds_its_output(i)) {
         after_[at(i)].mcunetv2 -= whole_saving(i + 1).mcunetv2;
       }
@@ -278,12 +285,14 @@ class ScheduleSweep::Workspace {
     for (int i = layer_count - 1; i-- > 0;) {
       after_[at(i)].deployed = std::max(after_[at(i)].deployed, after_[at(i) + 1].deployed);
       after_[at(i)].mcunetv2 = std::max(after_[at(i)].mcunetv2, after_[at(i) + 1].mcunetv2);
+      after_[at(i)].kernels.insert(after_[at(i) + 1].kernels);
     }
     costs_.push_back({.grid = {1, 1},
                       .split_layer = 0,
                       .macs = network_macs_,
                       .deployed_bytes = after_[0].deployed,
-                      .mcunetv2_bytes = after_[0].mcunetv2});
+                      .mcunetv2_bytes = after_[0].mcunetv2,
+                      .kernels = with_others(after_[0].kernels)});
   }
 
   // --- one grid, a lane for every split layer ----------------------------------------------------
@@ -347,7 +356,8 @@ class ScheduleSweep::Workspace {
                         .split_layer = split,
                         .macs = macs_[at(lane)] + network_macs_ - layers_[at(split)].macs_before,
                         .deployed_bytes = peaks_[at(lane)].deployed,
-                        .mcunetv2_bytes = peaks_[at(lane)].mcunetv2});
+                        .mcunetv2_bytes = peaks_[at(lane)].mcunetv2,
+                        .kernels = with_others(peaks_[at(lane)].kernels)});
     }
   }
 
@@ -563,9 +573,13 @@ class ScheduleSweep::Workspace {
       size_tensor(t, rows, cols);
     }
     grow(zeros_, at(row_));
+    in_place_.assign(at(row_), 0);
+    apart_.assign(at(row_), 0);
     for (int i = 0; i < depth_; ++i) {
       if (may_save(i)) {
         save_in_place(i, rows, cols);
+      } else if (layers_[at(i)].kind == LayerKind::kDepthwiseConv2d) {
+        std::fill(apart_.begin() + lane_after(i), apart_.end(), -1);
       }
     }
     int finished = 0;
@@ -576,7 +590,12 @@ class ScheduleSweep::Workspace {
         const Whole& after = after_[at(i) + 1];
         peaks_[at(finished)] = {
             std::max<std::int64_t>(after.deployed, peak_deployed_[at(finished)]),
-            std::max<std::int64_t>(after.mcunetv2, peak_mcunetv2_[at(finished)])};
+            std::max<std::int64_t>(after.mcunetv2, peak_mcunetv2_[at(finished)]), after.kernels};
+        for (const bool in_place : {true, false}) {
+          if ((in_place ? in_place_ : apart_)[at(finished)] != 0) {
+            peaks_[at(finished)].kernels.insert(depthwise_kernel(in_place));
+          }
+        }
       }
       sum_macs(i, rows, cols);
     }
@@ -658,11 +677,18 @@ class ScheduleSweep::Workspace {
       const auto plane_extent = [](const Lane* output, const WindowAxis& axis) {
         return unsigned_block((load(output) - 1) * axis.stride + axis.kernel);
       };
+      Lane* const in_place = in_place_.data();
+      Lane* const apart = apart_.data();
+      const int own_lanes = lane_after(i);
       for (int lane = first; lane < lanes_; lane += kBlock) {
         const Block shared = least(load(sizes + lane), load(out + lane));
         const Block plane = signed_block(plane_extent(heights + lane, layer.axes[0]) *
                                          plane_extent(widths + lane, layer.axes[1]));
-        const Block scratch = aligned_block(plane + PATCHNAS_SCRATCH_SLACK_BYTES);
+        const Block scratch_bytes = plane + PATCHNAS_SCRATCH_SLACK_BYTES;
+        const Block is_in_place = scratch_bytes < shared;
+        store(in_place + lane, load(in_place + lane) | is_in_place);
+        store(apart + lane, load(apart + lane) | ~(is_in_place | lanes_below(own_lanes, lane)));
+        const Block scratch = aligned_block(scratch_bytes);
         store(mcunetv2 + lane, shared);
         store(deployed + lane, largest(aligned_block(shared), scratch) - scratch);
       }
@@ -712,9 +738,18 @@ class ScheduleSweep::Workspace {
     }
   }
 
+  static KernelFunction depthwise_kernel(bool in_place) {
+    return in_place ? KernelFunction::kDepthwiseInPlace : KernelFunction::kDepthwise;
+  }
+  [[nodiscard]] KernelSet with_others(KernelSet depthwise) const {
+    depthwise.insert(kernels_);
+    return depthwise;
+  }
+
   struct Whole {
     std::int64_t deployed = 0;
     std::int64_t mcunetv2 = 0;
+    KernelSet kernels;  // for depthwise layers
   };
 
   std::vector<TileGrid> grids_;
@@ -726,6 +761,7 @@ class ScheduleSweep::Workspace {
   std::vector<int> readers_;
   bool is_symmetric_ = false;
   std::int64_t network_macs_ = 0;
+  KernelSet kernels_;         // of all but depthwise layers
   std::vector<Whole> after_;  // the largest live bytes of whole layers from each on
 
   std::vector<int> splits_;  // by lane
@@ -743,6 +779,8 @@ class ScheduleSweep::Workspace {
   std::vector<Lane> sizes_;           // [tensor][lane]; 0 where it is counted throughout
   std::vector<Lane> saved_deployed_;  // [layer][lane]
   std::vector<Lane> saved_mcunetv2_;
+  std::vector<Lane> in_place_;  // [lane]: not 0 where a depthwise layer of the patch stage is so
+  std::vector<Lane> apart_;
   std::vector<Lane> zeros_;  // [lane], never written
   std::vector<Lane> live_deployed_;
   std::vector<Lane> live_mcunetv2_;

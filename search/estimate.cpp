@@ -67,7 +67,7 @@ NetworkEstimate::NetworkEstimate(Network network_, PatchSchedule schedule_, cons
   for (const MemoryModel model : kMemoryModels) {
     memory.emplace(model, memory_report(network, schedule, model, target.input));
   }
-  flash = flash_report(network, schedule, target.core);
+  flash = flash_report(network, schedule, target.input, target.core);
   if (latency_model != nullptr) {
     latency = latency_report(network, schedule, *latency_model);
     latency_unit = latency_model->unit();
@@ -96,6 +96,7 @@ nlohmann::ordered_json flash_json(const FlashReport& flash) {
           {"requantisation", flash.requantisation_bytes},
           {"layer_parameters", flash.layer_parameters_bytes},
           {"schedule_tables", flash.schedule_tables_bytes},
+          {"program", flash.program_bytes},
           {"code", flash.code_bytes}};
 }
 
@@ -136,13 +137,15 @@ nlohmann::ordered_json NetworkEstimate::json() const {
   for (int i = 0; i < network.layer_count(); ++i) {
     const auto index = static_cast<std::size_t>(i);
     const Layer& layer = network.layers[index];
-    nlohmann::ordered_json entry{{"name", network.layer_name(i)},
-                                 {"kind", to_string(layer.kind)},
-                                 {"input", shape_json(network.shape(layer.inputs[0]))},
-                                 {"output", shape_json(layer.output)},
-                                 {"macs", layer_macs[index]},
-                                 {"macs_layer_by_layer", patchnas::layer_macs(network, i)},
-                                 {"flash_bytes", layer_flash(network, schedule, i).total_bytes()}};
+    nlohmann::ordered_json entry{
+        {"name", network.layer_name(i)},
+        {"kind", to_string(layer.kind)},
+        {"input", shape_json(network.shape(layer.inputs[0]))},
+        {"output", shape_json(layer.output)},
+        {"macs", layer_macs[index]},
+        {"macs_layer_by_layer", patchnas::layer_macs(network, i)},
+        {"flash_bytes",
+         layer_flash(network, schedule, target.input, target.core, i).total_bytes()}};
     if (latency) {
       entry["latency"] = latency->layers[index].cost;
       entry["latency_predicted"] = latency->layers[index].predicted;
@@ -177,8 +180,9 @@ std::string NetworkEstimate::table() const {
     for (const auto& [model, report] : memory) {
       text += fmt::format(" {:>12}", with_separators(report.layer_bytes[index]));
     }
-    text +=
-        fmt::format(" {:>11}", with_separators(layer_flash(network, schedule, i).total_bytes()));
+    text += fmt::format(
+        " {:>11}", with_separators(
+                       layer_flash(network, schedule, target.input, target.core, i).total_bytes()));
     if (latency) {
       const LayerLatency& of_layer = latency->layers[index];
       text += fmt::format(" {:>14}{}", with_separators(std::llround(of_layer.cost)),
@@ -204,11 +208,12 @@ std::string NetworkEstimate::table() const {
   text += fmt::format("parameters     {}\n", with_separators(parameter_count(network)));
   text += fmt::format(
       "flash          {} bytes: weights {}, biases {}, requantisation {}, layer parameters "
-      "{}, schedule tables {}, {} code {}\n",
+      "{}, schedule tables {}, program {}, {} kernels {}\n",
       with_separators(flash.total_bytes()), with_separators(flash.weights_bytes),
       with_separators(flash.biases_bytes), with_separators(flash.requantisation_bytes),
       with_separators(flash.layer_parameters_bytes), with_separators(flash.schedule_tables_bytes),
-      to_string(target.core), with_separators(flash.code_bytes));
+      with_separators(flash.program_bytes), to_string(target.core),
+      with_separators(flash.code_bytes));
   if (latency) {
     text += fmt::format("latency        {}; {:.1f} % of it predicted (~), not measured\n",
                         latency_text(latency->total, latency_unit, target),

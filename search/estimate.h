@@ -32,7 +32,7 @@ struct NetworkEstimate {
   Target target;                         ///< its limits are not looked at
   std::vector<std::int64_t> layer_macs;  ///< under the schedule, halos included
   std::map<MemoryModel, MemoryReport> memory;
-  FlashReport flash;  ///< with the code of kernels_of(network)
+  FlashReport flash;
   std::optional<LatencyReport> latency;
   std::string latency_unit;
 

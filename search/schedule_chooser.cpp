@@ -13,7 +13,7 @@ CandidateCosts costs_of(const Network& network, const PatchSchedule& schedule, c
       .macs = scheduled_macs(network, schedule),
       .sram_bytes =
           memory_report(network, schedule, target.memory_model, target.input).peak_sram_bytes,
-      .flash_bytes = flash_report(network, schedule, target.core).total_bytes(),
+      .flash_bytes = flash_report(network, schedule, target.input, target.core).total_bytes(),
       .latency = {}};
   if (latency != nullptr) {
     costs.latency = latency_report(network, schedule, *latency).total;
@@ -28,7 +28,9 @@ bool meets_limits(const CandidateCosts& costs, const Target& target) {
 
 ScheduleChooser::ScheduleChooser(std::vector<TileGrid> grids, SplitPoints split_points,
                                  const Target& target, const LatencyModel* latency)
-    : target_(target), sweep_(std::move(grids), split_points, target.input) {
+    : target_(target),
+      sweep_(std::move(grids), split_points, target.input),
+      flash_(target.input, target.core) {
   if (latency != nullptr) {
     latency_.emplace(*latency);
   }
@@ -72,16 +74,14 @@ void ScheduleChooser::plan(const Network& network, Entry& entry) const {
 }
 
 void ScheduleChooser::collect(const Network& network) {
-  const std::int64_t constant_flash =
-      flash_report(network, PatchSchedule::layer_by_layer(), target_.core).total_bytes();
+  flash_.prepare(network);
   if (latency_) {
     latency_->assign(network);
   }
   entries_.clear();
   for (const ScheduleCosts& costs : sweep_.run(network)) {
-    const Segment patch_stage{.first_layer = 0, .end_layer = costs.split_layer, .grid = costs.grid};
     Entry entry{.costs = &costs,
-                .flash_bytes = constant_flash + schedule_tables_bytes(patch_stage),
+                .flash_bytes = flash_.total_bytes(costs),
                 .latency = {},
                 .is_planned = target_.memory_model != MemoryModel::kDeployed};
     switch (target_.memory_model) {

@@ -14,6 +14,7 @@
 #include "arch/network.h"
 #include "arch/patch_schedule.h"
 #include "latency_models/schedule_latency.h"
+#include "memory_models/flash_model.h"
 #include "memory_models/schedule_sweep.h"
 #include "search/candidate.h"
 #include "search/target.h"
@@ -81,6 +82,7 @@ class ScheduleChooser {
   Target target_;
   std::optional<ScheduleLatency> latency_;
   ScheduleSweep sweep_;
+  FlashSweep flash_;
   std::vector<Entry> entries_;
 };
 

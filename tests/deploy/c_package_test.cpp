@@ -74,28 +74,11 @@ struct Case {
   }
 };
 
-// One of the network's schedules, or several segments in a row.
-PatchSchedule random_schedule(const Network& network, RandomStream& stream) {
-  if (stream.chance(0.8)) {
-    return stream.pick(testing::all_schedules(network, stream));
-  }
-  PatchSchedule schedule;
-  for (int layer = 0; layer < network.layer_count();) {
-    const int end =
-        std::min<int>(network.layer_count(), layer + 1 + static_cast<int>(stream.below(4)));
-    const TensorShape& out = network.shape(end);
-    schedule.segments.push_back(
-        {layer, end, {std::min(2, out.height), std::min(3, out.width)}, {}});
-    layer = end;
-  }
-  return schedule;
-}
-
 std::vector<Case> random_cases(int count, RandomStream& stream) {
   std::vector<Case> cases;
   for (int i = 0; i < count; ++i) {
     QuantizedNetwork network = testing::random_quantized_network(stream);
-    PatchSchedule schedule = random_schedule(network.network, stream);
+    PatchSchedule schedule = testing::random_schedule(network.network, stream);
     for (const InputMode input : kInputModes) {
       cases.push_back({network, schedule, input, "net" + std::to_string(cases.size())});
     }

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "arch/patch_schedule.h"
 #include "arch/random.h"
 #include "deploy/quantized_network.h"
 
@@ -17,6 +18,9 @@ QuantizedNetwork random_quantized(const Network& network, RandomStream& stream);
 
 /// A random network of either kind (support/random_networks.h), some with a softmax at the end.
 QuantizedNetwork random_quantized_network(RandomStream& stream);
+
+/// One of the network's schedules, or several segments in a row.
+PatchSchedule random_schedule(const Network& network, RandomStream& stream);
 
 std::vector<std::int8_t> random_bytes(std::int64_t count, RandomStream& stream);
 

@@ -21,16 +21,14 @@ TEST(JudgingCandidates, AllocatesNothingOnceWarm) {
     Network network;
     ScheduleSweep sweep({{1, 1}, {2, 2}, {3, 3}, {2, 4}}, SplitPoints::kLayers,
                         InputMode::kStreamed);
+    FlashSweep flash(InputMode::kStreamed, Core::kCortexM4);
     std::int64_t checksum = 0;
     const auto judge_all = [&] {
       for (const Architecture& architecture : architectures) {
         lower(space, architecture, network);
-        const std::int64_t constant_flash =
-            flash_report(network, PatchSchedule::layer_by_layer(), Core::kCortexM4).total_bytes();
+        flash.prepare(network);
         for (const ScheduleCosts& costs : sweep.run(network)) {
-          const Segment patch_stage{
-              .first_layer = 0, .end_layer = costs.split_layer, .grid = costs.grid};
-          checksum += costs.macs + constant_flash + schedule_tables_bytes(patch_stage);
+          checksum += costs.macs + flash.total_bytes(costs);
         }
       }
     };

@@ -8,6 +8,7 @@
 
 #include "arch/arch.h"
 #include "arch/error.h"
+#include "memory_models/memory_models.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
@@ -27,19 +28,29 @@ bool has_kind(const Network& network, LayerKind kind) {
                      [kind](const Layer& layer) { return layer.kind == kind; });
 }
 
+std::int64_t bytes_of(Core core, ProgramPart part) {
+  return measured_program_sizes().bytes(core, part);
+}
+
 TEST(FlashModel, ItsItemsAreTheSumsOverTheLayers) {
   RandomStream stream(1, "flash/layers");
   for (int i = 0; i < kNetworks; ++i) {
     const Network network = random_network(stream, i);
+    const InputMode input =
+        stream.pick(std::vector(std::begin(kInputModes), std::end(kInputModes)));
     for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
       FlashReport sum;
       for (int layer = 0; layer < network.layer_count(); ++layer) {
-        sum += layer_flash(network, schedule, layer);
+        sum += layer_flash(network, schedule, input, Core::kCortexM7, layer);
       }
       EXPECT_EQ(sum.code_bytes, 0);
-      EXPECT_EQ(sum.schedule_tables_bytes, schedule_tables_bytes(schedule));
-      sum.code_bytes = measured_code_sizes().code_bytes(Core::kCortexM7, kernels_of(network));
-      EXPECT_EQ(flash_report(network, schedule, Core::kCortexM7), sum);
+      sum.program_bytes += bytes_of(Core::kCortexM7, program_part(input));
+      if (!schedule.segments.empty()) {
+        sum.program_bytes += bytes_of(Core::kCortexM7, ProgramPart::kPatchLoops);
+      }
+      sum.code_bytes = measured_code_sizes().code_bytes(
+          Core::kCortexM7, kernels_of(network, plan_arena(network, schedule, input)));
+      EXPECT_EQ(flash_report(network, schedule, input, Core::kCortexM7), sum);
     }
   }
 }
@@ -48,49 +59,72 @@ TEST(FlashModel, ConstantsAreThoseOfTheParameters) {
   RandomStream stream(2, "flash/constants");
   for (int i = 0; i < kNetworks; ++i) {
     const Network network = random_network(stream, i);
-    const FlashReport flash =
-        flash_report(network, PatchSchedule::layer_by_layer(), Core::kCortexM4);
+    const FlashReport flash = flash_report(network, PatchSchedule::layer_by_layer(),
+                                           InputMode::kResident, Core::kCortexM4);
     EXPECT_EQ(flash.weights_bytes + flash.biases_bytes / 4, parameter_count(network));
     EXPECT_EQ(flash.requantisation_bytes * 4, flash.biases_bytes * 5);
     EXPECT_EQ(flash.schedule_tables_bytes, 0);
   }
 }
 
-TEST(FlashModel, OnlyTheTablesDependOnTheSchedule) {
-  RandomStream stream(3, "flash/schedule");
-  for (int i = 0; i < kNetworks; ++i) {
-    const Network network = random_network(stream, i);
-    const FlashReport plain =
-        flash_report(network, PatchSchedule::layer_by_layer(), Core::kCortexM55);
-    for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
-      const FlashReport flash = flash_report(network, schedule, Core::kCortexM55);
-      EXPECT_EQ(flash.total_bytes(), plain.total_bytes() + schedule_tables_bytes(schedule));
-    }
-  }
-}
-
 TEST(FlashModel, AScheduleStoresTheIntervalsOfEveryTileIndexAndLayerOnce) {
+  Network network{.input = {24, 24, 2}, .layers = {}, .names = {}};
+  for (int i = 0; i < 6; ++i) {
+    network.layers.push_back({.inputs = {i, kNoTensor}, .output = {24, 24, 2}, .kernel = {}});
+  }
+  const auto tables = [&](const PatchSchedule& schedule, InputMode input) {
+    return flash_report(network, schedule, input, Core::kCortexM4).schedule_tables_bytes;
+  };
+  using enum InputMode;
   // 3 rows and 4 columns of tiles over 5 layers; four 16-bit numbers each.
-  EXPECT_EQ(schedule_tables_bytes(PatchSchedule::leading({3, 4}, 5)), (3 + 4) * 5 * 4 * 2);
+  EXPECT_EQ(tables(PatchSchedule::leading({3, 4}, 5), kResident), (3 + 4) * 5 * 4 * 2);
+  // What the tiles read of a streamed image as well.
+  EXPECT_EQ(tables(PatchSchedule::leading({3, 4}, 5), kStreamed), (3 + 4) * 6 * 4 * 2);
+  // Nothing along an axis with one tile.
   const PatchSchedule two{.segments = {{.first_layer = 0, .end_layer = 2, .grid = {2, 2}},
                                        {.first_layer = 3, .end_layer = 6, .grid = {1, 5}}}};
-  EXPECT_EQ(schedule_tables_bytes(two), (2 * (2 + 2) + 3 * (1 + 5)) * 8);
-  EXPECT_EQ(schedule_tables_bytes(PatchSchedule::layer_by_layer()), 0);
+  EXPECT_EQ(tables(two, kResident), (2 * (2 + 2) + 3 * 5) * 8);
+  EXPECT_EQ(tables(PatchSchedule::layer_by_layer(), kStreamed), 0);
+}
+
+TEST(FlashModel, AProgramHasOneCallALayer) {
+  RandomStream stream(3, "flash/program");
+  for (int i = 0; i < kNetworks; ++i) {
+    const Network network = random_network(stream, i);
+    for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
+      const ProgramParts parts = program_parts(network, schedule, InputMode::kStreamed);
+      EXPECT_EQ(parts.count(ProgramPart::kStreamedProgram), 1);
+      EXPECT_EQ(parts.count(ProgramPart::kResidentProgram), 0);
+      EXPECT_EQ(parts.count(ProgramPart::kPatchLoops), schedule.segments.empty() ? 0 : 1);
+      int calls = 0;
+      int patch_calls = 0;
+      for (int part = static_cast<int>(ProgramPart::kConvolve);
+           part <= static_cast<int>(ProgramPart::kSoftmax); ++part) {
+        calls += parts.counts[static_cast<std::size_t>(part)];
+      }
+      for (int part = static_cast<int>(ProgramPart::kConvolvePatch); part < kProgramParts; ++part) {
+        patch_calls += parts.counts[static_cast<std::size_t>(part)];
+      }
+      EXPECT_EQ(calls + patch_calls, network.layer_count());
+      EXPECT_EQ(patch_calls, schedule.split_layer());
+    }
+  }
 }
 
 TEST(FlashModel, KernelsAreThoseOfTheLayersKinds) {
   RandomStream stream(4, "flash/kernels");
   for (int i = 0; i < kNetworks; ++i) {
     const Network network = random_network(stream, i);
-    const KernelSet kernels = kernels_of(network);
+    const KernelSet kernels = kernels_of(network, plan_arena(network, {}, InputMode::kResident));
     const auto agrees = [&](KernelFunction kernel, LayerKind kind) {
       return kernels.contains(kernel) == has_kind(network, kind);
     };
     EXPECT_EQ(
         kernels.contains(KernelFunction::kConvolve) || kernels.contains(KernelFunction::kPointwise),
         has_kind(network, LayerKind::kConv2d));
-    EXPECT_TRUE(agrees(KernelFunction::kDepthwise, LayerKind::kDepthwiseConv2d));
-    EXPECT_TRUE(agrees(KernelFunction::kDepthwiseInPlace, LayerKind::kDepthwiseConv2d));
+    EXPECT_EQ(kernels.contains(KernelFunction::kDepthwise) ||
+                  kernels.contains(KernelFunction::kDepthwiseInPlace),
+              has_kind(network, LayerKind::kDepthwiseConv2d));
     EXPECT_TRUE(agrees(KernelFunction::kAdd, LayerKind::kAdd));
     EXPECT_TRUE(agrees(KernelFunction::kAveragePool, LayerKind::kAveragePool));
     EXPECT_TRUE(agrees(KernelFunction::kMaxPool, LayerKind::kMaxPool));
@@ -103,10 +137,8 @@ TEST(FlashModel, APlanSaysWhichDepthwiseKernelsRun) {
   RandomStream stream(5, "flash/plan");
   for (int i = 0; i < kNetworks; ++i) {
     const Network network = random_network(stream, i);
-    const PatchSchedule schedule;
-    const ArenaPlan plan = plan_arena(network, schedule, InputMode::kResident);
-    const KernelSet exact = kernels_of(network, plan);
-    const KernelSet possible = kernels_of(network);
+    const ArenaPlan plan = plan_arena(network, {}, InputMode::kResident);
+    const KernelSet kernels = kernels_of(network, plan);
     bool in_place = false;
     bool apart = false;
     for (int layer = 0; layer < network.layer_count(); ++layer) {
@@ -114,13 +146,26 @@ TEST(FlashModel, APlanSaysWhichDepthwiseKernelsRun) {
         (plan.in_place_input(network, layer) >= 0 ? in_place : apart) = true;
       }
     }
-    EXPECT_EQ(exact.contains(KernelFunction::kDepthwiseInPlace), in_place);
-    EXPECT_EQ(exact.contains(KernelFunction::kDepthwise), apart);
-    for (const KernelFunction kernel : kKernelFunctions) {
-      EXPECT_LE(exact.contains(kernel), possible.contains(kernel));
+    EXPECT_EQ(kernels.contains(KernelFunction::kDepthwiseInPlace), in_place);
+    EXPECT_EQ(kernels.contains(KernelFunction::kDepthwise), apart);
+  }
+}
+
+TEST(FlashModel, TheSweepIsTheReportOfEverySchedule) {
+  RandomStream stream(6, "flash/sweep");
+  const std::vector<TileGrid> grids{{1, 1}, {2, 2}, {3, 3}, {1, 3}, {4, 2}};
+  for (const InputMode input : kInputModes) {
+    ScheduleSweep sweep(grids, SplitPoints::kLayers, input);
+    FlashSweep flash(input, Core::kCortexM55);
+    for (int i = 0; i < kNetworks; ++i) {
+      const Network network = random_network(stream, i);
+      flash.prepare(network);
+      for (const ScheduleCosts& costs : sweep.run(network)) {
+        ASSERT_EQ(flash.total_bytes(costs),
+                  flash_report(network, costs.schedule(), input, Core::kCortexM55).total_bytes())
+            << to_json(costs.schedule());
+      }
     }
-    EXPECT_LE(flash_report(network, schedule, Core::kCortexM4, exact).total_bytes(),
-              flash_report(network, schedule, Core::kCortexM4).total_bytes());
   }
 }
 
@@ -167,6 +212,12 @@ TEST(CodeSizeTable, WhatIsMissingIsNamed) {
   text.replace(text.find("patchnas_max_pool"), 17, "patchnas_minimums");
   EXPECT_THAT([&] { CodeSizeTable::parse(text, "table"); },
               ::testing::ThrowsMessage<InputError>(::testing::HasSubstr("patchnas_max_pool")));
+}
+
+TEST(ProgramSizeTable, WhatIsMissingIsNamed) {
+  const std::string text = "targets: {cortex-m4: {resident_program: 50}}";
+  EXPECT_THAT([&] { ProgramSizeTable::parse(text, "table"); },
+              ::testing::ThrowsMessage<InputError>(::testing::HasSubstr("streamed_program")));
 }
 
 TEST(CodeSizeTable, EveryKernelHasBeenMeasuredOnEveryCore) {

@@ -10,12 +10,14 @@ namespace patchnas {
 namespace {
 
 ScheduleCosts costs_of(const Network& network, const PatchSchedule& schedule, InputMode input) {
+  const ArenaPlan plan = unplaced_arena_plan(network, schedule, input);
   return {.grid = schedule.leading_grid(),
           .split_layer = schedule.split_layer(),
           .macs = scheduled_macs(network, schedule),
-          .deployed_bytes = unplaced_arena_plan(network, schedule, input).lower_bound_bytes,
+          .deployed_bytes = plan.lower_bound_bytes,
           .mcunetv2_bytes =
-              memory_report(network, schedule, MemoryModel::kMcunetV2, input).peak_sram_bytes};
+              memory_report(network, schedule, MemoryModel::kMcunetV2, input).peak_sram_bytes,
+          .kernels = kernels_of(network, plan)};
 }
 
 // The definition of every number, one schedule at a time.
@@ -42,6 +44,7 @@ void expect_equal(const Network& network, const std::vector<TileGrid>& grids,
     EXPECT_EQ(found[i].macs, expected[i].macs) << where;
     EXPECT_EQ(found[i].deployed_bytes, expected[i].deployed_bytes) << where;
     EXPECT_EQ(found[i].mcunetv2_bytes, expected[i].mcunetv2_bytes) << where;
+    EXPECT_EQ(found[i].kernels, expected[i].kernels) << where;
   }
 }
 

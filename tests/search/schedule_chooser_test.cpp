@@ -75,7 +75,9 @@ void expect_the_best(const LatencyModel* model, MemoryModel memory_model, const 
                   .input = stream.chance(0.5) ? InputMode::kResident : InputMode::kStreamed};
     if (stream.chance(0.2)) {
       target.flash_bytes =
-          flash_report(network, PatchSchedule::layer_by_layer(), target.core).total_bytes() + 64;
+          flash_report(network, PatchSchedule::layer_by_layer(), target.input, target.core)
+              .total_bytes() +
+          400;
     }
     if (model != nullptr && stream.chance(0.5)) {
       target.latency = latency_report(network, PatchSchedule::layer_by_layer(), *model).total * 1.2;

@@ -1,0 +1,157 @@
+#include "memory_models/program_size.h"
+
+#include "arch/yaml_reader.h"
+#include "memory_models/program_size_data.h"
+
+namespace patchnas {
+namespace {
+
+constexpr std::array kPartNames = {"resident_program",
+                                   "streamed_program",
+                                   "patch_loops",
+                                   "convolve",
+                                   "pointwise",
+                                   "depthwise",
+                                   "add",
+                                   "average_pool",
+                                   "max_pool",
+                                   "fully_connected",
+                                   "softmax",
+                                   "new_extents",
+                                   "convolve_patch",
+                                   "pointwise_patch",
+                                   "depthwise_patch",
+                                   "add_patch",
+                                   "average_pool_patch",
+                                   "max_pool_patch",
+                                   "softmax_patch"};
+static_assert(kPartNames.size() == kProgramParts);
+
+constexpr Allowed<int> kBytes = {0, 1 << 16};
+
+const Segment* segment_of(const PatchSchedule& schedule, int layer) {
+  for (const Segment& segment : schedule.segments) {
+    if (segment.first_layer <= layer && layer < segment.end_layer) {
+      return &segment;
+    }
+  }
+  return nullptr;
+}
+
+ProgramPart whole_call(const Layer& layer) {
+  switch (layer.kind) {
+    case LayerKind::kConv2d:
+      return runs_pointwise(layer) ? ProgramPart::kPointwise : ProgramPart::kConvolve;
+    case LayerKind::kDepthwiseConv2d:
+      return ProgramPart::kDepthwise;
+    case LayerKind::kAdd:
+      return ProgramPart::kAdd;
+    case LayerKind::kAveragePool:
+      return ProgramPart::kAveragePool;
+    case LayerKind::kMaxPool:
+      return ProgramPart::kMaxPool;
+    case LayerKind::kSoftmax:
+      return ProgramPart::kSoftmax;
+    case LayerKind::kFullyConnected:
+      break;
+  }
+  return ProgramPart::kFullyConnected;
+}
+
+ProgramPart patch_call(const Layer& layer) {
+  switch (layer.kind) {
+    case LayerKind::kConv2d:
+      return runs_pointwise(layer) ? ProgramPart::kPointwisePatch : ProgramPart::kConvolvePatch;
+    case LayerKind::kDepthwiseConv2d:
+      return ProgramPart::kDepthwisePatch;
+    case LayerKind::kAdd:
+      return ProgramPart::kAddPatch;
+    case LayerKind::kAveragePool:
+      return ProgramPart::kAveragePoolPatch;
+    case LayerKind::kMaxPool:
+      return ProgramPart::kMaxPoolPatch;
+    case LayerKind::kSoftmax:
+      return ProgramPart::kSoftmaxPatch;
+    case LayerKind::kFullyConnected:
+      break;
+  }
+  return ProgramPart::kFullyConnected;
+}
+
+bool has_new_extents(const Network& network, int layer) {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  const TensorShape& input = network.shape(l.inputs[0]);
+  return l.kind != LayerKind::kFullyConnected && l.kind != LayerKind::kSoftmax &&
+         (l.output.height != input.height || l.output.width != input.width);
+}
+
+}  // namespace
+
+std::string_view to_string(ProgramPart part) { return kPartNames[static_cast<std::size_t>(part)]; }
+
+ProgramPart program_part(InputMode input) {
+  return input == InputMode::kResident ? ProgramPart::kResidentProgram
+                                       : ProgramPart::kStreamedProgram;
+}
+
+ProgramParts program_parts(const Network& network, const PatchSchedule& schedule, InputMode input) {
+  ProgramParts parts;
+  parts.add(program_part(input));
+  for (const Segment& segment : schedule.segments) {
+    if (has_patch_loops(segment)) {
+      parts.add(ProgramPart::kPatchLoops);
+    }
+  }
+  for (int i = 0; i < network.layer_count(); ++i) {
+    const Layer& layer = network.layers[static_cast<std::size_t>(i)];
+    const Segment* const segment = segment_of(schedule, i);
+    if (segment != nullptr && has_patch_loops(*segment)) {
+      parts.add(patch_call(layer));
+      continue;
+    }
+    parts.add(whole_call(layer));
+    if (has_new_extents(network, i)) {
+      parts.add(ProgramPart::kNewExtents);
+    }
+  }
+  return parts;
+}
+
+ProgramSizeTable ProgramSizeTable::parse(std::string_view yaml, const std::string& source) {
+  YamlReader reader = YamlReader::parse_text(yaml, source);
+  YamlReader targets = reader.map("targets");
+  ProgramSizeTable table;
+  for (const Core core : kCores) {
+    YamlReader target = targets.map(std::string(to_string(core)));
+    for (std::size_t part = 0; part < kProgramParts; ++part) {
+      table.bytes_[static_cast<std::size_t>(core)][part] = target.integer(kPartNames[part], kBytes);
+    }
+  }
+  return table;
+}
+
+std::int64_t ProgramSizeTable::bytes(Core core, const ProgramParts& parts) const {
+  std::int64_t sum = 0;
+  for (std::size_t part = 0; part < kProgramParts; ++part) {
+    sum += parts.counts[part] * bytes_[static_cast<std::size_t>(core)][part];
+  }
+  return sum;
+}
+
+std::int64_t ProgramSizeTable::call_bytes(Core core, const Network& network, int layer,
+                                          CallForm form) const {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  if (form == CallForm::kPatch) {
+    return bytes(core, patch_call(l));
+  }
+  return bytes(core, whole_call(l)) +
+         (has_new_extents(network, layer) ? bytes(core, ProgramPart::kNewExtents) : 0);
+}
+
+const ProgramSizeTable& measured_program_sizes() {
+  static const ProgramSizeTable table =
+      ProgramSizeTable::parse(kProgramSizeYaml, "memory_models/program_size.yaml (built in)");
+  return table;
+}
+
+}  // namespace patchnas

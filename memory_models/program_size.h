@@ -1,0 +1,96 @@
+#pragma once
+
+// What the generated NAME.c of a package takes in flash: memory_models/program_size.yaml, built in.
+// It is measured as the sum of its parts, over compiled programs of random networks.
+//
+//   const ProgramParts parts = program_parts(network, schedule, InputMode::kResident);
+//   const std::int64_t bytes = measured_program_sizes().bytes(Core::kCortexM4, parts);
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "arch/network.h"
+#include "arch/patch_schedule.h"
+#include "memory_models/code_size_table.h"
+#include "memory_models/liveness.h"
+
+namespace patchnas {
+
+enum class ProgramPart {
+  kResidentProgram,  ///< NAME_invoke and the other functions of the interface, without their calls
+  kStreamedProgram,
+  kPatchLoops,  ///< of one segment
+  // A layer's call with its windows.
+  kConvolve,
+  kPointwise,
+  kDepthwise,
+  kAdd,
+  kAveragePool,
+  kMaxPool,
+  kFullyConnected,
+  kSoftmax,
+  // More for each of these whose output has other extents than its input: a rectangle that the
+  // program has not written down yet.
+  kNewExtents,
+  // The same where its rectangle changes from patch to patch. A fully connected layer reads
+  // everything, so there are no patches of it.
+  kConvolvePatch,
+  kPointwisePatch,
+  kDepthwisePatch,
+  kAddPatch,
+  kAveragePoolPatch,
+  kMaxPoolPatch,
+  kSoftmaxPatch
+};
+inline constexpr int kProgramParts = static_cast<int>(ProgramPart::kSoftmaxPatch) + 1;
+
+/// Its key in the table: "resident_program", "convolve", "convolve_patch", …
+std::string_view to_string(ProgramPart part);
+
+/// A convolution of 1x1 pixels, stride 1, without padding: runtime/ has a kernel of its own for it.
+inline bool runs_pointwise(const Layer& layer) { return layer.kernel == Kernel{}; }
+
+/// With a single tile all rectangles are constants: the compiler leaves no loops and no tables.
+inline bool has_patch_loops(const Segment& segment) { return segment.grid != TileGrid{1, 1}; }
+
+enum class CallForm { kWhole, kPatch };
+
+ProgramPart program_part(InputMode input);
+
+/// How often each part occurs.
+struct ProgramParts {
+  std::array<int, kProgramParts> counts{};
+
+  void add(ProgramPart part) { ++counts[static_cast<std::size_t>(part)]; }
+  [[nodiscard]] int count(ProgramPart part) const { return counts[static_cast<std::size_t>(part)]; }
+  auto operator<=>(const ProgramParts&) const = default;
+};
+
+/// Of the program that executes the schedule. Both must be valid.
+ProgramParts program_parts(const Network& network, const PatchSchedule& schedule, InputMode input);
+
+class ProgramSizeTable {
+ public:
+  /// Reads what scripts/measure_program_size writes.
+  /// @throws InputError if a core or a part is missing, or a size is no number of bytes.
+  static ProgramSizeTable parse(std::string_view yaml, const std::string& source);
+
+  [[nodiscard]] std::int64_t bytes(Core core, ProgramPart part) const {
+    return bytes_[static_cast<std::size_t>(core)][static_cast<std::size_t>(part)];
+  }
+  [[nodiscard]] std::int64_t bytes(Core core, const ProgramParts& parts) const;
+  /// Of one layer's call.
+  [[nodiscard]] std::int64_t call_bytes(Core core, const Network& network, int layer,
+                                        CallForm form) const;
+
+ private:
+  std::array<std::array<std::int64_t, kProgramParts>, std::size(kCores)> bytes_{};
+};
+
+/// The table that this program was built with.
+const ProgramSizeTable& measured_program_sizes();
+
+}  // namespace patchnas
