@@ -9,21 +9,15 @@ namespace {
 constexpr std::array kPartNames = {"resident_program",
                                    "streamed_program",
                                    "patch_loops",
-                                   "convolve",
-                                   "pointwise",
-                                   "depthwise",
+                                   "convolution",
+                                   "pool",
                                    "add",
-                                   "average_pool",
-                                   "max_pool",
                                    "fully_connected",
                                    "softmax",
                                    "new_extents",
-                                   "convolve_patch",
-                                   "pointwise_patch",
-                                   "depthwise_patch",
+                                   "convolution_patch",
+                                   "pool_patch",
                                    "add_patch",
-                                   "average_pool_patch",
-                                   "max_pool_patch",
                                    "softmax_patch"};
 static_assert(kPartNames.size() == kProgramParts);
 
@@ -41,15 +35,13 @@ const Segment* segment_of(const PatchSchedule& schedule, int layer) {
 ProgramPart whole_call(const Layer& layer) {
   switch (layer.kind) {
     case LayerKind::kConv2d:
-      return runs_pointwise(layer) ? ProgramPart::kPointwise : ProgramPart::kConvolve;
     case LayerKind::kDepthwiseConv2d:
-      return ProgramPart::kDepthwise;
+      return ProgramPart::kConvolution;
+    case LayerKind::kAveragePool:
+    case LayerKind::kMaxPool:
+      return ProgramPart::kPool;
     case LayerKind::kAdd:
       return ProgramPart::kAdd;
-    case LayerKind::kAveragePool:
-      return ProgramPart::kAveragePool;
-    case LayerKind::kMaxPool:
-      return ProgramPart::kMaxPool;
     case LayerKind::kSoftmax:
       return ProgramPart::kSoftmax;
     case LayerKind::kFullyConnected:
@@ -61,15 +53,13 @@ ProgramPart whole_call(const Layer& layer) {
 ProgramPart patch_call(const Layer& layer) {
   switch (layer.kind) {
     case LayerKind::kConv2d:
-      return runs_pointwise(layer) ? ProgramPart::kPointwisePatch : ProgramPart::kConvolvePatch;
     case LayerKind::kDepthwiseConv2d:
-      return ProgramPart::kDepthwisePatch;
+      return ProgramPart::kConvolutionPatch;
+    case LayerKind::kAveragePool:
+    case LayerKind::kMaxPool:
+      return ProgramPart::kPoolPatch;
     case LayerKind::kAdd:
       return ProgramPart::kAddPatch;
-    case LayerKind::kAveragePool:
-      return ProgramPart::kAveragePoolPatch;
-    case LayerKind::kMaxPool:
-      return ProgramPart::kMaxPoolPatch;
     case LayerKind::kSoftmax:
       return ProgramPart::kSoftmaxPatch;
     case LayerKind::kFullyConnected:

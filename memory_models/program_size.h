@@ -23,13 +23,10 @@ enum class ProgramPart {
   kResidentProgram,  ///< NAME_invoke and the other functions of the interface, without their calls
   kStreamedProgram,
   kPatchLoops,  ///< of one segment
-  // A layer's call with its windows.
-  kConvolve,
-  kPointwise,
-  kDepthwise,
+  // A layer's call with its windows. Calls of a sort differ less than programs do.
+  kConvolution,  ///< pointwise and depthwise ones too
+  kPool,
   kAdd,
-  kAveragePool,
-  kMaxPool,
   kFullyConnected,
   kSoftmax,
   // More for each of these whose output has other extents than its input: a rectangle that the
@@ -37,17 +34,14 @@ enum class ProgramPart {
   kNewExtents,
   // The same where its rectangle changes from patch to patch. A fully connected layer reads
   // everything, so there are no patches of it.
-  kConvolvePatch,
-  kPointwisePatch,
-  kDepthwisePatch,
+  kConvolutionPatch,
+  kPoolPatch,
   kAddPatch,
-  kAveragePoolPatch,
-  kMaxPoolPatch,
   kSoftmaxPatch
 };
 inline constexpr int kProgramParts = static_cast<int>(ProgramPart::kSoftmaxPatch) + 1;
 
-/// Its key in the table: "resident_program", "convolve", "convolve_patch", …
+/// Its key in the table: "resident_program", "convolution", "convolution_patch", …
 std::string_view to_string(ProgramPart part);
 
 /// A convolution of 1x1 pixels, stride 1, without padding: runtime/ has a kernel of its own for it.

@@ -685,9 +685,10 @@ class ScheduleSweep::Workspace {
         const Block plane = signed_block(plane_extent(heights + lane, layer.axes[0]) *
                                          plane_extent(widths + lane, layer.axes[1]));
         const Block scratch_bytes = plane + PATCHNAS_SCRATCH_SLACK_BYTES;
-        const Block is_in_place = scratch_bytes < shared;
-        store(in_place + lane, load(in_place + lane) | is_in_place);
-        store(apart + lane, load(apart + lane) | ~(is_in_place | lanes_below(own_lanes, lane)));
+        const Block in_patches = ~lanes_below(own_lanes, lane);
+        const Block fits = scratch_bytes < shared;
+        store(in_place + lane, load(in_place + lane) | (fits & in_patches));
+        store(apart + lane, load(apart + lane) | (~fits & in_patches));
         const Block scratch = aligned_block(scratch_bytes);
         store(mcunetv2 + lane, shared);
         store(deployed + lane, largest(aligned_block(shared), scratch) - scratch);

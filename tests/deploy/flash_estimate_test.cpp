@@ -69,9 +69,6 @@ class FlashEstimate : public ::testing::TestWithParam<Core> {
     EXPECT_LE(std::abs(error), kAllowed)
         << name << ", " << to_json(schedule) << ", " << to_string(input) << ": linked " << linked
         << ", estimated " << estimate.total_bytes();
-    if (getenv("SHOW"))
-      printf("%s %ld %ld %.2f layers %d\n", name.c_str(), (long)linked,
-             (long)estimate.total_bytes(), 100 * error, network.network.layer_count());
   }
 
   testing::TemporaryFolder folder_;
@@ -79,7 +76,7 @@ class FlashEstimate : public ::testing::TestWithParam<Core> {
 
 TEST_P(FlashEstimate, OfSmallRandomPackages) {
   RandomStream stream(51, "flash estimate");
-  for (int i = 0; i < (getenv("SHOW") ? 60 : 20); ++i) {
+  for (int i = 0; i < 20; ++i) {
     const QuantizedNetwork network = testing::random_quantized_network(stream);
     const PatchSchedule schedule = testing::random_schedule(network.network, stream);
     const InputMode input = stream.chance(0.5) ? InputMode::kResident : InputMode::kStreamed;

@@ -45,8 +45,9 @@ TEST(FlashModel, ItsItemsAreTheSumsOverTheLayers) {
       }
       EXPECT_EQ(sum.code_bytes, 0);
       sum.program_bytes += bytes_of(Core::kCortexM7, program_part(input));
-      if (!schedule.segments.empty()) {
-        sum.program_bytes += bytes_of(Core::kCortexM7, ProgramPart::kPatchLoops);
+      for (const Segment& segment : schedule.segments) {
+        sum.program_bytes +=
+            has_patch_loops(segment) ? bytes_of(Core::kCortexM7, ProgramPart::kPatchLoops) : 0;
       }
       sum.code_bytes = measured_code_sizes().code_bytes(
           Core::kCortexM7, kernels_of(network, plan_arena(network, schedule, input)));
@@ -95,18 +96,26 @@ TEST(FlashModel, AProgramHasOneCallALayer) {
       const ProgramParts parts = program_parts(network, schedule, InputMode::kStreamed);
       EXPECT_EQ(parts.count(ProgramPart::kStreamedProgram), 1);
       EXPECT_EQ(parts.count(ProgramPart::kResidentProgram), 0);
-      EXPECT_EQ(parts.count(ProgramPart::kPatchLoops), schedule.segments.empty() ? 0 : 1);
-      int calls = 0;
+      int loops = 0;
+      int layers_in_loops = 0;
+      for (const Segment& segment : schedule.segments) {
+        if (has_patch_loops(segment)) {
+          ++loops;
+          layers_in_loops += segment.end_layer - segment.first_layer;
+        }
+      }
+      EXPECT_EQ(parts.count(ProgramPart::kPatchLoops), loops);
+      using enum ProgramPart;
       int patch_calls = 0;
-      for (int part = static_cast<int>(ProgramPart::kConvolve);
-           part <= static_cast<int>(ProgramPart::kSoftmax); ++part) {
-        calls += parts.counts[static_cast<std::size_t>(part)];
+      for (const ProgramPart part : {kConvolutionPatch, kPoolPatch, kAddPatch, kSoftmaxPatch}) {
+        patch_calls += parts.count(part);
       }
-      for (int part = static_cast<int>(ProgramPart::kConvolvePatch); part < kProgramParts; ++part) {
-        patch_calls += parts.counts[static_cast<std::size_t>(part)];
+      int whole_calls = 0;
+      for (const ProgramPart part : {kConvolution, kPool, kAdd, kFullyConnected, kSoftmax}) {
+        whole_calls += parts.count(part);
       }
-      EXPECT_EQ(calls + patch_calls, network.layer_count());
-      EXPECT_EQ(patch_calls, schedule.split_layer());
+      EXPECT_EQ(patch_calls, layers_in_loops);
+      EXPECT_EQ(patch_calls + whole_calls, network.layer_count());
     }
   }
 }
