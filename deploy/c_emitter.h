@@ -8,7 +8,6 @@
 #include "arch/tile_geometry.h"
 #include "deploy/quantized_network.h"
 #include "memory_models/arena_plan.h"
-#include "memory_models/program_size.h"
 
 namespace patchnas {
 

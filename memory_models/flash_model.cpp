@@ -5,20 +5,20 @@ namespace {
 
 std::int64_t layer_parameters_bytes(const Layer& layer) {
   const CodeSizeTable& sizes = measured_code_sizes();
-  switch (layer.kind) {
-    case LayerKind::kConv2d:
-      return (runs_pointwise(layer) ? 0 : sizes.kernel_struct_bytes()) +
-             sizes.weights_struct_bytes();
-    case LayerKind::kDepthwiseConv2d:
-      return sizes.kernel_struct_bytes() + sizes.weights_struct_bytes();
-    case LayerKind::kAveragePool:
-    case LayerKind::kMaxPool:
-      return sizes.kernel_struct_bytes();
-    case LayerKind::kFullyConnected:
+  switch (kernel_function(layer, false)) {
+    case KernelFunction::kPointwise:
+    case KernelFunction::kFullyConnected:
       return sizes.weights_struct_bytes();
-    case LayerKind::kAdd:
+    case KernelFunction::kConvolve:
+    case KernelFunction::kDepthwise:
+    case KernelFunction::kDepthwiseInPlace:
+      return sizes.kernel_struct_bytes() + sizes.weights_struct_bytes();
+    case KernelFunction::kAveragePool:
+    case KernelFunction::kMaxPool:
+      return sizes.kernel_struct_bytes();
+    case KernelFunction::kAdd:
       return sizes.add_scales_struct_bytes();
-    case LayerKind::kSoftmax:
+    case KernelFunction::kSoftmax:
       break;
   }
   return 0;
@@ -31,15 +31,6 @@ FlashReport layer_constants(const Network& network, int layer) {
           .requantisation_bytes = channels * std::int64_t{sizeof(std::int32_t) + 1},
           .layer_parameters_bytes =
               layer_parameters_bytes(network.layers[static_cast<std::size_t>(layer)])};
-}
-
-const Segment* segment_of(const PatchSchedule& schedule, int layer) {
-  for (const Segment& segment : schedule.segments) {
-    if (segment.first_layer <= layer && layer < segment.end_layer) {
-      return &segment;
-    }
-  }
-  return nullptr;
 }
 
 bool image_is_windowed(const PatchSchedule& schedule, InputMode input, int last_reader_of_image) {
@@ -64,40 +55,18 @@ FlashReport& FlashReport::operator+=(const FlashReport& other) {
 KernelSet kernels_but_depthwise(const Network& network) {
   KernelSet kernels;
   for (const Layer& layer : network.layers) {
-    switch (layer.kind) {
-      case LayerKind::kConv2d:
-        kernels.insert(runs_pointwise(layer) ? KernelFunction::kPointwise
-                                             : KernelFunction::kConvolve);
-        break;
-      case LayerKind::kDepthwiseConv2d:
-        break;
-      case LayerKind::kAdd:
-        kernels.insert(KernelFunction::kAdd);
-        break;
-      case LayerKind::kAveragePool:
-        kernels.insert(KernelFunction::kAveragePool);
-        break;
-      case LayerKind::kMaxPool:
-        kernels.insert(KernelFunction::kMaxPool);
-        break;
-      case LayerKind::kFullyConnected:
-        kernels.insert(KernelFunction::kFullyConnected);
-        break;
-      case LayerKind::kSoftmax:
-        kernels.insert(KernelFunction::kSoftmax);
-        break;
+    if (layer.kind != LayerKind::kDepthwiseConv2d) {
+      kernels.insert(kernel_function(layer, false));
     }
   }
   return kernels;
 }
 
 KernelSet kernels_of(const Network& network, const ArenaPlan& plan) {
-  KernelSet kernels = kernels_but_depthwise(network);
+  KernelSet kernels;
   for (int i = 0; i < network.layer_count(); ++i) {
-    if (network.layers[static_cast<std::size_t>(i)].kind == LayerKind::kDepthwiseConv2d) {
-      kernels.insert(plan.in_place_input(network, i) >= 0 ? KernelFunction::kDepthwiseInPlace
-                                                          : KernelFunction::kDepthwise);
-    }
+    kernels.insert(kernel_function(network.layers[static_cast<std::size_t>(i)],
+                                   plan.in_place_input(network, i) >= 0));
   }
   return kernels;
 }

@@ -23,15 +23,6 @@ static_assert(kPartNames.size() == kProgramParts);
 
 constexpr Allowed<int> kBytes = {0, 1 << 16};
 
-const Segment* segment_of(const PatchSchedule& schedule, int layer) {
-  for (const Segment& segment : schedule.segments) {
-    if (segment.first_layer <= layer && layer < segment.end_layer) {
-      return &segment;
-    }
-  }
-  return nullptr;
-}
-
 ProgramPart whole_call(const Layer& layer) {
   switch (layer.kind) {
     case LayerKind::kConv2d:
@@ -78,6 +69,15 @@ bool has_new_extents(const Network& network, int layer) {
 }  // namespace
 
 std::string_view to_string(ProgramPart part) { return kPartNames[static_cast<std::size_t>(part)]; }
+
+const Segment* segment_of(const PatchSchedule& schedule, int layer) {
+  for (const Segment& segment : schedule.segments) {
+    if (segment.first_layer <= layer && layer < segment.end_layer) {
+      return &segment;
+    }
+  }
+  return nullptr;
+}
 
 ProgramPart program_part(InputMode input) {
   return input == InputMode::kResident ? ProgramPart::kResidentProgram

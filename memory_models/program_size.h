@@ -44,8 +44,8 @@ inline constexpr int kProgramParts = static_cast<int>(ProgramPart::kSoftmaxPatch
 /// Its key in the table: "resident_program", "convolution", "convolution_patch", …
 std::string_view to_string(ProgramPart part);
 
-/// A convolution of 1x1 pixels, stride 1, without padding: runtime/ has a kernel of its own for it.
-inline bool runs_pointwise(const Layer& layer) { return layer.kernel == Kernel{}; }
+/// The segment that the layer runs in; null between segments.
+const Segment* segment_of(const PatchSchedule& schedule, int layer);
 
 /// With a single tile all rectangles are constants: the compiler leaves no loops and no tables.
 inline bool has_patch_loops(const Segment& segment) { return segment.grid != TileGrid{1, 1}; }
