@@ -54,38 +54,91 @@ static void convolve_gathered_row(const patchnas_kernel* kernel, const patchnas_
     for (int32_t i = 0; i < count; ++i) {
       to = gather(kernel, input, (int8_t)weights->input_zero_point, rows, col + i, to);
     }
-    const patchnas_mve_pixels pixels = {gathered, terms, count, 0, terms, 1, 0, terms, 0, 1};
-    patchnas_mve_multiply(weights, &pixels, patchnas_pixel(output, row, col), output->channels);
+    const patchnas_mve_pixels pixels = {.values = gathered,
+                                        .out = patchnas_pixel(output, row, col),
+                                        .count = count,
+                                        .pitch = terms,
+                                        .out_pitch = output->channels,
+                                        .lines = 1,
+                                        .run_terms = terms,
+                                        .runs = 1,
+                                        .end = terms,
+                                        .runs_end = 1};
+    patchnas_mve_multiply(weights, &pixels, output->channels);
   }
 }
 
-static void convolve_row(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                         const patchnas_window* input, const patchnas_window* output, int32_t row,
-                         int32_t col_begin, int32_t col_end) {
+static int equal_taps(patchnas_taps a, patchnas_taps b) {
+  return a.begin == b.begin && a.end == b.end;
+}
+
+/* How many of the rows from `row` on have the same taps inside the image. */
+static int32_t count_rows(const patchnas_kernel* k, int32_t row, int32_t row_end) {
+  const patchnas_taps taps = patchnas_row_taps(k, row);
+  int32_t count = 1;
+  while (row + count < row_end && equal_taps(taps, patchnas_row_taps(k, row + count))) {
+    ++count;
+  }
+  return count;
+}
+
+static int32_t count_cols(const patchnas_kernel* k, int32_t col, int32_t col_end) {
+  const patchnas_taps taps = patchnas_col_taps(k, col);
+  int32_t count = 1;
+  while (col + count < col_end && equal_taps(taps, patchnas_col_taps(k, col + count))) {
+    ++count;
+  }
+  return count;
+}
+
+/* Pixels that have the same taps inside the image. */
+static void convolve_alike(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                           const patchnas_window* input, const patchnas_window* output,
+                           patchnas_rect alike) {
   const int32_t channels = input->channels;
-  const patchnas_taps rows = patchnas_row_taps(kernel, row);
-  for (int32_t col = col_begin; col < col_end;) {
-    const patchnas_taps cols = patchnas_col_taps(kernel, col);
-    /* As many pixels as read no column outside the image; at the border one. */
-    int32_t count = 1;
-    if (cols.begin == 0 && cols.end == kernel->width) {
-      while (col + count < col_end && patchnas_col_taps(kernel, col + count).end == kernel->width) {
-        ++count;
-      }
+  const patchnas_taps rows = patchnas_row_taps(kernel, alike.row_begin);
+  const patchnas_taps cols = patchnas_col_taps(kernel, alike.col_begin);
+  patchnas_mve_pixels p = {
+      .values = patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin),
+      .out = patchnas_pixel(output, alike.row_begin, alike.col_begin),
+      .count = alike.col_end - alike.col_begin,
+      .pitch = kernel->stride_w * channels,
+      .out_pitch = output->channels,
+      .lines = alike.row_end - alike.row_begin,
+      .line_pitch = kernel->stride_h * input->width * channels,
+      .out_line_pitch = output->width * output->channels,
+      .run_pitch = input->width * channels,
+      .run_terms = kernel->width * channels,
+      .runs = kernel->height,
+      .begin = cols.begin * channels,
+      .end = cols.end * channels,
+      .runs_begin = rows.begin,
+      .runs_end = rows.end};
+  if (p.count < p.lines) { /* long lines have fewer ends */
+    const patchnas_mve_pixels columns = p;
+    p.count = columns.lines;
+    p.pitch = columns.line_pitch;
+    p.out_pitch = columns.out_line_pitch;
+    p.lines = columns.count;
+    p.line_pitch = columns.pitch;
+    p.out_line_pitch = columns.out_pitch;
+  }
+  patchnas_mve_multiply(weights, &p, output->channels);
+}
+
+static void convolve_direct(const patchnas_kernel* kernel,
+                                       const patchnas_weights* weights,
+                                       const patchnas_window* input, const patchnas_window* output,
+                                       patchnas_rect computed) {
+  for (int32_t row = computed.row_begin; row < computed.row_end;) {
+    const int32_t row_end = row + count_rows(kernel, row, computed.row_end);
+    for (int32_t col = computed.col_begin; col < computed.col_end;) {
+      const int32_t col_end = col + count_cols(kernel, col, computed.col_end);
+      const patchnas_rect alike = {row, row_end, col, col_end};
+      convolve_alike(kernel, weights, input, output, alike);
+      col = col_end;
     }
-    const patchnas_mve_pixels pixels = {
-        patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin),
-        kernel->stride_w * channels,
-        count,
-        input->width * channels,
-        kernel->width * channels,
-        kernel->height,
-        cols.begin * channels,
-        cols.end * channels,
-        rows.begin,
-        rows.end};
-    patchnas_mve_multiply(weights, &pixels, patchnas_pixel(output, row, col), output->channels);
-    col += count;
+    row = row_end;
   }
 }
 
@@ -93,11 +146,13 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed) {
   const int32_t run = kernel->width * input->channels;
-  const int gathers =
-      kernel->height > 1 && run % 16 != 0 && kernel->height * run <= kMostGatheredTerms;
-  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
-    (gathers ? convolve_gathered_row : convolve_row)(kernel, weights, input, output, row,
-                                                     computed.col_begin, computed.col_end);
+  if (kernel->height > 1 && run % 16 != 0 && kernel->height * run <= kMostGatheredTerms) {
+    for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
+      convolve_gathered_row(kernel, weights, input, output, row, computed.col_begin,
+                            computed.col_end);
+    }
+  } else {
+    convolve_direct(kernel, weights, input, output, computed);
   }
   patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
 }

@@ -5,10 +5,17 @@
 
 void patchnas_fully_connected(const patchnas_weights* weights, const int8_t* input,
                               int32_t input_count, int8_t* output, int32_t output_count) {
-  const patchnas_mve_pixels pixel = {input, 0, 1, 0, input_count, 1, 0, input_count, 0, 1};
+  const patchnas_mve_pixels pixel = {.values = input,
+                                     .out = output,
+                                     .count = 1,
+                                     .lines = 1,
+                                     .run_terms = input_count,
+                                     .runs = 1,
+                                     .end = input_count,
+                                     .runs_end = 1};
   const patchnas_window window = {output, 0, 0, 1, output_count};
   const patchnas_rect all = {0, 1, 0, 1};
-  patchnas_mve_multiply(weights, &pixel, output, output_count);
+  patchnas_mve_multiply(weights, &pixel, output_count);
   patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, &window, all);
 }
 

@@ -37,6 +37,14 @@ PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_requantise(int32x4_t x, int32x4_t 
 }
 #endif
 
+/* The same where all four shifts are negative. VQDMLAH by 1 adds the high half of twice the value:
+ * -1 to negative numbers. */
+PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_requantise_right(int32x4_t x, int32x4_t multiplier,
+                                                               int32x4_t shift) {
+  const int32x4_t high = vqrdmulhq_s32(x, multiplier);
+  return vrshlq_s32(vqdmlahq_n_s32(high, high, 1), shift);
+}
+
 /* Four values, clamped to int8, each in the lowest byte of its lane. */
 PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_saturate(int32x4_t x) {
   const int16x8_t halves = vqmovnbq_s32(vreinterpretq_s16_s32(x), x);
@@ -46,6 +54,13 @@ PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_saturate(int32x4_t x) {
 PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_finish(const patchnas_weights* w,
                                                      patchnas_mve_scale scale, int32x4_t sums) {
   const int32x4_t scaled = patchnas_mve_requantise(sums, scale.multiplier, scale.shift);
+  return patchnas_mve_saturate(vaddq_n_s32(scaled, w->output_zero_point));
+}
+
+PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_finish_right(const patchnas_weights* w,
+                                                           patchnas_mve_scale scale,
+                                                           int32x4_t sums) {
+  const int32x4_t scaled = patchnas_mve_requantise_right(sums, scale.multiplier, scale.shift);
   return patchnas_mve_saturate(vaddq_n_s32(scaled, w->output_zero_point));
 }
 

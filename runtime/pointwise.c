@@ -6,26 +6,26 @@
 void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* input,
                         const patchnas_window* output, patchnas_rect computed) {
   const int32_t channels = input->channels;
-  int32_t rows = computed.row_end - computed.row_begin;
-  int32_t cols = computed.col_end - computed.col_begin;
-  if (cols == input->width && cols == output->width) {
-    cols *= rows;
-    rows = 1;
-  }
-  for (int32_t row = computed.row_begin; rows > 0; --rows, ++row) {
-    const patchnas_mve_pixels pixels = {patchnas_pixel(input, row, computed.col_begin),
-                                        channels,
-                                        cols,
-                                        0,
-                                        channels,
-                                        1,
-                                        0,
-                                        channels,
-                                        0,
-                                        1};
-    patchnas_mve_multiply(weights, &pixels, patchnas_pixel(output, row, computed.col_begin),
-                          output->channels);
-  }
+  const int32_t rows = computed.row_end - computed.row_begin;
+  const int32_t cols = computed.col_end - computed.col_begin;
+  const int side_by_side = cols == input->width && cols == output->width;
+  const patchnas_mve_pixels pixels = {
+      .values = patchnas_pixel(input, computed.row_begin, computed.col_begin),
+      .out = patchnas_pixel(output, computed.row_begin, computed.col_begin),
+      .count = side_by_side ? rows * cols : cols,
+      .pitch = channels,
+      .out_pitch = output->channels,
+      .lines = side_by_side ? 1 : rows,
+      .line_pitch = input->width * channels,
+      .out_line_pitch = output->width * output->channels,
+      .run_pitch = 0,
+      .run_terms = channels,
+      .runs = 1,
+      .begin = 0,
+      .end = channels,
+      .runs_begin = 0,
+      .runs_end = 1};
+  patchnas_mve_multiply(weights, &pixels, output->channels);
   patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
 }
 
