@@ -49,9 +49,6 @@ static void copy_channel(const patchnas_window* input, const int8_t* first, cons
   const int32_t inside = cols.end - cols.begin;
   int8_t* row = p->values + rows.begin * p->width + cols.begin;
   for (int32_t y = rows.begin; y < rows.end; ++y, row += p->width) {
-#if defined(PATCHNAS_MVE)
-    patchnas_mve_copy_channel(first, channels, row, inside);
-#else
     const int8_t* from = first;
     int8_t* to = row;
     int32_t left = inside;
@@ -64,7 +61,6 @@ static void copy_channel(const patchnas_window* input, const int8_t* first, cons
     for (; left > 0; --left, from += channels) {
       *to++ = *from;
     }
-#endif
     first += input->width * channels;
   }
 }
@@ -100,18 +96,23 @@ void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_w
   const int32_t channels = output->channels;
   fill_padding(&p, rows, cols, (int8_t)weights->input_zero_point);
 #if defined(PATCHNAS_MVE)
-  if (patchnas_mve_convolves_planes(kernel)) {
-    patchnas_mve_plane mve = {p.values,
-                              p.width,
-                              patchnas_pixel(output, computed.row_begin, computed.col_begin),
-                              output->width * channels,
-                              channels,
-                              computed.row_end - computed.row_begin,
-                              computed.col_end - computed.col_begin};
-    for (int32_t c = 0; c < channels; ++c, ++mve.out) {
-      copy_channel(input, first + c, &p, rows, cols);
-      patchnas_mve_convolve_plane(kernel, weights, channels, c, &mve);
-    }
+  const patchnas_mve_plane mve = {
+      .values = p.values,
+      .height = p.height,
+      .width = p.width,
+      .inside_row = rows.begin,
+      .inside_col = cols.begin,
+      .inside_rows = rows.end - rows.begin,
+      .inside_cols = cols.end - cols.begin,
+      .in = first,
+      .in_row_pitch = input->width * channels,
+      .out = patchnas_pixel(output, computed.row_begin, computed.col_begin),
+      .out_row_pitch = output->width * channels,
+      .out_rows = computed.row_end - computed.row_begin,
+      .out_cols = computed.col_end - computed.col_begin,
+      .channels = channels};
+  if (patchnas_mve_convolves_planes(kernel, &mve)) {
+    patchnas_mve_convolve_planes(kernel, weights, &mve);
     patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
     return;
   }

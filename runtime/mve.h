@@ -47,8 +47,11 @@ PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_requantise_right(int32x4_t x, int3
 
 /* Four values, clamped to int8, each in the lowest byte of its lane. */
 PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_saturate(int32x4_t x) {
-  const int16x8_t halves = vqmovnbq_s32(vreinterpretq_s16_s32(x), x);
-  return vreinterpretq_s32_s8(vqmovnbq_s16(vreinterpretq_s8_s16(halves), halves));
+  __asm__( /* the intrinsics would copy the register that each fills by half */
+      "vqmovnb.s32 %q0, %q0 \n\t"
+      "vqmovnb.s16 %q0, %q0"
+      : "+w"(x));
+  return x;
 }
 
 PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_finish(const patchnas_weights* w,

@@ -1,23 +1,185 @@
+/* The loops below need every register, whatever the rest of a program is compiled with. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__arm__)
+#pragma GCC optimize("O2", "omit-frame-pointer")
+#endif
+
 #include "runtime/simd.h"
 
 #if defined(PATCHNAS_MVE)
 #include "runtime/mve_plane.h"
 
-enum { kLanes = 4 };
+enum { kMostSize = 7, kMostVectors = 7, kVectorBytes = 16, kSums = 48, kMostChannels = 8192 };
 
-/* 0, pitch, 2 * pitch, 3 * pitch */
-PATCHNAS_ALWAYS_INLINE uint32x4_t offsets(int32_t pitch) {
+/* A window's values, in as few vectors of 16 bytes of the plane as hold all its rows: rows of a narrow
+ * plane share vectors. Weights lie as the values do, with zeros between the rows. */
+typedef struct taps {
+  int8_t weights[kMostVectors * kVectorBytes];
+  int32_t starts[kMostVectors]; /* in the plane, from the window's first value */
+  int32_t vectors;
+  int32_t row_positions[kMostSize]; /* of the rows' weights */
+} taps;
+
+/* 0 if there are too many. Vectors end where windows end, so as not to read beyond the plane. */
+static int place_taps(const patchnas_kernel* k, int32_t width, taps* t) {
+  int32_t v = kMostVectors;
+  int32_t row = k->height - 1;
+  while (row >= 0 && v > 0) {
+    const int32_t end = row * width + k->width;
+    const int32_t start = end > kVectorBytes ? end - kVectorBytes : 0;
+    t->starts[--v] = start;
+    for (; row >= 0 && row * width >= start; --row) {
+      t->row_positions[row] = v * kVectorBytes + row * width - start;
+    }
+  }
+  t->vectors = kMostVectors - v;
+  for (int32_t i = 0; i < t->vectors; ++i) {
+    t->starts[i] = t->starts[i + v];
+  }
+  for (int32_t y = 0; y < k->height; ++y) {
+    t->row_positions[y] -= v * kVectorBytes;
+  }
+  for (int32_t i = 0; i < kMostVectors; ++i) {
+    vstrbq_s8(t->weights + i * kVectorBytes, vdupq_n_s8(0));
+  }
+  return row < 0;
+}
+
+/* 0, pitch, 2 * pitch, ... */
+PATCHNAS_ALWAYS_INLINE uint16x8_t offsets_of_8(int32_t pitch) {
+  return vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)pitch);
+}
+
+PATCHNAS_ALWAYS_INLINE uint32x4_t offsets_of_4(int32_t pitch) {
   return vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)pitch);
 }
 
-void patchnas_mve_copy_channel(const int8_t* from, int32_t pitch, int8_t* to, int32_t count) {
-  const uint32x4_t at = offsets(pitch);
-  for (; count >= kLanes; count -= kLanes, from += kLanes * pitch, to += kLanes) {
-    vstrbq_s32(to, vldrbq_gather_offset_s32(from, at));
+/* Rows of `count` bytes that are `pitch` apart, to bytes side by side. */
+static void copy_rows(const int8_t* from, int32_t pitch, int32_t from_row_pitch, int8_t* to,
+                      int32_t to_row_pitch, int32_t rows, int32_t count) {
+  const uint16x8_t at = offsets_of_8(pitch);
+  const int32_t blocks = (count + 7) / 8;
+  const int32_t step = 8 * pitch;
+  from_row_pitch -= blocks * step;
+  to_row_pitch -= blocks * 8;
+  __asm__ volatile(
+      "1: \n\t"
+      "dlstp.16 lr, %[count] \n"
+      "2: \n\t"
+      "vldrb.u16 q0, [%[from], %q[at]] \n\t"
+      "vstrb.16 q0, [%[to]], #8 \n\t"
+      "add %[from], %[from], %[step] \n\t"
+      "letp lr, 2b \n\t"
+      "add %[from], %[from], %[from_next] \n\t"
+      "add %[to], %[to], %[to_next] \n\t"
+      "subs %[rows], %[rows], #1 \n\t"
+      "bne 1b"
+      : [from] "+r"(from), [to] "+r"(to), [rows] "+r"(rows)
+      : [at] "w"(at), [count] "r"(count), [step] "r"(step), [from_next] "r"(from_row_pitch),
+        [to_next] "r"(to_row_pitch)
+      : "q0", "lr", "cc", "memory");
+}
+
+static void copy_weights(const patchnas_kernel* k, const int8_t* from, int32_t channels, taps* t) {
+  const uint16x8_t at = offsets_of_8(channels);
+  const mve_pred16_t cols = vctp16q((uint32_t)k->width);
+  for (int32_t y = 0; y < k->height; ++y, from += k->width * channels) {
+    vstrbq_p_s16(t->weights + t->row_positions[y], vldrbq_gather_offset_z_s16(from, at, cols), cols);
   }
-  if (count > 0) {
-    const mve_pred16_t lanes = vctp32q((uint32_t)count);
-    vstrbq_p_s32(to, vldrbq_gather_offset_z_s32(from, at, lanes), lanes);
+}
+
+/* Rows of output pixels, in the order in which the loops load them. */
+typedef struct window_sums {
+  const int8_t* vectors[kMostVectors]; /* of the first window */
+  int32_t* sums;
+  int32_t cols;
+  int32_t next; /* from the end of a row of windows to the next */
+  int32_t rows;
+  const int8_t* weights;
+} window_sums;
+
+#define LOAD(stride, at) "vldrb.8 q7, [" at "], #" stride " \n\t"
+#define WEIGHTS(q) "vldrb.8 " q ", [lr], #16 \n\t"
+#define STEPS_1(s) LOAD(s, "r1") "vmladav.s8 r0, q7, q0 \n\t"
+#define STEPS_2(s) STEPS_1(s) LOAD(s, "r2") "vmladava.s8 r0, q7, q1 \n\t"
+#define STEPS_3(s) STEPS_2(s) LOAD(s, "r3") "vmladava.s8 r0, q7, q2 \n\t"
+#define STEPS_4(s) STEPS_3(s) LOAD(s, "r4") "vmladava.s8 r0, q7, q3 \n\t"
+#define STEPS_5(s) STEPS_4(s) LOAD(s, "r5") "vmladava.s8 r0, q7, q4 \n\t"
+#define STEPS_6(s) STEPS_5(s) LOAD(s, "r6") "vmladava.s8 r0, q7, q5 \n\t"
+#define STEPS_7(s) STEPS_6(s) LOAD(s, "r8") "vmladava.s8 r0, q7, q6 \n\t"
+#define WEIGHTS_1 WEIGHTS("q0")
+#define WEIGHTS_2 WEIGHTS_1 WEIGHTS("q1")
+#define WEIGHTS_3 WEIGHTS_2 WEIGHTS("q2")
+#define WEIGHTS_4 WEIGHTS_3 WEIGHTS("q3")
+#define WEIGHTS_5 WEIGHTS_4 WEIGHTS("q4")
+#define WEIGHTS_6 WEIGHTS_5 WEIGHTS("q5")
+#define WEIGHTS_7 WEIGHTS_6 WEIGHTS("q6")
+#define NEXT_1 "add r1, r1, r11 \n\t"
+#define NEXT_2 NEXT_1 "add r2, r2, r11 \n\t"
+#define NEXT_3 NEXT_2 "add r3, r3, r11 \n\t"
+#define NEXT_4 NEXT_3 "add r4, r4, r11 \n\t"
+#define NEXT_5 NEXT_4 "add r5, r5, r11 \n\t"
+#define NEXT_6 NEXT_5 "add r6, r6, r11 \n\t"
+#define NEXT_7 NEXT_6 "add r8, r8, r11 \n\t"
+
+#define SUM_WINDOWS(vectors, stride)                                                             \
+  __asm__ volatile("ldm %0, {r1-r6, r8-r12, lr} \n\t" WEIGHTS_##vectors                          \
+                   "1: \n\t"                                                                     \
+                   "dls lr, r10 \n"                                                              \
+                   "2: \n\t" STEPS_##vectors(stride)                                             \
+                   "str r0, [r9], #4 \n\t"                                                       \
+                   "le lr, 2b \n\t" NEXT_##vectors                                               \
+                   "subs r12, r12, #1 \n\t"                                                      \
+                   "bne 1b"                                                                      \
+                   : "+r"(job)                                                                   \
+                   :                                                                             \
+                   : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr",  \
+                     "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory")
+
+static __attribute__((noinline)) void sum_windows(const window_sums* windows, int32_t vectors,
+                                                  int32_t stride) {
+  register const window_sums* job __asm__("r0") = windows;
+  switch (2 * vectors + stride) {
+    case 2 * 1 + 1:
+      SUM_WINDOWS(1, "1");
+      break;
+    case 2 * 1 + 2:
+      SUM_WINDOWS(1, "2");
+      break;
+    case 2 * 2 + 1:
+      SUM_WINDOWS(2, "1");
+      break;
+    case 2 * 2 + 2:
+      SUM_WINDOWS(2, "2");
+      break;
+    case 2 * 3 + 1:
+      SUM_WINDOWS(3, "1");
+      break;
+    case 2 * 3 + 2:
+      SUM_WINDOWS(3, "2");
+      break;
+    case 2 * 4 + 1:
+      SUM_WINDOWS(4, "1");
+      break;
+    case 2 * 4 + 2:
+      SUM_WINDOWS(4, "2");
+      break;
+    case 2 * 5 + 1:
+      SUM_WINDOWS(5, "1");
+      break;
+    case 2 * 5 + 2:
+      SUM_WINDOWS(5, "2");
+      break;
+    case 2 * 6 + 1:
+      SUM_WINDOWS(6, "1");
+      break;
+    case 2 * 6 + 2:
+      SUM_WINDOWS(6, "2");
+      break;
+    case 2 * 7 + 1:
+      SUM_WINDOWS(7, "1");
+      break;
+    default:
+      SUM_WINDOWS(7, "2");
   }
 }
 
@@ -27,104 +189,88 @@ typedef struct channel_scale {
   int32_t bias;
 } channel_scale;
 
-/* Four outputs side by side from the windows that begin at `x`. */
-PATCHNAS_ALWAYS_INLINE int32x4_t sums_of(int32_t bias, const int8_t* x, int32_t width,
-                                         const int8_t* w, int32_t rows, int32_t size,
-                                         int32_t stride, uint32x4_t at) {
-  int32x4_t sums = vdupq_n_s32(bias);
-  for (int32_t y = rows; y > 0; --y, x += width, w += size) {
-#pragma GCC unroll 7
-    for (int32_t i = 0; i < size; ++i) {
-      const int32x4_t values =
-          stride == 1 ? vldrbq_s32(x + i) : vldrbq_gather_offset_s32(x + i, at);
-      sums = vmlaq_n_s32(sums, values, w[i]);
-    }
-  }
-  return sums;
+PATCHNAS_ALWAYS_INLINE int32x4_t finish(const patchnas_weights* w, const channel_scale* c,
+                                        int all_right, int32x4_t products) {
+  const int32x4_t sums = vaddq_n_s32(products, c->bias);
+  return all_right ? patchnas_mve_finish_right(w, c->scale, sums)
+                   : patchnas_mve_finish(w, c->scale, sums);
 }
 
-/* At least four outputs a row: the last four overlap those before them. */
-PATCHNAS_ALWAYS_INLINE void convolve(const patchnas_mve_plane* plane, const patchnas_weights* w,
-                                     const channel_scale* c, const int8_t* taps,
-                                     const patchnas_kernel* kernel, int32_t size, int32_t stride) {
-  const uint32x4_t at = offsets(stride);
-  const uint32x4_t out_at = offsets(plane->out_pitch);
-  for (int32_t row = 0; row < plane->out_rows; ++row) {
-    const int8_t* x = plane->values + row * kernel->stride_h * plane->width;
-    int8_t* out = plane->out + row * plane->out_row_pitch;
-    for (int32_t left = plane->out_cols; left > 0; left -= kLanes) {
-      if (left < kLanes) {
-        x -= (kLanes - left) * stride;
-        out -= (kLanes - left) * plane->out_pitch;
+PATCHNAS_ALWAYS_INLINE void store(const patchnas_weights* w, const channel_scale* c, int all_right,
+                                  const int32_t* sums, int32_t count, int8_t* out, int32_t pitch) {
+  const uint32x4_t at = offsets_of_4(pitch);
+  for (; count >= 4; count -= 4, sums += 4, out += 4 * pitch) {
+    vstrbq_scatter_offset_s32(out, at, finish(w, c, all_right, vldrwq_s32(sums)));
+  }
+  if (count > 0) {
+    vstrbq_scatter_offset_p_s32(out, at, finish(w, c, all_right, vldrwq_s32(sums)),
+                                vctp32q((uint32_t)count));
+  }
+}
+
+static __attribute__((noinline)) void store_sums(const patchnas_weights* w, int32_t channel,
+                                                 const int32_t* sums, int32_t count, int8_t* out,
+                                                 int32_t pitch) {
+  const int32_t shift = w->shifts[channel];
+  const channel_scale c = {{vdupq_n_s32(w->multipliers[channel]), vdupq_n_s32(shift)},
+                           w->biases[channel]};
+  if (shift < 0) {
+    store(w, &c, 1, sums, count, out, pitch);
+  } else {
+    store(w, &c, 0, sums, count, out, pitch);
+  }
+}
+
+/* The outputs of one channel from its plane, as many as there is room for at a time. */
+static void convolve_channel(const patchnas_kernel* k, const patchnas_weights* w, int32_t channel,
+                             const patchnas_mve_plane* p, const taps* t) {
+  int32_t sums[kSums + 3]; /* whole vectors are loaded */
+  const int32_t most_cols = p->out_cols < kSums ? p->out_cols : kSums;
+  const int32_t most_rows = kSums / most_cols;
+  for (int32_t col = 0; col < p->out_cols; col += most_cols) {
+    const int32_t cols = p->out_cols - col < most_cols ? p->out_cols - col : most_cols;
+    for (int32_t row = 0; row < p->out_rows; row += most_rows) {
+      const int32_t rows = p->out_rows - row < most_rows ? p->out_rows - row : most_rows;
+      const int8_t* const first = p->values + row * k->stride_h * p->width + col * k->stride_w;
+      window_sums job = {.sums = sums,
+                         .cols = cols,
+                         .next = k->stride_h * p->width - cols * k->stride_w,
+                         .rows = rows,
+                         .weights = t->weights};
+      for (int32_t v = 0; v < t->vectors; ++v) {
+        job.vectors[v] = first + t->starts[v];
       }
-      const int32x4_t sums =
-          sums_of(c->bias, x, plane->width, taps, kernel->height, size, stride, at);
-      vstrbq_scatter_offset_s32(out, out_at, patchnas_mve_finish(w, c->scale, sums));
-      x += kLanes * stride;
-      out += kLanes * plane->out_pitch;
-    }
-  }
-}
-
-/* Fewer than four outputs a row, any kernel: loads and stores are predicated. */
-static void convolve_narrow(const patchnas_mve_plane* plane, const patchnas_weights* w,
-                            const channel_scale* c, const int8_t* taps,
-                            const patchnas_kernel* kernel) {
-  const uint32x4_t at = offsets(kernel->stride_w);
-  const uint32x4_t out_at = offsets(plane->out_pitch);
-  const mve_pred16_t lanes = vctp32q((uint32_t)plane->out_cols);
-  for (int32_t row = 0; row < plane->out_rows; ++row) {
-    const int8_t* x = plane->values + row * kernel->stride_h * plane->width;
-    const int8_t* tap = taps;
-    int32x4_t sums = vdupq_n_s32(c->bias);
-    for (int32_t y = kernel->height; y > 0; --y, x += plane->width) {
-      for (int32_t i = 0; i < kernel->width; ++i) {
-        sums = vmlaq_n_s32(sums, vldrbq_gather_offset_z_s32(x + i, at, lanes), *tap++);
+      sum_windows(&job, t->vectors, k->stride_w);
+      int8_t* out = p->out + channel + row * p->out_row_pitch + col * p->channels;
+      if (cols * p->channels == p->out_row_pitch) {
+        store_sums(w, channel, sums, rows * cols, out, p->channels);
+        continue;
+      }
+      for (int32_t y = 0; y < rows; ++y, out += p->out_row_pitch) {
+        store_sums(w, channel, sums + y * cols, cols, out, p->channels);
       }
     }
-    vstrbq_scatter_offset_p_s32(plane->out + row * plane->out_row_pitch, out_at,
-                                patchnas_mve_finish(w, c->scale, sums), lanes);
   }
 }
 
-enum { kMostTaps = 49 };
-
-int patchnas_mve_convolves_planes(const patchnas_kernel* k) {
-  return k->height <= 7 && (k->width == 3 || k->width == 5 || k->width == 7) &&
-         (k->stride_w == 1 || k->stride_w == 2);
+int patchnas_mve_convolves_planes(const patchnas_kernel* k, const patchnas_mve_plane* p) {
+  const int32_t window_bytes = (k->height - 1) * p->width + k->width;
+  taps t;
+  return k->height <= kMostSize && k->width <= kMostSize && k->stride_w <= 2 &&
+         p->channels <= kMostChannels &&
+         window_bytes + PATCHNAS_SCRATCH_SLACK_BYTES >= kVectorBytes && place_taps(k, p->width, &t);
 }
 
-void patchnas_mve_convolve_plane(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                                 int32_t channels, int32_t channel,
-                                 const patchnas_mve_plane* plane) {
-  int8_t taps[kMostTaps];
-  patchnas_mve_copy_channel(weights->weights + channel, channels, taps,
-                            kernel->height * kernel->width);
-  const channel_scale c = {
-      {vdupq_n_s32(weights->multipliers[channel]), vdupq_n_s32(weights->shifts[channel])},
-      weights->biases[channel]};
-  if (plane->out_cols < kLanes) {
-    convolve_narrow(plane, weights, &c, taps, kernel);
-    return;
-  }
-  switch (kernel->width * 4 + kernel->stride_w) {
-    case 3 * 4 + 1:
-      convolve(plane, weights, &c, taps, kernel, 3, 1);
-      break;
-    case 3 * 4 + 2:
-      convolve(plane, weights, &c, taps, kernel, 3, 2);
-      break;
-    case 5 * 4 + 1:
-      convolve(plane, weights, &c, taps, kernel, 5, 1);
-      break;
-    case 5 * 4 + 2:
-      convolve(plane, weights, &c, taps, kernel, 5, 2);
-      break;
-    case 7 * 4 + 1:
-      convolve(plane, weights, &c, taps, kernel, 7, 1);
-      break;
-    default:
-      convolve(plane, weights, &c, taps, kernel, 7, 2);
+void patchnas_mve_convolve_planes(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                                  const patchnas_mve_plane* p) {
+  taps t;
+  place_taps(kernel, p->width, &t);
+  int8_t* const inside = p->values + p->inside_row * p->width + p->inside_col;
+  for (int32_t c = 0; c < p->channels; ++c) {
+    copy_rows(p->in + c, p->channels, p->in_row_pitch, inside, p->width, p->inside_rows,
+              p->inside_cols);
+    copy_weights(kernel, weights->weights + c, p->channels, &t);
+    convolve_channel(kernel, weights, c, p, &t);
   }
 }
 #else
