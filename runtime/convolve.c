@@ -5,69 +5,6 @@
 
 enum { kGatheredBytes = 256, kMostGatheredTerms = 64 };
 
-static int8_t* fill_bytes(int8_t* to, int32_t count, int8_t value) {
-  for (; count > 0; count -= 16) {
-    vstrbq_p_s8(to, vdupq_n_s8(value), vctp8q((uint32_t)count));
-    to += count < 16 ? count : 16;
-  }
-  return to;
-}
-
-static int8_t* copy_bytes(int8_t* to, const int8_t* from, int32_t count) {
-  for (; count > 0; count -= 16, from += 16) {
-    const mve_pred16_t bytes = vctp8q((uint32_t)count);
-    vstrbq_p_s8(to, vldrbq_z_s8(from, bytes), bytes);
-    to += count < 16 ? count : 16;
-  }
-  return to;
-}
-
-/* What an output pixel reads, in the order of its weights; returns the end. */
-static int8_t* gather(const patchnas_kernel* kernel, const patchnas_window* input,
-                      int8_t zero_point, patchnas_taps rows, int32_t col, int8_t* to) {
-  const patchnas_taps cols = patchnas_col_taps(kernel, col);
-  const int32_t channels = input->channels;
-  const int32_t run = kernel->width * channels;
-  const int32_t begin = cols.begin * channels;
-  const int32_t end = cols.end * channels;
-  const int8_t* from = patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin);
-  to = fill_bytes(to, rows.begin * run, zero_point);
-  for (int32_t y = rows.begin; y < rows.end; ++y, from += input->width * channels) {
-    to = fill_bytes(to, begin, zero_point);
-    to = copy_bytes(to, from, end - begin);
-    to = fill_bytes(to, run - end, zero_point);
-  }
-  return fill_bytes(to, (kernel->height - rows.end) * run, zero_point);
-}
-
-/* Few terms in short runs: they are gathered, for as many pixels as there is room for. */
-static void convolve_gathered_row(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                                  const patchnas_window* input, const patchnas_window* output,
-                                  int32_t row, int32_t col_begin, int32_t col_end) {
-  const patchnas_taps rows = patchnas_row_taps(kernel, row);
-  const int32_t terms = kernel->height * kernel->width * input->channels;
-  const int32_t most = kGatheredBytes / terms;
-  int8_t gathered[kGatheredBytes];
-  for (int32_t col = col_begin; col < col_end; col += most) {
-    const int32_t count = col_end - col < most ? col_end - col : most;
-    int8_t* to = gathered;
-    for (int32_t i = 0; i < count; ++i) {
-      to = gather(kernel, input, (int8_t)weights->input_zero_point, rows, col + i, to);
-    }
-    const patchnas_mve_pixels pixels = {.values = gathered,
-                                        .out = patchnas_pixel(output, row, col),
-                                        .count = count,
-                                        .pitch = terms,
-                                        .out_pitch = output->channels,
-                                        .lines = 1,
-                                        .run_terms = terms,
-                                        .runs = 1,
-                                        .end = terms,
-                                        .runs_end = 1};
-    patchnas_mve_multiply(weights, &pixels, output->channels);
-  }
-}
-
 static int equal_taps(patchnas_taps a, patchnas_taps b) {
   return a.begin == b.begin && a.end == b.end;
 }
@@ -89,6 +26,71 @@ static int32_t count_cols(const patchnas_kernel* k, int32_t col, int32_t col_end
     ++count;
   }
   return count;
+}
+
+/* `count` pieces of `bytes` <= 16 bytes each. */
+static void copy_pieces(int8_t* to, int32_t to_pitch, const int8_t* from, int32_t from_pitch,
+                        int32_t bytes, int32_t count) {
+  __asm__ volatile(
+      "vctp.8 %[bytes] \n\t"
+      "dls lr, %[count] \n"
+      "1: \n\t"
+      "vpstt \n\t"
+      "vldrbt.8 q0, [%[from]] \n\t"
+      "vstrbt.8 q0, [%[to]] \n\t"
+      "add %[from], %[from], %[from_pitch] \n\t"
+      "add %[to], %[to], %[to_pitch] \n\t"
+      "le lr, 1b"
+      : [to] "+r"(to), [from] "+r"(from)
+      : [to_pitch] "r"(to_pitch), [from_pitch] "r"(from_pitch), [bytes] "r"(bytes),
+        [count] "r"(count)
+      : "q0", "lr", "cc", "memory", "p0");
+}
+
+/* What `count` output pixels read, in the order of their weights. Runs are of at most 16 bytes. */
+static void gather(const patchnas_kernel* kernel, const patchnas_window* input, patchnas_taps rows,
+                   int32_t col, int32_t count, int32_t terms, int8_t* to) {
+  const int32_t channels = input->channels;
+  const int32_t run = kernel->width * channels;
+  for (int32_t done = 0; done < count;) {
+    const patchnas_taps cols = patchnas_col_taps(kernel, col + done);
+    const int32_t alike = count_cols(kernel, col + done, col + count);
+    const int8_t* from = patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin);
+    int8_t* piece = to + done * terms + rows.begin * run + cols.begin * channels;
+    for (int32_t y = rows.begin; y < rows.end; ++y, from += input->width * channels, piece += run) {
+      copy_pieces(piece, terms, from, kernel->stride_w * channels,
+                  (cols.end - cols.begin) * channels, alike);
+    }
+    done += alike;
+  }
+}
+
+/* Few terms in short runs: they are gathered, for as many pixels as there is room for. */
+static void convolve_gathered_row(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                                  const patchnas_window* input, const patchnas_window* output,
+                                  int32_t row, int32_t col_begin, int32_t col_end) {
+  const patchnas_taps rows = patchnas_row_taps(kernel, row);
+  const int32_t terms = kernel->height * kernel->width * input->channels;
+  const int32_t most = kGatheredBytes / terms;
+  int8_t gathered[kGatheredBytes];
+  for (int32_t col = col_begin; col < col_end; col += most) {
+    const int32_t count = col_end - col < most ? col_end - col : most;
+    for (int32_t i = 0; i < kGatheredBytes; i += 16) {
+      vstrbq_s8(gathered + i, vdupq_n_s8((int8_t)weights->input_zero_point));
+    }
+    gather(kernel, input, rows, col, count, terms, gathered);
+    const patchnas_mve_pixels pixels = {.values = gathered,
+                                        .out = patchnas_pixel(output, row, col),
+                                        .count = count,
+                                        .pitch = terms,
+                                        .out_pitch = output->channels,
+                                        .lines = 1,
+                                        .run_terms = terms,
+                                        .runs = 1,
+                                        .end = terms,
+                                        .runs_end = 1};
+    patchnas_mve_multiply(weights, &pixels, output->channels);
+  }
 }
 
 /* Pixels that have the same taps inside the image. */
@@ -146,7 +148,7 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed) {
   const int32_t run = kernel->width * input->channels;
-  if (kernel->height > 1 && run % 16 != 0 && kernel->height * run <= kMostGatheredTerms) {
+  if (kernel->height > 1 && run < 16 && kernel->height * run <= kMostGatheredTerms) {
     for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
       convolve_gathered_row(kernel, weights, input, output, row, computed.col_begin,
                             computed.col_end);
