@@ -41,7 +41,7 @@ static void copy_pieces(int8_t* to, int32_t to_pitch, const int8_t* from, int32_
       "add %[from], %[from], %[from_pitch] \n\t"
       "add %[to], %[to], %[to_pitch] \n\t"
       "le lr, 1b"
-      : [to] "+r"(to), [from] "+r"(from)
+      : [to] "+&r"(to), [from] "+&r"(from)
       : [to_pitch] "r"(to_pitch), [from_pitch] "r"(from_pitch), [bytes] "r"(bytes),
         [count] "r"(count)
       : "q0", "lr", "cc", "memory", "p0");

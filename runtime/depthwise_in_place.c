@@ -6,6 +6,7 @@
 
 #if defined(PATCHNAS_MVE)
 #include "runtime/mve_plane.h"
+#include "runtime/mve_strip.h"
 #elif defined(PATCHNAS_DSP)
 #include "runtime/dsp_plane.h"
 #endif
@@ -111,8 +112,9 @@ void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_w
       .out_rows = computed.row_end - computed.row_begin,
       .out_cols = computed.col_end - computed.col_begin,
       .channels = channels};
-  if (patchnas_mve_convolves_planes(kernel, &mve)) {
-    patchnas_mve_convolve_planes(kernel, weights, &mve);
+  const int in_strips = patchnas_mve_convolves_strips(kernel, &mve);
+  if (in_strips || patchnas_mve_convolves_planes(kernel, &mve)) {
+    (in_strips ? patchnas_mve_convolve_strips : patchnas_mve_convolve_planes)(kernel, weights, &mve);
     patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
     return;
   }

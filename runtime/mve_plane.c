@@ -8,7 +8,7 @@
 #if defined(PATCHNAS_MVE)
 #include "runtime/mve_plane.h"
 
-enum { kMostSize = 7, kMostVectors = 7, kVectorBytes = 16, kSums = 48, kMostChannels = 8192 };
+enum { kMostSize = 7, kMostVectors = 7, kVectorBytes = 16, kSums = 48 };
 
 /* A window's values, in as few vectors of 16 bytes of the plane as hold all its rows: rows of a narrow
  * plane share vectors. Weights lie as the values do, with zeros between the rows. */
@@ -44,19 +44,10 @@ static int place_taps(const patchnas_kernel* k, int32_t width, taps* t) {
   return row < 0;
 }
 
-/* 0, pitch, 2 * pitch, ... */
-PATCHNAS_ALWAYS_INLINE uint16x8_t offsets_of_8(int32_t pitch) {
-  return vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)pitch);
-}
-
-PATCHNAS_ALWAYS_INLINE uint32x4_t offsets_of_4(int32_t pitch) {
-  return vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)pitch);
-}
-
 /* Rows of `count` bytes that are `pitch` apart, to bytes side by side. */
 static void copy_rows(const int8_t* from, int32_t pitch, int32_t from_row_pitch, int8_t* to,
                       int32_t to_row_pitch, int32_t rows, int32_t count) {
-  const uint16x8_t at = offsets_of_8(pitch);
+  const uint16x8_t at = patchnas_mve_offsets_of_8(pitch);
   const int32_t blocks = (count + 7) / 8;
   const int32_t step = 8 * pitch;
   from_row_pitch -= blocks * step;
@@ -73,14 +64,14 @@ static void copy_rows(const int8_t* from, int32_t pitch, int32_t from_row_pitch,
       "add %[to], %[to], %[to_next] \n\t"
       "subs %[rows], %[rows], #1 \n\t"
       "bne 1b"
-      : [from] "+r"(from), [to] "+r"(to), [rows] "+r"(rows)
+      : [from] "+&r"(from), [to] "+&r"(to), [rows] "+&r"(rows)
       : [at] "w"(at), [count] "r"(count), [step] "r"(step), [from_next] "r"(from_row_pitch),
         [to_next] "r"(to_row_pitch)
       : "q0", "lr", "cc", "memory");
 }
 
 static void copy_weights(const patchnas_kernel* k, const int8_t* from, int32_t channels, taps* t) {
-  const uint16x8_t at = offsets_of_8(channels);
+  const uint16x8_t at = patchnas_mve_offsets_of_8(channels);
   const mve_pred16_t cols = vctp16q((uint32_t)k->width);
   for (int32_t y = 0; y < k->height; ++y, from += k->width * channels) {
     vstrbq_p_s16(t->weights + t->row_positions[y], vldrbq_gather_offset_z_s16(from, at, cols), cols);
@@ -198,7 +189,7 @@ PATCHNAS_ALWAYS_INLINE int32x4_t finish(const patchnas_weights* w, const channel
 
 PATCHNAS_ALWAYS_INLINE void store(const patchnas_weights* w, const channel_scale* c, int all_right,
                                   const int32_t* sums, int32_t count, int8_t* out, int32_t pitch) {
-  const uint32x4_t at = offsets_of_4(pitch);
+  const uint32x4_t at = patchnas_mve_offsets_of_4(pitch);
   for (; count >= 4; count -= 4, sums += 4, out += 4 * pitch) {
     vstrbq_scatter_offset_s32(out, at, finish(w, c, all_right, vldrwq_s32(sums)));
   }
@@ -257,7 +248,7 @@ int patchnas_mve_convolves_planes(const patchnas_kernel* k, const patchnas_mve_p
   const int32_t window_bytes = (k->height - 1) * p->width + k->width;
   taps t;
   return k->height <= kMostSize && k->width <= kMostSize && k->stride_w <= 2 &&
-         p->channels <= kMostChannels &&
+         p->channels <= PATCHNAS_MVE_MOST_CHANNELS &&
          window_bytes + PATCHNAS_SCRATCH_SLACK_BYTES >= kVectorBytes && place_taps(k, p->width, &t);
 }
 

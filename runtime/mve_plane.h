@@ -5,6 +5,18 @@
 
 #include "runtime/mve.h"
 
+/* Offsets of eight channels' values fit into 16 bits. */
+#define PATCHNAS_MVE_MOST_CHANNELS 8192
+
+/* 0, pitch, 2 * pitch, ... */
+PATCHNAS_ALWAYS_INLINE uint16x8_t patchnas_mve_offsets_of_8(int32_t pitch) {
+  return vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)pitch);
+}
+
+PATCHNAS_ALWAYS_INLINE uint32x4_t patchnas_mve_offsets_of_4(int32_t pitch) {
+  return vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)pitch);
+}
+
 /* The plane of one channel, the part of it that lies inside the image, and where its values come
  * from and its outputs go. Pitches in bytes. */
 typedef struct patchnas_mve_plane {
