@@ -1,6 +1,8 @@
 #include "runtime/simd.h"
 
-#if defined(PATCHNAS_DSP)
+#if defined(PATCHNAS_MVE)
+#include "runtime/mve.h"
+#elif defined(PATCHNAS_DSP)
 #include "runtime/dsp.h"
 #else
 #include "runtime/arithmetic.h"
@@ -33,7 +35,35 @@ static void average(const pool* p, int8_t* out) {
   }
 }
 
-#if defined(PATCHNAS_DSP)
+#if defined(PATCHNAS_MVE)
+/* Where the quotients below are exact. */
+enum { kFewestValues = 2, kMostValues = 4096 };
+
+/* Four channels at a time. Sums of n values are divided by multiplying by 2^32 / n, rounded up: the
+ * dividend, |sum| + n / 2, is below 129 * n, so that the product's error, below 129 * n / 2^32, is
+ * less than 1 / n. */
+static void average_vectors(const pool* p, int8_t* out) {
+  const uint32_t count = (uint32_t)(p->rows * p->cols);
+  const uint32x4_t reciprocal = vdupq_n_u32(UINT32_MAX / count + 1);
+  const int32x4_t low = vdupq_n_s32(p->clamp_min);
+  const int32x4_t high = vdupq_n_s32(p->clamp_max);
+  for (int32_t c = 0; c < p->channels; c += 4) {
+    const mve_pred16_t lanes = vctp32q((uint32_t)(p->channels - c));
+    const int8_t* row = p->first + c;
+    int32x4_t sums = vdupq_n_s32(0);
+    for (int32_t y = p->rows; y > 0; --y, row += p->row_pitch) {
+      const int8_t* at = row;
+      for (int32_t x = p->cols; x > 0; --x, at += p->channels) {
+        sums = vaddq_s32(sums, vldrbq_z_s32(at, lanes));
+      }
+    }
+    const uint32x4_t dividends = vaddq_n_u32(vreinterpretq_u32_s32(vabsq_s32(sums)), count / 2);
+    const int32x4_t sizes = vreinterpretq_s32_u32(vmulhq_u32(dividends, reciprocal));
+    const int32x4_t means = vnegq_m_s32(sizes, sizes, vcmpltq_n_s32(sums, 0));
+    vstrbq_p_s32(out + c, vminq_s32(vmaxq_s32(means, low), high), lanes);
+  }
+}
+#elif defined(PATCHNAS_DSP)
 /* Sums of so many values fit in int16. */
 enum { kMostValues = 256 };
 
@@ -76,7 +106,12 @@ void patchnas_average_pool(const patchnas_kernel* kernel, int32_t clamp_min, int
                       clamp_min,
                       clamp_max};
       int8_t* const out = patchnas_pixel(output, row, col);
-#if defined(PATCHNAS_DSP)
+#if defined(PATCHNAS_MVE)
+      if (p.rows * p.cols >= kFewestValues && p.rows * p.cols <= kMostValues) {
+        average_vectors(&p, out);
+        continue;
+      }
+#elif defined(PATCHNAS_DSP)
       if (channels >= 4 && p.rows * p.cols <= kMostValues) {
         average_words(&p, out);
         continue;

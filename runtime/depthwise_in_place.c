@@ -114,7 +114,11 @@ void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_w
       .channels = channels};
   const int in_strips = patchnas_mve_convolves_strips(kernel, &mve);
   if (in_strips || patchnas_mve_convolves_planes(kernel, &mve)) {
-    (in_strips ? patchnas_mve_convolve_strips : patchnas_mve_convolve_planes)(kernel, weights, &mve);
+    if (in_strips) {
+      patchnas_mve_convolve_strips(weights, &mve);
+    } else {
+      patchnas_mve_convolve_planes(kernel, weights, &mve);
+    }
     patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
     return;
   }

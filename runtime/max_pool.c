@@ -1,6 +1,8 @@
 #include "runtime/simd.h"
 
-#if defined(PATCHNAS_DSP)
+#if defined(PATCHNAS_MVE)
+#include "runtime/mve.h"
+#elif defined(PATCHNAS_DSP)
 #include "runtime/dsp.h"
 #else
 #include "runtime/arithmetic.h"
@@ -12,6 +14,25 @@ typedef struct pool {
   int32_t rows, cols, row_pitch, channels;
 } pool;
 
+#if defined(PATCHNAS_MVE)
+/* Sixteen channels at a time. */
+static void largest(const pool* p, int32_t clamp_min, int32_t clamp_max, int8_t* out) {
+  const int8x16_t low = vdupq_n_s8((int8_t)clamp_min);
+  const int8x16_t high = vdupq_n_s8((int8_t)clamp_max);
+  for (int32_t c = 0; c < p->channels; c += 16) {
+    const mve_pred16_t lanes = vctp8q((uint32_t)(p->channels - c));
+    const int8_t* row = p->first + c;
+    int8x16_t values = low;
+    for (int32_t y = p->rows; y > 0; --y, row += p->row_pitch) {
+      const int8_t* at = row;
+      for (int32_t x = p->cols; x > 0; --x, at += p->channels) {
+        values = vmaxq_s8(values, vldrbq_z_s8(at, lanes));
+      }
+    }
+    vstrbq_p_s8(out + c, vminq_s8(values, high), lanes);
+  }
+}
+#else
 static void largest(const pool* p, int32_t clamp_min, int32_t clamp_max, int8_t* out) {
   for (int32_t c = 0; c < p->channels; ++c) {
     const int8_t* row = p->first + c;
@@ -26,7 +47,9 @@ static void largest(const pool* p, int32_t clamp_min, int32_t clamp_max, int8_t*
   }
 }
 
-#if defined(PATCHNAS_DSP)
+#endif
+
+#if defined(PATCHNAS_DSP) && !defined(PATCHNAS_MVE)
 /* At least four channels, four at a time; the last four overlap those before them. */
 static void largest_words(const pool* p, uint32_t lows, uint32_t highs, int8_t* out) {
   for (int32_t done = 0; done < p->channels; done += 4) {
@@ -57,7 +80,7 @@ void patchnas_max_pool(const patchnas_kernel* kernel, int32_t clamp_min, int32_t
                       rows.end - rows.begin, cols.end - cols.begin, input->width * channels,
                       channels};
       int8_t* const out = patchnas_pixel(output, row, col);
-#if defined(PATCHNAS_DSP)
+#if defined(PATCHNAS_DSP) && !defined(PATCHNAS_MVE)
       if (channels >= 4) {
         largest_words(&p, patchnas_four_bytes(clamp_min), patchnas_four_bytes(clamp_max), out);
         continue;

@@ -5,13 +5,12 @@
 
 #include "runtime/mve_plane.h"
 
-/* 1 if patchnas_mve_convolve_strips can compute this: kernels 3x3 of stride 1 or 2 with enough rows,
- * and an output that overwrites no row before its strip is read. */
+/* 1 if patchnas_mve_convolve_strips can compute this, and it is worth it: a kernel 3x3 of stride 1
+ * with enough rows, and an output that overwrites no row before its strip is read. */
 int patchnas_mve_convolves_strips(const patchnas_kernel* kernel, const patchnas_mve_plane* plane);
 
 /* All channels, one after the other; the output may lie over the input. Of the plane's memory only
  * the beginning is used. */
-void patchnas_mve_convolve_strips(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                                  const patchnas_mve_plane* plane);
+void patchnas_mve_convolve_strips(const patchnas_weights* weights, const patchnas_mve_plane* plane);
 
 #endif
