@@ -18,21 +18,21 @@ static void add_run(const patchnas_add_scales* scales, const int8_t* a, const in
   const int32x4_t shift = vdupq_n_s32(s.output_shift);
   for (; count > 0; count -= 4, a += 4, b += 4, out += 4) {
     const mve_pred16_t lanes = vctp32q((uint32_t)count);
-    const int32x4_t sum = vaddq_s32(scaled(vldrbq_z_s32(a, lanes), &s, 0),
-                                    scaled(vldrbq_z_s32(b, lanes), &s, 1));
+    const int32x4_t sum =
+        vaddq_s32(scaled(vldrbq_z_s32(a, lanes), &s, 0), scaled(vldrbq_z_s32(b, lanes), &s, 1));
     const int32x4_t values = patchnas_mve_requantise(sum, multiplier, shift);
     vstrbq_p_s32(out, patchnas_mve_saturate(vaddq_n_s32(values, s.output_zero_point)), lanes);
   }
 }
 
-/* One input has the larger scale, whose factor is exactly 1/2: its part of the sum is the difference
- * to its zero point, shifted left by 19. */
+/* One input has the larger scale, whose factor is exactly 1/2: its part of the sum is the
+ * difference to its zero point, shifted left by 19. */
 static int is_half(const patchnas_add_scales* s, int input) {
   return s->multipliers[input] == 1 << 30 && s->shifts[input] == 0;
 }
 
-/* A multiple of four values where `half` is that input, and the other's scale and the sum's shift to
- * the right. */
+/* A multiple of four values where `half` is that input, and the other's scale and the sum's shift
+ * to the right. */
 static void add_fours(const patchnas_add_scales* s, int half, const int8_t* a, const int8_t* b,
                       int8_t* out, int32_t count) {
   const int other = 1 - half;

@@ -42,8 +42,8 @@ static void copy_pieces(int8_t* to, int32_t to_pitch, const int8_t* from, int32_
       "add %[to], %[to], %[to_pitch] \n\t"
       "le lr, 1b"
       : [to] "+&r"(to), [from] "+&r"(from)
-      : [to_pitch] "r"(to_pitch), [from_pitch] "r"(from_pitch), [bytes] "r"(bytes),
-        [count] "r"(count)
+      :
+      [to_pitch] "r"(to_pitch), [from_pitch] "r"(from_pitch), [bytes] "r"(bytes), [count] "r"(count)
       : "q0", "lr", "cc", "memory", "p0");
 }
 
@@ -128,10 +128,9 @@ static void convolve_alike(const patchnas_kernel* kernel, const patchnas_weights
   patchnas_mve_multiply(weights, &p, output->channels);
 }
 
-static void convolve_direct(const patchnas_kernel* kernel,
-                                       const patchnas_weights* weights,
-                                       const patchnas_window* input, const patchnas_window* output,
-                                       patchnas_rect computed) {
+static void convolve_direct(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                            const patchnas_window* input, const patchnas_window* output,
+                            patchnas_rect computed) {
   for (int32_t row = computed.row_begin; row < computed.row_end;) {
     const int32_t row_end = row + count_rows(kernel, row, computed.row_end);
     for (int32_t col = computed.col_begin; col < computed.col_end;) {

@@ -47,10 +47,10 @@ PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_requantise_right(int32x4_t x, int3
 
 /* Four values, clamped to int8, each in the lowest byte of its lane. */
 PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_saturate(int32x4_t x) {
-  __asm__( /* the intrinsics would copy the register that each fills by half */
-      "vqmovnb.s32 %q0, %q0 \n\t"
-      "vqmovnb.s16 %q0, %q0"
-      : "+w"(x));
+  __asm__(/* the intrinsics would copy the register that each fills by half */
+          "vqmovnb.s32 %q0, %q0 \n\t"
+          "vqmovnb.s16 %q0, %q0"
+          : "+w"(x));
   return x;
 }
 

@@ -9,9 +9,9 @@
 #include "runtime/mve_matrix.h"
 
 /* Four weight rows that are computed together. */
-typedef struct rows {
+typedef struct weight_rows {
   const int8_t *r0, *r1, *r2, *r3;
-} rows;
+} weight_rows;
 
 /* Bias and scale of four channels, and what is common to all. */
 typedef struct group {
@@ -21,18 +21,18 @@ typedef struct group {
   mve_pred16_t lanes;
 } group;
 
-/* What is multiplied with each row: `runs` runs of `terms` values. From the end of a run, rounded up
- * to 16 values, it is `next_values` and `next_weights` to the next. The loops below know where each
- * member is. */
-typedef struct window {
+/* What is multiplied with each row: `runs` runs of `terms` values. From the end of a run, rounded
+ * up to 16 values, it is `next_values` and `next_weights` to the next. The loops below know where
+ * each member is. */
+typedef struct window_shape {
   int32_t terms, next_values, next_weights, pitch, runs;
-} window;
+} window_shape;
 
-typedef enum runs { kOneRun, kRuns } runs;
+typedef enum run_count { kOneRun, kSeveralRuns } run_count;
 
-typedef struct sums {
+typedef struct four_sums {
   int32_t s0, s1, s2, s3;
-} sums;
+} four_sums;
 
 /* Sums of two rows with each of three pixels. */
 typedef struct pair_sums {
@@ -42,31 +42,22 @@ typedef struct pair_sums {
 /* Sums are in even registers, pointers in odd ones. VLDRB moves a pointer on by 16, in the last,
  * predicated, iteration too. */
 #define LOAD(q, at) "vldrb.8 " q ", [" at "], #16 \n\t"
-#define PAIR_STEP(vmladav)     \
-  LOAD("q0", "r1")             \
-  LOAD("q1", "r3")             \
-  LOAD("q2", "r5")             \
-  vmladav " r0, q0, q2 \n\t"   \
-  vmladav " r2, q1, q2 \n\t"   \
-  LOAD("q2", "r9")             \
-  vmladav " r4, q0, q2 \n\t"   \
-  vmladav " r6, q1, q2 \n\t"   \
-  LOAD("q2", "r11")            \
-  vmladav " r8, q0, q2 \n\t"   \
-  vmladav " r10, q1, q2 \n\t"
-#define FOUR_STEP(vmladav)     \
-  LOAD("q0", "r1")             \
-  LOAD("q1", "r3")             \
-  vmladav " r0, q0, q1 \n\t"   \
-  LOAD("q1", "r5")             \
-  vmladav " r2, q0, q1 \n\t"   \
-  LOAD("q1", "r9")             \
-  vmladav " r4, q0, q1 \n\t"   \
-  LOAD("q1", "r11")            \
-  vmladav " r6, q0, q1 \n\t"
+#define PAIR_STEP(vmladav)                                                       \
+  LOAD("q0", "r1")                                                               \
+  LOAD("q1", "r3")                                                               \
+  LOAD("q2", "r5")                                                               \
+  vmladav " r0, q0, q2 \n\t" vmladav " r2, q1, q2 \n\t" LOAD("q2", "r9") vmladav \
+      " r4, q0, q2 \n\t" vmladav " r6, q1, q2 \n\t" LOAD("q2", "r11") vmladav    \
+      " r8, q0, q2 \n\t" vmladav " r10, q1, q2 \n\t"
+#define FOUR_STEP(vmladav)                                                                        \
+  LOAD("q0", "r1")                                                                                \
+  LOAD("q1", "r3")                                                                                \
+  vmladav " r0, q0, q1 \n\t" LOAD("q1", "r5") vmladav " r2, q0, q1 \n\t" LOAD("q1", "r9") vmladav \
+      " r4, q0, q1 \n\t" LOAD("q1", "r11") vmladav " r6, q0, q1 \n\t"
 
 PATCHNAS_ALWAYS_INLINE pair_sums multiply_pair(const int8_t* row_a, const int8_t* row_b,
-                                               const int8_t* x, const window* window, runs runs) {
+                                               const int8_t* x, const window_shape* window,
+                                               run_count runs) {
   register int32_t a0 __asm__("r0");
   register int32_t b0 __asm__("r2");
   register int32_t a1 __asm__("r4");
@@ -76,7 +67,7 @@ PATCHNAS_ALWAYS_INLINE pair_sums multiply_pair(const int8_t* row_a, const int8_t
   register const int8_t* wa __asm__("r1") = row_a;
   register const int8_t* wb __asm__("r3") = row_b;
   register const int8_t* x0 __asm__("r5") = x;
-#define PAIR_OPERANDS                                                                            \
+#define PAIR_OPERANDS \
   "=&r"(a0), "=&r"(b0), "=&r"(a1), "=&r"(b1), "=&r"(a2), "=&r"(b2), "+&r"(wa), "+&r"(wb), "+&r"(x0)
   if (runs == kOneRun) { /* of more than 16 terms: the first 16 need no sums to add to */
     __asm__ volatile(
@@ -126,8 +117,8 @@ PATCHNAS_ALWAYS_INLINE pair_sums multiply_pair(const int8_t* row_a, const int8_t
   return s;
 }
 
-PATCHNAS_ALWAYS_INLINE sums multiply_four(const rows* rows, const int8_t* values,
-                                          const window* window, runs runs) {
+PATCHNAS_ALWAYS_INLINE four_sums multiply_four(const weight_rows* rows, const int8_t* values,
+                                               const window_shape* window, run_count runs) {
   register int32_t s0 __asm__("r0");
   register int32_t s1 __asm__("r2");
   register int32_t s2 __asm__("r4");
@@ -137,7 +128,7 @@ PATCHNAS_ALWAYS_INLINE sums multiply_four(const rows* rows, const int8_t* values
   register const int8_t* w1 __asm__("r5") = rows->r1;
   register const int8_t* w2 __asm__("r9") = rows->r2;
   register const int8_t* w3 __asm__("r11") = rows->r3;
-#define FOUR_OPERANDS                                                                           \
+#define FOUR_OPERANDS \
   "=&r"(s0), "=&r"(s1), "=&r"(s2), "=&r"(s3), "+&r"(x), "+&r"(w0), "+&r"(w1), "+&r"(w2), "+&r"(w3)
   if (runs == kOneRun) {
     __asm__ volatile(
@@ -176,7 +167,7 @@ PATCHNAS_ALWAYS_INLINE sums multiply_four(const rows* rows, const int8_t* values
         : "lr", "q0", "q1", "cc", "memory");
   }
 #undef FOUR_OPERANDS
-  const sums s = {s0, s1, s2, s3};
+  const four_sums s = {s0, s1, s2, s3};
   return s;
 }
 
@@ -193,9 +184,9 @@ PATCHNAS_ALWAYS_INLINE int32x4_t with_odd_lanes(int32x4_t v, int32_t lane1, int3
 }
 
 /* Careful: any shifts, fewer than four channels. */
-typedef enum care { kFast, kCareful } care;
+typedef enum care_taken { kFast, kCareful } care_taken;
 
-PATCHNAS_ALWAYS_INLINE void store(const patchnas_weights* weights, const group* g, care care,
+PATCHNAS_ALWAYS_INLINE void store(const patchnas_weights* weights, const group* g, care_taken care,
                                   int8_t* out, int32x4_t products) {
   const int32x4_t sums = vaddq_s32(products, g->biases);
   if (care == kFast) {
@@ -206,9 +197,9 @@ PATCHNAS_ALWAYS_INLINE void store(const patchnas_weights* weights, const group* 
 }
 
 /* At most 16 terms in one run: the weights stay in registers. */
-PATCHNAS_ALWAYS_INLINE void few_terms(const patchnas_weights* weights, const group* g, care care,
-                                      const rows* w, int32_t terms, const patchnas_mve_pixels* p,
-                                      const int8_t* x, int8_t* out) {
+PATCHNAS_ALWAYS_INLINE void few_terms(const patchnas_weights* weights, const group* g,
+                                      care_taken care, const weight_rows* w, int32_t terms,
+                                      const patchnas_mve_pixels* p, const int8_t* x, int8_t* out) {
   const mve_pred16_t bytes = vctp8q((uint32_t)terms);
   const int8x16_t w0 = vldrbq_z_s8(w->r0, bytes);
   const int8x16_t w1 = vldrbq_z_s8(w->r1, bytes);
@@ -218,15 +209,15 @@ PATCHNAS_ALWAYS_INLINE void few_terms(const patchnas_weights* weights, const gro
   const int32_t out_pitch = p->out_pitch;
   for (int32_t i = p->count; i > 0; --i, x += pitch, out += out_pitch) {
     const int8x16_t values = vldrbq_z_s8(x, bytes);
-    const sums s = {vmladavq_s8(values, w0), vmladavq_s8(values, w1), vmladavq_s8(values, w2),
-                    vmladavq_s8(values, w3)};
+    const four_sums s = {vmladavq_s8(values, w0), vmladavq_s8(values, w1), vmladavq_s8(values, w2),
+                         vmladavq_s8(values, w3)};
     store(weights, g, care, out, with_odd_lanes(even_lanes(s.s0, s.s2), s.s1, s.s3));
   }
 }
 
 PATCHNAS_ALWAYS_INLINE void line_of_pixels(const patchnas_weights* weights, const group* g,
-                                           care care, runs runs, const rows* w,
-                                           const window* window, const patchnas_mve_pixels* p,
+                                           care_taken care, run_count runs, const weight_rows* w,
+                                           const window_shape* window, const patchnas_mve_pixels* p,
                                            const int8_t* x, int8_t* out) {
   const int32_t pitch = p->pitch;
   const int32_t out_pitch = p->out_pitch;
@@ -247,18 +238,19 @@ PATCHNAS_ALWAYS_INLINE void line_of_pixels(const patchnas_weights* weights, cons
     store(weights, g, care, out, v2);
   }
   for (; left > 0; --left, x += pitch, out += out_pitch) {
-    const sums s = multiply_four(w, x, window, runs);
+    const four_sums s = multiply_four(w, x, window, runs);
     store(weights, g, care, out, with_odd_lanes(even_lanes(s.s0, s.s2), s.s1, s.s3));
   }
 }
 
 PATCHNAS_ALWAYS_INLINE void lines_of_pixels(const patchnas_weights* weights, const group* g,
-                                            care care, const rows* w, const window* window,
+                                            care_taken care, const weight_rows* w,
+                                            const window_shape* window,
                                             const patchnas_mve_pixels* p, int8_t* out) {
   const int8_t* x = p->values;
   for (int32_t line = p->lines; line > 0; --line, x += p->line_pitch, out += p->out_line_pitch) {
     if (window->runs > 1) {
-      line_of_pixels(weights, g, care, kRuns, w, window, p, x, out);
+      line_of_pixels(weights, g, care, kSeveralRuns, w, window, p, x, out);
     } else if (window->terms > 16) {
       line_of_pixels(weights, g, care, kOneRun, w, window, p, x, out);
     } else {
@@ -268,16 +260,17 @@ PATCHNAS_ALWAYS_INLINE void lines_of_pixels(const patchnas_weights* weights, con
 }
 
 static __attribute__((noinline)) void fast_lines(const patchnas_weights* weights,
-                                                 const group* group_of_rows, const rows* w,
-                                                 const window* window, const patchnas_mve_pixels* p,
-                                                 int8_t* out) {
+                                                 const group* group_of_rows, const weight_rows* w,
+                                                 const window_shape* window,
+                                                 const patchnas_mve_pixels* p, int8_t* out) {
   const group g = *group_of_rows;
   lines_of_pixels(weights, &g, kFast, w, window, p, out);
 }
 
 static __attribute__((noinline)) void careful_lines(const patchnas_weights* weights,
-                                                    const group* group_of_rows, const rows* w,
-                                                    const window* window,
+                                                    const group* group_of_rows,
+                                                    const weight_rows* w,
+                                                    const window_shape* window,
                                                     const patchnas_mve_pixels* p, int8_t* out) {
   const group g = *group_of_rows;
   lines_of_pixels(weights, &g, kCareful, w, window, p, out);
@@ -308,16 +301,17 @@ void patchnas_mve_multiply(const patchnas_weights* weights, const patchnas_mve_p
                            int32_t out_channels) {
   const int32_t terms = p->end - p->begin;
   const int32_t rounded = (terms + 15) & ~15;
-  const window window = {terms, p->run_pitch - rounded, p->run_terms - rounded, p->pitch,
-                         p->runs_end - p->runs_begin};
+  const window_shape window = {terms, p->run_pitch - rounded, p->run_terms - rounded, p->pitch,
+                               p->runs_end - p->runs_begin};
   const int32_t row_terms = p->run_terms * p->runs;
   const int clipped = window.runs < p->runs || terms < p->run_terms;
   const int8_t* row = weights->weights;
   for (int32_t o = 0; o < out_channels; o += 4, row += 4 * row_terms) {
     /* Rows beyond the last one are the last one again; what they give is not stored. */
     const int32_t last = out_channels - 1 - o;
-    rows w = {row, row + (last < 1 ? last : 1) * row_terms, row + (last < 2 ? last : 2) * row_terms,
-              row + (last < 3 ? last : 3) * row_terms};
+    weight_rows w = {row, row + (last < 1 ? last : 1) * row_terms,
+                     row + (last < 2 ? last : 2) * row_terms,
+                     row + (last < 3 ? last : 3) * row_terms};
     group g;
     g.lanes = vctp32q((uint32_t)(out_channels - o));
     g.scale.multiplier = vldrwq_z_s32(weights->multipliers + o, g.lanes);
@@ -329,7 +323,7 @@ void patchnas_mve_multiply(const patchnas_weights* weights, const patchnas_mve_p
                          sum_outside(p, w.r1), sum_outside(p, w.r3));
       g.biases = vmlaq_n_s32(g.biases, outside, weights->input_zero_point);
       const int32_t inside = p->runs_begin * p->run_terms + p->begin;
-      w = (rows){w.r0 + inside, w.r1 + inside, w.r2 + inside, w.r3 + inside};
+      w = (weight_rows){w.r0 + inside, w.r1 + inside, w.r2 + inside, w.r3 + inside};
     }
     /* Lanes beyond the last channel have a shift of 0. */
     if (vcmpltq_n_s32(g.scale.shift, 0) == 0xffff) {

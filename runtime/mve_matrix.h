@@ -6,8 +6,8 @@
 #include "runtime/mve.h"
 
 /* Output pixels that read the same values of their windows, and where they go: `lines` lines of
- * `count` pixels. A window is `runs` runs of `run_terms` values that lie side by side each; only the
- * values [begin, end) of the runs [runs_begin, runs_end) are inside the image. */
+ * `count` pixels. A window is `runs` runs of `run_terms` values that lie side by side each; only
+ * the values [begin, end) of the runs [runs_begin, runs_end) are inside the image. */
 typedef struct patchnas_mve_pixels {
   const int8_t* values; /* the first pixel's first value inside the image */
   int8_t* out;

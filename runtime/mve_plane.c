@@ -10,8 +10,8 @@
 
 enum { kMostSize = 7, kMostVectors = 7, kVectorBytes = 16, kSums = 48 };
 
-/* A window's values, in as few vectors of 16 bytes of the plane as hold all its rows: rows of a narrow
- * plane share vectors. Weights lie as the values do, with zeros between the rows. */
+/* A window's values, in as few vectors of 16 bytes of the plane as hold all its rows: rows of a
+ * narrow plane share vectors. Weights lie as the values do, with zeros between the rows. */
 typedef struct taps {
   int8_t weights[kMostVectors * kVectorBytes];
   int32_t starts[kMostVectors]; /* in the plane, from the window's first value */
@@ -74,7 +74,8 @@ static void copy_weights(const patchnas_kernel* k, const int8_t* from, int32_t c
   const uint16x8_t at = patchnas_mve_offsets_of_8(channels);
   const mve_pred16_t cols = vctp16q((uint32_t)k->width);
   for (int32_t y = 0; y < k->height; ++y, from += k->width * channels) {
-    vstrbq_p_s16(t->weights + t->row_positions[y], vldrbq_gather_offset_z_s16(from, at, cols), cols);
+    vstrbq_p_s16(t->weights + t->row_positions[y], vldrbq_gather_offset_z_s16(from, at, cols),
+                 cols);
   }
 }
 
@@ -112,7 +113,7 @@ typedef struct window_sums {
 #define NEXT_6 NEXT_5 "add r6, r6, r11 \n\t"
 #define NEXT_7 NEXT_6 "add r8, r8, r11 \n\t"
 
-#define SUM_WINDOWS(vectors, stride)                                                             \
+#define SUM_WINDOWS(vectors, stride) \
   __asm__ volatile("ldm %0, {r1-r6, r8-r12, lr} \n\t" WEIGHTS_##vectors                          \
                    "1: \n\t"                                                                     \
                    "dls lr, r10 \n"                                                              \

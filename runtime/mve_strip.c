@@ -130,12 +130,12 @@ PATCHNAS_ALWAYS_INLINE int32x4_t sum_windows(const int8_t* column, int8x16_t wei
   return v;
 }
 
-typedef enum care { kFast, kCareful } care;
+typedef enum care_taken { kFast, kCareful } care_taken;
 
 /* Careful: any shift, fewer than four rows. */
-PATCHNAS_ALWAYS_INLINE void convolve(const patchnas_weights* w, int32_t channel,
-                                     const int8_t* taps, const patchnas_mve_plane* p, int8_t* out,
-                                     int32_t rows, care care) {
+PATCHNAS_ALWAYS_INLINE void convolve(const patchnas_weights* w, int32_t channel, const int8_t* taps,
+                                     const patchnas_mve_plane* p, int8_t* out, int32_t rows,
+                                     care_taken care) {
   const patchnas_mve_scale scale = {vdupq_n_s32(w->multipliers[channel]),
                                     vdupq_n_s32(w->shifts[channel])};
   const int32_t bias = w->biases[channel];

@@ -133,7 +133,9 @@ void CaseMaker::choose_shapes() {
     k = {.height = input_.height, .width = input_.width};
     layer_.output.height = layer_.output.width = 1;
   } else if (slides() && stream_.chance(0.7)) {  // square kernels are what most networks have
-    input_.width = between(1, 14);
+    // Wide: rows of more outputs than kernels sum at a time.
+    const bool wide = layer_.kind == LayerKind::kDepthwiseConv2d && stream_.chance(0.1);
+    input_.width = wide ? between(45, 110) : between(1, 14);
     k.width = k.height;
     k.stride_w = k.stride_h;
     k.pad_left = k.pad_top;
