@@ -23,6 +23,12 @@ PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_requantise(int32x4_t x, int32x4_t 
   const int32x4_t left = vsubq_s32(shift, right);
   return vrshlq_s32(vqdmulhq_s32(vqshlq_s32(x, left), multiplier), right);
 }
+
+/* The same where all four shifts are negative. */
+PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_requantise_right(int32x4_t x, int32x4_t multiplier,
+                                                               int32x4_t shift) {
+  return vrshlq_s32(vqdmulhq_s32(x, multiplier), shift);
+}
 #else
 /* VQRDMULH is the doubling high multiply. VRSHL rounds ties upwards; one less for negative numbers
  * that are shifted makes that away from zero. */
@@ -35,7 +41,6 @@ PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_requantise(int32x4_t x, int32x4_t 
   const int32x4_t away = vshrq_n_s32(vandq_s32(high, right), 31);
   return vrshlq_s32(vqaddq_s32(high, away), right);
 }
-#endif
 
 /* The same where all four shifts are negative. VQDMLAH by 1 adds the high half of twice the value:
  * -1 to negative numbers. */
@@ -44,6 +49,7 @@ PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_requantise_right(int32x4_t x, int3
   const int32x4_t high = vqrdmulhq_s32(x, multiplier);
   return vrshlq_s32(vqdmlahq_n_s32(high, high, 1), shift);
 }
+#endif
 
 /* Four values, clamped to int8, each in the lowest byte of its lane. */
 PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_saturate(int32x4_t x) {
