@@ -75,9 +75,7 @@ static void convolve_gathered_row(const patchnas_kernel* kernel, const patchnas_
   int8_t gathered[kGatheredBytes];
   for (int32_t col = col_begin; col < col_end; col += most) {
     const int32_t count = col_end - col < most ? col_end - col : most;
-    for (int32_t i = 0; i < kGatheredBytes; i += 16) {
-      vstrbq_s8(gathered + i, vdupq_n_s8((int8_t)weights->input_zero_point));
-    }
+    patchnas_mve_fill(gathered, count * terms, (int8_t)weights->input_zero_point);
     gather(kernel, input, rows, col, count, terms, gathered);
     const patchnas_mve_pixels pixels = {.values = gathered,
                                         .out = patchnas_pixel(output, row, col),
@@ -85,9 +83,14 @@ static void convolve_gathered_row(const patchnas_kernel* kernel, const patchnas_
                                         .pitch = terms,
                                         .out_pitch = output->channels,
                                         .lines = 1,
+                                        .line_pitch = 0,
+                                        .out_line_pitch = 0,
+                                        .run_pitch = 0,
                                         .run_terms = terms,
                                         .runs = 1,
+                                        .begin = 0,
                                         .end = terms,
+                                        .runs_begin = 0,
                                         .runs_end = 1};
     patchnas_mve_multiply(weights, &pixels, output->channels);
   }

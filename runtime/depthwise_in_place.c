@@ -87,16 +87,35 @@ static void convolve_plane(const patchnas_kernel* k, const patchnas_weights* w, 
   }
 }
 
-void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                                 const patchnas_window* input, const patchnas_window* output,
-                                 patchnas_rect computed, int8_t* scratch) {
+/* Any kernel, padding included. Not inlined, for the sake of the stack of kernels that never come
+ * here. */
+#if defined(__GNUC__)
+__attribute__((noinline))
+#endif
+static void
+convolve_channels(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                  const patchnas_window* input, const patchnas_window* output,
+                  patchnas_rect computed, int8_t* scratch) {
   const plane p = plane_of(kernel, computed, scratch);
   const patchnas_taps rows = patchnas_taps_inside(p.row, p.height, kernel->input_height);
   const patchnas_taps cols = patchnas_taps_inside(p.col, p.width, kernel->input_width);
   const int8_t* const first = patchnas_pixel(input, p.row + rows.begin, p.col + cols.begin);
-  const int32_t channels = output->channels;
   fill_padding(&p, rows, cols, (int8_t)weights->input_zero_point);
+  for (int32_t c = 0; c < output->channels; ++c) {
+    copy_channel(input, first + c, &p, rows, cols);
+    convolve_plane(kernel, weights, c, &p, output, computed);
+  }
+}
+
 #if defined(PATCHNAS_MVE)
+/* Not inlined, for the sake of the stack, as above. */
+static __attribute__((noinline)) patchnas_mve_plane padded_plane(
+    const patchnas_kernel* kernel, int8_t zero_point, const patchnas_window* input,
+    const patchnas_window* output, patchnas_rect computed, int8_t* scratch) {
+  const plane p = plane_of(kernel, computed, scratch);
+  const patchnas_taps rows = patchnas_taps_inside(p.row, p.height, kernel->input_height);
+  const patchnas_taps cols = patchnas_taps_inside(p.col, p.width, kernel->input_width);
+  fill_padding(&p, rows, cols, zero_point);
   const patchnas_mve_plane mve = {
       .values = p.values,
       .height = p.height,
@@ -105,25 +124,43 @@ void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_w
       .inside_col = cols.begin,
       .inside_rows = rows.end - rows.begin,
       .inside_cols = cols.end - cols.begin,
-      .in = first,
-      .in_row_pitch = input->width * channels,
+      .in = patchnas_pixel(input, p.row + rows.begin, p.col + cols.begin),
+      .in_row_pitch = input->width * input->channels,
       .out = patchnas_pixel(output, computed.row_begin, computed.col_begin),
-      .out_row_pitch = output->width * channels,
+      .out_row_pitch = output->width * output->channels,
       .out_rows = computed.row_end - computed.row_begin,
       .out_cols = computed.col_end - computed.col_begin,
-      .channels = channels};
-  const int in_strips = patchnas_mve_convolves_strips(kernel, &mve);
-  if (in_strips || patchnas_mve_convolves_planes(kernel, &mve)) {
-    if (in_strips) {
-      patchnas_mve_convolve_strips(weights, &mve);
-    } else {
-      patchnas_mve_convolve_planes(kernel, weights, &mve);
-    }
-    patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
+      .channels = output->channels};
+  return mve;
+}
+
+void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                                 const patchnas_window* input, const patchnas_window* output,
+                                 patchnas_rect computed, int8_t* scratch) {
+  const patchnas_mve_plane p =
+      padded_plane(kernel, (int8_t)weights->input_zero_point, input, output, computed, scratch);
+  if (patchnas_mve_convolves_strips(kernel, &p)) {
+    patchnas_mve_convolve_strips(weights, &p);
+  } else if (patchnas_mve_convolves_planes(kernel, &p)) {
+    patchnas_mve_convolve_planes(kernel, weights, &p);
+  } else {
+    convolve_channels(kernel, weights, input, output, computed, scratch);
     return;
   }
-#elif defined(PATCHNAS_DSP)
+  patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
+}
+#else
+void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                                 const patchnas_window* input, const patchnas_window* output,
+                                 patchnas_rect computed, int8_t* scratch) {
+#if defined(PATCHNAS_DSP)
   if (patchnas_dsp_convolves_planes(kernel)) {
+    const plane p = plane_of(kernel, computed, scratch);
+    const patchnas_taps rows = patchnas_taps_inside(p.row, p.height, kernel->input_height);
+    const patchnas_taps cols = patchnas_taps_inside(p.col, p.width, kernel->input_width);
+    const int8_t* const first = patchnas_pixel(input, p.row + rows.begin, p.col + cols.begin);
+    const int32_t channels = output->channels;
+    fill_padding(&p, rows, cols, (int8_t)weights->input_zero_point);
     patchnas_dsp_plane dsp = {p.values,
                               p.width,
                               patchnas_pixel(output, computed.row_begin, computed.col_begin),
@@ -143,8 +180,6 @@ void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_w
     return;
   }
 #endif
-  for (int32_t c = 0; c < channels; ++c) {
-    copy_channel(input, first + c, &p, rows, cols);
-    convolve_plane(kernel, weights, c, &p, output, computed);
-  }
+  convolve_channels(kernel, weights, input, output, computed, scratch);
 }
+#endif

@@ -8,10 +8,17 @@ void patchnas_fully_connected(const patchnas_weights* weights, const int8_t* inp
   const patchnas_mve_pixels pixel = {.values = input,
                                      .out = output,
                                      .count = 1,
+                                     .pitch = 0,
+                                     .out_pitch = 0,
                                      .lines = 1,
+                                     .line_pitch = 0,
+                                     .out_line_pitch = 0,
+                                     .run_pitch = 0,
                                      .run_terms = input_count,
                                      .runs = 1,
+                                     .begin = 0,
                                      .end = input_count,
+                                     .runs_begin = 0,
                                      .runs_end = 1};
   const patchnas_window window = {output, 0, 0, 1, output_count};
   const patchnas_rect all = {0, 1, 0, 1};

@@ -73,6 +73,19 @@ PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_finish_right(const patchnas_weight
   return patchnas_mve_saturate(vaddq_n_s32(scaled, w->output_zero_point));
 }
 
+/* `count` bytes > 0; a loop in C would become a call of the C library. */
+PATCHNAS_ALWAYS_INLINE void patchnas_mve_fill(int8_t* to, int32_t count, int8_t value) {
+  const int8x16_t values = vdupq_n_s8(value);
+  __asm__ volatile(
+      "dlstp.8 lr, %[count] \n"
+      "1: \n\t"
+      "vstrb.8 %q[values], [%[to]], #16 \n\t"
+      "letp lr, 1b"
+      : [to] "+&r"(to)
+      : [count] "r"(count), [values] "w"(values)
+      : "lr", "cc", "memory");
+}
+
 /* Clamps outputs further than to int8, where [low, high] is narrower. */
 PATCHNAS_ALWAYS_INLINE void patchnas_mve_clamp(int32_t low, int32_t high,
                                                const patchnas_window* output,

@@ -38,9 +38,7 @@ static int place_taps(const patchnas_kernel* k, int32_t width, taps* t) {
   for (int32_t y = 0; y < k->height; ++y) {
     t->row_positions[y] -= v * kVectorBytes;
   }
-  for (int32_t i = 0; i < kMostVectors; ++i) {
-    vstrbq_s8(t->weights + i * kVectorBytes, vdupq_n_s8(0));
-  }
+  patchnas_mve_fill(t->weights, sizeof t->weights, 0);
   return row < 0;
 }
 
@@ -64,7 +62,7 @@ static void copy_rows(const int8_t* from, int32_t pitch, int32_t from_row_pitch,
       "add %[to], %[to], %[to_next] \n\t"
       "subs %[rows], %[rows], #1 \n\t"
       "bne 1b"
-      : [from] "+&r"(from), [to] "+&r"(to), [rows] "+&r"(rows)
+      : [from] "+&r"(from), [to] "+&l"(to), [rows] "+&r"(rows)
       : [at] "w"(at), [count] "r"(count), [step] "r"(step), [from_next] "r"(from_row_pitch),
         [to_next] "r"(to_row_pitch)
       : "q0", "lr", "cc", "memory");
@@ -224,11 +222,12 @@ static void convolve_channel(const patchnas_kernel* k, const patchnas_weights* w
     for (int32_t row = 0; row < p->out_rows; row += most_rows) {
       const int32_t rows = p->out_rows - row < most_rows ? p->out_rows - row : most_rows;
       const int8_t* const first = p->values + row * k->stride_h * p->width + col * k->stride_w;
-      window_sums job = {.sums = sums,
-                         .cols = cols,
-                         .next = k->stride_h * p->width - cols * k->stride_w,
-                         .rows = rows,
-                         .weights = t->weights};
+      window_sums job; /* vectors that are not used are not set */
+      job.sums = sums;
+      job.cols = cols;
+      job.next = k->stride_h * p->width - cols * k->stride_w;
+      job.rows = rows;
+      job.weights = t->weights;
       for (int32_t v = 0; v < t->vectors; ++v) {
         job.vectors[v] = first + t->starts[v];
       }

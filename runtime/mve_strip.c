@@ -174,7 +174,8 @@ int patchnas_mve_convolves_strips(const patchnas_kernel* k, const patchnas_mve_p
 
 void patchnas_mve_convolve_strips(const patchnas_weights* weights, const patchnas_mve_plane* p) {
   const int8_t zero_point = (int8_t)weights->input_zero_point;
-  int8_t taps[kChannels * kVectorBytes] = {0};
+  int8_t taps[kChannels * kVectorBytes];
+  patchnas_mve_fill(taps, sizeof taps, 0);
   fill(p->values, 0, kStripRows, p->width, zero_point);
   for (int32_t c = 0; c < p->channels; ++c) {
     if (c % kChannels == 0) {
