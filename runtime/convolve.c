@@ -66,9 +66,9 @@ static void gather(const patchnas_kernel* kernel, const patchnas_window* input, 
 }
 
 /* Few terms in short runs: they are gathered, for as many pixels as there is room for. */
-static void convolve_gathered_row(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                                  const patchnas_window* input, const patchnas_window* output,
-                                  int32_t row, int32_t col_begin, int32_t col_end) {
+static __attribute__((noinline)) void convolve_gathered_row(
+    const patchnas_kernel* kernel, const patchnas_weights* weights, const patchnas_window* input,
+    const patchnas_window* output, int32_t row, int32_t col_begin, int32_t col_end) {
   const patchnas_taps rows = patchnas_row_taps(kernel, row);
   const int32_t terms = kernel->height * kernel->width * input->channels;
   const int32_t most = kGatheredBytes / terms;
@@ -131,9 +131,12 @@ static void convolve_alike(const patchnas_kernel* kernel, const patchnas_weights
   patchnas_mve_multiply(weights, &p, output->channels);
 }
 
-static void convolve_direct(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                            const patchnas_window* input, const patchnas_window* output,
-                            patchnas_rect computed) {
+/* Not inlined, for the sake of the stack of the other. */
+static __attribute__((noinline)) void convolve_direct(const patchnas_kernel* kernel,
+                                                      const patchnas_weights* weights,
+                                                      const patchnas_window* input,
+                                                      const patchnas_window* output,
+                                                      patchnas_rect computed) {
   for (int32_t row = computed.row_begin; row < computed.row_end;) {
     const int32_t row_end = row + count_rows(kernel, row, computed.row_end);
     for (int32_t col = computed.col_begin; col < computed.col_end;) {
