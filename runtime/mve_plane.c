@@ -8,7 +8,7 @@
 #if defined(PATCHNAS_MVE)
 #include "runtime/mve_plane.h"
 
-enum { kMostSize = 7, kMostVectors = 7, kVectorBytes = 16, kSums = 48 };
+enum { kMostSize = 7, kMostVectors = kMostSize, kVectorBytes = 16, kSums = 48 };
 
 /* A window's values, in as few vectors of 16 bytes of the plane as hold all its rows: rows of a
  * narrow plane share vectors. Weights lie as the values do, with zeros between the rows. */
@@ -19,11 +19,11 @@ typedef struct taps {
   int32_t row_positions[kMostSize]; /* of the rows' weights */
 } taps;
 
-/* 0 if there are too many. Vectors end where windows end, so as not to read beyond the plane. */
-static int place_taps(const patchnas_kernel* k, int32_t width, taps* t) {
+/* Vectors end where windows end, so as not to read beyond the plane. */
+static void place_taps(const patchnas_kernel* k, int32_t width, taps* t) {
   int32_t v = kMostVectors;
   int32_t row = k->height - 1;
-  while (row >= 0 && v > 0) {
+  while (row >= 0) {
     const int32_t end = row * width + k->width;
     const int32_t start = end > kVectorBytes ? end - kVectorBytes : 0;
     t->starts[--v] = start;
@@ -39,7 +39,6 @@ static int place_taps(const patchnas_kernel* k, int32_t width, taps* t) {
     t->row_positions[y] -= v * kVectorBytes;
   }
   patchnas_mve_fill(t->weights, sizeof t->weights, 0);
-  return row < 0;
 }
 
 /* Rows of `count` bytes that are `pitch` apart, to bytes side by side. */
@@ -246,10 +245,9 @@ static void convolve_channel(const patchnas_kernel* k, const patchnas_weights* w
 
 int patchnas_mve_convolves_planes(const patchnas_kernel* k, const patchnas_mve_plane* p) {
   const int32_t window_bytes = (k->height - 1) * p->width + k->width;
-  taps t;
   return k->height <= kMostSize && k->width <= kMostSize && k->stride_w <= 2 &&
          p->channels <= PATCHNAS_MVE_MOST_CHANNELS &&
-         window_bytes + PATCHNAS_SCRATCH_SLACK_BYTES >= kVectorBytes && place_taps(k, p->width, &t);
+         window_bytes + PATCHNAS_SCRATCH_SLACK_BYTES >= kVectorBytes;
 }
 
 void patchnas_mve_convolve_planes(const patchnas_kernel* kernel, const patchnas_weights* weights,
