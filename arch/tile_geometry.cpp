@@ -1,7 +1,9 @@
 #include "arch/tile_geometry.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
+#include <utility>
 
 namespace patchnas {
 namespace {
@@ -10,18 +12,31 @@ int extent(const TensorShape& shape, Axis axis) {
   return axis == Axis::kRows ? shape.height : shape.width;
 }
 
+static_assert(kLargestExtent <= std::numeric_limits<int>::max() / kLargestGrid);
+
 Interval even_part(int extent, int parts, int index) {
-  return {static_cast<int>(std::int64_t{extent} * index / parts),
-          static_cast<int>(std::int64_t{extent} * (index + 1) / parts)};
+  return {extent * index / parts, extent * (index + 1) / parts};
 }
 
-// Positions that a window touches, padding included.
-Interval window_taps(const Kernel& kernel, Axis axis, const Interval& output) {
+AxisWindow axis_window(const Network& network, int layer, Axis axis) {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
   const bool rows = axis == Axis::kRows;
-  const int size = rows ? kernel.height : kernel.width;
-  const int stride = rows ? kernel.stride_h : kernel.stride_w;
-  const int pad = rows ? kernel.pad_top : kernel.pad_left;
-  return {output.begin * stride - pad, (output.end - 1) * stride - pad + size};
+  AxisWindow window{.input = extent(network.shape(l.inputs[0]), axis),
+                    .output = extent(l.output, axis)};
+  switch (l.kind) {
+    case LayerKind::kAdd:
+      break;
+    case LayerKind::kFullyConnected:
+    case LayerKind::kSoftmax:
+      window.kernel = window.input;
+      window.stride = 0;
+      break;
+    default:
+      window.kernel = rows ? l.kernel.height : l.kernel.width;
+      window.stride = rows ? l.kernel.stride_h : l.kernel.stride_w;
+      window.pad = rows ? l.kernel.pad_top : l.kernel.pad_left;
+  }
+  return window;
 }
 
 }  // namespace
@@ -36,77 +51,92 @@ Interval hull(const Interval& a, const Interval& b) {
 Rect full_rect(const TensorShape& shape) { return {{0, shape.height}, {0, shape.width}}; }
 
 Interval receptive_field(const Network& network, int layer, Axis axis, const Interval& output) {
-  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
-  const int input = extent(network.shape(l.inputs[0]), axis);
-  if (output.empty()) {
-    return {};
-  }
-  switch (l.kind) {
-    case LayerKind::kAdd:
-      return output;
-    case LayerKind::kFullyConnected:
-    case LayerKind::kSoftmax:
-      return {0, input};
-    default:
-      break;
-  }
-  const Interval taps = window_taps(l.kernel, axis, output);
-  return {std::max(0, taps.begin), std::min(input, taps.end)};
+  return axis_window(network, layer, axis).read(output);
 }
 
-void SegmentGeometry::assign(const Network& network, const Segment& segment) {
+void NetworkWindows::assign(const Network& network) {
+  last_readers_ = last_readers(network);
+  layers_.clear();
+  axes_agree_ = true;
+  int last_reader_before = -1;  // of what the layers so far read compute
+  for (int layer = 0; layer < network.layer_count(); ++layer) {
+    const LayerWindows& windows = layers_.emplace_back(
+        LayerWindows{.axes = {axis_window(network, layer, Axis::kRows),
+                              axis_window(network, layer, Axis::kCols)},
+                     .inputs = network.layers[static_cast<std::size_t>(layer)].inputs,
+                     .is_cut = last_reader_before <= layer});
+    axes_agree_ = axes_agree_ && windows.axes[0] == windows.axes[1];
+    last_reader_before = std::max(last_reader_before, last_reader(layer + 1));
+  }
+}
+
+void SegmentGeometry::assign(const NetworkWindows& windows, const Segment& segment) {
   segment_ = segment;
-  const int first = segment.first_layer;
-  const auto count = static_cast<std::size_t>(segment.end_layer - first);
-  read_after_.assign(count, 0);
-  for (int layer = segment.end_layer; layer < network.layer_count(); ++layer) {
-    for (const TensorId input : network.layers[static_cast<std::size_t>(layer)].inputs) {
-      if (input > first && input <= segment.end_layer) {
-        read_after_[static_cast<std::size_t>(input - 1 - first)] = 1;
-      }
-    }
-  }
-  inputs_.clear();
-  materialised_.clear();
-  for (int layer = first; layer < segment.end_layer; ++layer) {
-    inputs_.push_back(network.layers[static_cast<std::size_t>(layer)].inputs);
-    const bool read_after = read_after_[static_cast<std::size_t>(layer - first)] != 0;
-    materialised_.push_back(static_cast<char>(read_after || layer + 1 == segment.end_layer));
-  }
-  for (const Axis axis : {Axis::kRows, Axis::kCols}) {
-    std::vector<LayerSpan>& spans = spans_[static_cast<std::size_t>(axis)];
-    spans.assign(count * static_cast<std::size_t>(tiles(axis)), LayerSpan{});
-    for (int index = 0; index < tiles(axis); ++index) {
-      LayerSpan* const of_tile = spans.data() + static_cast<std::size_t>(index) * count;
-      // Backwards: a layer computes what its readers in the segment need and, if it is
-      // materialised, at least its part of an even partition, so that all tiles together complete
-      // it.
-      for (std::size_t i = count; i-- > 0;) {
-        const int layer = first + static_cast<int>(i);
-        const int whole = extent(network.shape(layer + 1), axis);
-        LayerSpan& span = of_tile[i];
-        if (materialised_[i] != 0) {
-          span.computed = hull(span.computed, even_part(whole, tiles(axis), index));
-        }
-        span.window = materialised_[i] != 0 ? Interval{0, whole} : span.computed;
-        for (std::size_t j = 0; j < 2 && inputs_[i][j] != kNoTensor; ++j) {
-          span.inputs[j] = receptive_field(network, layer, axis, span.computed);
-          const int producer = inputs_[i][j] - 1 - first;
-          if (producer >= 0) {
-            LayerSpan& read = of_tile[static_cast<std::size_t>(producer)];
-            read.computed = hull(read.computed, span.inputs[j]);
-          }
-        }
-      }
-    }
-  }
+  compute(windows, segment.first_layer);
 }
 
-const LayerSpan& SegmentGeometry::span(Axis axis, int layer, int index) const {
-  const std::size_t count = inputs_.size();
-  return spans_[static_cast<std::size_t>(axis)]
-               [static_cast<std::size_t>(index) * count +
-                static_cast<std::size_t>(layer - segment_.first_layer)];
+int SegmentGeometry::move_end(const NetworkWindows& windows, int end_layer) {
+  const int known_end = std::exchange(segment_.end_layer, end_layer);
+  return compute(windows, std::min(known_end, end_layer));
+}
+
+// Spans of layers before `known_end` are those of another end.
+int SegmentGeometry::compute(const NetworkWindows& windows, int known_end) {
+  const auto count = static_cast<std::size_t>(segment_.end_layer - segment_.first_layer);
+  inputs_.resize(count);
+  materialised_.resize(count);
+  axes_agree_ = windows.axes_agree() && segment_.grid.rows == segment_.grid.cols;
+  const int changed = compute_axis(windows, Axis::kRows, known_end);
+  return axes_agree_ ? changed : std::min(changed, compute_axis(windows, Axis::kCols, known_end));
+}
+
+// Backwards: a layer computes what its readers in the segment need and, if it is materialised, at
+// least its part of an even partition, so that all tiles together complete it.
+int SegmentGeometry::compute_axis(const NetworkWindows& windows, Axis axis, int known_end) {
+  const int first = segment_.first_layer;
+  const int end = segment_.end_layer;
+  const int tiles = this->tiles(axis);
+  const auto size = static_cast<std::size_t>((end - first) * tiles);
+  spans_[slot(axis)].resize(size);
+  needed_.resize(std::max(needed_.size(), size));
+  for (int layer = end; layer-- > first;) {
+    const AxisWindow& window = windows.window(axis, layer);
+    const std::array<TensorId, 2>& inputs = windows.inputs(layer);
+    const bool is_materialised = layer + 1 == end || windows.last_reader(layer + 1) >= end;
+    inputs_[static_cast<std::size_t>(layer - first)] = inputs;
+    materialised_[static_cast<std::size_t>(layer - first)] = static_cast<char>(is_materialised);
+    const auto of_layer = static_cast<std::size_t>((layer - first) * tiles);
+    LayerSpan* const spans = spans_[slot(axis)].data() + of_layer;
+    Interval* const needed = needed_.data() + of_layer;
+    bool is_as_before = layer < known_end;
+    for (int index = 0; index < tiles; ++index) {
+      Interval computed = std::exchange(needed[index], {});
+      if (is_materialised) {
+        computed = hull(computed, even_part(window.output, tiles, index));
+      }
+      LayerSpan& span = spans[index];
+      is_as_before = is_as_before && span.computed == computed;
+      span.computed = computed;
+      span.window = is_materialised ? Interval{0, window.output} : computed;
+      span.inputs[0] = window.read(computed);
+      span.inputs[1] = inputs[1] == kNoTensor ? Interval{} : span.inputs[0];
+    }
+    // The layers before a cut follow from it alone: none of them is materialised.
+    if (is_as_before && windows.is_cut(layer)) {
+      return layer;
+    }
+    for (const TensorId input : inputs) {
+      if (input <= first) {
+        continue;  // none, or from outside the segment
+      }
+      Interval* const of_producer =
+          needed_.data() + static_cast<std::size_t>((input - 1 - first) * tiles);
+      for (int index = 0; index < tiles; ++index) {
+        of_producer[index] = hull(of_producer[index], spans[index].inputs[0]);
+      }
+    }
+  }
+  return first;
 }
 
 LayerTile SegmentGeometry::tile(int layer, int row, int col) const {
@@ -217,14 +247,12 @@ std::vector<std::int64_t> unclipped_extents(const Network& network, const Segmen
         if (producer < 0) {
           continue;
         }
-        const bool is_window = l.kind != LayerKind::kFullyConnected &&
-                               l.kind != LayerKind::kSoftmax && l.kind != LayerKind::kAdd;
-        const Interval read = is_window ? window_taps(l.kernel, axis, computed[i])
-                                        : receptive_field(network, layer, axis, computed[i]);
+        const AxisWindow window = axis_window(network, layer, axis);
+        const Interval read = window.taps(computed[i]);
         // More than a whole extent beyond a border says nothing, and could grow without end.
-        const int input = extent(network.shape(l.inputs[0]), axis);
         Interval& needed = computed[static_cast<std::size_t>(producer)];
-        needed = hull(needed, {std::max(read.begin, -input), std::min(read.end, 2 * input)});
+        needed = hull(needed,
+                      {std::max(read.begin, -window.input), std::min(read.end, 2 * window.input)});
       }
     }
   }

@@ -54,8 +54,71 @@ Rect full_rect(const TensorShape& shape);
 
 enum class Axis { kRows, kCols };
 
+/// Along one axis, which input positions a layer reads: those of output position o begin at
+/// o * stride - pad and are as many as the kernel has. Where a layer reads everything, the window
+/// is the whole input and the stride 0.
+struct AxisWindow {
+  int kernel = 1;
+  int stride = 1;
+  int pad = 0;     ///< before the first position
+  int input = 0;   ///< extent
+  int output = 0;  ///< extent
+
+  /// Of all these outputs, padding included.
+  [[nodiscard]] Interval taps(const Interval& computed) const {
+    return computed.empty() ? Interval{}
+                            : Interval{computed.begin * stride - pad,
+                                       (computed.end - 1) * stride - pad + kernel};
+  }
+  /// The same, clipped to the input.
+  [[nodiscard]] Interval read(const Interval& computed) const {
+    const Interval touched = taps(computed);
+    return {touched.begin < 0 ? 0 : touched.begin, touched.end < input ? touched.end : input};
+  }
+  bool operator==(const AxisWindow&) const = default;
+};
+
 /// Input rows (or columns) that `layer` reads for the given output rows, clipped to the input.
 Interval receptive_field(const Network& network, int layer, Axis axis, const Interval& output);
+
+/// All that tile geometry needs to know of a network, drawn together for those who ask for many
+/// segments of it.
+class NetworkWindows {
+ public:
+  /// Of nothing, until assign().
+  NetworkWindows() = default;
+  explicit NetworkWindows(const Network& network) { assign(network); }
+  /// Another network's, in the same memory.
+  void assign(const Network& network);
+
+  [[nodiscard]] const AxisWindow& window(Axis axis, int layer) const {
+    return layers_[static_cast<std::size_t>(layer)].axes[static_cast<std::size_t>(axis)];
+  }
+  [[nodiscard]] const std::array<TensorId, 2>& inputs(int layer) const {
+    return layers_[static_cast<std::size_t>(layer)].inputs;
+  }
+  /// As last_readers() has it.
+  [[nodiscard]] int last_reader(TensorId tensor) const {
+    return last_readers_[static_cast<std::size_t>(tensor)];
+  }
+  /// Whether what the layers before `layer` compute is read by none behind it.
+  [[nodiscard]] bool is_cut(int layer) const {
+    return layers_[static_cast<std::size_t>(layer)].is_cut;
+  }
+  /// Whether no layer tells rows from columns.
+  [[nodiscard]] bool axes_agree() const { return axes_agree_; }
+
+ private:
+  struct LayerWindows {
+    std::array<AxisWindow, 2> axes;
+    std::array<TensorId, 2> inputs{kImage, kNoTensor};
+    bool is_cut = true;
+  };
+
+  std::vector<LayerWindows> layers_;
+  std::vector<int> last_readers_;
+  bool axes_agree_ = true;
+};
 
 /// One layer in one tile, along one axis. Every buffer is a window onto its layer's full output;
 /// `computed` is the newly computed part of it. Recomputed halos: the whole window is new in each
@@ -65,6 +128,7 @@ struct LayerSpan {
   Interval computed;
   Interval window;
   std::array<Interval, 2> inputs;  ///< read of each input, clipped
+  bool operator==(const LayerSpan&) const = default;
 };
 
 /// One layer in one tile: rectangles of its own output and of its inputs, in the coordinates of the
@@ -73,6 +137,7 @@ struct LayerTile {
   Rect computed;
   Rect window;
   std::array<Rect, 2> inputs;
+  bool operator==(const LayerTile&) const = default;
 };
 
 class SegmentGeometry {
@@ -83,14 +148,26 @@ class SegmentGeometry {
   /// Of nothing, until assign().
   SegmentGeometry() = default;
   /// Another network's or segment's geometry, in the same memory.
-  void assign(const Network& network, const Segment& segment);
+  void assign(const NetworkWindows& windows, const Segment& segment);
+  void assign(const Network& network, const Segment& segment) {
+    assign(NetworkWindows(network), segment);
+  }
+  /// The same segment with another end; `windows` must be what was last assigned. Segments with
+  /// nearby ends often have the same tiles in their first layers, which are then kept.
+  /// @return the first layer whose tiles may be others than before
+  int move_end(const NetworkWindows& windows, int end_layer);
 
   [[nodiscard]] const Segment& segment() const { return segment_; }
   [[nodiscard]] TileGrid grid() const { return segment_.grid; }
 
   /// `layer` counts from the network's start and must lie in the segment.
   [[nodiscard]] LayerTile tile(int layer, int row, int col) const;
-  [[nodiscard]] const LayerSpan& span(Axis axis, int layer, int index) const;
+  [[nodiscard]] const LayerSpan& span(Axis axis, int layer, int index) const {
+    return spans_[slot(axis)]
+                 [static_cast<std::size_t>((layer - segment_.first_layer) * tiles(axis) + index)];
+  }
+  /// Whether spans of rows and columns are equal throughout.
+  [[nodiscard]] bool axes_agree() const { return axes_agree_; }
 
   /// Whether the tensor is complete in memory after the segment: written by it and read after it.
   [[nodiscard]] bool materialised(TensorId tensor) const;
@@ -110,16 +187,25 @@ class SegmentGeometry {
   [[nodiscard]] std::int64_t computed_pixels(int layer) const;
 
  private:
+  int compute(const NetworkWindows& windows, int known_end);
+  int compute_axis(const NetworkWindows& windows, Axis axis, int known_end);
   [[nodiscard]] Interval external_span(Axis axis, TensorId tensor, int index) const;
   [[nodiscard]] int tiles(Axis axis) const {
     return axis == Axis::kRows ? segment_.grid.rows : segment_.grid.cols;
   }
+  // Where the axes agree, both are kept as rows.
+  [[nodiscard]] std::size_t slot(Axis axis) const {
+    return axes_agree_ ? 0 : static_cast<std::size_t>(axis);
+  }
 
   Segment segment_;
-  std::vector<char> read_after_;                 // of each layer's output
+  bool axes_agree_ = false;
   std::vector<std::array<TensorId, 2>> inputs_;  // of each layer in the segment
   std::vector<char> materialised_;               // of each layer's output
-  std::array<std::vector<LayerSpan>, 2> spans_;  // per axis: [tile index][layer]
+  std::array<std::vector<LayerSpan>, 2> spans_;  // per axis: [layer][tile index]
+  // [layer][tile index]: hull of what the readers need that were computed already. All empty
+  // between computations.
+  std::vector<Interval> needed_;
 };
 
 /// Multiply-accumulates of one inference under a schedule, halos included, clipped at the image

@@ -67,16 +67,10 @@ void add_use(std::vector<AxisUse>& uses, const AxisUse& use) {
   }
 }
 
-OperatorAxis axis_of(const Layer& layer, Axis axis, const Interval& computed,
-                     const Interval& read) {
-  OperatorAxis result{.output = computed.size(), .input = read.size(), .pad = 0};
-  if (reads_windows(kernel_function(layer, false))) {
-    const bool rows = axis == Axis::kRows;
-    const int stride = rows ? layer.kernel.stride_h : layer.kernel.stride_w;
-    const int pad = rows ? layer.kernel.pad_top : layer.kernel.pad_left;
-    result.pad = read.begin - (computed.begin * stride - pad);
-  }
-  return result;
+OperatorAxis axis_of(const AxisWindow& window, const Interval& computed, const Interval& read) {
+  return {.output = computed.size(),
+          .input = read.size(),
+          .pad = read.begin - (computed.begin * window.stride - window.pad)};
 }
 
 // ----- text
@@ -218,19 +212,10 @@ OperatorKey LayerOperators::key(const AxisUse& row, const AxisUse& col) const {
 }
 
 void OperatorLister::assign(const Network& network) {
-  network_ = &network;
+  windows_.assign(network);
   families_.clear();
-  last_reader_.assign(network.layers.size(), 1);
   for (int layer = 0; layer < network.layer_count(); ++layer) {
     families_.push_back(family_of(network, layer));
-    const TensorId input = layer_at(layer).inputs[0];
-    for (int later = layer + 1; later < network.layer_count(); ++later) {
-      const auto& inputs = layer_at(later).inputs;
-      if (inputs[0] == input || inputs[1] == input) {
-        last_reader_[static_cast<std::size_t>(layer)] = 0;
-        break;
-      }
-    }
   }
 }
 
@@ -238,50 +223,73 @@ void OperatorLister::assign(const Network& network) {
 // the same segment or of none. memory_models has the arena's whole rule; it differs only where the
 // scratch would be larger than what is saved.
 bool OperatorLister::writes_over_input(int layer, const SegmentGeometry* geometry) const {
-  const TensorId input = layer_at(layer).inputs[0];
-  return layer_at(layer).kind == LayerKind::kDepthwiseConv2d && input != kImage &&
-         last_reader_[static_cast<std::size_t>(layer)] != 0 &&
+  const TensorId input = windows_.inputs(layer)[0];
+  return family(layer).kernel == KernelFunction::kDepthwise && input != kImage &&
+         windows_.last_reader(input) == layer &&
          (geometry == nullptr ||
           (input > geometry->segment().first_layer && !geometry->materialised(layer + 1)));
 }
 
-void OperatorLister::list(int layer, LayerOperators& operators) const {
-  const Layer& l = layer_at(layer);
-  const Rect computed = full_rect(l.output);
-  const Rect read{receptive_field(*network_, layer, Axis::kRows, computed.rows),
-                  receptive_field(*network_, layer, Axis::kCols, computed.cols)};
-  operators.family = families_[static_cast<std::size_t>(layer)];
-  if (writes_over_input(layer, nullptr)) {
-    operators.family.kernel = KernelFunction::kDepthwiseInPlace;
+OperatorFamily OperatorLister::family_in(int layer, const SegmentGeometry* geometry) const {
+  OperatorFamily result = family(layer);
+  if (writes_over_input(layer, geometry)) {
+    result.kernel = KernelFunction::kDepthwiseInPlace;
   }
-  operators.rows.assign(1, {.axis = axis_of(l, Axis::kRows, computed.rows, read.rows), .count = 1});
-  operators.cols.assign(1, {.axis = axis_of(l, Axis::kCols, computed.cols, read.cols), .count = 1});
+  return result;
+}
+
+void OperatorLister::list(int layer, LayerOperators& operators) const {
+  const auto use_of = [&](Axis axis) {
+    const AxisWindow& window = windows_.window(axis, layer);
+    const Interval computed{0, window.output};
+    return AxisUse{.axis = axis_of(window, computed, window.read(computed)), .count = 1};
+  };
+  operators.family = family_in(layer, nullptr);
+  operators.rows.assign(1, use_of(Axis::kRows));
+  operators.cols.assign(1, use_of(Axis::kCols));
+}
+
+AxisUse OperatorLister::tile_use(int layer, const SegmentGeometry& geometry, Axis axis,
+                                 int index) const {
+  const LayerSpan& span = geometry.span(axis, layer, index);
+  const AxisWindow& window = windows_.window(axis, layer);
+  AxisUse use{.axis = axis_of(window, span.computed, span.inputs[0]), .count = 1};
+  if (axis == Axis::kCols && joins_rows(family(layer).kernel)) {
+    const TensorId input = windows_.inputs(layer)[0];
+    const int row_read = input > geometry.segment().first_layer
+                             ? geometry.span(axis, input - 1, index).window.size()
+                             : window.input;
+    use.is_whole_row = span.computed == span.window && span.inputs[0].size() == row_read;
+  }
+  return use;
 }
 
 void OperatorLister::list(int layer, const SegmentGeometry& geometry,
                           LayerOperators& operators) const {
-  const Layer& l = layer_at(layer);
-  const TensorId input = l.inputs[0];
-  const bool is_inside = input > geometry.segment().first_layer;
-  operators.family = families_[static_cast<std::size_t>(layer)];
-  if (writes_over_input(layer, &geometry)) {
-    operators.family.kernel = KernelFunction::kDepthwiseInPlace;
-  }
+  operators.family = family_in(layer, &geometry);
   operators.rows.clear();
   operators.cols.clear();
   for (int i = 0; i < geometry.grid().rows; ++i) {
-    const LayerSpan& span = geometry.span(Axis::kRows, layer, i);
-    add_use(operators.rows,
-            {.axis = axis_of(l, Axis::kRows, span.computed, span.inputs[0]), .count = 1});
+    add_use(operators.rows, tile_use(layer, geometry, Axis::kRows, i));
   }
   for (int i = 0; i < geometry.grid().cols; ++i) {
-    const LayerSpan& span = geometry.span(Axis::kCols, layer, i);
-    const int row_read = is_inside ? geometry.span(Axis::kCols, input - 1, i).window.size()
-                                   : network_->shape(input).width;
-    const bool is_whole_row = span.computed == span.window && span.inputs[0].size() == row_read;
-    add_use(operators.cols, {.axis = axis_of(l, Axis::kCols, span.computed, span.inputs[0]),
-                             .is_whole_row = is_whole_row,
-                             .count = 1});
+    add_use(operators.cols, tile_use(layer, geometry, Axis::kCols, i));
+  }
+}
+
+void OperatorLister::number_tiles(int layer, const SegmentGeometry& geometry, Axis axis,
+                                  std::vector<TileNumber>& numbers) const {
+  static_assert(kLargestExtent < 1 << 16);
+  const TileGrid grid = geometry.grid();
+  const auto tiles = static_cast<std::size_t>(axis == Axis::kRows ? grid.rows : grid.cols);
+  numbers.resize(numbers.size() + tiles);
+  TileNumber* const appended = numbers.data() + numbers.size() - tiles;
+  for (std::size_t i = 0; i < tiles; ++i) {
+    const AxisUse use = tile_use(layer, geometry, axis, static_cast<int>(i));
+    appended[i] = static_cast<TileNumber>(use.axis.output) << 48 |
+                  static_cast<TileNumber>(use.axis.input) << 32 |
+                  static_cast<TileNumber>(use.axis.pad) << 1 |
+                  static_cast<TileNumber>(use.is_whole_row);
   }
 }
 
@@ -310,7 +318,7 @@ std::vector<OperatorUse> operator_uses(const Network& network, const PatchSchedu
   SegmentGeometry geometry;
   for (const Segment& segment : schedule.segments) {
     add_whole_layers(segment.first_layer);
-    geometry.assign(network, segment);
+    geometry.assign(lister.windows(), segment);
     for (; done < segment.end_layer; ++done) {
       if (geometry.computed_pixels(done) > 0) {
         lister.list(done, geometry, operators);

@@ -68,8 +68,8 @@ OperatorKey parse_operator_key(std::string_view text, const std::string& source)
 /// Tiles of a layer that are the same along one axis.
 struct AxisUse {
   OperatorAxis axis;
-  /// Whether a row of the tile is a whole row of the windows that it is read from and written to;
-  /// columns only.
+  /// Whether a row of the tile is a whole row of the windows that it is read from and written to,
+  /// as far as the kernel cares; columns only.
   bool is_whole_row = true;
   int count = 0;
 };
@@ -82,6 +82,9 @@ struct LayerOperators {
   /// Of one row use and one column use.
   [[nodiscard]] OperatorKey key(const AxisUse& row, const AxisUse& col) const;
 };
+
+/// A tile along one axis: of one layer and axis, equal numbers are equal uses.
+using TileNumber = std::uint64_t;
 
 /// Lists the operators of one network's layers.
 class OperatorLister {
@@ -96,16 +99,27 @@ class OperatorLister {
   void list(int layer, LayerOperators& operators) const;
   /// A layer of the segment that `geometry` is of.
   void list(int layer, const SegmentGeometry& geometry, LayerOperators& operators) const;
+  /// Appends the numbers of all tiles along an axis: what list() finds depends on nothing else but
+  /// the family.
+  void number_tiles(int layer, const SegmentGeometry& geometry, Axis axis,
+                    std::vector<TileNumber>& numbers) const;
+
+  /// Of a layer that does not write over its input.
+  [[nodiscard]] const OperatorFamily& family(int layer) const {
+    return families_[static_cast<std::size_t>(layer)];
+  }
+  /// Whether a depthwise layer writes over its input; `geometry` as in list(), or null.
+  [[nodiscard]] bool writes_over_input(int layer, const SegmentGeometry* geometry) const;
+  /// Of the network, for geometries of its segments.
+  [[nodiscard]] const NetworkWindows& windows() const { return windows_; }
 
  private:
-  [[nodiscard]] bool writes_over_input(int layer, const SegmentGeometry* geometry) const;
-  [[nodiscard]] const Layer& layer_at(int layer) const {
-    return network_->layers[static_cast<std::size_t>(layer)];
-  }
+  [[nodiscard]] OperatorFamily family_in(int layer, const SegmentGeometry* geometry) const;
+  [[nodiscard]] AxisUse tile_use(int layer, const SegmentGeometry& geometry, Axis axis,
+                                 int index) const;
 
-  const Network* network_ = nullptr;
+  NetworkWindows windows_;
   std::vector<OperatorFamily> families_;  // not in place
-  std::vector<char> last_reader_;         // whether a layer is the last to read its first input
 };
 
 struct OperatorUse {

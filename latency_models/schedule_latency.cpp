@@ -1,111 +1,151 @@
 #include "latency_models/schedule_latency.h"
 
-#include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace patchnas {
 namespace {
 
-// A number for the tile, never 0; 0 if its extents are too large to be packed.
-std::uint64_t packed(const OperatorKey& key) {
-  std::uint64_t number = 1;
-  bool fits = true;
-  const auto push = [&](int value, int bits) {
-    fits = fits && value < 1 << bits;
-    number = number << bits | static_cast<std::uint64_t>(value);
-  };
-  push(key.rows.output, 9);
-  push(key.rows.input, 9);
-  push(key.rows.pad, 4);
-  push(key.cols.output, 18);
-  push(key.cols.input, 18);
-  push(key.cols.pad, 4);
-  return fits ? number : 0;
+std::uint64_t two(int high, int low) {
+  return static_cast<std::uint64_t>(high) << 32 | static_cast<std::uint64_t>(low);
 }
 
-std::size_t slot_of(std::uint64_t number, std::size_t slots) {
-  return static_cast<std::size_t>((number * 0x9e3779b97f4a7c15u) >> 32) & (slots - 1);
-}
+double tile_count(const TileGrid& grid) { return static_cast<double>(grid.rows) * grid.cols; }
 
 }  // namespace
 
-double ScheduleLatency::cost(const OperatorKey& key, Costs& costs) const {
-  const std::uint64_t number = packed(key);
-  if (number == 0) {
-    return model_.cost(key).cost;
+std::uint32_t ScheduleLatency::number_windows(int layer) {
+  key_.clear();
+  for (const Axis axis : {Axis::kRows, Axis::kCols}) {
+    const AxisWindow& window = lister_.windows().window(axis, layer);
+    key_.insert(key_.end(), {two(window.kernel, window.stride), two(window.pad, window.input),
+                             two(0, window.output)});
   }
-  if (costs.used * 2 >= costs.slots.size()) {
-    std::vector<std::pair<std::uint64_t, double>> larger(
-        std::max<std::size_t>(16, 2 * costs.slots.size()));
-    for (const auto& entry : costs.slots) {
-      if (entry.first != 0) {
-        std::size_t at = slot_of(entry.first, larger.size());
-        while (larger[at].first != 0) {
-          at = (at + 1) & (larger.size() - 1);
-        }
-        larger[at] = entry;
-      }
-    }
-    costs.slots = std::move(larger);
+  if (const auto known = windows_.find(key_)) {
+    return *known;
   }
-  std::size_t at = slot_of(number, costs.slots.size());
-  while (costs.slots[at].first != 0) {
-    if (costs.slots[at].first == number) {
-      return costs.slots[at].second;
-    }
-    at = (at + 1) & (costs.slots.size() - 1);
+  const auto number = static_cast<std::uint32_t>(windows_.size());
+  windows_.insert(key_, number);
+  arrangement_counts_.push_back(0);
+  return number;
+}
+
+std::uint32_t ScheduleLatency::number_kind(int layer, const OperatorFamily& family,
+                                           std::uint32_t windows) {
+  key_.assign({two(static_cast<int>(family.kernel), static_cast<int>(windows)),
+               two(family.input_channels, family.output_channels)});
+  if (const auto known = kind_numbers_.find(key_)) {
+    return *known;
+  }
+  const auto number = static_cast<std::uint32_t>(kinds_.size());
+  kind_numbers_.insert(key_, number);
+  lister_.list(layer, operators_);
+  operators_.family = family;
+  kinds_.push_back({.windows = windows, .whole = cost(operators_), .tiled = {}});
+  return number;
+}
+
+// Of the tiles of a layer in geometry_.
+std::uint32_t ScheduleLatency::number_arrangement(int layer, std::uint32_t windows) {
+  const bool axes_agree = geometry_.axes_agree();
+  key_.assign(1, two(static_cast<int>(windows), axes_agree ? 0 : geometry_.grid().rows));
+  lister_.number_tiles(layer, geometry_, Axis::kCols, key_);
+  if (!axes_agree) {
+    lister_.number_tiles(layer, geometry_, Axis::kRows, key_);
+  }
+  if (const auto known = arrangements_.find(key_)) {
+    return *known;
+  }
+  const std::uint32_t number = arrangement_counts_[windows]++;
+  arrangements_.insert(key_, number);
+  return number;
+}
+
+double ScheduleLatency::cost(const OperatorKey& key) {
+  const OperatorFamily& family = key.family;
+  const std::array<std::uint64_t, 7> words{static_cast<std::uint64_t>(family.kernel),
+                                           two(family.kernel_h, family.kernel_w),
+                                           two(family.stride_h, family.stride_w),
+                                           two(family.input_channels, family.output_channels),
+                                           two(key.rows.output, key.rows.input),
+                                           two(key.cols.output, key.cols.input),
+                                           two(key.rows.pad, key.cols.pad)};
+  if (const auto known = operator_costs_.find(words)) {
+    return *known;
   }
   const double cost = model_.cost(key).cost;
-  costs.slots[at] = {number, cost};
-  ++costs.used;
+  operator_costs_.insert(words, cost);
   return cost;
 }
 
-double ScheduleLatency::cost_of(int layer, const LayerOperators& operators) {
-  const bool in_place = operators.family.kernel == KernelFunction::kDepthwiseInPlace;
-  Costs*& known = of_layer_[static_cast<std::size_t>(layer)][in_place ? 1 : 0];
-  if (known == nullptr) {
-    known = &costs_[operators.family];
-  }
-  Costs& costs = *known;
+double ScheduleLatency::cost(const LayerOperators& operators) {
   double sum = 0.0;
   for (const AxisUse& row : operators.rows) {
     for (const AxisUse& col : operators.cols) {
-      sum += static_cast<double>(row.count * col.count) * cost(operators.key(row, col), costs);
+      sum += static_cast<double>(row.count * col.count) * cost(operators.key(row, col));
     }
   }
   return sum;
 }
 
+// Of a layer in geometry_, overhead included.
+double ScheduleLatency::cost_of_tiles(int layer) {
+  const bool is_in_place = lister_.writes_over_input(layer, &geometry_);
+  Kind& kind = kinds_[kinds_of_[static_cast<std::size_t>(layer)][is_in_place ? 1 : 0]];
+  const std::uint32_t arrangement = number_arrangement(layer, kind.windows);
+  if (arrangement >= kind.tiled.size()) {
+    kind.tiled.resize(arrangement_counts_[kind.windows], std::numeric_limits<double>::quiet_NaN());
+  }
+  double& known = kind.tiled[arrangement];
+  if (std::isnan(known)) {
+    known = 0.0;
+    if (geometry_.computed_pixels(layer) > 0) {
+      lister_.list(layer, geometry_, operators_);
+      known = cost(operators_) + model_.overheads().per_patch_layer * tile_count(geometry_.grid());
+    }
+  }
+  return known;
+}
+
 void ScheduleLatency::assign(const Network& network) {
-  network_ = &network;
   lister_.assign(network);
-  const int layers = network.layer_count();
-  of_layer_.assign(static_cast<std::size_t>(layers), {nullptr, nullptr});
-  from_layer_.assign(static_cast<std::size_t>(layers) + 1, 0.0);
-  for (int layer = layers; layer-- > 0;) {
-    lister_.list(layer, operators_);
-    from_layer_[static_cast<std::size_t>(layer)] =
-        from_layer_[static_cast<std::size_t>(layer) + 1] + cost_of(layer, operators_) +
-        model_.overheads().per_layer;
+  has_geometry_ = false;
+  const auto layers = static_cast<std::size_t>(network.layer_count());
+  kinds_of_.resize(layers);
+  up_to_layer_.assign(layers + 1, 0.0);
+  from_layer_.assign(layers + 1, 0.0);
+  for (std::size_t i = layers; i-- > 0;) {
+    const int layer = static_cast<int>(i);
+    const std::uint32_t windows = number_windows(layer);
+    const bool is_in_place = lister_.writes_over_input(layer, nullptr);
+    OperatorFamily family = lister_.family(layer);
+    std::uint32_t kind = number_kind(layer, family, windows);
+    kinds_of_[i] = {kind, kind};
+    if (is_in_place) {
+      family.kernel = KernelFunction::kDepthwiseInPlace;
+      kind = kinds_of_[i][1] = number_kind(layer, family, windows);
+    }
+    from_layer_[i] = from_layer_[i + 1] + kinds_[kind].whole + model_.overheads().per_layer;
   }
 }
 
 double ScheduleLatency::total(TileGrid grid, int split_layer) {
-  double sum = from_layer_[static_cast<std::size_t>(split_layer)];
-  if (split_layer == 0) {
-    return sum;
+  if (split_layer == 0 || grid == TileGrid{}) {
+    return from_layer_[0];
   }
-  geometry_.assign(*network_, {.first_layer = 0, .end_layer = split_layer, .grid = grid});
-  const LatencyOverheads& overheads = model_.overheads();
-  double per_patch = overheads.per_patch;
-  for (int layer = 0; layer < split_layer; ++layer) {
-    if (geometry_.computed_pixels(layer) > 0) {
-      lister_.list(layer, geometry_, operators_);
-      sum += cost_of(layer, operators_);
-      per_patch += overheads.per_patch_layer;
-    }
+  int changed = 0;
+  if (has_geometry_ && geometry_.grid() == grid) {
+    changed = geometry_.move_end(lister_.windows(), split_layer);
+  } else {
+    geometry_.assign(lister_.windows(), {.first_layer = 0, .end_layer = split_layer, .grid = grid});
+    has_geometry_ = true;
   }
-  return sum + per_patch * static_cast<double>(grid.rows) * static_cast<double>(grid.cols);
+  for (int layer = changed; layer < split_layer; ++layer) {
+    const auto i = static_cast<std::size_t>(layer);
+    up_to_layer_[i + 1] = up_to_layer_[i] + cost_of_tiles(layer);
+  }
+  const auto split = static_cast<std::size_t>(split_layer);
+  return up_to_layer_[split] + from_layer_[split] + model_.overheads().per_patch * tile_count(grid);
 }
 
 }  // namespace patchnas

@@ -8,17 +8,17 @@
 //   for (const ScheduleCosts& costs : sweep.run(network))
 //     rank(latency.total(costs.grid, costs.split_layer));
 //
-// The numbers are those of latency_report(). The layers behind the patch stage cost the same under
-// every schedule and are added up once; costs of operators are kept in tables of small integers, so
-// that tiles are looked up without comparing keys. Keeps its memory: one thread at a time.
+// The numbers are those of latency_report(), but for rounding. The layers behind the patch stage
+// cost the same under every schedule and are added up once. In the patch stage all tiles of a layer
+// are one look-up, and layers whose tiles are those of the schedule asked for before keep their
+// costs: fastest in the order of enumerate_schedules(). Keeps its memory: one thread at a time.
 
 #include <array>
 #include <cstdint>
-#include <map>
-#include <utility>
 #include <vector>
 
 #include "latency_models/latency_models.h"
+#include "latency_models/word_map.h"
 
 namespace patchnas {
 
@@ -37,24 +37,40 @@ class ScheduleLatency {
   [[nodiscard]] const LatencyModel& model() const { return model_; }
 
  private:
-  /// Costs of one family by a number that stands for the tile: open addressing, a power of two of
-  /// slots, key 0 for an empty one.
-  struct Costs {
-    std::vector<std::pair<std::uint64_t, double>> slots;
-    std::size_t used = 0;
+  // What layers share that cost the same: family and extents. Costs are of the whole layer and, by
+  // arrangement of tiles, of all tiles; NaN until they are asked for.
+  struct Kind {
+    std::uint32_t windows = 0;
+    double whole = 0.0;
+    std::vector<double> tiled;
   };
 
-  double cost(const OperatorKey& key, Costs& costs) const;
-  double cost_of(int layer, const LayerOperators& operators);
+  std::uint32_t number_windows(int layer);
+  std::uint32_t number_kind(int layer, const OperatorFamily& family, std::uint32_t windows);
+  std::uint32_t number_arrangement(int layer, std::uint32_t windows);
+  double cost(const OperatorKey& key);
+  double cost(const LayerOperators& operators);
+  double cost_of_tiles(int layer);
 
   const LatencyModel& model_;
-  const Network* network_ = nullptr;
   OperatorLister lister_;
   LayerOperators operators_;
+  std::vector<std::array<std::uint32_t, 2>> kinds_of_;  // by layer: not in place, in place
+  std::vector<double> from_layer_;                      // whole layers from this one on
+
   SegmentGeometry geometry_;
-  std::vector<double> from_layer_;  // whole layers from this one on
-  std::map<OperatorFamily, Costs> costs_;
-  std::vector<std::array<Costs*, 2>> of_layer_;  // not in place, in place; null until it is needed
+  bool has_geometry_ = false;        // whether it is one of the network
+  std::vector<double> up_to_layer_;  // of the geometry's layers before this one, in all tiles
+
+  // Candidates' layers are of few windows, and these are cut into tiles in few ways. Numbering the
+  // ways for each windows keeps the costs that one candidate needs side by side.
+  WordMap<std::uint32_t> windows_;
+  WordMap<std::uint32_t> arrangements_;
+  std::vector<std::uint32_t> arrangement_counts_;  // by windows
+  WordMap<std::uint32_t> kind_numbers_;
+  std::vector<Kind> kinds_;
+  WordMap<double> operator_costs_;
+  std::vector<std::uint64_t> key_;
 };
 
 }  // namespace patchnas

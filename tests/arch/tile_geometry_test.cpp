@@ -145,6 +145,52 @@ TEST(TileGeometry, EveryInputIsHeldByItsProducersWindowAndNothingMoreIsComputed)
   });
 }
 
+TEST(TileGeometry, AMovedEndKeepsOnlyWhatStays) {
+  RandomStream stream(11, "tiles/move_end");
+  int kept = 0;
+  for (int round = 0; round < 200; ++round) {
+    const Network network = round % 2 == 0 ? testing::random_lowered_network(stream)
+                                           : testing::random_general_network(stream);
+    const NetworkWindows windows(network);
+    const int layers = network.layer_count();
+    Segment segment{
+        .first_layer = static_cast<int>(stream.below(static_cast<std::uint64_t>(layers))),
+        .grid = {1 + static_cast<int>(stream.below(4)), 1 + static_cast<int>(stream.below(4))}};
+    const int farthest = layers - segment.first_layer;
+    SegmentGeometry moved;
+    SegmentGeometry before;
+    for (int move = 0; move < 20; ++move) {
+      const bool is_next = move > 0 && stream.chance(0.5) && segment.end_layer < layers;
+      segment.end_layer =
+          is_next ? segment.end_layer + 1
+                  : segment.first_layer + 1 +
+                        static_cast<int>(stream.below(static_cast<std::uint64_t>(farthest)));
+      int changed = segment.first_layer;
+      if (move == 0) {
+        moved.assign(windows, segment);
+      } else {
+        changed = moved.move_end(windows, segment.end_layer);
+      }
+      const SegmentGeometry fresh(network, segment);
+      EXPECT_EQ(moved.segment(), segment);
+      for (int layer = segment.first_layer; layer < segment.end_layer; ++layer) {
+        EXPECT_EQ(moved.materialised(layer + 1), fresh.materialised(layer + 1));
+        for_tiles(fresh, [&](int row, int col) {
+          EXPECT_EQ(moved.tile(layer, row, col), fresh.tile(layer, row, col));
+          EXPECT_EQ(moved.external_read(segment.first_layer, row, col),
+                    fresh.external_read(segment.first_layer, row, col));
+          if (layer < changed) {
+            EXPECT_EQ(moved.tile(layer, row, col), before.tile(layer, row, col));
+          }
+        });
+      }
+      kept += changed - segment.first_layer;
+      before = moved;
+    }
+  }
+  EXPECT_GT(kept, 1000);
+}
+
 TEST(TileGeometry, SumsAndMaximaAgreeWithTheTiles) {
   for_random_segments("tiles/sums", [](const Network&, const SegmentGeometry& geometry) {
     for (int layer = geometry.segment().first_layer; layer < geometry.segment().end_layer;

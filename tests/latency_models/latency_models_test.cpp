@@ -1,7 +1,11 @@
 #include "latency_models/latency_models.h"
 
 #include <cmath>
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <set>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -210,13 +214,39 @@ TEST(ScheduleLatency, IsThatOfTheReport) {
   for (int round = 0; round < 60; ++round) {
     const Network network = testing::random_lowered_network(stream);
     latency.assign(network);
-    for (const PatchSchedule& schedule :
-         enumerate_schedules(network, {{1, 1}, {2, 2}, {1, 3}, {4, 4}}, SplitPoints::kLayers)) {
+    std::vector<PatchSchedule> schedules =
+        enumerate_schedules(network, {{1, 1}, {2, 2}, {1, 3}, {4, 4}}, SplitPoints::kLayers);
+    // In order, and then in any.
+    const std::size_t in_order = schedules.size();
+    for (std::size_t i = 0; i < in_order; ++i) {
+      schedules.push_back(schedules[stream.below(in_order)]);
+    }
+    for (const PatchSchedule& schedule : schedules) {
       const double expected = latency_report(network, schedule, model).total;
       EXPECT_NEAR(latency.total(schedule.leading_grid(), schedule.split_layer()), expected,
                   1e-9 * expected);
     }
   }
+}
+
+TEST(WordMap, FindsWhatWasInserted) {
+  RandomStream stream(4, "latency/words");
+  WordMap<std::size_t> map;
+  std::map<std::vector<std::uint64_t>, std::size_t> expected;
+  for (std::size_t round = 0; round < 5000; ++round) {
+    std::vector<std::uint64_t> key(stream.below(4));
+    for (std::uint64_t& word : key) {
+      word = stream.below(12) << (stream.chance(0.5) ? 0 : 48);
+    }
+    const auto known = expected.find(key);
+    EXPECT_EQ(map.find(key),
+              known == expected.end() ? std::nullopt : std::optional<std::size_t>(known->second));
+    if (known == expected.end()) {
+      map.insert(key, round);
+      expected[key] = round;
+    }
+  }
+  EXPECT_EQ(map.size(), expected.size());
 }
 
 // Costs that are what the features can say are predicted almost exactly.
