@@ -34,6 +34,11 @@ class LatencyPredictor {
   /// multiply-accumulate and byte moved as all measured ones together.
   [[nodiscard]] double predict(const OperatorKey& key) const;
 
+  /// How far the operator lies from those that its prediction was fitted to: the variance of the
+  /// prediction's relative error in multiples of that of one measurement. Infinite for a kernel
+  /// that was never measured.
+  [[nodiscard]] double leverage(const OperatorKey& key) const;
+
   /// Of each kernel that was measured.
   [[nodiscard]] std::vector<PredictionError> held_out_errors() const;
 
