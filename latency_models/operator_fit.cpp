@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 namespace patchnas {
 namespace {
@@ -34,10 +35,11 @@ AxisTaps taps_of(const OperatorAxis& axis, int kernel, int stride) {
   AxisTaps taps{
       .outputs = static_cast<double>(axis.output), .whole = 0.0, .inside = 0.0, .before = 0.0};
   for (int i = 0; i < axis.output; ++i) {
-    const int begin = i * stride - axis.pad;
-    const int inside = std::min(begin + kernel, axis.input) - std::max(begin, 0);
+    const std::int64_t begin = std::int64_t{i} * stride - axis.pad;
+    const std::int64_t end = std::min<std::int64_t>(begin + kernel, axis.input);
+    const auto inside = static_cast<double>(end - std::max<std::int64_t>(begin, 0));
     taps.inside += inside;
-    taps.before += std::max(-begin, 0);
+    taps.before += static_cast<double>(std::max<std::int64_t>(-begin, 0));
     taps.whole += inside == kernel ? 1.0 : 0.0;
   }
   return taps;
@@ -52,9 +54,9 @@ struct Pieces {
 
 Pieces pieces_of_row(const OperatorKey& key) {
   const int cols = key.cols.output;
-  const auto terms = static_cast<int>(terms_of(key.family));
+  const double terms = terms_of(key.family);
   const bool gathers = key.family.kernel == KernelFunction::kConvolve && terms <= 64;
-  const int length = gathers ? 256 / terms : cols;
+  const int length = gathers ? static_cast<int>(256 / terms) : cols;
   const int rest = cols % length;
   return {.count = ceil_div(cols, length),
           .threes = static_cast<double>(cols / length * (length / 3) + rest / 3)};
@@ -142,10 +144,10 @@ std::vector<double> depthwise_features(const OperatorKey& key) {
 }
 
 // Vectors of 16 bytes of a plane that hold all rows of a window.
-double vectors_of_window(const OperatorFamily& f, int plane_cols) {
+double vectors_of_window(const OperatorFamily& f, double plane_cols) {
   double vectors = 0.0;
   for (int row = f.kernel_h - 1; row >= 0; vectors += 1.0) {
-    const int start = std::max(0, row * plane_cols + f.kernel_w - 16);
+    const double start = std::max(0.0, row * plane_cols + f.kernel_w - 16);
     do {
       --row;
     } while (row >= 0 && row * plane_cols >= start);
@@ -167,7 +169,7 @@ std::vector<double> in_place_features(const OperatorKey& key) {
   const double is_narrow = cols < 4 ? 1.0 : 0.0;
   const double strips = ceil_div(rows, 4);
   const double buffers = ceil_div(rows, std::max(1.0, std::floor(48 / cols)));
-  const double vectors = vectors_of_window(f, static_cast<int>(plane_cols));
+  const double vectors = vectors_of_window(f, plane_cols);
   return {1.0,
           ceil_div(channels, 4),
           strips,
@@ -243,7 +245,7 @@ int loops_of(const OperatorKey& key) {
   if (f.kernel == KernelFunction::kDepthwiseInPlace) {
     // On Helium windows that span fewer than 12 bytes of a plane are computed one value at a time,
     // and 3 x 3 ones in strips of four rows.
-    const int plane_cols = (key.cols.output - 1) * f.stride_w + f.kernel_w;
+    const double plane_cols = (key.cols.output - 1.0) * f.stride_w + f.kernel_w;
     const bool has_strips = f.kernel_h == 3 && f.kernel_w == 3 && f.stride_h == 1 &&
                             f.stride_w == 1 && (key.rows.output == 4 || key.rows.output >= 8);
     return has_strips ? 1 : (f.kernel_h - 1) * plane_cols + f.kernel_w < 12 ? 2 : 3;
