@@ -133,6 +133,7 @@ FirmwareInfo MeasuringLine::hello() {
     throw InputError("the measuring firmware speaks another protocol: '" + answer.text +
                      "'; build it again from this version");
   }
+  resent_ = 0;  // it may just have started
   return info;
 }
 

@@ -49,7 +49,7 @@ class MeasuringLine {
   /// @throws Error if nothing answers.
   std::vector<std::int64_t> run_package(int index, int repeats);
 
-  /// Requests that had to be sent again.
+  /// Requests that had to be sent again since hello().
   [[nodiscard]] int resent() const { return resent_; }
 
  private:

@@ -44,6 +44,9 @@ struct EstimateOptions {
   std::string input;
   std::string core;
   bool pareto = false;
+  bool every_schedule = false;
+  std::string device;
+  std::string latency_table;
   std::string plot;
   bool json = false;
 };
@@ -131,6 +134,17 @@ Subject read_subject(const EstimateOptions& options) {
     subject.target = config.target;
   }
   Target& target = subject.target;
+  if (!options.device.empty()) {
+    const Target device = read_device(options.device);
+    target.sram_bytes = device.sram_bytes;
+    target.flash_bytes = device.flash_bytes;
+    target.core = device.core;
+    target.clock_mhz = device.clock_mhz;
+    target.instructions_per_cycle = device.instructions_per_cycle;
+  }
+  if (!options.latency_table.empty()) {
+    target.latency_table = options.latency_table;
+  }
   target.sram_bytes = options.sram_bytes.value_or(target.sram_bytes);
   target.flash_bytes = options.flash_bytes.value_or(target.flash_bytes);
   if (!options.input.empty()) {
@@ -178,8 +192,11 @@ void print_estimate(const EstimateOptions& options) {
   const PatchSchedule schedule = schedule_for(options, subject, chooser);
   const NetworkEstimate estimate(subject.network, schedule, target, latency.get());
   std::vector<ScheduleChoice> tradeoff;
+  if (options.pareto || options.every_schedule) {
+    tradeoff = chooser.all(subject.network);
+  }
   if (options.pareto) {
-    tradeoff = pareto_front(chooser.all(subject.network));
+    tradeoff = pareto_front(std::move(tradeoff));
   }
   if (!options.plot.empty()) {
     const std::string& source = options.config.empty() ? options.network : options.config;
@@ -198,8 +215,8 @@ void print_estimate(const EstimateOptions& options) {
     if (subject.has_limits()) {
       json["fits"] = meets_limits(costs, target);
     }
-    if (options.pareto) {
-      json["pareto"] = tradeoff_json(subject.network, tradeoff);
+    if (options.pareto || options.every_schedule) {
+      json[options.pareto ? "pareto" : "schedules"] = tradeoff_json(subject.network, tradeoff);
     }
     std::cout << json.dump(2) << "\n";
     return;
@@ -211,6 +228,10 @@ void print_estimate(const EstimateOptions& options) {
   if (subject.has_limits()) {
     std::cout << "limits         " << compare_with_limits(costs, target, chooser.latency_unit())
               << "\n";
+  }
+  if (options.every_schedule) {
+    std::cout << "\nevery schedule, SRAM by " << to_string(target.memory_model) << ":\n"
+              << tradeoff_table(subject.network, tradeoff);
   }
   if (options.pareto) {
     std::cout << "\nless SRAM for more MACs, SRAM by " << to_string(target.memory_model) << ":\n"
@@ -279,10 +300,22 @@ void add_estimate_command(CLI::App& app) {
       ->check(CLI::IsMember(names_of(kMemoryModels)));
   command->add_option("--input", options->input, "Whether the whole image sits in SRAM")
       ->check(CLI::IsMember(names_of(kInputModes)));
+  command
+      ->add_option("--device", options->device,
+                   "SRAM, flash, core and clock of a microcontroller, as stm32h743 "
+                   "(configs/targets/); --sram, --flash and --core go before it")
+      ->type_name("NAME");
+  command
+      ->add_option("--latency-table", options->latency_table,
+                   "Adds latency, and ranks schedules by it; a file, or the name of a shipped "
+                   "table, as cortex-m7")
+      ->type_name("TABLE");
   command->add_option("--core", options->core, "The processor whose code is counted as flash")
       ->check(CLI::IsMember(names_of(kCores)));
-  command->add_flag("--pareto", options->pareto,
-                    "Add every schedule that no other beats in both SRAM and MACs");
+  CLI::Option* pareto = command->add_flag(
+      "--pareto", options->pareto, "Add every schedule that no other beats in both SRAM and MACs");
+  command->add_flag("--every-schedule", options->every_schedule, "Add every schedule")
+      ->excludes(pareto);
   command->add_option("--plot", options->plot, "Draw the layers' memory, with and without patches")
       ->type_name("FILE.svg");
   command->add_flag("--json", options->json, "One JSON object on standard output");

@@ -14,6 +14,7 @@
 #include "search/commands.h"
 #include "search/estimate.h"
 #include "search/files.h"
+#include "search/latency_file.h"
 #include "search/option_names.h"
 #include "search/package_files.h"
 #include "search/schedule_chooser.h"
@@ -31,6 +32,7 @@ struct ScheduleOptions {
   std::string input = std::string(to_string(InputMode::kResident));
   std::string core = std::string(to_string(Core::kCortexM4));
   int max_patches = 4;
+  std::string latency_table;
 };
 
 void schedule_model(const ScheduleOptions& options) {
@@ -40,8 +42,11 @@ void schedule_model(const ScheduleOptions& options) {
   const Target target{.sram_bytes = options.sram_bytes,
                       .flash_bytes = options.flash_bytes,
                       .input = named(kInputModes, options.input),
-                      .core = named(kCores, options.core)};
-  ScheduleChooser chooser(grids_up_to(options.max_patches), SplitPoints::kLayers, target, nullptr);
+                      .core = named(kCores, options.core),
+                      .latency_table = options.latency_table};
+  const std::unique_ptr<LatencyModel> latency = latency_model_for(target);
+  ScheduleChooser chooser(grids_up_to(options.max_patches), SplitPoints::kLayers, target,
+                          latency.get());
   const ScheduleChoice choice = chooser.choose(network.network);
   if (!choice.fits) {
     throw InfeasibleError(options.model + ": no schedule fits; the one of least SRAM, " +
@@ -51,7 +56,7 @@ void schedule_model(const ScheduleOptions& options) {
   const std::filesystem::path folder = options.folder;
   const std::string name = c_package_name(std::filesystem::path(options.model).stem().string());
   const CPackage package = make_c_package(network, choice.schedule, target.input, name);
-  const NetworkEstimate estimate(network.network, choice.schedule, target, nullptr);
+  const NetworkEstimate estimate(network.network, choice.schedule, target, latency.get());
   nlohmann::ordered_json report = estimate.json();
   report["package"] = name;
   report["limits"] = nlohmann::ordered_json::object();
@@ -72,6 +77,10 @@ void schedule_model(const ScheduleOptions& options) {
             << options.core << "\n"
             << "MACs      " << millions_text(choice.costs.macs) << ", layer by layer "
             << millions_text(network_macs(network.network)) << "\n"
+            << (latency != nullptr
+                    ? "latency   " + latency_text(*choice.costs.latency, latency->unit(), target) +
+                          ", estimated\n"
+                    : "")
             << "files     " << (folder / (name + ".h")).string() << ", README.md, report.json\n";
 }
 
@@ -90,8 +99,10 @@ void add_schedule_command(CLI::App& app) {
       ->required()
       ->type_name("DIR");
   command
-      ->add_option("--sram", options->sram_bytes,
-                   "Limit, as 64KiB; of the schedules that fit the one of least MACs is taken")
+      ->add_option(
+          "--sram", options->sram_bytes,
+          "Limit, as 64KiB; of the schedules that fit the one of least MACs is taken, or of "
+          "least latency with --latency-table")
       ->required()
       ->transform(CLI::AsSizeValue(true))
       ->type_name("BYTES");
@@ -104,6 +115,11 @@ void add_schedule_command(CLI::App& app) {
   command->add_option("--core", options->core, "The processor whose code is counted as flash")
       ->check(CLI::IsMember(names_of(kCores)))
       ->capture_default_str();
+  command
+      ->add_option("--latency-table", options->latency_table,
+                   "Ranks schedules by latency; a file, or the name of a shipped table, as "
+                   "cortex-m7")
+      ->type_name("TABLE");
   command
       ->add_option("--max-patches", options->max_patches, "Patches along each axis that are tried")
       ->check(CLI::Range(1, kLargestGrid))

@@ -80,20 +80,6 @@ void parse_device(YamlReader& reader, std::optional<Target> known, Target& targe
       reader.number("instructions_per_cycle", {0.01, 100.0}, defaults.instructions_per_cycle);
 }
 
-std::optional<Target> read_device(const std::string& name) {
-  if (name.empty()) {
-    return std::nullopt;
-  }
-  const bool is_bare = name.find('/') == std::string::npos && !name.ends_with(".yaml");
-  YamlReader reader = YamlReader::parse_file(
-      find_shipped_file(is_bare ? "targets/" + name : name, ShippedKind::kConfig));
-  Target device;
-  parse_device(reader, std::nullopt, device);
-  reader.string("description", "");
-  reader.finish();
-  return device;
-}
-
 // "50ms", or a cost in the unit of the latency table, as "24000000" or "24M".
 double parse_latency(YamlReader& reader, const Target& target) {
   const std::string text = reader.string("latency", "");
@@ -118,7 +104,8 @@ double parse_latency(YamlReader& reader, const Target& target) {
 
 Target parse_target(YamlReader reader) {
   Target target;
-  parse_device(reader, read_device(reader.string("device", "")), target);
+  const std::string device = reader.string("device", "");
+  parse_device(reader, device.empty() ? std::nullopt : std::optional(read_device(device)), target);
   target.memory_model = kMemoryModels[reader.choice("memory_model", memory_model_names(), 0)];
   target.input = static_cast<InputMode>(reader.choice("input", input_mode_names(), 0));
   target.latency = parse_latency(reader, target);
@@ -259,6 +246,17 @@ YamlSection append_training(std::string& text, const std::string& heading,
 }
 
 }  // namespace
+
+Target read_device(const std::string& name) {
+  const bool is_bare = name.find('/') == std::string::npos && !name.ends_with(".yaml");
+  YamlReader reader = YamlReader::parse_file(
+      find_shipped_file(is_bare ? "targets/" + name : name, ShippedKind::kConfig));
+  Target device;
+  parse_device(reader, std::nullopt, device);
+  reader.string("description", "");
+  reader.finish();
+  return device;
+}
 
 std::string_view to_string(DeviceChoice device) {
   return kDeviceNames[static_cast<std::size_t>(device)];

@@ -78,6 +78,11 @@ Config parse_config(YamlReader reader, const std::string& default_name);
 /// Every key, resolved; parse_config reads it back as an equal config.
 std::string to_yaml(const Config& config);
 
+/// What a microcontroller has: SRAM, flash, core and clock of a file in configs/targets/, or of any
+/// other of its form.
+/// @throws InputError.
+Target read_device(const std::string& name);
+
 /// Finds (shipped_files.h), reads and overrides ("a.b=value").
 /// @throws InputError.
 Config read_config(const std::string& name, const std::vector<std::string>& assignments);

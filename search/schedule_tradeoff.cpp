@@ -1,6 +1,7 @@
 #include "search/schedule_tradeoff.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <tuple>
 
@@ -29,16 +30,20 @@ std::vector<ScheduleChoice> pareto_front(std::vector<ScheduleChoice> choices) {
 }
 
 std::string tradeoff_table(const Network& network, const std::vector<ScheduleChoice>& choices) {
-  std::string text = fmt::format("{:>13} {:>15} {:>9} {:>13}  {:<5} {}\n", "SRAM B", "MACs",
-                                 "overhead", "flash B", "fits", "schedule");
+  const bool has_latency = !choices.empty() && choices.front().costs.latency;
+  std::string text = fmt::format(
+      "{:>13} {:>15} {:>9} {:>13} {}  {:<5} {}\n", "SRAM B", "MACs", "overhead", "flash B",
+      has_latency ? fmt::format("{:>14}", "latency") : "", "fits", "schedule");
   const auto plain = static_cast<double>(network_macs(network));
   for (const ScheduleChoice& choice : choices) {
-    text +=
-        fmt::format("{:>13} {:>15} {:>+8.1f}% {:>13}  {:<5} {}\n",
-                    with_separators(choice.costs.sram_bytes), with_separators(choice.costs.macs),
-                    100.0 * (static_cast<double>(choice.costs.macs) / plain - 1.0),
-                    with_separators(choice.costs.flash_bytes), choice.fits ? "yes" : "no",
-                    describe(network, choice.schedule));
+    text += fmt::format(
+        "{:>13} {:>15} {:>+8.1f}% {:>13} {}  {:<5} {}\n", with_separators(choice.costs.sram_bytes),
+        with_separators(choice.costs.macs),
+        100.0 * (static_cast<double>(choice.costs.macs) / plain - 1.0),
+        with_separators(choice.costs.flash_bytes),
+        has_latency ? fmt::format("{:>14}", with_separators(std::llround(*choice.costs.latency)))
+                    : "",
+        choice.fits ? "yes" : "no", describe(network, choice.schedule));
   }
   return text;
 }
@@ -52,6 +57,9 @@ nlohmann::ordered_json tradeoff_json(const Network& network,
                     {"macs", choice.costs.macs},
                     {"flash_bytes", choice.costs.flash_bytes},
                     {"fits", choice.fits}});
+    if (choice.costs.latency) {
+      json.back()["latency"] = *choice.costs.latency;
+    }
   }
   return json;
 }

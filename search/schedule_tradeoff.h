@@ -18,9 +18,10 @@ namespace patchnas {
 /// first.
 std::vector<ScheduleChoice> pareto_front(std::vector<ScheduleChoice> choices);
 
-/// A line each: schedule, SRAM, MACs, flash, and whether it fits.
+/// A line each: SRAM, MACs, flash, with a latency model latency, whether it fits, the schedule.
 std::string tradeoff_table(const Network& network, const std::vector<ScheduleChoice>& choices);
-/// [{"schedule":{...},"sram_bytes":...,"macs":...,"flash_bytes":...,"fits":true}, ...]
+/// [{"schedule":{...},"sram_bytes":...,"macs":...,"flash_bytes":...,"fits":true,"latency":...},
+/// ...]
 nlohmann::ordered_json tradeoff_json(const Network& network,
                                      const std::vector<ScheduleChoice>& choices);
 

@@ -90,6 +90,10 @@ expect "--pareto says what fits" output_has " yes "
 expect "--plot writes SVG" grep -q "^<svg .*" memory.svg
 expect "--plot draws two bars a layer" is "$(grep -c '<title>' memory.svg)" "$((2 * $(grep -c 'rotate(-60' memory.svg)))"
 rm memory.svg
+run estimate --network mobilenet_v2 --every-schedule --max-patches 2
+expect "--every-schedule lists them" output_has "2 x 2 patches over the first 12 of 64 layers"
+expect "--every-schedule excludes --pareto" fails_with 2 "--pareto excludes --every-schedule" \
+  estimate --network mobilenet_v2 --every-schedule --pareto
 run estimate --network mobilenet_v2 --pareto --json
 expect "--pareto --json" output_has '"pareto": ['
 expect "size that is none" fails_with 2 "--sram" estimate --network mobilenet_v2 --sram lots

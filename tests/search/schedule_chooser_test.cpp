@@ -80,7 +80,8 @@ void expect_the_best(const LatencyModel* model, MemoryModel memory_model, const 
           400;
     }
     if (model != nullptr && stream.chance(0.5)) {
-      target.latency = latency_report(network, PatchSchedule::layer_by_layer(), *model).total * 1.2;
+      target.latency =
+          latency_report(network, PatchSchedule::layer_by_layer(), *model).total * 1.02;
     }
     ScheduleChooser chooser(kGrids, SplitPoints::kLayers, target, model);
     const ScheduleChoice choice = chooser.choose(network);
