@@ -144,7 +144,7 @@ std::vector<std::int64_t> MeasuringLine::run(const OperatorKey& key, int repeats
   for (const int number : {f.kernel_h, f.kernel_w, f.stride_h, f.stride_w, key.rows.pad,
                            key.cols.pad, key.rows.input, key.cols.input, f.input_channels,
                            key.rows.output, key.cols.output, f.output_channels, repeats}) {
-    command += " " + std::to_string(number);
+    command.append(" ").append(std::to_string(number));
   }
   const Answer answer = request(command);
   if (!answer.ok && answer.text != "no room for this operator") {
