@@ -136,9 +136,15 @@ ProcessResult run_process(const std::vector<std::string>& words, const fs::path&
 }
 
 ChildProcess::ChildProcess(const std::vector<std::string>& words, const fs::path& folder) {
+  // The kernel ends it if this process is killed, which runs no destructor.
+  std::vector<std::string> command;
+  if (has_program("setpriv")) {
+    command = {"setpriv", "--pdeathsig", "KILL", "--"};
+  }
+  command.insert(command.end(), words.begin(), words.end());
   Pipe input;
   Pipe output;
-  process_ = start(words, folder, &input, output, false);
+  process_ = start(command, folder, &input, output, false);
   output_ = output.take(0);
   input_ = input.take(1);
 }

@@ -23,7 +23,7 @@ ProcessResult run_process(const std::vector<std::string>& words,
                           const std::filesystem::path& folder, std::chrono::seconds limit);
 
 /// Another program that runs beside this one, with pipes to its standard input and output; killed
-/// when this goes.
+/// when this goes, or this process (by setpriv, of util-linux).
 class ChildProcess {
  public:
   /// As run_process().

@@ -33,6 +33,12 @@ expect "what was measured stays as it is" is "$(comm -23 <(grep ' [0-9]*x[0-9]* 
 expect "and there are more" test "$(wc -l <m4.txt)" -gt "$(wc -l <before.txt)"
 
 # Killed in the middle: what was measured is there.
+count_emulators() {
+  for process in /proc/[0-9]*/cmdline; do
+    { tr '\0' ' ' <"$process"; echo; } 2>/dev/null
+  done | grep -c -- '-kernel program .*-serial stdio'
+}
+emulators="$(count_emulators)" # of others
 "$nas_search" "${smoke[@]}" --table killed.txt >/dev/null 2>&1 &
 for _ in {1..300}; do
   [[ -s killed.txt.journal ]] && (($(wc -l <killed.txt.journal) > 200)) && break
@@ -40,6 +46,8 @@ for _ in {1..300}; do
 done
 kill -KILL $! && wait $! 2>/dev/null
 kept="$(wc -l <killed.txt.journal)"
+sleep 0.5
+expect "its emulator has ended too" is "$(count_emulators)" "$emulators"
 run "${smoke[@]}" --table killed.txt
 expect "after a kill: exit 0" is "$status" 0
 expect "measured before the kill" test "$kept" -gt 200
