@@ -6,7 +6,6 @@
 #include <ctime>
 #include <iostream>
 #include <memory>
-#include <optional>
 #include <set>
 
 #include <CLI/CLI.hpp>

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
 #include <sstream>
 
 #include <nlohmann/json.hpp>

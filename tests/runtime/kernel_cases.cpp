@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
 
+#include "arch/kernel_function.h"
 #include "arch/tile_geometry.h"
 #include "deploy/fixed_point.h"
 #include "deploy/random_quantized.h"
@@ -14,19 +16,9 @@
 namespace patchnas::testing {
 namespace {
 
-// As run_kernel_cases.c numbers them.
-enum class Call {
-  kConvolve,
-  kPointwise,
-  kDepthwise,
-  kDepthwiseInPlace,
-  kAdd,
-  kAveragePool,
-  kMaxPool,
-  kFullyConnected,
-  kSoftmax
-};
-constexpr int kCalls = 9;
+// run_kernel_cases.c numbers them alike.
+using Call = KernelFunction;
+constexpr int kCalls = static_cast<int>(std::size(kKernelFunctions));
 
 constexpr std::int8_t kUntouched = 0x5e;  // what run_kernel_cases.c fills the output with
 
