@@ -12,10 +12,12 @@
 #include "arch/architecture.h"         // IWYU pragma: export
 #include "arch/block_recognition.h"    // IWYU pragma: export
 #include "arch/error.h"                // IWYU pragma: export
+#include "arch/fixed_point.h"          // IWYU pragma: export
 #include "arch/float_network.h"        // IWYU pragma: export
 #include "arch/network.h"              // IWYU pragma: export
 #include "arch/network_description.h"  // IWYU pragma: export
 #include "arch/patch_schedule.h"       // IWYU pragma: export
+#include "arch/quantized_network.h"    // IWYU pragma: export
 #include "arch/random.h"               // IWYU pragma: export
 #include "arch/search_space.h"         // IWYU pragma: export
 #include "arch/tile_geometry.h"        // IWYU pragma: export

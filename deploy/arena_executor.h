@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-#include "deploy/quantized_network.h"
+#include "arch/quantized_network.h"
 #include "deploy/tensor_window.h"
 #include "memory_models/arena_plan.h"
 

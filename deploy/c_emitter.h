@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "arch/quantized_network.h"
 #include "arch/tile_geometry.h"
-#include "deploy/quantized_network.h"
 #include "memory_models/arena_plan.h"
 
 namespace patchnas {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "arch/patch_schedule.h"
-#include "deploy/quantized_network.h"
+#include "arch/quantized_network.h"
 #include "memory_models/arena_plan.h"
 
 namespace patchnas {

@@ -10,10 +10,10 @@
 //
 // Patch by patch, in the arena that memory_models plans: see arena_executor.h.
 
+#include "arch/quantized_network.h"     // IWYU pragma: export
 #include "deploy/arena_executor.h"      // IWYU pragma: export
 #include "deploy/c_package.h"           // IWYU pragma: export
 #include "deploy/quantize.h"            // IWYU pragma: export
-#include "deploy/quantized_network.h"   // IWYU pragma: export
 #include "deploy/reference_executor.h"  // IWYU pragma: export
 #include "deploy/tflite_export.h"       // IWYU pragma: export
 #include "deploy/tflite_import.h"       // IWYU pragma: export

@@ -10,7 +10,7 @@
 #include <cstdint>
 
 #include "arch/error.h"
-#include "deploy/quantized_network.h"
+#include "arch/quantized_network.h"
 
 namespace patchnas {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "arch/float_network.h"
-#include "deploy/quantized_network.h"
+#include "arch/quantized_network.h"
 
 namespace patchnas {
 

@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "arch/quantized_network.h"
 #include "deploy/litert_arithmetic.h"
-#include "deploy/quantized_network.h"
 
 namespace patchnas {
 

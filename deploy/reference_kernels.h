@@ -9,9 +9,9 @@
 #include <cstdint>
 #include <span>
 
-#include "deploy/fixed_point.h"
+#include "arch/fixed_point.h"
+#include "arch/quantized_network.h"
 #include "deploy/litert_arithmetic.h"
-#include "deploy/quantized_network.h"
 #include "deploy/tensor_window.h"
 
 namespace patchnas {

@@ -7,7 +7,7 @@
 #include <bit>
 #include <limits>
 
-#include "deploy/fixed_point.h"
+#include "arch/fixed_point.h"
 #include "deploy/reference_kernels.h"
 
 namespace patchnas {

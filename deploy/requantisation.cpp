@@ -7,7 +7,7 @@
 #include <string>
 
 #include "arch/error.h"
-#include "deploy/fixed_point.h"
+#include "arch/fixed_point.h"
 
 namespace patchnas {
 namespace {

@@ -2,7 +2,7 @@
 
 // From the scales of a network to the integers that its kernels compute with.
 
-#include "deploy/quantized_network.h"
+#include "arch/quantized_network.h"
 
 namespace patchnas {
 

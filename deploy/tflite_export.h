@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "deploy/quantized_network.h"
+#include "arch/quantized_network.h"
 
 namespace patchnas {
 

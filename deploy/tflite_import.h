@@ -11,7 +11,7 @@
 #include <span>
 #include <string>
 
-#include "deploy/quantized_network.h"
+#include "arch/quantized_network.h"
 
 namespace patchnas {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "arch/network.h"
-#include "deploy/quantized_network.h"
+#include "arch/quantized_network.h"
 #include "tflite_generated.h"
 
 namespace patchnas {

@@ -7,7 +7,7 @@
 
 #include "arch/float_network.h"
 #include "arch/patch_schedule.h"
-#include "deploy/quantized_network.h"
+#include "arch/quantized_network.h"
 #include "memory_models/arena_plan.h"
 #include "search/report.h"
 #include "supernet/image_set.h"

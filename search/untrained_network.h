@@ -4,8 +4,8 @@
 // values.
 
 #include "arch/network.h"
+#include "arch/quantized_network.h"
 #include "arch/random.h"
-#include "deploy/quantized_network.h"
 
 namespace patchnas {
 

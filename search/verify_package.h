@@ -16,7 +16,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "deploy/quantized_network.h"
+#include "arch/quantized_network.h"
 #include "search/package_runner.h"
 
 namespace patchnas {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "arch/patch_schedule.h"
+#include "arch/quantized_network.h"
 #include "arch/random.h"
-#include "deploy/quantized_network.h"
 
 namespace patchnas::testing {
 

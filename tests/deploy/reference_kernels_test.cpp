@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "deploy/fixed_point.h"
+#include "arch/fixed_point.h"
 #include "deploy/reference_executor.h"
 #include "deploy/requantisation.h"
 #include "random_quantized.h"

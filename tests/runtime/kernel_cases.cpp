@@ -6,9 +6,9 @@
 #include <iterator>
 #include <limits>
 
+#include "arch/fixed_point.h"
 #include "arch/kernel_function.h"
 #include "arch/tile_geometry.h"
-#include "deploy/fixed_point.h"
 #include "deploy/random_quantized.h"
 #include "deploy/reference_kernels.h"
 #include "deploy/requantisation.h"

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "deploy/quantized_network.h"
+#include "arch/quantized_network.h"
 #include "deploy/random_quantized.h"
 #include "deploy/reference_executor.h"
 #include "memory_models/liveness.h"

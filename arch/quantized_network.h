@@ -57,7 +57,7 @@ struct QuantizedLayer {
   std::vector<float> weight_scales;
   std::vector<std::int32_t> biases;
 
-  // Derived from the scales by derive_arithmetic (requantisation.h).
+  // Derived from the scales by derive_arithmetic (deploy/requantisation.h).
   std::vector<Requantisation> requantisation;  ///< per output channel
   ActivationClamp clamp;
   AddArithmetic add;

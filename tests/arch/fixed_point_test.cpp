@@ -1,4 +1,4 @@
-#include "deploy/fixed_point.h"
+#include "arch/fixed_point.h"
 
 #include <algorithm>
 #include <cmath>
