@@ -7,6 +7,8 @@
 
 #include "supernet/forward.h"
 #include "supernet/loss.h"
+#include "supernet/quantised_forward.h"
+#include "supernet/quantised_layers.h"
 
 namespace patchnas {
 namespace {
@@ -62,12 +64,8 @@ void add_scaled(const std::vector<float>& gradient, double weight, const at::Ten
   target.add_(source, weight);
 }
 
-BatchLoss add_fused_gradients(const Network& network, std::span<const LayerTensors> layers,
-                              const Batch& batch, double smoothing, double weight,
-                              std::span<const LayerTensors> gradients,
-                              fused::Workspace& workspace) {
-  const PlainLayers plain(layers);
-  fused::TrainingPass pass(network, plain.values(), workspace);
+BatchLoss add_fused_gradients(fused::TrainingPass pass, const Batch& batch, double smoothing,
+                              double weight, std::span<const LayerTensors> gradients) {
   const std::vector<float> logits =
       pass.forward(batch.images, static_cast<int>(batch.labels.size()));
   const Loss loss = smoothed_cross_entropy(logits, batch.labels, smoothing);
@@ -81,9 +79,11 @@ BatchLoss add_fused_gradients(const Network& network, std::span<const LayerTenso
   return {loss.mean, loss.correct};
 }
 
-BatchLoss add_libtorch_gradients(const Network& network, std::span<const LayerTensors> layers,
+/// @param forward [N, C, H, W] images and layers that want gradients, to logits [N, classes]
+template <typename Forward>
+BatchLoss add_libtorch_gradients(const TensorShape& input, std::span<const LayerTensors> layers,
                                  const Batch& batch, double smoothing, double weight,
-                                 std::span<const LayerTensors> gradients) {
+                                 std::span<const LayerTensors> gradients, const Forward& forward) {
   std::vector<LayerTensors> leaves(layers.begin(), layers.end());
   for (LayerTensors& layer : leaves) {
     for (const auto member : kTrained) {
@@ -92,10 +92,10 @@ BatchLoss add_libtorch_gradients(const Network& network, std::span<const LayerTe
       }
     }
   }
-  const at::Tensor images = image_tensor(batch.images, network.input,
-                                         static_cast<int>(batch.labels.size()), device_of(layers));
+  const at::Tensor images =
+      image_tensor(batch.images, input, static_cast<int>(batch.labels.size()), device_of(layers));
   const at::AutoGradMode with_gradients(true);
-  const at::Tensor logits = forward(network, leaves, images, NormMode::kBatch);
+  const at::Tensor logits = forward(leaves, images);
   const Loss loss = smoothed_cross_entropy(to_floats(logits), batch.labels, smoothing);
   at::Tensor logit_gradient = at::empty(logits.sizes(), logits.options().requires_grad(false));
   copy_floats(loss.gradient, logit_gradient);
@@ -130,10 +130,29 @@ BatchLoss Compute::add_gradients(const Network& network, std::span<const LayerTe
                                  std::span<const LayerTensors> gradients) {
   if (is_fused(network, layers)) {
     const at::NoGradGuard no_gradients;
-    return add_fused_gradients(network, layers, batch, label_smoothing, weight, gradients,
-                               *workspace_);
+    const PlainLayers plain(layers);
+    return add_fused_gradients(fused::TrainingPass(network, plain.values(), *workspace_), batch,
+                               label_smoothing, weight, gradients);
   }
-  return add_libtorch_gradients(network, layers, batch, label_smoothing, weight, gradients);
+  return add_libtorch_gradients(network.input, layers, batch, label_smoothing, weight, gradients,
+                                [&](const auto& leaves, const at::Tensor& images) {
+                                  return forward(network, leaves, images, NormMode::kBatch);
+                                });
+}
+
+BatchLoss Compute::add_quantised_gradients(const QuantizedNetwork& network,
+                                           std::span<const LayerTensors> layers, const Batch& batch,
+                                           double label_smoothing, double weight,
+                                           std::span<const LayerTensors> gradients) {
+  if (is_fused(network.network, layers) && fused::exact_in_floats(network)) {
+    const at::NoGradGuard no_gradients;
+    return add_fused_gradients(fused::TrainingPass(network, *workspace_), batch, label_smoothing,
+                               weight, gradients);
+  }
+  return add_libtorch_gradients(network.network.input, layers, batch, label_smoothing, weight,
+                                gradients, [&](const auto& leaves, const at::Tensor& images) {
+                                  return forward_quantised(network, leaves, images);
+                                });
 }
 
 std::vector<fused::BatchStatistics> Compute::batch_statistics(const Network& network,

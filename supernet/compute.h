@@ -11,6 +11,7 @@
 #include <c10/core/Device.h>
 
 #include "arch/network.h"
+#include "arch/quantized_network.h"
 #include "supernet/inference_pass.h"
 #include "supernet/layer_tensors.h"
 #include "supernet/training_pass.h"
@@ -40,6 +41,14 @@ class Compute {
   BatchLoss add_gradients(const Network& network, std::span<const LayerTensors> layers,
                           const Batch& batch, double label_smoothing, double weight,
                           std::span<const LayerTensors> gradients);
+
+  /// The same through an int8 network (training_pass.h): the loss of the logits that the exported
+  /// network computes, and the gradients of the folded weights and biases it was quantised from.
+  /// @param layers the folded weights and biases
+  BatchLoss add_quantised_gradients(const QuantizedNetwork& network,
+                                    std::span<const LayerTensors> layers, const Batch& batch,
+                                    double label_smoothing, double weight,
+                                    std::span<const LayerTensors> gradients);
 
   /// Mean and population variance of every raw output while the batch runs with its own statistics.
   /// @param images [count, H, W, C]

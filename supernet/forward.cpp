@@ -56,17 +56,19 @@ at::Tensor activate(Activation activation, const at::Tensor& x) {
   return x;
 }
 
-at::Tensor raw_output(const Network& network, int index, const LayerTensors& tensors,
-                      const at::Tensor& x, const at::Tensor& other) {
-  const Layer& layer = network.layers[static_cast<std::size_t>(index)];
-  switch (layer.kind) {
+}  // namespace
+
+at::Tensor linear_output(const Network& network, int layer, const LayerTensors& tensors,
+                         const at::Tensor& x, const at::Tensor& other) {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  switch (l.kind) {
     case LayerKind::kConv2d:
     case LayerKind::kDepthwiseConv2d:
-      return convolve(network, layer, tensors, x);
+      return convolve(network, l, tensors, x);
     case LayerKind::kAdd:
       return x + other;
     case LayerKind::kAveragePool:
-      if (layer.output.pixels() == 1) {
+      if (l.output.pixels() == 1) {
         return x.mean({2, 3}, true);
       }
       break;
@@ -77,11 +79,9 @@ at::Tensor raw_output(const Network& network, int index, const LayerTensors& ten
     case LayerKind::kSoftmax:
       break;
   }
-  throw Error("layer " + network.layer_name(index) + ": " + std::string(to_string(layer.kind)) +
+  throw Error("layer " + network.layer_name(layer) + ": " + std::string(to_string(l.kind)) +
               " is not an operator of trainable networks");
 }
-
-}  // namespace
 
 at::Tensor forward(const Network& network, std::span<const LayerTensors> layers, at::Tensor images,
                    NormMode mode, const ForwardObserver& observer) {
@@ -96,8 +96,8 @@ at::Tensor forward(const Network& network, std::span<const LayerTensors> layers,
     const auto input = [&](std::size_t j) {
       return tensors[static_cast<std::size_t>(layer.inputs[j])];
     };
-    at::Tensor x =
-        raw_output(network, i, own, input(0), layer.input_count() == 2 ? input(1) : at::Tensor{});
+    at::Tensor x = linear_output(network, i, own, input(0),
+                                 layer.input_count() == 2 ? input(1) : at::Tensor{});
     if (own.gamma.defined()) {
       if (observer.raw) {
         observer.raw(i, x);

@@ -51,11 +51,11 @@ void pack_matrix(const Network& network, const Layer& layer, std::span<const flo
                  FusedLayer& fused) {
   const auto size = static_cast<std::size_t>(fused.in_channels) * fused.out_channels;
   fused.weights.assign(size, 0.0F);
-  fused.transposed_weights.assign(size, 0.0F);
+  fused.backward_weights.assign(size, 0.0F);
   matrix_index(network, layer, fused)
       .for_each(layer.output.channels, [&](std::size_t from, int row, int column) {
         fused.weights[static_cast<std::size_t>(row) * fused.out_channels + column] = weight[from];
-        fused.transposed_weights[static_cast<std::size_t>(column) * fused.in_channels + row] =
+        fused.backward_weights[static_cast<std::size_t>(column) * fused.in_channels + row] =
             weight[from];
       });
 }
@@ -73,6 +73,7 @@ void pack_depthwise(const Layer& layer, std::span<const float> weight, FusedLaye
           weight[static_cast<std::size_t>(channel) * count + tap];
     }
   }
+  fused.backward_weights = fused.weights;
 }
 
 void set_activation(Activation activation, FusedLayer& fused) {
@@ -219,27 +220,35 @@ void run_layer(const Network& network, int layer, const FusedLayer& fused, const
                        l.output, run.patches + image * fused.out_pixels * fused.in_channels);
       }
       const ActivationView patches{.raw = run.patches, .channels = fused.in_channels};
-      return pointwise_forward(patches, pixels, fused.weights.data(), fused.out_channels,
-                               run.output, run.sums, scratch);
+      pointwise_forward(patches, pixels, fused.weights.data(), fused.out_channels, run.output,
+                        run.sums, scratch);
+      break;
     }
     case Operation::kPointwise:
-      return pointwise_forward(run.a, pixels, fused.weights.data(), fused.out_channels, run.output,
-                               run.sums, scratch);
+      pointwise_forward(run.a, pixels, fused.weights.data(), fused.out_channels, run.output,
+                        run.sums, scratch);
+      break;
     case Operation::kDepthwise:
       for (int image = 0; image < run.count; ++image) {
         depthwise_forward(
             fused.depthwise, run.a.from_pixel(image * fused.in_pixels), fused.weights.data(),
             run.output + image * fused.out_pixels * fused.out_channels, run.sums, scratch);
       }
-      return;
+      break;
     case Operation::kAdd:
-      return add_views(run.a, run.b, pixels, run.output);
+      return fused.integers ? add_steps(run.a, run.b, fused.integers->add, pixels, run.output)
+                            : add_views(run.a, run.b, pixels, run.output);
     case Operation::kMean:
       for (int image = 0; image < run.count; ++image) {
-        mean_pixels(run.a.from_pixel(image * fused.in_pixels), fused.in_pixels,
-                    run.output + std::int64_t{image} * fused.out_channels);
+        const ActivationView input = run.a.from_pixel(image * fused.in_pixels);
+        float* const output = run.output + std::int64_t{image} * fused.out_channels;
+        fused.integers ? mean_steps(input, fused.in_pixels, fused.integers->zero_point, output)
+                       : mean_pixels(input, fused.in_pixels, output);
       }
       return;
+  }
+  if (fused.integers) {
+    requantise_pixels(fused.integers->requantisation, pixels, fused.out_channels, run.output);
   }
 }
 

@@ -4,12 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "arch/network.h"
 #include "supernet/activation_view.h"
 #include "supernet/depthwise_kernel.h"
+#include "supernet/integer_kernel.h"
 
 namespace patchnas::fused {
 
@@ -27,6 +29,15 @@ struct LayerValues {
 /// kPatches: a convolution of the image, as gathered patches times a matrix.
 enum class Operation { kPatches, kPointwise, kDepthwise, kAdd, kMean };
 
+/// What an int8 layer (quantised_layers.h) computes besides its sums of products.
+struct IntegerArithmetic {
+  ChannelRequantisation requantisation;  ///< of layers with weights
+  AddArithmetic add;
+  std::int32_t zero_point = 0;  ///< of the output
+  float input_step = 1.0F;      ///< what a step is in real numbers: the scale of the first input
+  float output_step = 1.0F;
+};
+
 struct FusedLayer {
   Operation operation = Operation::kPointwise;
   int in_channels = 0;   ///< padded; of kPatches the floats of a patch
@@ -34,15 +45,17 @@ struct FusedLayer {
   std::int64_t in_pixels = 0;
   std::int64_t out_pixels = 0;
   bool has_norm = false;
-  float low = 0.0F;  ///< clamp of the activation
+  float low = 0.0F;  ///< clamp of the activation; of an int8 layer in steps from the zero point
   float high = 0.0F;
   DepthwiseShape depthwise;
 
-  std::vector<float> weights;             ///< as its kernel wants them
-  std::vector<float> transposed_weights;  ///< kPointwise
-  std::vector<float> bias;                ///< [out_channels]
+  std::vector<float> weights;           ///< as its kernel wants them
+  std::vector<float> backward_weights;  ///< for gradients: matrices transposed
+  std::vector<float> bias;              ///< [out_channels]
   std::vector<float> gamma;
   std::vector<float> beta;
+
+  std::optional<IntegerArithmetic> integers;  ///< absent: the layer computes with real numbers
 };
 
 /// Whether all of the network can run fused: a convolution of the image, then 1x1 and depthwise

@@ -21,6 +21,22 @@ std::vector<std::int64_t> weight_shape(const Network& network, const Layer& laye
   }
 }
 
+bool has_bias(const Layer& layer, TrainedForm form) {
+  return form == TrainedForm::kFolded || layer.kind == LayerKind::kFullyConnected;
+}
+
+// [O, I, kh, kw] to TensorFlow Lite's order; FloatLayer says which.
+at::Tensor to_export_order(LayerKind kind, const at::Tensor& weight) {
+  switch (kind) {
+    case LayerKind::kConv2d:
+      return weight.permute({0, 2, 3, 1});
+    case LayerKind::kDepthwiseConv2d:
+      return weight.permute({1, 2, 3, 0});
+    default:
+      return weight;
+  }
+}
+
 // Box and Muller's transform; one of its two values is enough here.
 double normal(RandomStream& stream) {
   const double radius = std::sqrt(-2.0 * std::log(1.0 - stream.uniform()));
@@ -29,20 +45,19 @@ double normal(RandomStream& stream) {
 
 }  // namespace
 
-std::int64_t trained_count(const Network& network) {
+std::int64_t trained_count(const Network& network, TrainedForm form) {
   std::int64_t count = 0;
   for (int i = 0; i < network.layer_count(); ++i) {
     const Layer& layer = network.layers[static_cast<std::size_t>(i)];
     if (layer.has_weights()) {
-      const bool classifier = layer.kind == LayerKind::kFullyConnected;
-      count +=
-          weight_count(network, i) + std::int64_t{layer.output.channels} * (classifier ? 1 : 2);
+      count += weight_count(network, i) +
+               std::int64_t{layer.output.channels} * (has_bias(layer, form) ? 1 : 2);
     }
   }
   return count;
 }
 
-std::vector<LayerTensors> carve(const Network& network, const at::Tensor& flat) {
+std::vector<LayerTensors> carve(const Network& network, const at::Tensor& flat, TrainedForm form) {
   std::vector<LayerTensors> layers;
   std::int64_t offset = 0;
   const auto next = [&](const std::vector<std::int64_t>& shape) {
@@ -60,7 +75,7 @@ std::vector<LayerTensors> carve(const Network& network, const at::Tensor& flat) 
       continue;
     }
     tensors.weight = next(weight_shape(network, layer));
-    if (layer.kind == LayerKind::kFullyConnected) {
+    if (has_bias(layer, form)) {
       tensors.bias = next({layer.output.channels});
     } else {
       tensors.gamma = next({layer.output.channels});
@@ -70,9 +85,9 @@ std::vector<LayerTensors> carve(const Network& network, const at::Tensor& flat) 
   return layers;
 }
 
-at::Tensor decay_mask(const Network& network) {
-  const at::Tensor mask = at::zeros({trained_count(network)});
-  for (const LayerTensors& layer : carve(network, mask)) {
+at::Tensor decay_mask(const Network& network, TrainedForm form) {
+  const at::Tensor mask = at::zeros({trained_count(network, form)});
+  for (const LayerTensors& layer : carve(network, mask, form)) {
     if (layer.weight.defined()) {
       layer.weight.fill_(1.0);
     }
@@ -114,6 +129,35 @@ std::string signature(const Network& network) {
     text += '\n';
   }
   return text;
+}
+
+FloatNetwork to_float_network(const Network& network, std::span<const LayerTensors> layers) {
+  FloatNetwork result{network, std::vector<FloatLayer>(layers.size())};
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const LayerTensors& from = layers[i];
+    if (!from.weight.defined()) {
+      continue;
+    }
+    FloatLayer& to = result.layers[i];
+    to.weights = to_floats(to_export_order(network.layers[i].kind, from.weight));
+    if (from.bias.defined()) {
+      to.bias = to_floats(from.bias);
+    }
+    if (from.gamma.defined()) {
+      to.batch_norm =
+          BatchNorm{to_floats(from.gamma), to_floats(from.beta), to_floats(from.running_mean),
+                    to_floats(from.running_variance), kBatchNormEpsilon};
+    }
+  }
+  return result;
+}
+
+at::Tensor weight_tensor(const Network& network, int layer, const std::vector<float>& weights) {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  const at::Tensor result = at::empty(weight_shape(network, l));
+  const at::Tensor view = to_export_order(l.kind, result);
+  copy_floats(weights, view);
+  return result;
 }
 
 std::vector<float> to_floats(const at::Tensor& tensor) {

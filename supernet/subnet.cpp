@@ -25,18 +25,6 @@ void add_running_statistics(std::vector<LayerTensors>& layers) {
   }
 }
 
-// [O, I, kh, kw] to TensorFlow Lite's order; FloatLayer says which.
-at::Tensor to_export_order(LayerKind kind, const at::Tensor& weight) {
-  switch (kind) {
-    case LayerKind::kConv2d:
-      return weight.permute({0, 2, 3, 1});
-    case LayerKind::kDepthwiseConv2d:
-      return weight.permute({1, 2, 3, 0});
-    default:
-      return weight;
-  }
-}
-
 std::string size_text(int height, int width, int channels) {
   return std::to_string(height) + "x" + std::to_string(width) + "x" + std::to_string(channels);
 }
@@ -82,24 +70,7 @@ Subnet::Subnet(Network network, const std::vector<LayerTensors>& layers)
 }
 
 FloatNetwork Subnet::to_float_network() const {
-  FloatNetwork result{network_, std::vector<FloatLayer>(layers_.size())};
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const LayerTensors& from = layers_[i];
-    if (!from.weight.defined()) {
-      continue;
-    }
-    FloatLayer& to = result.layers[i];
-    to.weights = to_floats(to_export_order(network_.layers[i].kind, from.weight));
-    if (from.bias.defined()) {
-      to.bias = to_floats(from.bias);
-    }
-    if (from.gamma.defined()) {
-      to.batch_norm =
-          BatchNorm{to_floats(from.gamma), to_floats(from.beta), to_floats(from.running_mean),
-                    to_floats(from.running_variance), kBatchNormEpsilon};
-    }
-  }
-  return result;
+  return patchnas::to_float_network(network_, layers_);
 }
 
 std::vector<ValueRange> Subnet::observe_ranges(const ImageSet& images,

@@ -5,6 +5,7 @@
 #include <map>
 #include <numbers>
 #include <numeric>
+#include <optional>
 
 #include <torch/torch.h>
 
@@ -29,10 +30,12 @@ struct TrainingSubject {
     Network network;
     std::vector<LayerTensors> layers;
     std::vector<LayerTensors> gradients;
+    std::optional<QuantizedNetwork> quantised{};  // whose integers it computes, if any
   };
 
   Network full;  // owns all of `parameters`
   at::Tensor parameters;
+  TrainedForm form = TrainedForm::kNormed;
   int runs_per_step = 1;
   /// Views of parameters and of `gradient`, for one run; may draw from the stream of the step.
   std::function<Run(const at::Tensor& gradient, RandomStream& stream)> next_run;
@@ -46,7 +49,8 @@ class Trainer::Impl {
         config_(std::move(config)),
         gradient_(at::zeros_like(subject_.parameters)),
         momentum_(at::zeros_like(subject_.parameters)),
-        decay_(decay_mask(subject_.full).to(subject_.parameters.device()) * config_.weight_decay) {
+        decay_(decay_mask(subject_.full, subject_.form).to(subject_.parameters.device()) *
+               config_.weight_decay) {
     if (training.size() == 0 || config_.batch_size < 1 || subject_.runs_per_step < 1) {
       throw InputError(config_.stage +
                        ": training needs images, a batch size and networks per step of 1 or more");
@@ -69,9 +73,8 @@ class Trainer::Impl {
     int correct = 0;
     for (int run = 0; run < subject_.runs_per_step; ++run) {
       const TrainingSubject::Run current = subject_.next_run(gradient_, stream);
-      const BatchLoss loss = compute_.add_gradients(
-          current.network, current.layers, draw_batch(run, current.network.input.height, stream),
-          config_.label_smoothing, 1.0 / subject_.runs_per_step, current.gradients);
+      const BatchLoss loss =
+          add_gradients(current, draw_batch(run, current.network.input.height, stream));
       report.loss += loss.mean / subject_.runs_per_step;
       correct += loss.correct;
     }
@@ -108,6 +111,15 @@ class Trainer::Impl {
 
  private:
   [[nodiscard]] int images_per_step() const { return config_.batch_size * subject_.runs_per_step; }
+
+  BatchLoss add_gradients(const TrainingSubject::Run& run, const Batch& batch) {
+    const double weight = 1.0 / subject_.runs_per_step;
+    return run.quantised
+               ? compute_.add_quantised_gradients(*run.quantised, run.layers, batch,
+                                                  config_.label_smoothing, weight, run.gradients)
+               : compute_.add_gradients(run.network, run.layers, batch, config_.label_smoothing,
+                                        weight, run.gradients);
+  }
 
   [[nodiscard]] std::string owner() const {
     return config_.stage + " " + std::to_string(config_.seed) + " " + std::to_string(total_steps_) +
@@ -221,6 +233,21 @@ Trainer Trainer::of_subnet(Subnet& subnet, const ImageSet& training, TrainerConf
   subject.next_run = [&subnet](const at::Tensor& gradient, RandomStream&) {
     return TrainingSubject::Run{subnet.network(), subnet.layers(),
                                 carve(subnet.network(), gradient)};
+  };
+  return Trainer(std::make_unique<Impl>(std::move(subject), training, std::move(config)));
+}
+
+Trainer Trainer::of_quantised(FoldedSubnet& subnet, Quantiser quantiser, const ImageSet& training,
+                              TrainerConfig config) {
+  TrainingSubject subject;
+  subject.full = subnet.network();
+  subject.parameters = subnet.parameters();
+  subject.form = TrainedForm::kFolded;
+  subject.next_run = [&subnet, quantiser = std::move(quantiser)](const at::Tensor& gradient,
+                                                                 RandomStream&) {
+    return TrainingSubject::Run{subnet.network(), subnet.layers(),
+                                carve(subnet.network(), gradient, TrainedForm::kFolded),
+                                quantiser(subnet.to_float_network(), subnet.ranges())};
   };
   return Trainer(std::make_unique<Impl>(std::move(subject), training, std::move(config)));
 }

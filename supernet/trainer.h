@@ -21,6 +21,7 @@
 
 #include "arch/float_network.h"
 #include "supernet/augmentation.h"
+#include "supernet/folded_subnet.h"
 #include "supernet/image_set.h"
 #include "supernet/subnet.h"
 #include "supernet/supernet.h"
@@ -61,6 +62,10 @@ class Trainer {
   static Trainer of_subnets(Supernet& supernet, const ImageSet& training, TrainerConfig config);
   /// A stand-alone network. Its running statistics are not touched: recalibrate when done.
   static Trainer of_subnet(Subnet& subnet, const ImageSet& training, TrainerConfig config);
+  /// Quantisation-aware: every step quantises the folded weights anew, and the loss is that of the
+  /// int8 network that would be exported.
+  static Trainer of_quantised(FoldedSubnet& subnet, Quantiser quantiser, const ImageSet& training,
+                              TrainerConfig config);
 
   Trainer(Trainer&&) noexcept;
   Trainer& operator=(Trainer&&) noexcept;

@@ -5,6 +5,7 @@
 
 #include "supernet/layer_constants.h"
 #include "supernet/parallel.h"
+#include "supernet/quantised_layers.h"
 #include "supernet/thread_sums.h"
 
 namespace patchnas::fused {
@@ -20,11 +21,27 @@ ActivationView TrainingPass::Tensor::view() const {
   return v;
 }
 
+ActivationView TrainingPass::Tensor::mask() const {
+  ActivationView v = view();
+  v.low -= margin;
+  v.high += margin;
+  return v;
+}
+
 TrainingPass::TrainingPass(const Network& network, std::span<const LayerValues> values,
+                           Workspace& workspace)
+    : TrainingPass(network, make_fused_layers(network, values), workspace) {}
+
+TrainingPass::TrainingPass(const QuantizedNetwork& network, Workspace& workspace)
+    : TrainingPass(network.network, make_fused_layers(network), workspace) {
+  image_quantisation_ = network.tensors[0];
+}
+
+TrainingPass::TrainingPass(const Network& network, std::vector<FusedLayer> layers,
                            Workspace& workspace)
     : network_(network),
       workspace_(workspace),
-      layers_(make_fused_layers(network, values)),
+      layers_(std::move(layers)),
       tensors_(static_cast<std::size_t>(network.tensor_count())) {
   workspace_.scratch.resize(static_cast<std::size_t>(thread_count()));
   for (std::vector<float>& scratch : workspace_.scratch) {
@@ -37,20 +54,36 @@ Buffer TrainingPass::take(std::int64_t pixels, int channels) {
 }
 
 std::vector<float> TrainingPass::forward(std::span<const float> images, int count) {
+  const FusedLayer& classifier = layers_.back();
+  if (classifier.integers) {
+    image_steps_ = image_steps(images, image_quantisation_);
+    images = image_steps_;
+  }
   images_ = images.data();
   count_ = count;
   for (int i = 0; i < network_.layer_count(); ++i) {
     run_forward(i);
   }
-  const Tensor& logits = tensors_.back();
-  const FusedLayer& classifier = layers_.back();
   const int classes = network_.output().channels;
+  std::vector<float> result = values(network_.layer_count());
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    result[i] = classifier.integers
+                    ? result[i] * classifier.integers->output_step
+                    : result[i] + classifier.bias[i % static_cast<std::size_t>(classes)];
+  }
+  return result;
+}
+
+std::vector<float> TrainingPass::values(TensorId tensor) const {
+  const Tensor& t = tensors_[static_cast<std::size_t>(tensor)];
+  const int channels = network_.shape(tensor).channels;
   std::vector<float> result;
-  result.reserve(static_cast<std::size_t>(count) * classes);
-  for (int image = 0; image < count; ++image) {
-    for (int c = 0; c < classes; ++c) {
-      const float raw = logits.raw.get()[std::int64_t{image} * logits.channels + c];
-      result.push_back(raw + classifier.bias[static_cast<std::size_t>(c)]);
+  result.reserve(static_cast<std::size_t>(count_ * t.pixels) * channels);
+  for (std::int64_t pixel = 0; pixel < count_ * t.pixels; ++pixel) {
+    for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
+      const float raw = t.raw.get()[static_cast<std::size_t>(pixel * t.channels) + c];
+      result.push_back(t.scale.empty() ? raw
+                                       : std::clamp(raw * t.scale[c] + t.shift[c], t.low, t.high));
     }
   }
   return result;
@@ -99,7 +132,19 @@ void TrainingPass::run_forward(int layer) {
   });
   if (fused.has_norm) {
     normalise(fused, sums.sums(), sums.products(), out);
+  } else if (fused.integers) {
+    be_steps(out);
   }
+}
+
+// The raw values are steps already. Those that the clamp left alone are at most at its ends, where
+// no value lies half a step further.
+void TrainingPass::be_steps(Tensor& out) {
+  const auto channels = static_cast<std::size_t>(out.channels);
+  out.scale.assign(channels, 1.0F);
+  out.shift.assign(channels, 0.0F);
+  out.mean.assign(channels, 0.0F);
+  out.margin = 0.5F;
 }
 
 void TrainingPass::normalise(const FusedLayer& fused, const std::vector<double>& sum,
@@ -120,7 +165,7 @@ void TrainingPass::normalise(const FusedLayer& fused, const std::vector<double>&
 BatchStatistics TrainingPass::statistics(int layer) const {
   const Tensor& t = tensors_[static_cast<std::size_t>(layer) + 1];
   BatchStatistics result{t.mean, t.variance};
-  if (!t.mean.empty()) {
+  if (!t.variance.empty()) {
     const auto channels =
         static_cast<std::size_t>(network_.layers[static_cast<std::size_t>(layer)].output.channels);
     result.mean.resize(channels);

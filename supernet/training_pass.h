@@ -5,11 +5,17 @@
 //   TrainingPass pass(network, values, workspace);
 //   std::vector<float> logits = pass.forward(images, count);
 //   std::vector<LayerGradients> gradients = pass.backward(loss_gradient(logits));
+//
+// Of an int8 network it computes the integers that the exported network computes, and on the way
+// back the gradients of a network without rounding: rounding passes gradients on as they are
+// (the straight-through estimator, Bengio et al., 2013), a clamp those of values that it left alone
+// (Jacob et al., 2018).
 
 #include <span>
 #include <vector>
 
 #include "arch/network.h"
+#include "arch/quantized_network.h"
 #include "supernet/buffer_pool.h"
 #include "supernet/fused_layers.h"
 #include "supernet/thread_sums.h"
@@ -40,10 +46,17 @@ class TrainingPass {
  public:
   /// `network` must be supported() and, like `workspace`, outlive the pass.
   TrainingPass(const Network& network, std::span<const LayerValues> values, Workspace& workspace);
+  /// `network` must also be exact_in_floats(). Gradients are those of the real weights and biases
+  /// that it was quantised from.
+  TrainingPass(const QuantizedNetwork& network, Workspace& workspace);
 
   /// @param images [count, H, W, C], normalised; must live until after backward
   /// @return logits [count, classes]
   std::vector<float> forward(std::span<const float> images, int count);
+
+  /// What the readers of a tensor read, [count, pixels, channels]: of an int8 network in steps from
+  /// the zero point. Known from forward to backward; not of the image.
+  [[nodiscard]] std::vector<float> values(TensorId tensor) const;
 
   /// Empty for layers without batch norm. Known after forward.
   [[nodiscard]] BatchStatistics statistics(int layer) const;
@@ -60,6 +73,7 @@ class TrainingPass {
     std::int64_t pixels = 0;  // of one image
     float low = 0.0F;
     float high = 0.0F;
+    float margin = 0.0F;  // values less than this beyond the clamp still pass gradients
     std::vector<float> scale;
     std::vector<float> shift;
     std::vector<float> mean;
@@ -72,6 +86,8 @@ class TrainingPass {
     std::vector<double> gradient_product;  // of it times (raw - mean)
 
     [[nodiscard]] ActivationView view() const;
+    // Whose clamp masks gradients.
+    [[nodiscard]] ActivationView mask() const;
   };
   // d raw = a * gradient + b * raw + c through the batch norm of a tensor.
   struct NormCoefficients {
@@ -81,11 +97,14 @@ class TrainingPass {
     std::vector<double> gamma_gradient;
   };
 
+  TrainingPass(const Network& network, std::vector<FusedLayer> layers, Workspace& workspace);
+
   [[nodiscard]] NormCoefficients norm_coefficients(const FusedLayer& fused,
                                                    const Tensor& out) const;
   [[nodiscard]] std::vector<float> bias_gradient(const Tensor& out, int channels) const;
   void normalise(const FusedLayer& fused, const std::vector<double>& sum,
                  const std::vector<double>& square, Tensor& tensor) const;
+  static void be_steps(Tensor& tensor);
   void run_forward(int layer);
   void run_backward(int layer, LayerGradients& gradients);
   void backward_convolution(int layer, LayerGradients& gradients);
@@ -102,6 +121,8 @@ class TrainingPass {
   std::vector<FusedLayer> layers_;
   std::vector<Tensor> tensors_;
   Buffer patches_;
+  TensorQuantisation image_quantisation_;  // of int8 networks
+  std::vector<float> image_steps_;
   const float* images_ = nullptr;
   int count_ = 0;
 };

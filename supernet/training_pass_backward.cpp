@@ -26,6 +26,7 @@ std::vector<LayerGradients> TrainingPass::backward(std::span<const float> logit_
     std::copy_n(logit_gradients.data() + std::ptrdiff_t{image} * classes, classes,
                 logits.gradient.get() + std::ptrdiff_t{image} * logits.channels);
   }
+  finish(logits);
   std::vector<LayerGradients> gradients(layers_.size());
   for (int i = network_.layer_count() - 1; i >= 0; --i) {
     run_backward(i, gradients[static_cast<std::size_t>(i)]);
@@ -51,7 +52,7 @@ void TrainingPass::run_backward(int layer, LayerGradients& gradients) {
 // it.
 GradientSink TrainingPass::sink_into(Tensor& t) {
   GradientSink sink;
-  sink.view = t.view();
+  sink.view = t.mask();
   sink.accumulate = t.gradient != nullptr;
   if (t.gradient == nullptr) {
     t.gradient = take(t.pixels, t.channels);
@@ -75,7 +76,7 @@ TrainingPass::NormCoefficients TrainingPass::norm_coefficients(const FusedLayer&
                                                                const Tensor& out) const {
   const double n = static_cast<double>(count_) * static_cast<double>(out.pixels);
   NormCoefficients norm;
-  for (std::size_t c = 0; c < out.mean.size(); ++c) {
+  for (std::size_t c = 0; c < out.inverse_stddev.size(); ++c) {
     const double inverse = out.inverse_stddev[c];
     const double product = out.gradient_product[c] * inverse;  // sum of gradient * x
     const double a = fused.gamma[c] * inverse;
@@ -114,14 +115,15 @@ void TrainingPass::backward_convolution(int layer, LayerGradients& gradients) {
     output.b = norm.b.data();
     output.c = norm.c.data();
   } else {
-    gradients.bias = bias_gradient(out, l.output.channels);
+    gradients.bias = fused.integers ? to_floats(out.gradient_sum, l.output.channels)
+                                    : bias_gradient(out, l.output.channels);
   }
 
   GradientSink sink;
   ActivationView input{.raw = patches_.get(), .channels = fused.in_channels};
   if (has_input) {
     sink = sink_into(tensor(l.inputs[0]));
-    input = sink.view;
+    input = tensor(l.inputs[0]).view();
   }
   const std::size_t weights = fused.weights.size();
   std::vector<float> partial(weights * static_cast<std::size_t>(thread_count()), 0.0F);
@@ -140,11 +142,11 @@ void TrainingPass::backward_convolution(int layer, LayerGradients& gradients) {
       const ActivationView in = input.from_pixel(first * in_pixels);
       const GradientSink to = has_input ? thread_sink.from_pixel(first * in_pixels) : thread_sink;
       if (fused.operation == Operation::kDepthwise) {
-        depthwise_backward(fused.depthwise, in, g, fused.weights.data(), weight_gradient, to,
-                           scratch);
+        depthwise_backward(fused.depthwise, in, g, fused.backward_weights.data(), weight_gradient,
+                           to, scratch);
       } else {
         pointwise_backward(in, count * fused.out_pixels, g, fused.out_channels,
-                           fused.transposed_weights.data(), weight_gradient, to, scratch);
+                           fused.backward_weights.data(), weight_gradient, to, scratch);
       }
     };
     if (fused.operation == Operation::kDepthwise) {
@@ -160,6 +162,11 @@ void TrainingPass::backward_convolution(int layer, LayerGradients& gradients) {
   }
   gradients.weight =
       unpack_weight_gradient(network_, layer, fused, std::span(partial).first(weights));
+  if (fused.integers) {
+    for (float& gradient : gradients.weight) {
+      gradient *= fused.integers->input_step;  // the input was in steps
+    }
+  }
   if (has_input) {
     keep_sums(sink, sums, tensor(l.inputs[0]));
   }
@@ -167,12 +174,17 @@ void TrainingPass::backward_convolution(int layer, LayerGradients& gradients) {
 
 // Both inputs get the gradient of the sum as it is. The first to ask shares its buffer: a later
 // reader of the residual's source may add to it, because by then the other branch has read it
-// (supported()).
+// (supported()). In an int8 network each input has a mask of its own.
 void TrainingPass::backward_add(int layer) {
   const Layer& l = network_.layers[static_cast<std::size_t>(layer)];
   const Tensor& out = tensor(layer + 1);
+  const bool shares = !layers_[static_cast<std::size_t>(layer)].integers;
   for (const TensorId id : l.inputs) {
     Tensor& in = tensor(id);
+    if (in.gradient == nullptr && !shares) {
+      in.gradient = take(in.pixels, in.channels);
+      std::fill_n(in.gradient.get(), count_ * in.pixels * in.channels, 0.0F);
+    }
     if (in.gradient == nullptr) {
       in.gradient = out.gradient;
       --in.readers_left;
@@ -195,7 +207,7 @@ void TrainingPass::finish(Tensor& in) {
   ThreadSums sums(in.channels);
   GradientSink sink;
   sink.gradient = in.gradient.get();
-  sink.view = in.view();
+  sink.view = in.mask();
   sink.mean = in.mean.data();
   parallel_ranges(count_, [&](int thread, int begin, int end) {
     GradientSink part = sink.from_pixel(begin * in.pixels);
