@@ -21,4 +21,5 @@
 #include "arch/random.h"               // IWYU pragma: export
 #include "arch/search_space.h"         // IWYU pragma: export
 #include "arch/tile_geometry.h"        // IWYU pragma: export
+#include "arch/value_histogram.h"      // IWYU pragma: export
 #include "arch/window_padding.h"       // IWYU pragma: export

@@ -13,6 +13,7 @@
 #include "arch/quantized_network.h"     // IWYU pragma: export
 #include "deploy/arena_executor.h"      // IWYU pragma: export
 #include "deploy/c_package.h"           // IWYU pragma: export
+#include "deploy/calibration.h"         // IWYU pragma: export
 #include "deploy/quantize.h"            // IWYU pragma: export
 #include "deploy/reference_executor.h"  // IWYU pragma: export
 #include "deploy/tflite_export.h"       // IWYU pragma: export

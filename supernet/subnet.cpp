@@ -1,7 +1,6 @@
 #include "supernet/subnet.h"
 
 #include <algorithm>
-#include <limits>
 
 #include <torch/torch.h>
 
@@ -73,21 +72,14 @@ FloatNetwork Subnet::to_float_network() const {
   return patchnas::to_float_network(network_, layers_);
 }
 
-std::vector<ValueRange> Subnet::observe_ranges(const ImageSet& images,
-                                               const PixelNormalisation& normalisation) const {
+void Subnet::observe(const ImageSet& images, const PixelNormalisation& normalisation,
+                     const Observe& observe) const {
   check_image_size(network_, images);
   if (images.size() == 0) {
     throw InputError("value ranges need at least one image");
   }
-  constexpr float kLargest = std::numeric_limits<float>::max();
-  std::vector<ValueRange> ranges(static_cast<std::size_t>(network_.tensor_count()),
-                                 {kLargest, -kLargest});
   ForwardObserver observer;
-  observer.tensor = [&](TensorId id, const at::Tensor& tensor) {
-    ValueRange& range = ranges[static_cast<std::size_t>(id)];
-    range.min = std::min(range.min, tensor.min().item<float>());
-    range.max = std::max(range.max, tensor.max().item<float>());
-  };
+  observer.tensor = [&](TensorId id, const at::Tensor& tensor) { observe(id, to_floats(tensor)); };
   const at::NoGradGuard no_gradients;
   constexpr int kBatch = 128;
   for (int begin = 0; begin < images.size(); begin += kBatch) {
@@ -97,7 +89,26 @@ std::vector<ValueRange> Subnet::observe_ranges(const ImageSet& images,
     forward(network_, layers_, image_tensor(batch, network_.input, end - begin, device()),
             NormMode::kRunning, observer);
   }
+}
+
+std::vector<ValueRange> Subnet::observe_ranges(const ImageSet& images,
+                                               const PixelNormalisation& normalisation) const {
+  std::vector<ValueRange> ranges(static_cast<std::size_t>(network_.tensor_count()), kNoValues);
+  observe(images, normalisation, [&](TensorId id, std::span<const float> values) {
+    ValueRange& range = ranges[static_cast<std::size_t>(id)];
+    range = widened(range, values);
+  });
   return ranges;
+}
+
+std::vector<ValueHistogram> Subnet::observe_histograms(
+    const ImageSet& images, const PixelNormalisation& normalisation) const {
+  const std::vector<ValueRange> ranges = observe_ranges(images, normalisation);
+  std::vector<ValueHistogram> histograms(ranges.begin(), ranges.end());
+  observe(images, normalisation, [&](TensorId id, std::span<const float> values) {
+    histograms[static_cast<std::size_t>(id)].add(values);
+  });
+  return histograms;
 }
 
 std::string Subnet::save() const {

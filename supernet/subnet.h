@@ -7,6 +7,8 @@
 //   FloatNetwork plain = subnet.to_float_network();            // for int8 export
 
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,7 @@
 
 #include "arch/float_network.h"
 #include "arch/network.h"
+#include "arch/value_histogram.h"
 #include "supernet/image_set.h"
 #include "supernet/layer_tensors.h"
 
@@ -44,6 +47,9 @@ class Subnet {
   /// @throws InputError if they have another size, or there are none.
   [[nodiscard]] std::vector<ValueRange> observe_ranges(
       const ImageSet& images, const PixelNormalisation& normalisation) const;
+  /// All values of every tensor, as observe_ranges() sees them. Runs the images twice.
+  [[nodiscard]] std::vector<ValueHistogram> observe_histograms(
+      const ImageSet& images, const PixelNormalisation& normalisation) const;
 
   /// Weights and running statistics.
   [[nodiscard]] std::string save() const;
@@ -52,6 +58,10 @@ class Subnet {
   void load(std::string_view bytes);
 
  private:
+  using Observe = std::function<void(TensorId, std::span<const float>)>;
+  void observe(const ImageSet& images, const PixelNormalisation& normalisation,
+               const Observe& observe) const;
+
   Network network_;
   at::Tensor parameters_;
   std::vector<LayerTensors> layers_;
