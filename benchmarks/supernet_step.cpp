@@ -4,9 +4,11 @@
 //   supernet_step --benchmark_counters_tabular=true
 
 #include <benchmark/benchmark.h>
+#include <torch/torch.h>
 
 #include "supernet/compute.h"
 #include "supernet/device.h"
+#include "supernet/loss.h"
 #include "supernet/supernet.h"
 
 namespace patchnas {
@@ -60,9 +62,11 @@ void forward_and_backward(benchmark::State& state, Backend backend) {
   const Subnet subnet = make_subnet(static_cast<int>(state.range(0)));
   const Batch batch = make_batch(subnet.network());
   const at::Tensor gradient = subnet.parameters().clone();
+  const at::Tensor labels = torch::tensor(batch.labels, torch::kLong);
+  const Goal goal{labels, smoothed_labels(labels, 10, 0.1)};
   Compute compute(backend);
   for (auto _ : state) {
-    compute.add_gradients(subnet.network(), subnet.layers(), batch, 0.1, 1.0,
+    compute.add_gradients(subnet.network(), subnet.layers(), batch, goal, 1.0,
                           carve(subnet.network(), gradient));
   }
   report(state, subnet.network());

@@ -46,9 +46,10 @@ void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
   Clock::time_point saved = Clock::now();
   StepReport report;
   while (trainer.step() < total) {
-    report = trainer.train_step();
+    trainer.train_step();
     const std::int64_t step = trainer.step();
     if (step % metrics_interval == 0 || step == total) {
+      report = trainer.last_step();
       run.metrics().write(name, step,
                           {{"loss", report.loss},
                            {"accuracy", report.accuracy},

@@ -55,19 +55,16 @@ const ImageSet& TorchWorkspace::validation_images(int resolution) {
 TrainerConfig TorchWorkspace::trainer_config(StageId stage,
                                              const TrainingSettings& settings) const {
   const Config& config = run_.config();
-  return {
-      .stage = std::string(to_string(stage)),
-      .seed = config.seed,
-      .epochs = settings.epochs,
-      .batch_size = settings.batch_size,
-      .subnets_per_step = stage == StageId::kTrainSupernet ? config.training.subnets_per_step : 1,
-      .learning_rate = settings.learning_rate,
-      .warmup_epochs = settings.warmup_epochs,
-      .momentum = settings.momentum,
-      .weight_decay = settings.weight_decay,
-      .label_smoothing = settings.label_smoothing,
-      .normalisation = config.data.normalisation,
-      .augmentation = {.shift_pixels = config.data.shift_pixels, .flip = config.data.flip}};
+  return {.stage = std::string(to_string(stage)),
+          .seed = config.seed,
+          .epochs = settings.epochs,
+          .batch_size = settings.batch_size,
+          .learning_rate = settings.learning_rate,
+          .warmup_epochs = settings.warmup_epochs,
+          .label_smoothing = settings.label_smoothing,
+          .optimiser = {.momentum = settings.momentum, .weight_decay = settings.weight_decay},
+          .normalisation = config.data.normalisation,
+          .augmentation = {.shift_pixels = config.data.shift_pixels, .flip = config.data.flip}};
 }
 
 CheckpointStore TorchWorkspace::checkpoints(StageId stage) const {
@@ -80,9 +77,8 @@ Supernet& TorchWorkspace::trained_largest() {
     const CheckpointStore store = checkpoints(StageId::kTrainLargest);
     const std::optional<Checkpoint> checkpoint = restorable(store);
     supernet_.emplace(config.space, config.seed, device_);
-    Trainer trainer =
-        Trainer::of_largest(*supernet_, data().training,
-                            trainer_config(StageId::kTrainLargest, config.training.largest));
+    Trainer trainer(largest_recipe(*supernet_), data().training,
+                    trainer_config(StageId::kTrainLargest, config.training.largest));
     train_to_end(trainer, checkpoint, store, StageId::kTrainLargest, run_);
     supernet_stage_ = StageId::kTrainLargest;
   }
@@ -100,9 +96,8 @@ Supernet& TorchWorkspace::trained_supernet() {
       trained_largest().sort_channels();
       supernet_stage_.reset();
     }
-    Trainer trainer =
-        Trainer::of_subnets(*supernet_, data().training,
-                            trainer_config(StageId::kTrainSupernet, config.training.supernet));
+    Trainer trainer(random_recipe(*supernet_, config.training.subnets_per_step), data().training,
+                    trainer_config(StageId::kTrainSupernet, config.training.supernet));
     train_to_end(trainer, checkpoint, store, StageId::kTrainSupernet, run_);
     supernet_stage_ = StageId::kTrainSupernet;
   }
@@ -131,8 +126,8 @@ Subnet TorchWorkspace::finetuned(const Architecture& architecture) {
   const std::optional<Checkpoint> checkpoint = restorable(store);
   Subnet subnet = checkpoint ? Subnet(lower(config.space, architecture), config.seed, device_)
                              : trained_supernet().extract(architecture);
-  Trainer trainer = Trainer::of_subnet(
-      subnet, data().training, trainer_config(StageId::kFinetune, config.training.finetune));
+  Trainer trainer(subnet_recipe(subnet), data().training,
+                  trainer_config(StageId::kFinetune, config.training.finetune));
   train_to_end(trainer, checkpoint, store, StageId::kFinetune, run_);
   recalibrate(subnet, "finetune/recalibration");
   write_file(run_.best_weights_file(),

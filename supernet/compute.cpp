@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include <torch/torch.h>
 
@@ -9,6 +10,7 @@
 #include "supernet/loss.h"
 #include "supernet/quantised_forward.h"
 #include "supernet/quantised_layers.h"
+#include "supernet/torch_version.h"
 
 namespace patchnas {
 namespace {
@@ -64,26 +66,44 @@ void add_scaled(const std::vector<float>& gradient, double weight, const at::Ten
   target.add_(source, weight);
 }
 
-BatchLoss add_fused_gradients(fused::TrainingPass pass, const Batch& batch, double smoothing,
-                              double weight, std::span<const LayerTensors> gradients) {
-  const std::vector<float> logits =
+std::span<const float> plain_span(const at::Tensor& tensor) {
+  return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
+
+// What a backward pass is for.
+struct Backward {
+  const Goal& goal;
+  double weight = 1.0;
+  std::span<const LayerTensors> gradients;
+  const at::Tensor& loss_scale;  // may be undefined
+};
+
+BatchLoss add_fused_gradients(fused::TrainingPass pass, const Batch& batch,
+                              const Backward& backward) {
+  const std::vector<float> answers =
       pass.forward(batch.images, static_cast<int>(batch.labels.size()));
-  const Loss loss = smoothed_cross_entropy(logits, batch.labels, smoothing);
-  const std::vector<fused::LayerGradients> own = pass.backward(loss.gradient);
+  const at::Tensor logits = at::from_blob(const_cast<float*>(answers.data()),  // NOLINT
+                                          backward.goal.targets.sizes(), at::kFloat)
+                                .clone();
+  const Loss loss = cross_entropy(logits, backward.goal.targets);
+  const std::vector<fused::LayerGradients> own = pass.backward(plain_span(loss.gradient));
+  const double weight =
+      backward.weight * (backward.loss_scale.defined() ? backward.loss_scale.item<double>() : 1.0);
   for (std::size_t i = 0; i < own.size(); ++i) {
-    add_scaled(own[i].weight, weight, gradients[i].weight);
-    add_scaled(own[i].bias, weight, gradients[i].bias);
-    add_scaled(own[i].gamma, weight, gradients[i].gamma);
-    add_scaled(own[i].beta, weight, gradients[i].beta);
+    const LayerTensors& gradients = backward.gradients[i];
+    add_scaled(own[i].weight, weight, gradients.weight);
+    add_scaled(own[i].bias, weight, gradients.bias);
+    add_scaled(own[i].gamma, weight, gradients.gamma);
+    add_scaled(own[i].beta, weight, gradients.beta);
   }
-  return {loss.mean, loss.correct};
+  return {loss.mean, count_correct(logits, backward.goal.labels), logits};
 }
 
 /// @param forward [N, C, H, W] images and layers that want gradients, to logits [N, classes]
 template <typename Forward>
 BatchLoss add_libtorch_gradients(const TensorShape& input, std::span<const LayerTensors> layers,
-                                 const Batch& batch, double smoothing, double weight,
-                                 std::span<const LayerTensors> gradients, const Forward& forward) {
+                                 const Batch& batch, const Backward& backward,
+                                 const Forward& forward) {
   std::vector<LayerTensors> leaves(layers.begin(), layers.end());
   for (LayerTensors& layer : leaves) {
     for (const auto member : kTrained) {
@@ -96,19 +116,18 @@ BatchLoss add_libtorch_gradients(const TensorShape& input, std::span<const Layer
       image_tensor(batch.images, input, static_cast<int>(batch.labels.size()), device_of(layers));
   const at::AutoGradMode with_gradients(true);
   const at::Tensor logits = forward(leaves, images);
-  const Loss loss = smoothed_cross_entropy(to_floats(logits), batch.labels, smoothing);
-  at::Tensor logit_gradient = at::empty(logits.sizes(), logits.options().requires_grad(false));
-  copy_floats(loss.gradient, logit_gradient);
-  logits.backward(logit_gradient);
+  const Loss loss = cross_entropy(logits, backward.goal.targets);
+  logits.backward(backward.loss_scale.defined() ? loss.gradient * backward.loss_scale
+                                                : loss.gradient);
   const at::NoGradGuard no_gradients;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     for (const auto member : kTrained) {
       if ((leaves[i].*member).defined()) {
-        (gradients[i].*member).add_((leaves[i].*member).grad(), weight);
+        (backward.gradients[i].*member).add_((leaves[i].*member).grad(), backward.weight);
       }
     }
   }
-  return {loss.mean, loss.correct};
+  return {loss.mean, count_correct(logits, backward.goal.labels), logits.detach()};
 }
 
 }  // namespace
@@ -118,7 +137,13 @@ at::Tensor image_tensor(std::span<const float> images, const TensorShape& shape,
   const at::Tensor nhwc =
       at::from_blob(const_cast<float*>(images.data()),  // NOLINT
                     {count, shape.height, shape.width, shape.channels}, at::kFloat);
-  return nhwc.permute({0, 3, 1, 2}).contiguous().to(device);
+  const at::Tensor nchw = nhwc.permute({0, 3, 1, 2}).contiguous();
+  return to_device(nchw, device);
+}
+
+at::Tensor to_device(const at::Tensor& tensor, c10::Device device) {
+  return device.is_cuda() ? tensor.pin_memory().to(device, /*non_blocking=*/true)
+                          : tensor.to(device);
 }
 
 bool Compute::is_fused(const Network& network, std::span<const LayerTensors> layers) const {
@@ -126,33 +151,59 @@ bool Compute::is_fused(const Network& network, std::span<const LayerTensors> lay
 }
 
 BatchLoss Compute::add_gradients(const Network& network, std::span<const LayerTensors> layers,
-                                 const Batch& batch, double label_smoothing, double weight,
-                                 std::span<const LayerTensors> gradients) {
-  if (is_fused(network, layers)) {
+                                 const Batch& batch, const Goal& goal, double weight,
+                                 std::span<const LayerTensors> gradients,
+                                 const at::Tensor& loss_scale) {
+  const Backward backward{goal, weight, gradients, loss_scale};
+  if (precision_ == Precision::kFloat32 && is_fused(network, layers)) {
     const at::NoGradGuard no_gradients;
     const PlainLayers plain(layers);
     return add_fused_gradients(fused::TrainingPass(network, plain.values(), *workspace_), batch,
-                               label_smoothing, weight, gradients);
+                               backward);
   }
-  return add_libtorch_gradients(network.input, layers, batch, label_smoothing, weight, gradients,
-                                [&](const auto& leaves, const at::Tensor& images) {
-                                  return forward(network, leaves, images, NormMode::kBatch);
-                                });
+  return add_libtorch_gradients(
+      network.input, layers, batch, backward, [&](const auto& leaves, const at::Tensor& images) {
+        std::optional<AutocastScope> autocast;
+        if (precision_ == Precision::kMixed) {
+          autocast.emplace(images.device().type());
+        }
+        return forward(network, leaves, images, NormMode::kBatch).to(at::kFloat);
+      });
 }
 
 BatchLoss Compute::add_quantised_gradients(const QuantizedNetwork& network,
                                            std::span<const LayerTensors> layers, const Batch& batch,
-                                           double label_smoothing, double weight,
-                                           std::span<const LayerTensors> gradients) {
+                                           const Goal& goal, double weight,
+                                           std::span<const LayerTensors> gradients,
+                                           const at::Tensor& loss_scale) {
+  const Backward backward{goal, weight, gradients, loss_scale};
   if (is_fused(network.network, layers) && fused::exact_in_floats(network)) {
     const at::NoGradGuard no_gradients;
-    return add_fused_gradients(fused::TrainingPass(network, *workspace_), batch, label_smoothing,
-                               weight, gradients);
+    return add_fused_gradients(fused::TrainingPass(network, *workspace_), batch, backward);
   }
-  return add_libtorch_gradients(network.network.input, layers, batch, label_smoothing, weight,
-                                gradients, [&](const auto& leaves, const at::Tensor& images) {
+  return add_libtorch_gradients(network.network.input, layers, batch, backward,
+                                [&](const auto& leaves, const at::Tensor& images) {
                                   return forward_quantised(network, leaves, images);
                                 });
+}
+
+at::Tensor Compute::answers(const Network& network, std::span<const LayerTensors> layers,
+                            const Batch& batch) {
+  const at::NoGradGuard no_gradients;
+  const int images = static_cast<int>(batch.labels.size());
+  if (is_fused(network, layers)) {
+    const std::int64_t elements = network.input.elements();
+    const auto source = [&](int begin, int end, float* target) {
+      std::copy(batch.images.begin() + begin * elements, batch.images.begin() + end * elements,
+                target);
+    };
+    return at::from_blob(logits(network, layers, source, images).data(),
+                         {images, network.output().channels}, at::kFloat)
+        .clone();
+  }
+  return forward(network, layers,
+                 image_tensor(batch.images, network.input, images, device_of(layers)),
+                 NormMode::kRunning);
 }
 
 std::vector<fused::BatchStatistics> Compute::batch_statistics(const Network& network,

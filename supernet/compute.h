@@ -14,6 +14,7 @@
 #include "arch/quantized_network.h"
 #include "supernet/inference_pass.h"
 #include "supernet/layer_tensors.h"
+#include "supernet/precision.h"
 #include "supernet/training_pass.h"
 
 namespace patchnas {
@@ -23,9 +24,17 @@ struct Batch {
   std::vector<std::int32_t> labels;  ///< [N]
 };
 
+/// What a network is to answer to a batch, on its device.
+struct Goal {
+  at::Tensor labels;   ///< [N], whole numbers
+  at::Tensor targets;  ///< [N, classes], as cross_entropy() takes them
+};
+
+/// On the device of the network.
 struct BatchLoss {
-  double mean = 0.0;
-  int correct = 0;
+  at::Tensor mean;     ///< [], double
+  at::Tensor correct;  ///< [], whole number: images whose largest logit is their label
+  at::Tensor logits;   ///< [N, classes]
 };
 
 /// kAuto: fused kernels where they support network and device.
@@ -34,21 +43,31 @@ enum class Backend { kAuto, kLibTorch };
 /// Keeps memory between calls.
 class Compute {
  public:
-  explicit Compute(Backend backend = Backend::kAuto) : backend_(backend) {}
+  explicit Compute(Backend backend = Backend::kAuto, Precision precision = Precision::kFloat32)
+      : backend_(backend), precision_(precision) {}
 
   /// Runs the batch forward with its own statistics and backward, and adds weight * d loss to
-  /// `gradients`, which has the shapes of `layers`. Loss: smoothed_cross_entropy().
+  /// `gradients`, which has the shapes of `layers`. Loss: cross_entropy().
+  /// @param loss_scale [], multiplies the gradients where it is defined, and keeps those of short
+  /// floating-point types from vanishing on the way
   BatchLoss add_gradients(const Network& network, std::span<const LayerTensors> layers,
-                          const Batch& batch, double label_smoothing, double weight,
-                          std::span<const LayerTensors> gradients);
+                          const Batch& batch, const Goal& goal, double weight,
+                          std::span<const LayerTensors> gradients,
+                          const at::Tensor& loss_scale = {});
 
   /// The same through an int8 network (training_pass.h): the loss of the logits that the exported
-  /// network computes, and the gradients of the folded weights and biases it was quantised from.
+  /// network computes, and the gradients of the folded weights and biases it was quantised from. In
+  /// float32, whatever the precision.
   /// @param layers the folded weights and biases
   BatchLoss add_quantised_gradients(const QuantizedNetwork& network,
                                     std::span<const LayerTensors> layers, const Batch& batch,
-                                    double label_smoothing, double weight,
-                                    std::span<const LayerTensors> gradients);
+                                    const Goal& goal, double weight,
+                                    std::span<const LayerTensors> gradients,
+                                    const at::Tensor& loss_scale = {});
+
+  /// With running statistics. @return logits [N, classes], on the device of the network
+  at::Tensor answers(const Network& network, std::span<const LayerTensors> layers,
+                     const Batch& batch);
 
   /// Mean and population variance of every raw output while the batch runs with its own statistics.
   /// @param images [count, H, W, C]
@@ -64,11 +83,15 @@ class Compute {
   [[nodiscard]] bool is_fused(const Network& network, std::span<const LayerTensors> layers) const;
 
   Backend backend_;
+  Precision precision_;
   std::unique_ptr<fused::Workspace> workspace_ = std::make_unique<fused::Workspace>();
 };
 
 /// [count, H, W, C] floats as the [count, C, H, W] tensor that forward() takes.
 at::Tensor image_tensor(std::span<const float> images, const TensorShape& shape, int count,
                         c10::Device device);
+
+/// A copy of a tensor in plain memory on the device; on CUDA it is under way when this returns.
+at::Tensor to_device(const at::Tensor& tensor, c10::Device device);
 
 }  // namespace patchnas

@@ -6,6 +6,7 @@
 #include <torch/torch.h>
 
 #include "arch/error.h"
+#include "supernet/torch_version.h"
 
 namespace patchnas {
 namespace {
@@ -49,7 +50,7 @@ at::Tensor activate(Activation activation, const at::Tensor& x) {
     case Activation::kRelu:
       return at::relu(x);
     case Activation::kRelu6:
-      return at::hardtanh(x, 0.0, 6.0);
+      return patchnas::relu6(x);
     case Activation::kNone:
       break;
   }

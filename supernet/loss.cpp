@@ -1,34 +1,29 @@
 #include "supernet/loss.h"
 
-#include <algorithm>
-#include <cmath>
+#include <torch/torch.h>
 
 namespace patchnas {
 
-Loss smoothed_cross_entropy(std::span<const float> logits, std::span<const std::int32_t> labels,
-                            double smoothing) {
-  const std::size_t images = labels.size();
-  const std::size_t classes = logits.size() / images;
-  Loss loss;
-  loss.gradient.reserve(logits.size());
-  for (std::size_t i = 0; i < images; ++i) {
-    const std::span<const float> row = logits.subspan(i * classes, classes);
-    const auto best = std::max_element(row.begin(), row.end());
-    loss.correct += best - row.begin() == labels[i] ? 1 : 0;
-    double sum = 0.0;
-    for (const float logit : row) {
-      sum += std::exp(double{logit} - double{*best});
-    }
-    const double log_sum = double{*best} + std::log(sum);
-    for (std::size_t c = 0; c < classes; ++c) {
-      const double target = smoothing / static_cast<double>(classes) +
-                            (static_cast<std::int32_t>(c) == labels[i] ? 1.0 - smoothing : 0.0);
-      loss.mean -= target * (row[c] - log_sum) / static_cast<double>(images);
-      loss.gradient.push_back(
-          static_cast<float>((std::exp(row[c] - log_sum) - target) / static_cast<double>(images)));
-    }
-  }
-  return loss;
+at::Tensor smoothed_labels(const at::Tensor& labels, int classes, double smoothing) {
+  at::Tensor targets =
+      at::full({labels.size(0), classes}, smoothing / classes, labels.options().dtype(at::kDouble));
+  const at::Tensor column = labels.to(at::kLong).unsqueeze(1);
+  return targets.scatter_add_(1, column, at::full_like(column, 1.0 - smoothing, at::kDouble));
+}
+
+at::Tensor soft_labels(const at::Tensor& logits) {
+  return at::softmax(logits.detach(), 1, at::kDouble);
+}
+
+Loss cross_entropy(const at::Tensor& logits, const at::Tensor& targets) {
+  const at::Tensor log_probabilities = at::log_softmax(logits.detach(), 1, at::kDouble);
+  const auto images = static_cast<double>(logits.size(0));
+  return {.mean = (targets * log_probabilities).sum().div(-images),
+          .gradient = (log_probabilities.exp() - targets).div(images).to(logits.scalar_type())};
+}
+
+at::Tensor count_correct(const at::Tensor& logits, const at::Tensor& labels) {
+  return logits.detach().argmax(1).eq(labels).sum();
 }
 
 }  // namespace patchnas

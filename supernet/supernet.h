@@ -3,10 +3,10 @@
 // Front door of supernet/: one set of weights that holds every network of a search space.
 //
 //   Supernet supernet(space, seed);
-//   Trainer trainer = Trainer::of_largest(supernet, data.training, config);
+//   Trainer trainer(largest_recipe(supernet), data.training, config);
 //   while (trainer.step() < trainer.total_steps()) trainer.train_step();
 //   supernet.sort_channels();
-//   ... Trainer::of_subnets(supernet, data.training, config) ...
+//   ... Trainer(random_recipe(supernet, 4), data.training, config) ...
 //   Subnet subnet = supernet.extract(architecture);
 //   recalibrate_batch_norm(subnet, data.training, normalisation, {}, stream);
 //   double top1 = accuracy(subnet, data.validation, normalisation);

@@ -5,12 +5,12 @@
 #include <map>
 #include <numbers>
 #include <numeric>
-#include <optional>
 
 #include <torch/torch.h>
 
 #include "arch/error.h"
 #include "supernet/compute.h"
+#include "supernet/loss.h"
 #include "supernet/state_bytes.h"
 
 namespace patchnas {
@@ -18,118 +18,178 @@ namespace {
 
 constexpr std::string_view kKind = "trainer";
 
+/// Steps between looks for a failed one on CUDA, where each waits for the device.
+constexpr std::int64_t kStepsBetweenChecks = 50;
+
+/// A loss that is so many times that of a uniform guess has exploded.
+constexpr double kExplodedLoss = 100.0;
+
 std::string step_name(const TrainerConfig& config, const char* what, std::int64_t number) {
   return config.stage + "/" + what + "/" + std::to_string(number);
 }
 
-}  // namespace
+class SwappedAverage {
+ public:
+  explicit SwappedAverage(Optimiser& optimiser) : optimiser_(optimiser) {
+    optimiser_.swap_average();
+  }
+  SwappedAverage(const SwappedAverage&) = delete;
+  SwappedAverage& operator=(const SwappedAverage&) = delete;
+  ~SwappedAverage() { optimiser_.swap_average(); }
 
-// What is trained: flat parameters, and the networks that one step runs.
-struct TrainingSubject {
-  struct Run {
-    Network network;
-    std::vector<LayerTensors> layers;
-    std::vector<LayerTensors> gradients;
-    std::optional<QuantizedNetwork> quantised{};  // whose integers it computes, if any
-  };
-
-  Network full;  // owns all of `parameters`
-  at::Tensor parameters;
-  TrainedForm form = TrainedForm::kNormed;
-  int runs_per_step = 1;
-  /// Views of parameters and of `gradient`, for one run; may draw from the stream of the step.
-  std::function<Run(const at::Tensor& gradient, RandomStream& stream)> next_run;
+ private:
+  Optimiser& optimiser_;
 };
+
+}  // namespace
 
 class Trainer::Impl {
  public:
-  Impl(TrainingSubject subject, const ImageSet& training, TrainerConfig config)
-      : subject_(std::move(subject)),
+  Impl(std::unique_ptr<Recipe> recipe, const ImageSet& training, TrainerConfig config)
+      : recipe_(std::move(recipe)),
         training_(training),
         config_(std::move(config)),
-        gradient_(at::zeros_like(subject_.parameters)),
-        momentum_(at::zeros_like(subject_.parameters)),
-        decay_(decay_mask(subject_.full, subject_.form).to(subject_.parameters.device()) *
-               config_.weight_decay) {
-    if (training.size() == 0 || config_.batch_size < 1 || subject_.runs_per_step < 1) {
-      throw InputError(config_.stage +
-                       ": training needs images, a batch size and networks per step of 1 or more");
+        device_(recipe_->parameters().device()),
+        optimiser_(recipe_->parameters(), decay_mask(recipe_->full(), recipe_->form()),
+                   config_.optimiser),
+        compute_(Backend::kAuto, config_.optimiser.precision) {
+    if (training.size() == 0 || config_.batch_size < 1) {
+      throw InputError(config_.stage + ": training needs images and a batch size of 1 or more");
     }
-    steps_per_epoch_ = std::max<std::int64_t>(1, training.size() / images_per_step());
-    total_steps_ = std::max<std::int64_t>(
-        1, std::llround(config_.epochs * static_cast<double>(steps_per_epoch_)));
+    steps_per_epoch_ = std::max<std::int64_t>(1, training.size() / fresh_images_per_step());
+    const double steps = config_.epochs * static_cast<double>(steps_per_epoch_);
+    total_steps_ = steps > 0.0 ? std::max<std::int64_t>(1, std::llround(steps)) : 0;
   }
 
-  [[nodiscard]] std::int64_t step() const { return step_; }
+  [[nodiscard]] std::int64_t step() const { return optimiser_.steps(); }
   [[nodiscard]] std::int64_t total_steps() const { return total_steps_; }
+  [[nodiscard]] std::int64_t steps_per_epoch() const { return steps_per_epoch_; }
+  [[nodiscard]] int images_per_step() const { return config_.batch_size * recipe_->learners(); }
 
-  StepReport train_step() {
+  void train_step() {
     const at::NoGradGuard no_gradients;
-    RandomStream stream(config_.seed, step_name(config_, "step", step_));
-    gradient_.zero_();
-    StepReport report;
-    report.learning_rate = learning_rate();
-    report.images = images_per_step();
-    int correct = 0;
-    for (int run = 0; run < subject_.runs_per_step; ++run) {
-      const TrainingSubject::Run current = subject_.next_run(gradient_, stream);
-      const BatchLoss loss =
-          add_gradients(current, draw_batch(run, current.network.input.height, stream));
-      report.loss += loss.mean / subject_.runs_per_step;
-      correct += loss.correct;
+    RandomStream stream(config_.seed, step_name(config_, "step", step()));
+    optimiser_.zero_gradient();
+    Sums sums;
+    at::Tensor soft_targets;
+    int number = 0;
+    for (const RecipeRun& run : recipe_->runs(stream)) {
+      const Batch batch =
+          draw_batch(recipe_->images() == StepImages::kOwn ? number : 0, run.network.input.height);
+      const at::Tensor logits = learn(run, batch, soft_targets, sums);
+      if (number++ == 0) {
+        soft_targets = soft_labels(logits);
+      }
     }
-    report.accuracy = static_cast<double>(correct) / report.images;
-    if (!std::isfinite(report.loss + gradient_.abs().sum().item<double>())) {
-      throw Error(config_.stage + ": loss or gradient is not finite at step " +
-                  std::to_string(step_) + "; a lower learning rate than " +
-                  std::to_string(config_.learning_rate) + " may help");
+    last_ = {sums, learning_rate()};
+    optimiser_.step(last_.learning_rate, sums.loss, loss_limit());
+    if (device_.is_cpu() || step() % kStepsBetweenChecks == 0 || step() == total_steps_) {
+      require_sound();
     }
-    descend(report.learning_rate);
-    ++step_;
-    return report;
+    if (step() == total_steps_) {
+      optimiser_.adopt_average();
+    }
+  }
+
+  [[nodiscard]] StepReport last_step() const {
+    require_sound();
+    if (!last_.sums.loss.defined()) {
+      return {};
+    }
+    return {.loss = last_.sums.loss.item<double>(),
+            .accuracy = last_.sums.correct.item<double>() / images_per_step(),
+            .learning_rate = last_.learning_rate};
+  }
+
+  void with_result(const std::function<void()>& look) {
+    const at::NoGradGuard no_gradients;
+    const SwappedAverage swapped(optimiser_);
+    look();
   }
 
   [[nodiscard]] std::string save() const {
+    require_sound();
     StateWriter writer(kKind, owner());
-    writer.add("step", step_);
-    writer.add("parameters", to_floats(subject_.parameters));
-    writer.add("momentum", to_floats(momentum_));
+    optimiser_.save(writer);
     return std::move(writer).finish();
   }
 
   void load(std::string_view bytes) {
     StateReader reader(bytes, kKind, owner());
-    const auto size = static_cast<std::size_t>(momentum_.numel());
-    const std::int64_t step = reader.integer("step");
-    const std::vector<float> parameters = reader.floats("parameters", size);
-    const std::vector<float> momentum = reader.floats("momentum", size);
+    const Optimiser::State state = optimiser_.read(reader);
     reader.finish();
-    step_ = step;
-    copy_floats(parameters, subject_.parameters);
-    copy_floats(momentum, momentum_);
+    optimiser_.restore(state);
   }
 
  private:
-  [[nodiscard]] int images_per_step() const { return config_.batch_size * subject_.runs_per_step; }
+  struct Sums {
+    at::Tensor loss;     // [], double: mean over the step
+    at::Tensor correct;  // []: images
+  };
+  struct LastStep {
+    Sums sums;
+    double learning_rate = 0.0;
+  };
 
-  BatchLoss add_gradients(const TrainingSubject::Run& run, const Batch& batch) {
-    const double weight = 1.0 / subject_.runs_per_step;
-    return run.quantised
-               ? compute_.add_quantised_gradients(*run.quantised, run.layers, batch,
-                                                  config_.label_smoothing, weight, run.gradients)
-               : compute_.add_gradients(run.network, run.layers, batch, config_.label_smoothing,
-                                        weight, run.gradients);
+  // Images that a step takes out of the epoch.
+  [[nodiscard]] int fresh_images_per_step() const {
+    return recipe_->images() == StepImages::kOwn ? images_per_step() : config_.batch_size;
+  }
+
+  // Adds the run's gradient, loss and right answers; a run without a weight only answers.
+  at::Tensor learn(const RecipeRun& run, const Batch& batch, const at::Tensor& soft_targets,
+                   Sums& sums) {
+    const std::vector<LayerTensors> layers = recipe_->tensors(run, recipe_->parameters());
+    if (run.weight == 0.0) {
+      return compute_.answers(run.network, layers, batch);
+    }
+    Goal goal;
+    goal.labels = to_device(at::tensor(batch.labels, at::kLong), device_);
+    goal.targets =
+        smoothed_labels(goal.labels, run.network.output().channels, config_.label_smoothing);
+    if (run.soft_share > 0.0) {
+      goal.targets = at::lerp(goal.targets, soft_targets, run.soft_share);
+    }
+    const std::vector<LayerTensors> gradients = recipe_->tensors(run, optimiser_.gradient());
+    const BatchLoss loss =
+        run.quantised
+            ? compute_.add_quantised_gradients(*run.quantised, layers, batch, goal, run.weight,
+                                               gradients, optimiser_.loss_scale())
+            : compute_.add_gradients(run.network, layers, batch, goal, run.weight, gradients,
+                                     optimiser_.loss_scale());
+    const at::Tensor weighted = loss.mean * run.weight;
+    sums.loss = sums.loss.defined() ? sums.loss + weighted : weighted;
+    sums.correct = sums.correct.defined() ? sums.correct + loss.correct : loss.correct;
+    return loss.logits;
+  }
+
+  [[nodiscard]] double loss_limit() const {
+    return kExplodedLoss * std::max(1.0, std::log(recipe_->full().output().channels));
+  }
+
+  void require_sound() const {
+    const std::optional<Optimiser::Failure> failure = optimiser_.failure();
+    if (!failure) {
+      return;
+    }
+    std::string what = "loss or gradient is not finite";
+    if (std::isfinite(failure->loss) && failure->loss > loss_limit()) {
+      what = "the loss exploded to " + std::to_string(failure->loss);
+    }
+    throw Error(config_.stage + ": " + what + " at step " + std::to_string(failure->step) +
+                "; a lower learning rate than " + std::to_string(config_.learning_rate) +
+                " or a clip_norm may help");
   }
 
   [[nodiscard]] std::string owner() const {
     return config_.stage + " " + std::to_string(config_.seed) + " " + std::to_string(total_steps_) +
-           "\n" + signature(subject_.full);
+           "\n" + signature(recipe_->full());
   }
 
   // Linear warm-up, then half a cosine down to zero (Loshchilov and Hutter, 2017).
   [[nodiscard]] double learning_rate() const {
     const double warmup = config_.warmup_epochs * static_cast<double>(steps_per_epoch_);
-    const auto step = static_cast<double>(step_);
+    const auto step = static_cast<double>(optimiser_.steps());
     if (step < warmup) {
       return config_.learning_rate * (step + 1.0) / (warmup + 1.0);
     }
@@ -139,10 +199,10 @@ class Trainer::Impl {
            (1.0 + std::cos(std::numbers::pi * std::min(1.0, progress)));
   }
 
-  // Every epoch is a permutation of the training images; each network of a step takes the next
-  // ones.
-  Batch draw_batch(int run, int resolution, RandomStream& stream) {
-    const std::int64_t epoch = step_ / steps_per_epoch_;
+  // Every epoch is a permutation of the training images; each part of a step takes the next ones,
+  // and is augmented alike at every resolution.
+  Batch draw_batch(int part, int resolution) {
+    const std::int64_t epoch = step() / steps_per_epoch_;
     if (epoch != order_epoch_) {
       order_.resize(static_cast<std::size_t>(training_.size()));
       std::iota(order_.begin(), order_.end(), 0);
@@ -150,14 +210,17 @@ class Trainer::Impl {
       shuffle.shuffle(std::span(order_));
       order_epoch_ = epoch;
     }
-    const auto first = static_cast<std::size_t>((step_ % steps_per_epoch_) * images_per_step() +
-                                                std::int64_t{run} * config_.batch_size);
+    const auto first =
+        static_cast<std::size_t>((step() % steps_per_epoch_) * fresh_images_per_step() +
+                                 std::int64_t{part} * config_.batch_size);
     std::vector<int> indices;
     Batch batch;
     for (std::size_t i = 0; i < static_cast<std::size_t>(config_.batch_size); ++i) {
       indices.push_back(order_[(first + i) % order_.size()]);
       batch.labels.push_back(training_.labels[static_cast<std::size_t>(indices.back())]);
     }
+    RandomStream stream(config_.seed,
+                        step_name(config_, "step", step()) + "/images/" + std::to_string(part));
     batch.images = augmented_batch(at_resolution(resolution), indices, config_.normalisation,
                                    config_.augmentation, stream);
     return batch;
@@ -173,21 +236,13 @@ class Trainer::Impl {
                : resized_.emplace(resolution, resized(training_, resolution)).first->second;
   }
 
-  // Nesterov's momentum as Sutskever et al. (2013) rewrite it.
-  void descend(double rate) {
-    gradient_.addcmul_(decay_, subject_.parameters);
-    momentum_.mul_(config_.momentum).add_(gradient_);
-    subject_.parameters.sub_(gradient_.add_(momentum_, config_.momentum), rate);
-  }
-
-  TrainingSubject subject_;
+  std::unique_ptr<Recipe> recipe_;
   const ImageSet& training_;
   TrainerConfig config_;
-  at::Tensor gradient_;
-  at::Tensor momentum_;
-  at::Tensor decay_;
+  c10::Device device_;
+  Optimiser optimiser_;
   Compute compute_;
-  std::int64_t step_ = 0;
+  LastStep last_;
   std::int64_t steps_per_epoch_ = 1;
   std::int64_t total_steps_ = 1;
   std::vector<int> order_;
@@ -195,66 +250,19 @@ class Trainer::Impl {
   std::map<int, ImageSet> resized_;
 };
 
-Trainer::Trainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Trainer::Trainer(std::unique_ptr<Recipe> recipe, const ImageSet& training, TrainerConfig config)
+    : impl_(std::make_unique<Impl>(std::move(recipe), training, std::move(config))) {}
 Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer& Trainer::operator=(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;
 
-Trainer Trainer::of_largest(Supernet& supernet, const ImageSet& training, TrainerConfig config) {
-  TrainingSubject subject;
-  subject.full = supernet.largest_network();
-  subject.parameters = supernet.parameters();
-  subject.next_run = [&supernet](const at::Tensor& gradient, RandomStream&) {
-    const Network& network = supernet.largest_network();
-    return TrainingSubject::Run{network, supernet.active(network),
-                                supernet.active(network, gradient)};
-  };
-  return Trainer(std::make_unique<Impl>(std::move(subject), training, std::move(config)));
-}
-
-Trainer Trainer::of_subnets(Supernet& supernet, const ImageSet& training, TrainerConfig config) {
-  TrainingSubject subject;
-  subject.full = supernet.largest_network();
-  subject.parameters = supernet.parameters();
-  subject.runs_per_step = config.subnets_per_step;
-  subject.next_run = [&supernet](const at::Tensor& gradient, RandomStream& stream) {
-    Network network = lower(supernet.space(), sample(supernet.space(), stream));
-    std::vector<LayerTensors> layers = supernet.active(network);
-    std::vector<LayerTensors> gradients = supernet.active(network, gradient);
-    return TrainingSubject::Run{std::move(network), std::move(layers), std::move(gradients)};
-  };
-  return Trainer(std::make_unique<Impl>(std::move(subject), training, std::move(config)));
-}
-
-Trainer Trainer::of_subnet(Subnet& subnet, const ImageSet& training, TrainerConfig config) {
-  TrainingSubject subject;
-  subject.full = subnet.network();
-  subject.parameters = subnet.parameters();
-  subject.next_run = [&subnet](const at::Tensor& gradient, RandomStream&) {
-    return TrainingSubject::Run{subnet.network(), subnet.layers(),
-                                carve(subnet.network(), gradient)};
-  };
-  return Trainer(std::make_unique<Impl>(std::move(subject), training, std::move(config)));
-}
-
-Trainer Trainer::of_quantised(FoldedSubnet& subnet, Quantiser quantiser, const ImageSet& training,
-                              TrainerConfig config) {
-  TrainingSubject subject;
-  subject.full = subnet.network();
-  subject.parameters = subnet.parameters();
-  subject.form = TrainedForm::kFolded;
-  subject.next_run = [&subnet, quantiser = std::move(quantiser)](const at::Tensor& gradient,
-                                                                 RandomStream&) {
-    return TrainingSubject::Run{subnet.network(), subnet.layers(),
-                                carve(subnet.network(), gradient, TrainedForm::kFolded),
-                                quantiser(subnet.to_float_network(), subnet.ranges())};
-  };
-  return Trainer(std::make_unique<Impl>(std::move(subject), training, std::move(config)));
-}
-
 std::int64_t Trainer::step() const { return impl_->step(); }
 std::int64_t Trainer::total_steps() const { return impl_->total_steps(); }
-StepReport Trainer::train_step() { return impl_->train_step(); }
+std::int64_t Trainer::steps_per_epoch() const { return impl_->steps_per_epoch(); }
+int Trainer::images_per_step() const { return impl_->images_per_step(); }
+void Trainer::train_step() { impl_->train_step(); }
+StepReport Trainer::last_step() const { return impl_->last_step(); }
+void Trainer::with_result(const std::function<void()>& look) { impl_->with_result(look); }
 std::string Trainer::save() const { return impl_->save(); }
 void Trainer::load(std::string_view bytes) { impl_->load(bytes); }
 

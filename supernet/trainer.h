@@ -1,71 +1,61 @@
 #pragma once
 
-// Training, one step at a time. The loop around it (signals, progress, checkpoints, metrics)
-// belongs to the caller:
+// Training, one step at a time. What a step runs is the recipe's; the loop around it (signals,
+// progress, checkpoints, metrics) belongs to the caller:
 //
-//   Trainer trainer = Trainer::of_subnets(supernet, training, config);
+//   Trainer trainer(sandwich_recipe(supernet, 4, 1.0), training, config);
 //   if (resuming) trainer.load(bytes);
 //   while (trainer.step() < trainer.total_steps()) {
-//     StepReport report = trainer.train_step();
+//     trainer.train_step();
+//     if (time_to_look) print(trainer.last_step());
 //     if (time_to_save) write(trainer.save());
 //   }
 //
-// Every random draw of step s comes from stream "<stage>/step/<s>", every shuffle from
+// Every random draw of step s comes from streams "<stage>/step/<s>/...", every shuffle from
 // "<stage>/epoch/<e>", and save() holds weights, momentum and step: a trainer that was loaded goes
 // on exactly as the one that was saved would have.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "arch/float_network.h"
 #include "supernet/augmentation.h"
-#include "supernet/folded_subnet.h"
 #include "supernet/image_set.h"
-#include "supernet/subnet.h"
-#include "supernet/supernet.h"
+#include "supernet/optimiser.h"
+#include "supernet/recipe.h"
 
 namespace patchnas {
 
-/// Stochastic gradient descent with momentum, cosine decay after a linear warm-up.
+/// Cosine decay after a linear warm-up.
 struct TrainerConfig {
   std::string stage = "train";  ///< names the random streams
   std::uint64_t seed = 0;
-  double epochs = 1.0;   ///< passes over the training images
-  int batch_size = 128;  ///< images per network and step
-  int subnets_per_step =
-      1;  ///< of_subnets: random architectures, gradients averaged, each with a batch of its own
+  double epochs = 1.0;         ///< passes over the training images
+  int batch_size = 128;        ///< images per network and step
   double learning_rate = 0.1;  ///< highest
   double warmup_epochs = 0.0;
-  double momentum = 0.9;       ///< Nesterov's
-  double weight_decay = 4e-5;  ///< not on batch norm and biases
   double label_smoothing = 0.1;
+  OptimiserConfig optimiser;
   PixelNormalisation normalisation;
   Augmentation augmentation;
   bool operator==(const TrainerConfig&) const = default;
 };
 
 struct StepReport {
-  double loss = 0.0;      ///< mean cross-entropy with smoothed labels
+  double loss = 0.0;      ///< mean cross-entropy of what the networks were to answer
   double accuracy = 0.0;  ///< on the augmented images of this step, in [0, 1]
   double learning_rate = 0.0;
-  int images = 0;  ///< forward and backward passes done
 };
 
 class Trainer {
  public:
-  /// The largest network of the space, at its largest resolution. `supernet` and `training` must
-  /// outlive the trainer.
-  static Trainer of_largest(Supernet& supernet, const ImageSet& training, TrainerConfig config);
-  /// `subnets_per_step` networks a step, drawn uniformly with arch's sample().
-  static Trainer of_subnets(Supernet& supernet, const ImageSet& training, TrainerConfig config);
-  /// A stand-alone network. Its running statistics are not touched: recalibrate when done.
-  static Trainer of_subnet(Subnet& subnet, const ImageSet& training, TrainerConfig config);
-  /// Quantisation-aware: every step quantises the folded weights anew, and the loss is that of the
-  /// int8 network that would be exported.
-  static Trainer of_quantised(FoldedSubnet& subnet, Quantiser quantiser, const ImageSet& training,
-                              TrainerConfig config);
+  /// `training` must outlive the trainer. Running statistics are not touched: recalibrate when
+  /// done.
+  /// @throws InputError without images.
+  Trainer(std::unique_ptr<Recipe> recipe, const ImageSet& training, TrainerConfig config);
 
   Trainer(Trainer&&) noexcept;
   Trainer& operator=(Trainer&&) noexcept;
@@ -73,9 +63,25 @@ class Trainer {
 
   [[nodiscard]] std::int64_t step() const;
   [[nodiscard]] std::int64_t total_steps() const;
-  /// @throws Error if loss or gradient is not finite; the weights are those before the step.
-  StepReport train_step();
+  [[nodiscard]] std::int64_t steps_per_epoch() const;
+  /// Forward and backward passes of a step.
+  [[nodiscard]] int images_per_step() const;
 
+  /// With an average of the weights (OptimiserConfig::ema_decay), the last step makes it the
+  /// weights.
+  /// @throws Error if the loss exploded, or loss or gradient was not finite, naming the step; on
+  /// CUDA up to some steps later. That step changed no weights.
+  void train_step();
+
+  /// Waits for the device. Before the first step of this object all is 0.
+  /// @throws Error as train_step().
+  [[nodiscard]] StepReport last_step() const;
+
+  /// Calls `look` while the weights are what training would end with now: their average, if there
+  /// is one.
+  void with_result(const std::function<void()>& look);
+
+  /// @throws Error as train_step(), or if a weight is not finite: a checkpoint never holds such.
   [[nodiscard]] std::string save() const;
   /// @throws InputError if the bytes are damaged or belong to another training; nothing has changed
   /// then.
@@ -83,7 +89,6 @@ class Trainer {
 
  private:
   class Impl;
-  explicit Trainer(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "supernet/augmentation.h"
 #include "supernet/device.h"
+#include "supernet/loss.h"
 #include "supernet/subnet.h"
 #include "supernet/supernet.h"
 #include "tests/supernet/test_spaces.h"
@@ -17,11 +18,13 @@ namespace {
 struct Case {
   Subnet subnet;
   Batch batch;
+  Goal goal;
 };
 
 Case random_case(const SearchSpace& space, int index) {
   RandomStream stream(static_cast<std::uint64_t>(index), "test/compute");
-  Case result{Subnet(lower(space, sample(space, stream)), static_cast<std::uint64_t>(index)), {}};
+  Case result{
+      Subnet(lower(space, sample(space, stream)), static_cast<std::uint64_t>(index)), {}, {}};
   const int count = 1 + static_cast<int>(stream.below(6));
   result.batch.images.resize(
       static_cast<std::size_t>(count * result.subnet.network().input.elements()));
@@ -31,6 +34,17 @@ Case random_case(const SearchSpace& space, int index) {
   for (int i = 0; i < count; ++i) {
     result.batch.labels.push_back(
         static_cast<std::int32_t>(stream.below(static_cast<std::uint64_t>(space.classes))));
+  }
+  result.goal.labels = torch::tensor(result.batch.labels, torch::kLong);
+  // Of two kinds: mixed with another network's answers in every second case.
+  result.goal.targets = smoothed_labels(result.goal.labels, space.classes, 0.1);
+  if (index % 2 == 0) {
+    RandomStream teacher(static_cast<std::uint64_t>(index), "test/teacher");
+    const at::Tensor answers = at::zeros({count, space.classes});
+    for (std::int64_t i = 0; i < answers.numel(); ++i) {
+      answers.view(-1)[i] = 6.0 * teacher.uniform();
+    }
+    result.goal.targets = at::lerp(result.goal.targets, soft_labels(answers), 0.7);
   }
   for (const LayerTensors& layer : result.subnet.layers()) {
     if (layer.gamma.defined()) {
@@ -70,12 +84,13 @@ TEST_P(FusedKernels, GradientsEqualLibTorchs) {
     const at::Tensor reference = at::zeros_like(c.subnet.parameters());
     const BatchLoss fused_loss =
         Compute(Backend::kAuto)
-            .add_gradients(network, c.subnet.layers(), c.batch, 0.1, 0.5, carve(network, fused));
+            .add_gradients(network, c.subnet.layers(), c.batch, c.goal, 0.5, carve(network, fused));
     const BatchLoss reference_loss = Compute(Backend::kLibTorch)
-                                         .add_gradients(network, c.subnet.layers(), c.batch, 0.1,
+                                         .add_gradients(network, c.subnet.layers(), c.batch, c.goal,
                                                         0.5, carve(network, reference));
-    EXPECT_NEAR(fused_loss.mean, reference_loss.mean, 1e-4);
-    EXPECT_EQ(fused_loss.correct, reference_loss.correct);
+    EXPECT_NEAR(fused_loss.mean.item<double>(), reference_loss.mean.item<double>(), 1e-4);
+    EXPECT_TRUE(torch::equal(fused_loss.correct, reference_loss.correct));
+    EXPECT_LT(relative_difference(fused_loss.logits, reference_loss.logits), 1e-3);
     EXPECT_GT(reference.abs().max().item<double>(), 1e-3);
     const auto fused_layers = carve(network, fused);
     const auto reference_layers = carve(network, reference);
@@ -131,6 +146,12 @@ TEST_P(FusedKernels, LogitsEqualLibTorchs) {
     const auto reference =
         Compute(Backend::kLibTorch).logits(c.subnet.network(), c.subnet.layers(), source, count);
     EXPECT_LT(relative_difference(fused, reference), 1e-4);
+    for (const Backend backend : {Backend::kAuto, Backend::kLibTorch}) {
+      const at::Tensor answers =
+          Compute(backend).answers(c.subnet.network(), c.subnet.layers(), c.batch);
+      EXPECT_EQ(answers.size(0), count);
+      EXPECT_LT(relative_difference(to_floats(answers), reference), 1e-4);
+    }
   }
 }
 
@@ -140,13 +161,39 @@ INSTANTIATE_TEST_SUITE_P(Paddings, FusedKernels,
                            return test.param == Padding::kSame ? "Same" : "Symmetric";
                          });
 
+// The code of CUDA's mixed precision, with the CPU's short type.
+TEST(MixedPrecision, GradientsAreThoseOfFloat32UpToRounding) {
+  set_threads(1);
+  for (const int scale : {1, 65536}) {
+    for (int index = 0; index < 6; ++index) {
+      const Case c = random_case(test::varied_space(), 300 + index);
+      const Network& network = c.subnet.network();
+      const at::Tensor plain = at::zeros_like(c.subnet.parameters());
+      const at::Tensor mixed = at::zeros_like(c.subnet.parameters());
+      const BatchLoss plain_loss = Compute(Backend::kLibTorch)
+                                       .add_gradients(network, c.subnet.layers(), c.batch, c.goal,
+                                                      0.5, carve(network, plain));
+      const BatchLoss mixed_loss =
+          Compute(Backend::kAuto, Precision::kMixed)
+              .add_gradients(network, c.subnet.layers(), c.batch, c.goal, 0.5,
+                             carve(network, mixed), at::full({}, static_cast<float>(scale)));
+      const double loss = plain_loss.mean.item<double>();
+      EXPECT_NEAR(mixed_loss.mean.item<double>(), loss, 0.1 * loss);
+      EXPECT_NE(mixed_loss.mean.item<double>(), loss);  // it was computed with fewer digits
+      EXPECT_GT(at::cosine_similarity(mixed, plain, 0).item<double>(), 0.9);
+      EXPECT_NEAR(mixed.norm().item<double>() / scale, plain.norm().item<double>(),
+                  0.3 * plain.norm().item<double>());
+    }
+  }
+}
+
 TEST(FusedKernelsTest, ThreadCountChangesNothingButRounding) {
   const Case c = random_case(test::varied_space(), 7);
   std::vector<at::Tensor> gradients;
   for (const int threads : {1, 2, 2, 3}) {
     set_threads(threads);
     gradients.push_back(at::zeros_like(c.subnet.parameters()));
-    Compute().add_gradients(c.subnet.network(), c.subnet.layers(), c.batch, 0.1, 1.0,
+    Compute().add_gradients(c.subnet.network(), c.subnet.layers(), c.batch, c.goal, 1.0,
                             carve(c.subnet.network(), gradients.back()));
   }
   EXPECT_TRUE(torch::equal(gradients[1], gradients[2]));

@@ -11,6 +11,7 @@
 #include "supernet/device.h"
 #include "supernet/folded_subnet.h"
 #include "supernet/forward.h"
+#include "supernet/loss.h"
 #include "supernet/quantised_forward.h"
 #include "supernet/quantised_layers.h"
 #include "supernet/subnet.h"
@@ -137,7 +138,9 @@ Case random_case(int index) {
 
 at::Tensor gradients(const Case& c, Backend backend) {
   const at::Tensor flat = at::zeros_like(c.subnet.parameters());
-  Compute(backend).add_quantised_gradients(c.quantised, c.subnet.layers(), c.batch, 0.1, 0.5,
+  const at::Tensor labels = torch::tensor(c.batch.labels, torch::kLong);
+  const Goal goal{labels, smoothed_labels(labels, c.subnet.network().output().channels, 0.1)};
+  Compute(backend).add_quantised_gradients(c.quantised, c.subnet.layers(), c.batch, goal, 0.5,
                                            carve(c.subnet.network(), flat, TrainedForm::kFolded));
   return flat;
 }

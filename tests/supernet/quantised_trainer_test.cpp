@@ -1,6 +1,7 @@
 // Quantisation-aware training with the quantiser that exports.
 
 #include <gtest/gtest.h>
+#include <torch/torch.h>
 
 #include "arch/error.h"
 #include "deploy/fold_batch_norm.h"
@@ -43,7 +44,7 @@ class QuantisedTrainerTest : public testing::Test {
     TrainerConfig c = config("float");
     c.epochs = 5;
     c.learning_rate = 0.05;
-    Trainer trainer = Trainer::of_subnet(subnet, images_, c);
+    Trainer trainer(subnet_recipe(subnet), images_, c);
     while (trainer.step() < trainer.total_steps()) {
       trainer.train_step();
     }
@@ -70,7 +71,10 @@ class QuantisedTrainerTest : public testing::Test {
     for (const std::int8_t logit : run_images(network, stored)) {
       logits.push_back(static_cast<float>(logit - q.zero_point) * q.scale);
     }
-    return smoothed_cross_entropy(logits, images.labels, 0.1).mean;
+    const at::Tensor labels = torch::tensor(images.labels, torch::kLong);
+    return cross_entropy(torch::tensor(logits).view({images.size(), space_.classes}),
+                         smoothed_labels(labels, space_.classes, 0.1))
+        .mean.item<double>();
   }
 
   SearchSpace space_ = test::varied_space();
@@ -81,7 +85,7 @@ TEST_F(QuantisedTrainerTest, TrainsWhatCoarseQuantisationLost) {
   // Relu6 bounds the ranges of activations, so it is the others that get coarse.
   FoldedSubnet subnet = folded(24.0F);
   const double before = int8_loss(subnet);
-  Trainer trainer = Trainer::of_quantised(subnet, quantised, images_, config("quantise"));
+  Trainer trainer(quantised_recipe(subnet, quantised), images_, config("quantise"));
   while (trainer.step() < trainer.total_steps()) {
     trainer.train_step();
   }
@@ -97,7 +101,7 @@ TEST_F(QuantisedTrainerTest, ResumedTrainingIsBitIdentical) {
     for (const int steps : {stop, 6 - stop}) {
       FoldedSubnet subnet(lower(space_, largest(space_)));
       subnet.load(start);
-      Trainer trainer = Trainer::of_quantised(subnet, quantised, images_, config("resume"));
+      Trainer trainer(quantised_recipe(subnet, quantised), images_, config("resume"));
       if (!bytes.empty()) {
         trainer.load(bytes);
       }

@@ -10,6 +10,7 @@
 #include "supernet/compute.h"
 #include "supernet/device.h"
 #include "supernet/forward.h"
+#include "supernet/loss.h"
 #include "tests/supernet/test_spaces.h"
 
 namespace patchnas {
@@ -194,7 +195,9 @@ TEST_F(SupernetTest, GradientsReachExactlyTheActivePart) {
   const at::Tensor gradient = at::zeros_like(supernet.parameters());
   Batch batch{to_floats(random_images(network, 8, stream_).permute({0, 2, 3, 1})),
               {0, 1, 2, 3, 4, 0, 1, 2}};
-  Compute().add_gradients(network, supernet.active(network), batch, 0.0, 1.0,
+  const at::Tensor labels = torch::tensor(batch.labels, torch::kLong);
+  const Goal goal{labels, smoothed_labels(labels, space_.classes, 0.0)};
+  Compute().add_gradients(network, supernet.active(network), batch, goal, 1.0,
                           supernet.active(network, gradient));
   EXPECT_EQ(gradient.mul(1 - active_part).abs().max().item<float>(), 0.0F);
   // ReLU6 may silence a few values, not many.

@@ -1,6 +1,8 @@
 #include "supernet/trainer.h"
 
 #include <cmath>
+#include <functional>
+#include <limits>
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
@@ -8,7 +10,6 @@
 #include "arch/error.h"
 #include "supernet/device.h"
 #include "supernet/evaluation.h"
-#include "supernet/loss.h"
 #include "tests/supernet/test_spaces.h"
 
 namespace patchnas {
@@ -20,7 +21,6 @@ TrainerConfig config(const std::string& stage) {
   c.seed = 11;
   c.epochs = 2;
   c.batch_size = 20;
-  c.subnets_per_step = 2;
   c.learning_rate = 0.05;
   c.warmup_epochs = 0.2;
   c.augmentation = {.shift_pixels = 1, .flip = true};
@@ -34,24 +34,48 @@ class TrainerTest : public testing::Test {
   ImageSet images_ = test::synthetic_images(200, 20, 1, 5, 1);
 };
 
-enum class Subject { kLargest, kSubnets, kSubnet };
+// Every recipe, and everything that a checkpoint may hold.
+struct Training {
+  std::string stage;
+  TrainerConfig config;
+  std::function<std::unique_ptr<Recipe>(Supernet&, Subnet&)> recipe;
+};
+
+std::vector<Training> trainings() {
+  TrainerConfig averaged = config("");
+  averaged.optimiser.ema_decay = 0.7;
+  averaged.optimiser.clip_norm = 1.0;
+  TrainerConfig mixed = averaged;
+  mixed.optimiser.precision = Precision::kMixed;
+  const auto largest_one = [](Supernet& s, Subnet&) { return largest_recipe(s); };
+  const auto random_ones = [](Supernet& s, Subnet&) { return random_recipe(s, 2); };
+  const auto sandwich = [](Supernet& s, Subnet&) { return sandwich_recipe(s, 3, 1.0); };
+  const auto alone = [](Supernet&, Subnet& s) { return subnet_recipe(s); };
+  const auto taught = [](Supernet&, Subnet& s) {
+    return taught_recipe(s, Subnet(s.network(), 77), 0.5);
+  };
+  return {{"largest", config(""), largest_one},       {"random", config(""), random_ones},
+          {"random averaged", averaged, random_ones}, {"sandwich", config(""), sandwich},
+          {"sandwich averaged", averaged, sandwich},  {"alone", config(""), alone},
+          {"taught averaged", averaged, taught},      {"taught mixed", mixed, taught}};
+}
 
 // Six steps, stopped after `stop` of them and continued by new objects from the saved bytes.
-std::string train_six_steps(Subject subject, const SearchSpace& space, const ImageSet& images,
-                            int stop) {
+std::string train_six_steps(const Training& training, const SearchSpace& space,
+                            const ImageSet& images, int stop) {
   std::string bytes;
+  TrainerConfig c = training.config;
+  c.stage = training.stage;
   for (const int steps : {stop, 6 - stop}) {
     Supernet supernet(space, bytes.empty() ? 1 : 2);
-    Subnet subnet(lower(space, largest(space)), bytes.empty() ? 1 : 2);
-    Trainer trainer =
-        subject == Subject::kLargest   ? Trainer::of_largest(supernet, images, config("a"))
-        : subject == Subject::kSubnets ? Trainer::of_subnets(supernet, images, config("b"))
-                                       : Trainer::of_subnet(subnet, images, config("c"));
+    Subnet subnet(lower(space, smallest(space)), bytes.empty() ? 1 : 2);
+    Trainer trainer(training.recipe(supernet, subnet), images, c);
     if (!bytes.empty()) {
       trainer.load(bytes);
     }
     for (int i = 0; i < steps; ++i) {
       trainer.train_step();
+      trainer.with_result([] {});
     }
     bytes = trainer.save();
   }
@@ -59,11 +83,11 @@ std::string train_six_steps(Subject subject, const SearchSpace& space, const Ima
 }
 
 TEST_F(TrainerTest, ResumedTrainingIsBitIdentical) {
-  for (const Subject subject : {Subject::kLargest, Subject::kSubnets, Subject::kSubnet}) {
-    const std::string straight = train_six_steps(subject, space_, images_, 6);
-    EXPECT_TRUE(train_six_steps(subject, space_, images_, 6) == straight);
-    EXPECT_TRUE(train_six_steps(subject, space_, images_, 3) == straight);
-    EXPECT_TRUE(train_six_steps(subject, space_, images_, 1) == straight);
+  for (const Training& training : trainings()) {
+    const std::string straight = train_six_steps(training, space_, images_, 6);
+    EXPECT_TRUE(train_six_steps(training, space_, images_, 6) == straight) << training.stage;
+    EXPECT_TRUE(train_six_steps(training, space_, images_, 3) == straight) << training.stage;
+    EXPECT_TRUE(train_six_steps(training, space_, images_, 1) == straight) << training.stage;
   }
 }
 
@@ -72,42 +96,88 @@ TEST_F(TrainerTest, LearnsSyntheticImages) {
   TrainerConfig c = config("learn");
   c.epochs = 6;
   c.augmentation.flip = false;  // a mirrored image would be of another class
-  Trainer trainer = Trainer::of_subnet(subnet, images_, c);
-  const double first = trainer.train_step().loss;
-  StepReport report;
+  Trainer trainer(subnet_recipe(subnet), images_, c);
+  EXPECT_EQ(trainer.last_step().loss, 0.0);
+  trainer.train_step();
+  const double first = trainer.last_step().loss;
   while (trainer.step() < trainer.total_steps()) {
-    report = trainer.train_step();
+    trainer.train_step();
   }
   EXPECT_EQ(trainer.total_steps(), 60);
-  EXPECT_LT(report.loss, 0.75 * first);
+  EXPECT_LT(trainer.last_step().loss, 0.75 * first);
   RandomStream stream(1, "test/recalibrate");
   recalibrate_batch_norm(subnet, images_, c.normalisation, {}, stream);
   EXPECT_GT(accuracy(subnet, test::synthetic_images(100, 20, 1, 5, 2), c.normalisation), 0.6);
 }
 
 TEST_F(TrainerTest, SupernetLossFalls) {
-  Supernet supernet(space_, 4);
-  TrainerConfig c = config("subnets");
-  c.epochs = 24;
-  c.learning_rate = 0.1;
-  c.augmentation.flip = false;
-  Trainer trainer = Trainer::of_subnets(supernet, images_, c);
-  double first = 0.0;
-  double last = 0.0;
-  for (std::int64_t i = 0; i < trainer.total_steps(); ++i) {
-    const double loss = trainer.train_step().loss;
-    first += i < 10 ? loss : 0.0;
-    last += i + 10 >= trainer.total_steps() ? loss : 0.0;
+  for (const bool is_sandwich : {false, true}) {
+    Supernet supernet(space_, 4);
+    TrainerConfig c = config("subnets");
+    c.epochs = is_sandwich ? 4 : 20;  // a sandwich takes fewer images out of an epoch
+    c.learning_rate = 0.1;
+    c.augmentation.flip = false;
+    Trainer trainer(is_sandwich ? sandwich_recipe(supernet, 3, 1.0) : random_recipe(supernet, 2),
+                    images_, c);
+    double first = 0.0;
+    double last = 0.0;
+    for (std::int64_t i = 0; i < trainer.total_steps(); ++i) {
+      trainer.train_step();
+      const double loss = trainer.last_step().loss;
+      first += i < 10 ? loss : 0.0;
+      last += i + 10 >= trainer.total_steps() ? loss : 0.0;
+    }
+    EXPECT_LT(last, 0.9 * first);
   }
-  EXPECT_LT(last, 0.9 * first);
+}
+
+TEST_F(TrainerTest, ASandwichTakesEveryImageOnceAnEpochForAllItsNetworks) {
+  Supernet supernet(space_, 4);
+  const Trainer own(random_recipe(supernet, 4), images_, config("own"));
+  const Trainer shared(sandwich_recipe(supernet, 4, 1.0), images_, config("shared"));
+  EXPECT_EQ(own.images_per_step(), 80);
+  EXPECT_EQ(shared.images_per_step(), 80);
+  EXPECT_EQ(own.steps_per_epoch(), 2);
+  EXPECT_EQ(shared.steps_per_epoch(), 10);
+}
+
+TEST_F(TrainerTest, NoEpochsAreNoSteps) {
+  Supernet supernet(space_, 4);
+  TrainerConfig c = config("none");
+  c.epochs = 0;
+  EXPECT_EQ(Trainer(largest_recipe(supernet), images_, c).total_steps(), 0);
+}
+
+TEST_F(TrainerTest, TheResultIsTheAverage) {
+  TrainerConfig c = config("average");
+  c.epochs = 0.3;
+  c.optimiser.ema_decay = 0.5;
+  Subnet subnet(lower(space_, smallest(space_)), 3);
+  at::Tensor average = subnet.parameters().clone();
+  Trainer trainer(subnet_recipe(subnet), images_, c);
+  ASSERT_EQ(trainer.total_steps(), 3);
+  for (int t = 0; t < 3; ++t) {
+    const at::Tensor before = subnet.parameters().clone();
+    trainer.train_step();
+    if (t < 2) {
+      EXPECT_FALSE(torch::equal(subnet.parameters(), before));
+      const double decay = std::min(0.5, (1.0 + t) / (10.0 + t));
+      average = decay * average + (1.0 - decay) * subnet.parameters();
+      trainer.with_result(
+          [&] { EXPECT_LT((subnet.parameters() - average).abs().max().item<double>(), 1e-6); });
+    }
+  }
+  const at::Tensor at_end = subnet.parameters().clone();
+  trainer.with_result([&] { EXPECT_TRUE(torch::equal(subnet.parameters(), at_end)); });
 }
 
 TEST_F(TrainerTest, LearningRateWarmsUpAndDecays) {
   Subnet subnet(lower(space_, smallest(space_)), 3);
-  Trainer trainer = Trainer::of_subnet(subnet, images_, config("rate"));
+  Trainer trainer(subnet_recipe(subnet), images_, config("rate"));
   std::vector<double> rates;
   while (trainer.step() < trainer.total_steps()) {
-    rates.push_back(trainer.train_step().learning_rate);
+    trainer.train_step();
+    rates.push_back(trainer.last_step().learning_rate);
   }
   EXPECT_LT(rates[0], rates[1]);
   EXPECT_DOUBLE_EQ(*std::max_element(rates.begin(), rates.end()), 0.05);
@@ -128,7 +198,7 @@ TEST_F(TrainerTest, BatchNormAndBiasesDoNotDecay) {
 
 TEST_F(TrainerTest, DamagedOrForeignStateIsRefusedAndChangesNothing) {
   Subnet subnet(lower(space_, largest(space_)), 3);
-  Trainer trainer = Trainer::of_subnet(subnet, images_, config("state"));
+  Trainer trainer(subnet_recipe(subnet), images_, config("state"));
   trainer.train_step();
   const std::string bytes = trainer.save();
   RandomStream stream(5, "test/damage");
@@ -139,39 +209,40 @@ TEST_F(TrainerTest, DamagedOrForeignStateIsRefusedAndChangesNothing) {
     EXPECT_THROW(trainer.load(bytes.substr(0, stream.below(bytes.size()))), InputError);
   }
   EXPECT_TRUE(trainer.save() == bytes);
-  Trainer other = Trainer::of_subnet(subnet, images_, config("another"));
+  Trainer other(subnet_recipe(subnet), images_, config("another"));
   EXPECT_THROW(other.load(bytes), InputError);
+  TrainerConfig averaged = config("state");
+  averaged.optimiser.ema_decay = 0.9;
+  Trainer with_average(subnet_recipe(subnet), images_, averaged);
+  EXPECT_THROW(with_average.load(bytes), InputError);
 }
 
-TEST_F(TrainerTest, DivergenceIsAnErrorAndKeepsTheWeights) {
-  Subnet subnet(lower(space_, smallest(space_)), 3);
-  subnet.layers().back().weight.fill_(1e38);
-  Trainer trainer = Trainer::of_subnet(subnet, images_, config("nan"));
-  const std::string before = trainer.save();
-  EXPECT_THROW(trainer.train_step(), Error);
-  EXPECT_TRUE(trainer.save() == before);
-}
-
-TEST(LossTest, GradientIsTheDerivativeOfTheMean) {
-  std::vector<float> logits{1.0F, -0.5F, 2.0F, 0.3F, 0.1F, -1.0F};
-  const std::vector<std::int32_t> labels{2, 1};
-  const Loss loss = smoothed_cross_entropy(logits, labels, 0.1);
-  EXPECT_EQ(loss.correct, 1);
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    std::vector<float> up = logits;
-    std::vector<float> down = logits;
-    up[i] += 0.01F;
-    down[i] -= 0.01F;
-    const double slope = (smoothed_cross_entropy(up, labels, 0.1).mean -
-                          smoothed_cross_entropy(down, labels, 0.1).mean) /
-                         0.02;
-    EXPECT_NEAR(loss.gradient[i], slope, 1e-4);
-  }
-  const double expected =
-      -std::log(std::exp(2.0) / (std::exp(1.0) + std::exp(-0.5) + std::exp(2.0)));
-  EXPECT_NEAR(
-      smoothed_cross_entropy(std::span(logits).first(3), std::span(labels).first(1), 0.0).mean,
-      expected, 1e-6);
+TEST_F(TrainerTest, DivergenceIsAnErrorThatKeepsTheWeightsAndSavesNothing) {
+  const auto message = [](const std::function<void()>& call) -> std::string {
+    try {
+      call();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto diverge = [&](float weight) {
+    Subnet subnet(lower(space_, smallest(space_)), 3);
+    Trainer trainer(subnet_recipe(subnet), images_, config("diverges"));
+    trainer.train_step();
+    subnet.layers().back().weight.fill_(weight);
+    subnet.layers().back().weight[0].neg_();  // else all logits are as large, and the loss is not
+    const at::Tensor before = subnet.parameters().clone();
+    const std::string why = message([&] { trainer.train_step(); });
+    EXPECT_TRUE(torch::equal(subnet.parameters(), before));
+    EXPECT_EQ(message([&] { (void)trainer.save(); }), why);
+    EXPECT_EQ(message([&] { (void)trainer.last_step(); }), why);
+    return why;
+  };
+  EXPECT_EQ(diverge(std::numeric_limits<float>::infinity()),
+            "diverges: loss or gradient is not finite at step 1; a lower learning rate than "
+            "0.050000 or a clip_norm may help");
+  EXPECT_EQ(diverge(1e5F).find("diverges: the loss exploded to "), 0U);
 }
 
 }  // namespace
