@@ -28,6 +28,10 @@ std::vector<std::string> data_kind_names() {
   return {std::begin(kDataKindNames), std::end(kDataKindNames)};
 }
 
+std::vector<std::string> calibration_method_names() {
+  return {std::begin(kCalibrationMethodNames), std::end(kCalibrationMethodNames)};
+}
+
 std::vector<std::string> memory_model_names() {
   std::vector<std::string> names;
   for (const MemoryModel model : kMemoryModels) {
@@ -156,6 +160,12 @@ TrainingPlan parse_plan(YamlReader reader) {
   YamlReader finetune = reader.optional_map("finetune");
   plan.finetune = parse_training(finetune, plan.finetune);
   finetune.finish();
+  YamlReader quantisation_aware = reader.optional_map("quantisation_aware");
+  TrainingSettings published = plan.finetune;
+  published.epochs = plan.quantisation_aware.epochs;
+  published.learning_rate = plan.finetune.learning_rate / 10;
+  plan.quantisation_aware = parse_training(quantisation_aware, published);
+  quantisation_aware.finish();
   reader.finish();
   return plan;
 }
@@ -176,6 +186,17 @@ void parse_search(YamlReader reader, Config& config) {
       recalibration.integer("batch_size", {2, 100000}, config.recalibration.batch_size);
   recalibration.finish();
   reader.finish();
+}
+
+CalibrationSettings parse_calibration(YamlReader reader) {
+  CalibrationSettings calibration;
+  calibration.images = reader.integer("images", {1, kMany}, calibration.images);
+  calibration.rule.method =
+      static_cast<CalibrationMethod>(reader.choice("method", calibration_method_names(), 0));
+  calibration.rule.percentile =
+      reader.number("percentile", {50.0, 100.0}, calibration.rule.percentile);
+  reader.finish();
+  return calibration;
 }
 
 void check_name(const YamlReader& reader, const std::string& name) {
@@ -275,9 +296,7 @@ Config parse_config(YamlReader reader, const std::string& default_name) {
   config.target = parse_target(reader.map("target"));
   config.training = parse_plan(reader.optional_map("training"));
   parse_search(reader.optional_map("search"), config);
-  YamlReader calibration = reader.optional_map("calibration");
-  config.calibration_images = calibration.integer("images", {1, kMany}, config.calibration_images);
-  calibration.finish();
+  config.calibration = parse_calibration(reader.optional_map("calibration"));
   YamlReader checkpoint = reader.optional_map("checkpoint");
   config.checkpoint_every_seconds =
       checkpoint.number("every_seconds", {0.0, 1e6}, config.checkpoint_every_seconds);
@@ -317,6 +336,7 @@ std::string to_yaml(const Config& config) {
   append_training(text, "supernet", config.training.supernet)
       .line("subnets_per_step", config.training.subnets_per_step);
   append_training(text, "finetune", config.training.finetune);
+  append_training(text, "quantisation_aware", config.training.quantisation_aware);
   YamlSection(text, 2, "search")
       .line("population", config.search.population)
       .line("parents", config.search.parents)
@@ -328,7 +348,12 @@ std::string to_yaml(const Config& config) {
   YamlSection(text, 4, "recalibration")
       .line("batches", config.recalibration.batches)
       .line("batch_size", config.recalibration.batch_size);
-  YamlSection(text, 2, "calibration").line("images", config.calibration_images);
+  YamlSection(text, 2, "calibration")
+      .line("images", config.calibration.images)
+      .line("method",
+            std::string(
+                kCalibrationMethodNames[static_cast<std::size_t>(config.calibration.rule.method)]))
+      .line("percentile", config.calibration.rule.percentile);
   YamlSection(text, 2, "checkpoint").line("every_seconds", config.checkpoint_every_seconds);
   return text;
 }

@@ -14,6 +14,7 @@
 
 #include "arch/search_space.h"
 #include "arch/yaml_reader.h"
+#include "deploy/calibration.h"
 #include "search/evolution.h"
 #include "search/target.h"
 #include "supernet/data_source.h"
@@ -38,6 +39,9 @@ struct TrainingPlan {
   TrainingSettings supernet{.epochs = 60};
   int subnets_per_step = 4;  ///< random subnets whose gradients are averaged; of the supernet stage
   TrainingSettings finetune{.epochs = 10, .learning_rate = 0.02};
+  /// 0 epochs: post-training quantisation only. What a config leaves out is fine-tuning's, at a
+  /// tenth of its learning rate.
+  TrainingSettings quantisation_aware{.epochs = 10, .learning_rate = 0.002};
   bool operator==(const TrainingPlan&) const = default;
 };
 
@@ -46,6 +50,13 @@ struct RecalibrationSettings {
   int batches = 20;
   int batch_size = 64;
   bool operator==(const RecalibrationSettings&) const = default;
+};
+
+/// Which training images give the ranges of int8 activations, and how.
+struct CalibrationSettings {
+  int images = 500;
+  CalibrationRule rule;
+  bool operator==(const CalibrationSettings&) const = default;
 };
 
 enum class DeviceChoice { kAuto, kCpu, kCuda };
@@ -63,7 +74,7 @@ struct Config {
   TrainingPlan training;
   EvolutionSettings search;
   RecalibrationSettings recalibration;
-  int calibration_images = 500;  ///< training images that give the ranges of int8 activations
+  CalibrationSettings calibration;
   double checkpoint_every_seconds = 60;
   bool operator==(const Config&) const = default;
 

@@ -14,9 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr std::array<std::string_view, kStageCount> kStageNames = {
-    "train_largest", "train_supernet", "search", "finetune", "export"};
+    "train_largest", "train_supernet", "search", "finetune", "quantise", "export"};
 constexpr std::array<std::string_view, 3> kStatusNames = {"pending", "running", "done"};
 
 std::string revision() {

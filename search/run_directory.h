@@ -9,7 +9,7 @@
 //   versions, seed, revisions log.txt metrics.jsonl  what happened                  lock        one
 //   writer at a time supernet/              checkpoints of the training stages, newest two of each
 //   search/                candidates.jsonl, generation_NNN.json
-//   best/                  candidate.json, weights.ckpt
+//   best/                  candidate.json, weights.ckpt, quantised.ckpt
 //   export/                model.tflite, c/, report.json
 
 #include <array>
@@ -24,11 +24,11 @@
 
 namespace patchnas {
 
-enum class StageId { kTrainLargest, kTrainSupernet, kSearch, kFinetune, kExport };
-inline constexpr std::size_t kStageCount = 5;
+enum class StageId { kTrainLargest, kTrainSupernet, kSearch, kFinetune, kQuantise, kExport };
+inline constexpr std::size_t kStageCount = 6;
 enum class StageStatus { kPending, kRunning, kDone };
 
-/// "train_largest", "train_supernet", "search", "finetune", "export".
+/// "train_largest", "train_supernet", "search", "finetune", "quantise", "export".
 std::string_view to_string(StageId stage);
 
 class RunDirectory {
@@ -53,6 +53,9 @@ class RunDirectory {
   }
   [[nodiscard]] std::filesystem::path best_weights_file() const {
     return path_ / "best" / "weights.ckpt";
+  }
+  [[nodiscard]] std::filesystem::path quantised_weights_file() const {
+    return path_ / "best" / "quantised.ckpt";
   }
   [[nodiscard]] std::filesystem::path export_folder() const { return path_ / "export"; }
   [[nodiscard]] std::filesystem::path log_file() const { return path_ / "log.txt"; }

@@ -1,13 +1,11 @@
 #include "search/torch_export.h"
 
-#include <numeric>
 #include <string_view>
 
 #include <spdlog/spdlog.h>
 
 #include "arch/error.h"
 #include "deploy/c_package.h"
-#include "deploy/quantize.h"
 #include "deploy/tflite_export.h"
 #include "search/export_network.h"
 #include "search/files.h"
@@ -22,18 +20,6 @@ namespace {
 
 constexpr int kArenaCheckedImages = 200;
 constexpr int kEmulatedImages = 10;
-
-/// A seeded sample of training images, at the network's resolution.
-ImageSet calibration_images(TorchWorkspace& workspace, int resolution) {
-  const Config& config = workspace.run().config();
-  const ImageSet& training = workspace.data().training;
-  std::vector<int> indices(static_cast<std::size_t>(training.size()));
-  std::iota(indices.begin(), indices.end(), 0);
-  RandomStream stream(config.seed, "export/calibration");
-  stream.shuffle(std::span(indices));
-  indices.resize(std::min(indices.size(), static_cast<std::size_t>(config.calibration_images)));
-  return resized(subset(training, indices), resolution);
-}
 
 /// Runs the package on the emulated core, if that is installed, and adds what it measured to
 /// report.json.
@@ -57,13 +43,11 @@ void verify_in_emulator(const std::filesystem::path& folder, const QuantizedNetw
 
 }  // namespace
 
-void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const ExportPlan& plan) {
+void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const FoldedSubnet& folded,
+                   const ExportPlan& plan) {
   const Config& config = workspace.run().config();
   const int resolution = subnet.network().input.height;
-  const std::vector<ValueRange> ranges =
-      subnet.observe_ranges(calibration_images(workspace, resolution), config.data.normalisation);
-  const QuantizedNetwork quantised =
-      quantize(subnet.to_float_network(), ranges, config.data.normalisation);
+  const QuantizedNetwork quantised = workspace.to_int8(folded);
 
   const ImageSet test = resized(load_test_images(config.data), resolution);
   const Int8Answers answers = run_int8(quantised, test);

@@ -19,10 +19,13 @@ struct ExportPlan {
   int dumped_test_images = 0;
 };
 
-/// Quantises, measures on the test images (the one place where they are opened) and writes
+/// Measures on the test images (the one place where they are opened) and writes
 /// model.tflite, the C package in c/, then report.json; runs the package on the emulated target
 /// core if that is installed.
 /// @throws Error if the package does not do what was promised.
-void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const ExportPlan& plan);
+/// @param subnet in float, to compare with
+/// @param folded what is exported
+void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const FoldedSubnet& folded,
+                   const ExportPlan& plan);
 
 }  // namespace patchnas

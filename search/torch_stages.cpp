@@ -62,11 +62,23 @@ void finetune(TorchWorkspace& workspace) {
                percent_text(*result.best.accuracy));
 }
 
+void quantise(TorchWorkspace& workspace) {
+  const SearchResult result = read_result(workspace.run());
+  const Subnet subnet = workspace.finetuned_weights(result.best.architecture);
+  FoldedSubnet calibrated = workspace.calibrated(subnet);
+  const double before = workspace.validation_accuracy(workspace.to_int8(calibrated));
+  const FoldedSubnet trained = workspace.quantised(std::move(calibrated));
+  spdlog::info("quantise: {} int8 on validation images, {} before training, {} float",
+               percent_text(workspace.validation_accuracy(workspace.to_int8(trained))),
+               percent_text(before), percent_text(workspace.validation_accuracy(subnet)));
+}
+
 void export_winner(TorchWorkspace& workspace, const std::filesystem::path& folder,
                    int dumped_test_images) {
   const SearchResult result = read_result(workspace.run());
-  const Subnet subnet = workspace.exported_weights(result.best.architecture);
-  export_subnet(workspace, subnet,
+  const Architecture& architecture = result.best.architecture;
+  export_subnet(workspace, workspace.finetuned_weights(architecture),
+                workspace.exported_weights(architecture),
                 {.candidate = result.best,
                  .counts = result.counts,
                  .finetuned = true,
@@ -95,6 +107,7 @@ std::vector<std::unique_ptr<Stage>> make_stages(RunDirectory& run) {
   stages.push_back(std::make_unique<SearchStage>(
       run, [workspace] { return std::make_unique<SupernetEvaluator>(workspace); }));
   add(StageId::kFinetune, finetune);
+  add(StageId::kQuantise, quantise);
   add(StageId::kExport,
       [](TorchWorkspace& space) { export_winner(space, space.run().export_folder(), 0); });
   return stages;
@@ -105,7 +118,7 @@ std::filesystem::path export_again(RunDirectory& run, const ExportRequest& reque
   const SearchResult result = read_result(run);
   TorchWorkspace workspace(run);
   if (request.candidate_id.empty() || request.candidate_id == result.best.id()) {
-    require_done(run, StageId::kFinetune, "finished winner");
+    require_done(run, StageId::kQuantise, "finished winner");
     const std::filesystem::path folder =
         request.folder.empty() ? run.export_folder() : request.folder;
     export_winner(workspace, folder, request.dumped_test_images);
@@ -118,11 +131,13 @@ std::filesystem::path export_again(RunDirectory& run, const ExportRequest& reque
                      "'; its lines begin with the ids that there are");
   }
   spdlog::info(
-      "candidate {} is not the winner: it gets the supernet's weights, without fine-tuning",
+      "candidate {} is not the winner: it gets the supernet's weights, without fine-tuning and "
+      "quantisation-aware training",
       candidate->id());
   const std::filesystem::path folder =
       request.folder.empty() ? run.path() / ("export-" + candidate->id()) : request.folder;
-  export_subnet(workspace, workspace.recalibrated(candidate->architecture),
+  const Subnet subnet = workspace.recalibrated(candidate->architecture);
+  export_subnet(workspace, subnet, workspace.calibrated(subnet),
                 {.candidate = *candidate,
                  .counts = std::nullopt,
                  .finetuned = false,

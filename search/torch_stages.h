@@ -12,7 +12,8 @@
 
 namespace patchnas {
 
-/// Every stage of a run, in order: train_largest, train_supernet, search, finetune, export.
+/// Every stage of a run, in order: train_largest, train_supernet, search, finetune, quantise,
+/// export.
 /// @throws InputError if the configured device is not there.
 std::vector<std::unique_ptr<Stage>> make_stages(RunDirectory& run);
 

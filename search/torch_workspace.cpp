@@ -1,10 +1,16 @@
 #include "search/torch_workspace.h"
 
+#include <algorithm>
+#include <numeric>
 #include <string>
 
 #include <spdlog/spdlog.h>
 
 #include "arch/error.h"
+#include "deploy/calibration.h"
+#include "deploy/fold_batch_norm.h"
+#include "deploy/quantize.h"
+#include "search/export_network.h"
 #include "search/files.h"
 #include "search/torch_training_loop.h"
 #include "supernet/evaluation.h"
@@ -13,6 +19,7 @@ namespace patchnas {
 namespace {
 
 constexpr std::string_view kWeightsName = "best";
+constexpr std::string_view kQuantisedName = "quantised";
 
 void require_fit(const Config& config, const ImageSet& images) {
   const SearchSpace& space = config.space;
@@ -135,7 +142,7 @@ Subnet TorchWorkspace::finetuned(const Architecture& architecture) {
   return subnet;
 }
 
-Subnet TorchWorkspace::exported_weights(const Architecture& architecture) {
+Subnet TorchWorkspace::finetuned_weights(const Architecture& architecture) {
   const Config& config = run_.config();
   const std::filesystem::path file = run_.best_weights_file();
   const Checkpoint weights = decode_checkpoint(kWeightsName, read_file(file), file.string());
@@ -144,9 +151,71 @@ Subnet TorchWorkspace::exported_weights(const Architecture& architecture) {
   return subnet;
 }
 
+// A seeded sample of training images.
+ImageSet TorchWorkspace::calibration_images(int resolution) {
+  const Config& config = run_.config();
+  const ImageSet& training = data().training;
+  std::vector<int> indices(static_cast<std::size_t>(training.size()));
+  std::iota(indices.begin(), indices.end(), 0);
+  RandomStream stream(config.seed, "quantise/calibration");
+  stream.shuffle(std::span(indices));
+  indices.resize(std::min(indices.size(), static_cast<std::size_t>(config.calibration.images)));
+  return resized(subset(training, indices), resolution);
+}
+
+FoldedSubnet TorchWorkspace::calibrated(const Subnet& subnet) {
+  const Config& config = run_.config();
+  const std::vector<ValueHistogram> histograms = subnet.observe_histograms(
+      calibration_images(subnet.network().input.height), config.data.normalisation);
+  std::vector<ValueRange> ranges;
+  for (const ValueHistogram& histogram : histograms) {
+    ranges.push_back(calibrated_range(histogram, config.calibration.rule));
+  }
+  return {fold_batch_norm(subnet.to_float_network()), std::move(ranges), device_};
+}
+
+Quantiser TorchWorkspace::quantiser() const {
+  return [pixels = run_.config().data.normalisation](const FloatNetwork& network,
+                                                     const std::vector<ValueRange>& ranges) {
+    return quantize(network, ranges, pixels);
+  };
+}
+
+FoldedSubnet TorchWorkspace::quantised(FoldedSubnet calibrated) {
+  const TrainingSettings& settings = run_.config().training.quantisation_aware;
+  std::int64_t steps = 0;
+  if (settings.epochs > 0.0) {
+    const CheckpointStore store = checkpoints(StageId::kQuantise);
+    const std::optional<Checkpoint> checkpoint = restorable(store);
+    Trainer trainer = Trainer::of_quantised(calibrated, quantiser(), data().training,
+                                            trainer_config(StageId::kQuantise, settings));
+    train_to_end(trainer, checkpoint, store, StageId::kQuantise, run_);
+    steps = trainer.step();
+  }
+  write_file(run_.quantised_weights_file(),
+             encode_checkpoint(kQuantisedName, {steps, calibrated.save()}));
+  return calibrated;
+}
+
+FoldedSubnet TorchWorkspace::exported_weights(const Architecture& architecture) {
+  const std::filesystem::path file = run_.quantised_weights_file();
+  const Checkpoint weights = decode_checkpoint(kQuantisedName, read_file(file), file.string());
+  FoldedSubnet subnet(lower(run_.config().space, architecture), device_);
+  subnet.load(weights.bytes);
+  return subnet;
+}
+
+QuantizedNetwork TorchWorkspace::to_int8(const FoldedSubnet& subnet) const {
+  return quantiser()(subnet.to_float_network(), subnet.ranges());
+}
+
 double TorchWorkspace::validation_accuracy(const Subnet& subnet) {
   return accuracy(subnet, validation_images(subnet.network().input.height),
                   run_.config().data.normalisation);
+}
+
+double TorchWorkspace::validation_accuracy(const QuantizedNetwork& network) {
+  return run_int8(network, validation_images(network.network.input.height)).accuracy;
 }
 
 }  // namespace patchnas

@@ -12,6 +12,7 @@
 #include "search/search_stage.h"
 #include "supernet/data_source.h"
 #include "supernet/device.h"
+#include "supernet/folded_subnet.h"
 #include "supernet/supernet.h"
 #include "supernet/trainer.h"
 
@@ -38,14 +39,26 @@ class TorchWorkspace {
   Subnet recalibrated(const Architecture& architecture);
   /// The winner as the fine-tuning stage left it. @throws InputError if its weights are missing or
   /// damaged.
-  Subnet exported_weights(const Architecture& architecture);
+  Subnet finetuned_weights(const Architecture& architecture);
+  /// Batch norm folded, ranges over the calibration images: post-training quantisation.
+  FoldedSubnet calibrated(const Subnet& subnet);
+  /// The calibrated winner after quantisation-aware training; trains what is missing.
+  FoldedSubnet quantised(FoldedSubnet calibrated);
+  /// The winner as the quantisation stage left it. @throws InputError if its weights are missing or
+  /// damaged.
+  FoldedSubnet exported_weights(const Architecture& architecture);
+  /// The int8 network that a folded subnet becomes.
+  [[nodiscard]] QuantizedNetwork to_int8(const FoldedSubnet& subnet) const;
 
   double validation_accuracy(const Subnet& subnet);
+  double validation_accuracy(const QuantizedNetwork& network);
   [[nodiscard]] RunDirectory& run() { return run_; }
 
  private:
   [[nodiscard]] TrainerConfig trainer_config(StageId stage, const TrainingSettings& settings) const;
   [[nodiscard]] CheckpointStore checkpoints(StageId stage) const;
+  [[nodiscard]] Quantiser quantiser() const;
+  ImageSet calibration_images(int resolution);
   void recalibrate(Subnet& subnet, std::string_view stream_name);
 
   RunDirectory& run_;

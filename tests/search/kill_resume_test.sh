@@ -7,7 +7,7 @@ here="$(dirname -- "${BASH_SOURCE[0]}")"
 source "$here/../build/testing.sh"
 
 nas_search="$(realpath -- "${1:?usage: kill_resume_test.sh NAS_SEARCH}")"
-stages=(train_largest train_supernet search finetune export)
+stages=(train_largest train_supernet search finetune quantise export)
 RANDOM=20240607
 
 run_directory() { printf '%s/%s/smoke' "$scratch" "$1"; }
