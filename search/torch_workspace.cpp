@@ -182,18 +182,13 @@ Quantiser TorchWorkspace::quantiser() const {
 }
 
 FoldedSubnet TorchWorkspace::quantised(FoldedSubnet calibrated) {
-  const TrainingSettings& settings = run_.config().training.quantisation_aware;
-  std::int64_t steps = 0;
-  if (settings.epochs > 0.0) {
-    const CheckpointStore store = checkpoints(StageId::kQuantise);
-    const std::optional<Checkpoint> checkpoint = restorable(store);
-    Trainer trainer = Trainer::of_quantised(calibrated, quantiser(), data().training,
-                                            trainer_config(StageId::kQuantise, settings));
-    train_to_end(trainer, checkpoint, store, StageId::kQuantise, run_);
-    steps = trainer.step();
-  }
+  const CheckpointStore store = checkpoints(StageId::kQuantise);
+  const std::optional<Checkpoint> checkpoint = restorable(store);
+  Trainer trainer(quantised_recipe(calibrated, quantiser()), data().training,
+                  trainer_config(StageId::kQuantise, run_.config().training.quantisation_aware));
+  train_to_end(trainer, checkpoint, store, StageId::kQuantise, run_);
   write_file(run_.quantised_weights_file(),
-             encode_checkpoint(kQuantisedName, {steps, calibrated.save()}));
+             encode_checkpoint(kQuantisedName, {trainer.step(), calibrated.save()}));
   return calibrated;
 }
 

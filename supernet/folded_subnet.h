@@ -4,7 +4,7 @@
 // export needs, and what quantisation-aware training (trainer.h) trains.
 //
 //   FoldedSubnet subnet(fold_batch_norm(float_network), ranges);             // of deploy/
-//   Trainer trainer = Trainer::of_quantised(subnet, quantiser, training, config);
+//   Trainer trainer(quantised_recipe(subnet, quantiser), training, config);
 //   QuantizedNetwork network = quantiser(subnet.to_float_network(), subnet.ranges());
 
 #include <functional>

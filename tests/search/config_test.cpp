@@ -24,6 +24,11 @@ TEST(Config, DefaultsAreThePublishedOnes) {
   EXPECT_EQ(config.training.supernet.epochs, 2 * config.training.largest.epochs);
   EXPECT_EQ(config.training.subnets_per_step, 4);
   EXPECT_EQ(config.training.finetune.learning_rate, config.training.largest.learning_rate / 10);
+  EXPECT_EQ(config.training.quantisation_aware.epochs, 10);
+  EXPECT_EQ(config.training.quantisation_aware.learning_rate,
+            config.training.finetune.learning_rate / 10);
+  EXPECT_EQ(config.training.quantisation_aware, TrainingPlan{}.quantisation_aware);
+  EXPECT_EQ(config.calibration.images, 500);
   EXPECT_EQ(config.recalibration.batches * config.recalibration.batch_size, 20 * 64);
   const EvolutionSettings published{};
   EXPECT_EQ(published.population, 100);
@@ -48,6 +53,8 @@ TEST(Config, ResolvedYamlReadsBackEqual) {
   config.target.latency = 12345678.5;
   config.target.latency_table = "tables/a board.txt";
   config.training.finetune.learning_rate = 1.0 / 3.0;
+  config.training.quantisation_aware.epochs = 0;
+  config.calibration = {.images = 7, .rule = {CalibrationMethod::kMse, 99.5}};
   config.device = DeviceChoice::kCuda;
   config.checkpoint_every_seconds = 0.1;
   EXPECT_EQ(parse(to_yaml(config)), config);

@@ -83,6 +83,13 @@ expect "export again" is "$?" 0
 output="$(diff -r "$run/export" "$scratch/again" 2>&1)"
 expect "export again: the same bytes" is "$output" ""
 
+cp "$run/best/quantised.ckpt" "$scratch/quantised.ckpt"
+truncate -s -1 "$run/best/quantised.ckpt"
+output="$("$nas_search" export "$run" --out "$scratch/again" 2>&1)"
+expect "export of damaged weights: exit 2" is "$?" 2
+expect "export of damaged weights: names the file" output_has "best/quantised.ckpt: "
+mv "$scratch/quantised.ckpt" "$run/best/quantised.ckpt"
+
 best="$(grep -o '"id": "[0-9a-f]*"' "$run/export/report.json" | grep -o '[0-9a-f]\{16\}')"
 other="$(grep -o '"id":"[0-9a-f]*"' "$run/search/candidates.jsonl" | grep -o '[0-9a-f]\{16\}' | grep -v "$best" | head -n 1)"
 output="$("$nas_search" export "$run" --candidate "$other" --out "$scratch/other" --dump-test-images 10 2>&1)"
