@@ -6,8 +6,11 @@
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
+#include "deploy/fold_batch_norm.h"
+#include "deploy/quantize.h"
 #include "supernet/compute.h"
 #include "supernet/device.h"
+#include "supernet/folded_subnet.h"
 #include "supernet/loss.h"
 #include "supernet/supernet.h"
 
@@ -72,6 +75,26 @@ void forward_and_backward(benchmark::State& state, Backend backend) {
   report(state, subnet.network());
 }
 
+// A step of quantisation-aware training, quantisation of the weights included.
+void quantised_forward_and_backward(benchmark::State& state, Backend backend) {
+  set_threads(0);
+  const Subnet subnet = make_subnet(static_cast<int>(state.range(0)));
+  const std::vector<ValueRange> ranges(static_cast<std::size_t>(subnet.network().tensor_count()),
+                                       {-4.0F, 6.0F});
+  const FoldedSubnet folded(fold_batch_norm(subnet.to_float_network()), ranges);
+  const Batch batch = make_batch(subnet.network());
+  const at::Tensor gradient = folded.parameters().clone();
+  const at::Tensor labels = torch::tensor(batch.labels, torch::kLong);
+  const Goal goal{labels, smoothed_labels(labels, 10, 0.1)};
+  Compute compute(backend);
+  for (auto _ : state) {
+    compute.add_quantised_gradients(quantize(folded.to_float_network(), ranges, {}),
+                                    folded.layers(), batch, goal, 1.0,
+                                    carve(folded.network(), gradient, TrainedForm::kFolded));
+  }
+  report(state, subnet.network());
+}
+
 void inference(benchmark::State& state, Backend backend) {
   set_threads(0);
   const Subnet subnet = make_subnet(static_cast<int>(state.range(0)));
@@ -94,6 +117,16 @@ BENCHMARK_CAPTURE(forward_and_backward, fused, Backend::kAuto)
     ->ArgName("stem_stride")
     ->UseRealTime();
 BENCHMARK_CAPTURE(forward_and_backward, libtorch, Backend::kLibTorch)
+    ->Arg(1)
+    ->Arg(2)
+    ->ArgName("stem_stride")
+    ->UseRealTime();
+BENCHMARK_CAPTURE(quantised_forward_and_backward, fused, Backend::kAuto)
+    ->Arg(1)
+    ->Arg(2)
+    ->ArgName("stem_stride")
+    ->UseRealTime();
+BENCHMARK_CAPTURE(quantised_forward_and_backward, libtorch, Backend::kLibTorch)
     ->Arg(1)
     ->Arg(2)
     ->ArgName("stem_stride")

@@ -129,6 +129,18 @@ TEST(Config, SetOverrides) {
   EXPECT_EQ(config.target.sram_bytes, 20 * 1024);
 }
 
+TEST(Config, QuantisationAwareTrainingFollowsFineTuning) {
+  YamlReader reader = YamlReader::parse_text(kSmallConfig, "c.yaml");
+  reader.assign("training.finetune.batch_size=96");
+  reader.assign("training.finetune.learning_rate=0.5");
+  reader.assign("training.quantisation_aware.weight_decay=0.25");
+  const TrainingSettings settings =
+      parse_config(std::move(reader), "default").training.quantisation_aware;
+  EXPECT_EQ(settings.batch_size, 96);
+  EXPECT_EQ(settings.learning_rate, 0.05);
+  EXPECT_EQ(settings.weight_decay, 0.25);
+}
+
 TEST(Config, TheFileNamesTheRunUnlessItHasAName) {
   EXPECT_EQ(small_config().name, "small");
   YamlReader reader = YamlReader::parse_text(
@@ -146,6 +158,9 @@ TEST(ConfigErrors, NameTheKeyAndWhatIsAllowed) {
       "--set search.mutation_rate=1.5: search.mutation_rate: 1.5 is out of range; allowed: 0 to 1");
   EXPECT_EQ(error_with("device=gpu"),
             "--set device=gpu: device: 'gpu' is unknown; allowed: auto, cpu, cuda");
+  EXPECT_EQ(error_with("calibration.method=max"),
+            "--set calibration.method=max: calibration.method: 'max' is unknown; allowed: min_max, "
+            "percentile, mse");
   EXPECT_EQ(error_with("target.memory_model=tflite"),
             "--set target.memory_model=tflite: target.memory_model: 'tflite' is unknown; allowed: "
             "deployed, mcunetv2, tflm");
