@@ -7,7 +7,9 @@
 namespace patchnas::fused {
 namespace {
 
-// A zero-padded plane of eight channels: pixel (y, x) of the tensor is at (y + top, x + left).
+// A zero-padded plane of the channels of a vector: pixel (y, x) of the tensor is at (y + top, x +
+// left).
+template <int Lanes>
 struct Plane {
   float* data = nullptr;
   int width = 0;
@@ -15,119 +17,145 @@ struct Plane {
   int left = 0;
 
   PATCHNAS_INLINE float* at(int y, int x) const {
-    return data + (std::int64_t{y + top} * width + (x + left)) * kLanes;
+    return data + (std::int64_t{y + top} * width + (x + left)) * Lanes;
   }
 };
 
-struct PlaneSize {
-  int height = 0;
-  int width = 0;
-  [[nodiscard]] std::int64_t floats() const { return std::int64_t{height} * width * kLanes; }
-};
+// Rows of a plane whose floats stay in the first-level cache from one step of a kernel to the next.
+constexpr std::int64_t kBandFloats = 5120;
 
-// Every window of the convolution lies in it.
-PlaneSize input_plane_size(const DepthwiseShape& s) {
-  return {std::max(s.in_height + s.pad_top, (s.out_height - 1) * s.stride + s.kernel_size),
-          std::max(s.in_width + s.pad_left, (s.out_width - 1) * s.stride + s.kernel_size)};
+int band_rows(int width, int lanes) {
+  return static_cast<int>(std::max<std::int64_t>(1, kBandFloats / (std::int64_t{width} * lanes)));
 }
 
-// Every output whose window touches the input lies in it, and zeros where such an output would not
-// exist.
-PlaneSize gradient_plane_size(const DepthwiseShape& s) {
-  return {std::max(s.in_height, s.out_height) + 2 * s.kernel_size,
-          std::max(s.in_width, s.out_width) + 2 * s.kernel_size};
-}
-
+template <int Lanes>
 PATCHNAS_INLINE void clear(float* data, std::int64_t floats) {
-  for (std::int64_t i = 0; i < floats; i += kLanes) {
-    simd::store(data + i, Vec{});
+  for (std::int64_t i = 0; i < floats; i += Lanes) {
+    simd::store<Lanes>(data + i, simd::Vec<Lanes>{});
   }
 }
 
-PATCHNAS_INLINE void fill_input(const DepthwiseShape& s, const ActivationView& input, int channel,
-                                const Plane& plane) {
-  const ViewReader reader(input, channel);
-  const std::int64_t channels = s.channels;
-  std::int64_t offset = 0;
-  for (int y = 0; y < s.in_height; ++y) {
+// A vector of each pixel is read from memory, further apart than processors foresee by themselves.
+constexpr int kPrefetchPixels = 32;
+
+// Rows [begin, end) of a tensor `width` pixels wide, through a reader, into a plane.
+template <int Lanes, typename Reader>
+PATCHNAS_INLINE void fill_rows(const Reader& reader, const Plane<Lanes>& plane, int begin, int end,
+                               int width, std::int64_t channels) {
+  std::int64_t offset = std::int64_t{begin} * width * channels;
+  for (int y = begin; y < end; ++y) {
     float* row = plane.at(y, 0);
-    for (int x = 0; x < s.in_width; ++x, offset += channels) {
-      simd::store(row + x * kLanes, reader.read(offset));
+    for (int x = 0; x < width; ++x, offset += channels) {
+      reader.prefetch(offset + kPrefetchPixels * channels);
+      simd::store<Lanes>(row + x * Lanes, reader.read(offset));
     }
   }
 }
 
-PATCHNAS_INLINE void fill_gradient(const DepthwiseShape& s, const NormGradient& output, int channel,
-                                   const Plane& plane) {
-  const NormGradientReader reader(output, channel);
-  const std::int64_t channels = s.channels;
-  std::int64_t offset = 0;
-  for (int y = 0; y < s.out_height; ++y) {
-    float* row = plane.at(y, 0);
-    for (int x = 0; x < s.out_width; ++x, offset += channels) {
-      simd::store(row + x * kLanes, reader.read(offset));
+// The weights of all taps, [taps][Lanes], from [channels / 8][taps][8].
+template <int Taps, int Lanes>
+PATCHNAS_INLINE void gather_taps(const float* weights, float (&taps)[Taps * Lanes]) {
+  for (int tap = 0; tap < Taps; ++tap) {
+    for (int part = 0; part < Lanes; part += simd::kLanes) {
+      simd::store<simd::kLanes>(
+          taps + tap * Lanes + part,
+          simd::load<simd::kLanes>(weights + part * Taps + tap * simd::kLanes));
     }
   }
 }
 
-// G neighbouring outputs: out[g] = sum over taps of in[(g * STRIDE + tap)] * weights[tap].
-template <int K, int STRIDE, int G, typename Emit>
+// The way back, added to what is there.
+template <int Taps, int Lanes>
+PATCHNAS_INLINE void add_taps(const float (&taps)[Taps * Lanes], float* weights) {
+  for (int tap = 0; tap < Taps; ++tap) {
+    for (int part = 0; part < Lanes; part += simd::kLanes) {
+      float* target = weights + part * Taps + tap * simd::kLanes;
+      simd::store<simd::kLanes>(target, simd::load<simd::kLanes>(target) +
+                                            simd::load<simd::kLanes>(taps + tap * Lanes + part));
+    }
+  }
+}
+
+// G neighbouring outputs: out[g] = sum over taps of in[g * STRIDE + tap] * weights[tap].
+template <int Lanes, int K, int STRIDE, int G, typename Emit>
 PATCHNAS_INLINE void window_group(const float* in, std::int64_t row_stride, const float* weights,
                                   int x, const Emit& emit) {
+  using Vec = simd::Vec<Lanes>;
   Vec acc[G] = {};
-  for (int ky = 0; ky < K; ++ky) {
-    const float* row = in + ky * row_stride;
+  for (int ky = 0; ky < K; ++ky, in += row_stride, weights += K * Lanes) {
+    Vec w[K];
+#pragma GCC unroll 7
     for (int kx = 0; kx < K; ++kx) {
-      const Vec weight = simd::load(weights + (ky * K + kx) * kLanes);
+      w[kx] = simd::load<Lanes>(weights + kx * Lanes);
+    }
+    // Every input is read once and goes to all outputs whose window it is in.
+#pragma GCC unroll 24
+    for (int i = 0; i < (G - 1) * STRIDE + K; ++i) {
+      const Vec v = simd::load<Lanes>(in + i * Lanes);
+#pragma GCC unroll 8
       for (int g = 0; g < G; ++g) {
-        acc[g] += simd::load(row + (g * STRIDE + kx) * kLanes) * weight;
+        const int kx = i - g * STRIDE;
+        if (kx >= 0 && kx < K) {
+          acc[g] += v * w[kx];
+        }
       }
     }
   }
+#pragma GCC unroll 8
   for (int g = 0; g < G; ++g) {
     emit(x + g, g % 4, acc[g]);
   }
 }
 
 // One row of outputs; emit(x, slot, value), slot as in kernel_inlines.h.
-template <int K, int STRIDE, typename Emit>
+template <int Lanes, int K, int STRIDE, typename Emit>
 PATCHNAS_INLINE void window_row(const float* in, std::int64_t row_stride, const float* weights,
                                 int width, const Emit& emit) {
   int x = 0;
-  if (width % 7 == 0) {  // 7, 14, 28, 56, 112, 224
-    for (; x + 7 <= width; x += 7) {
-      window_group<K, STRIDE, 7>(in + x * STRIDE * kLanes, row_stride, weights, x, emit);
+  const auto groups = [&](auto group) PATCHNAS_INLINE_LAMBDA {
+    constexpr int G = decltype(group)::value;
+    for (; x + G <= width; x += G) {
+      window_group<Lanes, K, STRIDE, G>(in + x * STRIDE * Lanes, row_stride, weights, x, emit);
+    }
+  };
+  if constexpr (simd::Isa::kRegisters > 16) {
+    if (width % 7 == 0) {  // 7, 14, 28, 56, 112, 224
+      groups(simd::Width<7>{});
     }
   }
-  for (; x + 4 <= width; x += 4) {
-    window_group<K, STRIDE, 4>(in + x * STRIDE * kLanes, row_stride, weights, x, emit);
-  }
-  for (; x < width; ++x) {
-    window_group<K, STRIDE, 1>(in + x * STRIDE * kLanes, row_stride, weights, x, emit);
-  }
+  groups(simd::Width<4>{});
+  groups(simd::Width<1>{});
 }
 
-template <int K, int STRIDE>
-PATCHNAS_INLINE void forward_channels(const DepthwiseShape& s, const Plane& plane,
-                                      const float* weights, int channel, float* output,
-                                      const ChannelSums& sums) {
+template <int Lanes, int K, int STRIDE>
+PATCHNAS_INLINE void forward_channels(const DepthwiseShape& s, const ActivationView& input,
+                                      const float* weights, int channel, const Plane<Lanes>& plane,
+                                      float* output, const ChannelSums& sums) {
+  using Vec = simd::Vec<Lanes>;
   const std::int64_t channels = s.channels;
-  Vec sum[4] = {};
-  Vec square[4] = {};
-  for (int y = 0; y < s.out_height; ++y) {
-    float* row = output + std::int64_t{y} * s.out_width * channels + channel;
-    window_row<K, STRIDE>(
-        plane.data + std::int64_t{y} * STRIDE * plane.width * kLanes,
-        std::int64_t{plane.width} * kLanes, weights,
-        s.out_width, [&](int x, int slot, const Vec& v) __attribute__((always_inline)) {
-          simd::store(row + x * channels, v);
-          sum[slot] += v;
-          square[slot] += v * v;
-        });
+  const ViewReader<Lanes> reader(input, channel);
+  float taps[K * K * Lanes];
+  gather_taps<K * K, Lanes>(weights + std::int64_t{channel} * K * K, taps);
+  VectorSums<Lanes> own;
+  const int band = band_rows(plane.width * STRIDE, Lanes);
+  int filled = 0;
+  for (int begin = 0; begin < s.out_height; begin += band) {
+    const int end = std::min(begin + band, s.out_height);
+    const int needed = std::min(s.in_height, (end - 1) * STRIDE + K - s.pad_top);
+    fill_rows<Lanes>(reader, plane, filled, needed, s.in_width, channels);
+    filled = std::max(filled, needed);
+    for (int y = begin; y < end; ++y) {
+      float* row = output + std::int64_t{y} * s.out_width * channels + channel;
+      window_row<Lanes, K, STRIDE>(plane.data + std::int64_t{y} * STRIDE * plane.width * Lanes,
+                                   std::int64_t{plane.width} * Lanes, taps, s.out_width,
+                                   [&](int x, int slot, const Vec& v) PATCHNAS_INLINE_LAMBDA {
+                                     simd::store<Lanes>(row + x * channels, v);
+                                     own.add(slot, v, v);
+                                   });
+    }
   }
   if (sums.sum != nullptr) {
-    add_to(sums.sum + channel, (sum[0] + sum[1]) + (sum[2] + sum[3]));
-    add_to(sums.product + channel, (square[0] + square[1]) + (square[2] + square[3]));
+    own.add_to(sums, channel);
   }
 }
 
@@ -136,100 +164,200 @@ PATCHNAS_INLINE void forward_image(const DepthwiseShape& shape, const Activation
                                    const float* weights, float* output, const ChannelSums& sums,
                                    float* scratch) {
   const DepthwiseShape s = shape;  // a copy that no store can change stays in registers
-  const PlaneSize size = input_plane_size(s);
-  const Plane plane{scratch, size.width, s.pad_top, s.pad_left};
-  clear(scratch, size.floats());
-  for (int channel = 0; channel < s.channels; channel += kLanes) {
-    fill_input(s, input, channel, plane);
-    forward_channels<K, STRIDE>(s, plane, weights + std::int64_t{channel} * K * K, channel, output,
-                                sums);
-  }
+  const PlaneSize size = s.input_plane();
+  int cleared = 0;
+  simd::for_vectors(s.channels, [&](auto lanes, int channel) PATCHNAS_INLINE_LAMBDA {
+    constexpr int kLanes = decltype(lanes)::value;
+    const Plane<kLanes> plane{scratch, size.width, s.pad_top, s.pad_left};
+    if (cleared != kLanes) {
+      clear<kLanes>(scratch, size.pixels() * kLanes);
+      cleared = kLanes;
+    }
+    forward_channels<kLanes, K, STRIDE>(s, input, weights, channel, plane, output, sums);
+  });
 }
 
-// weight_gradient[ky][kx] += sum over outputs of gradient * input.
-template <int K, int STRIDE>
-PATCHNAS_INLINE void add_weight_gradient(const DepthwiseShape& s, const Plane& in,
-                                         const Plane& gradient, float* weight_gradient) {
-  for (int ky = 0; ky < K; ++ky) {
-    Vec acc[K] = {};
-    for (int y = 0; y < s.out_height; ++y) {
-      const float* row = in.data + std::int64_t{y * STRIDE + ky} * in.width * kLanes;
-      const float* g = gradient.at(y, 0);
-      for (int x = 0; x < s.out_width; ++x) {
-        const Vec v = simd::load(g + x * kLanes);
-        for (int kx = 0; kx < K; ++kx) {
-          acc[kx] += v * simd::load(row + (x * STRIDE + kx) * kLanes);
+// Rows of the kernel whose weights' gradients are summed in registers at a time, and outputs
+// taken at a time.
+template <int K>
+struct GradientBlock {
+  static constexpr int kOutputs = simd::Isa::kRegisters > 16 ? (K == 7 ? 2 : 4) : (K == 7 ? 2 : 3);
+  static constexpr int kRows = std::clamp((simd::Isa::kRegisters - kOutputs - 1) / K, 1, K);
+};
+
+// gradients[r][kx] += sum over a row of outputs of gradient * input, for kernel rows r in [0, R).
+template <int Lanes, int K, int STRIDE, int R>
+PATCHNAS_INLINE void weight_gradient_rows(const float* in, std::int64_t row_stride,
+                                          const float* gradient, int width, float* gradients) {
+  using Vec = simd::Vec<Lanes>;
+  Vec acc[R * K];
+#pragma GCC unroll 32
+  for (int tap = 0; tap < R * K; ++tap) {
+    acc[tap] = simd::load<Lanes>(gradients + tap * Lanes);
+  }
+  const auto outputs = [&](auto group, int x) PATCHNAS_INLINE_LAMBDA {
+    constexpr int G = decltype(group)::value;
+    Vec g[G];
+#pragma GCC unroll 8
+    for (int i = 0; i < G; ++i) {
+      g[i] = simd::load<Lanes>(gradient + (x + i) * Lanes);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const float* row = in + r * row_stride + x * STRIDE * Lanes;
+#pragma GCC unroll 24
+      for (int i = 0; i < (G - 1) * STRIDE + K; ++i) {
+        const Vec v = simd::load<Lanes>(row + i * Lanes);
+#pragma GCC unroll 8
+        for (int j = 0; j < G; ++j) {
+          const int kx = i - j * STRIDE;
+          if (kx >= 0 && kx < K) {
+            acc[r * K + kx] += g[j] * v;
+          }
         }
       }
     }
-    for (int kx = 0; kx < K; ++kx) {
-      float* target = weight_gradient + (ky * K + kx) * kLanes;
-      simd::store(target, acc[kx] + simd::load(target));
-    }
+  };
+  constexpr int G = GradientBlock<K>::kOutputs;
+  int x = 0;
+  for (; x + G <= width; x += G) {
+    outputs(simd::Width<G>{}, x);
+  }
+  for (; x < width; ++x) {
+    outputs(simd::Width<1>{}, x);
+  }
+#pragma GCC unroll 32
+  for (int tap = 0; tap < R * K; ++tap) {
+    simd::store<Lanes>(gradients + tap * Lanes, acc[tap]);
   }
 }
 
-// Stride 1: the gradient convolved with the turned kernel.
-template <int K, typename Emit>
-PATCHNAS_INLINE void input_gradient_stride1(const DepthwiseShape& s, const Plane& gradient,
-                                            const float* weights, const Emit& emit) {
-  float turned[K * K * kLanes];
-  for (int tap = 0; tap < K * K; ++tap) {
-    simd::store(turned + (K * K - 1 - tap) * kLanes, simd::load(weights + tap * kLanes));
+// gradients[ky][kx] += sum over output rows [begin, end) of gradient * input.
+template <int Lanes, int K, int STRIDE>
+PATCHNAS_INLINE void add_weight_gradient(const Plane<Lanes>& in, const Plane<Lanes>& gradient,
+                                         int begin, int end, int width, float* gradients) {
+  constexpr int R = GradientBlock<K>::kRows;
+  const std::int64_t row_stride = std::int64_t{in.width} * Lanes;
+  const auto rows = [&](auto count, int ky) PATCHNAS_INLINE_LAMBDA {
+    for (int y = begin; y < end; ++y) {
+      weight_gradient_rows<Lanes, K, STRIDE, decltype(count)::value>(
+          in.data + (y * STRIDE + ky) * row_stride, row_stride, gradient.at(y, 0), width,
+          gradients + ky * K * Lanes);
+    }
+  };
+  int ky = 0;
+  for (; ky + R <= K; ky += R) {
+    rows(simd::Width<R>{}, ky);
   }
-  for (int y = 0; y < s.in_height; ++y) {
-    window_row<K, 1>(
-        gradient.at(y + s.pad_top - (K - 1), s.pad_left - (K - 1)),
-        std::int64_t{gradient.width} * kLanes, turned,
-        s.in_width, [&](int x, int slot, const Vec& v) __attribute__((always_inline)) {
-          emit(y, x, slot, v);
-        });
+  if constexpr (K % R != 0) {
+    rows(simd::Width<K % R>{}, ky);
   }
+}
+
+// Stride 1: one row of the gradient convolved with the turned kernel.
+template <int Lanes, int K, typename Emit>
+PATCHNAS_INLINE void input_gradient_stride1(const DepthwiseShape& s, const Plane<Lanes>& gradient,
+                                            const float* turned, int y, const Emit& emit) {
+  window_row<Lanes, K, 1>(gradient.at(y + s.pad_top - (K - 1), s.pad_left - (K - 1)),
+                          std::int64_t{gradient.width} * Lanes, turned, s.in_width, emit);
 }
 
 // G input pixels, every second one, whose padded column is 2 * column + PARITY; only taps of that
 // parity meet them.
-template <int K, int PARITY, int G>
-PATCHNAS_INLINE void stride2_group(const Plane& gradient, const float* weights, int padded_row,
-                                   int column, Vec (&acc)[G]) {
+template <int Lanes, int K, int PARITY, int G>
+PATCHNAS_INLINE void stride2_group(const Plane<Lanes>& gradient, const float* weights,
+                                   int padded_row, int column, simd::Vec<Lanes> (&acc)[G]) {
   for (int ky = padded_row % 2; ky < K; ky += 2) {
     const float* row = gradient.at((padded_row - ky) / 2, column);
+#pragma GCC unroll 4
     for (int kx = PARITY; kx < K; kx += 2) {
-      const Vec weight = simd::load(weights + (ky * K + kx) * kLanes);
+      const simd::Vec<Lanes> weight = simd::load<Lanes>(weights + (ky * K + kx) * Lanes);
+#pragma GCC unroll 8
       for (int g = 0; g < G; ++g) {
-        acc[g] += simd::load(row + (g - (kx - PARITY) / 2) * kLanes) * weight;
+        acc[g] += simd::load<Lanes>(row + (g - (kx - PARITY) / 2) * Lanes) * weight;
       }
     }
   }
 }
 
-template <int K, int PARITY, int G, typename Emit>
-PATCHNAS_INLINE void stride2_run(const DepthwiseShape& s, const Plane& gradient,
+template <int Lanes, int K, int PARITY, int G, typename Emit>
+PATCHNAS_INLINE void stride2_run(const DepthwiseShape& s, const Plane<Lanes>& gradient,
                                  const float* weights, int y, int& x, const Emit& emit) {
   for (; x + 2 * (G - 1) < s.in_width; x += 2 * G) {
-    Vec acc[G] = {};
-    stride2_group<K, PARITY, G>(gradient, weights, y + s.pad_top, (x + s.pad_left) / 2, acc);
+    simd::Vec<Lanes> acc[G] = {};
+    stride2_group<Lanes, K, PARITY, G>(gradient, weights, y + s.pad_top, (x + s.pad_left) / 2, acc);
+#pragma GCC unroll 8
     for (int g = 0; g < G; ++g) {
-      emit(y, x + 2 * g, g % 4, acc[g]);
+      emit(x + 2 * g, g % 4, acc[g]);
     }
   }
 }
 
-template <int K, int PARITY, typename Emit>
-PATCHNAS_INLINE void stride2_parity(const DepthwiseShape& s, const Plane& gradient,
+template <int Lanes, int K, int PARITY, typename Emit>
+PATCHNAS_INLINE void stride2_parity(const DepthwiseShape& s, const Plane<Lanes>& gradient,
                                     const float* weights, int y, const Emit& emit) {
   int x = (PARITY + s.pad_left) % 2;
-  stride2_run<K, PARITY, 4>(s, gradient, weights, y, x, emit);
-  stride2_run<K, PARITY, 1>(s, gradient, weights, y, x, emit);
+  stride2_run<Lanes, K, PARITY, 7>(s, gradient, weights, y, x, emit);
+  stride2_run<Lanes, K, PARITY, 4>(s, gradient, weights, y, x, emit);
+  stride2_run<Lanes, K, PARITY, 1>(s, gradient, weights, y, x, emit);
 }
 
-template <int K, typename Emit>
-PATCHNAS_INLINE void input_gradient_stride2(const DepthwiseShape& s, const Plane& gradient,
-                                            const float* weights, const Emit& emit) {
-  for (int y = 0; y < s.in_height; ++y) {
-    stride2_parity<K, 0>(s, gradient, weights, y, emit);
-    stride2_parity<K, 1>(s, gradient, weights, y, emit);
+template <int Lanes, int K, int STRIDE>
+PATCHNAS_INLINE void backward_channels(const DepthwiseShape& s, const ActivationView& input,
+                                       const NormGradient& output, const float* weights,
+                                       int channel, const Plane<Lanes>& in,
+                                       const Plane<Lanes>& gradient, float* weight_gradient,
+                                       const GradientSink& sink, float* row_gradient) {
+  using Vec = simd::Vec<Lanes>;
+  constexpr int kTaps = K * K;
+  const std::int64_t channels = s.channels;
+  const ViewReader<Lanes> input_reader(input, channel);
+  const NormGradientReader<Lanes> gradient_reader(output, channel);
+  float taps[kTaps * Lanes];
+  gather_taps<kTaps, Lanes>(weights + std::int64_t{channel} * kTaps, taps);
+  if constexpr (STRIDE == 1) {
+    for (int tap = 0; tap < kTaps / 2; ++tap) {  // turned by 180 degrees
+      const Vec first = simd::load<Lanes>(taps + tap * Lanes);
+      float* other = taps + (kTaps - 1 - tap) * Lanes;
+      simd::store<Lanes>(taps + tap * Lanes, simd::load<Lanes>(other));
+      simd::store<Lanes>(other, first);
+    }
   }
+  float gradients[kTaps * Lanes] = {};
+  const int band = band_rows(in.width * STRIDE + gradient.width, Lanes);
+  int filled = 0;
+  int finished = 0;
+  for (int begin = 0; begin < s.out_height; begin += band) {
+    const int end = std::min(begin + band, s.out_height);
+    const int needed = std::min(s.in_height, (end - 1) * STRIDE + K - s.pad_top);
+    fill_rows<Lanes>(input_reader, in, filled, needed, s.in_width, channels);
+    filled = std::max(filled, needed);
+    fill_rows<Lanes>(gradient_reader, gradient, begin, end, s.out_width, channels);
+    add_weight_gradient<Lanes, K, STRIDE>(in, gradient, begin, end, s.out_width, gradients);
+    if (sink.gradient == nullptr) {
+      continue;
+    }
+    // The input rows of which no later output row has a part.
+    const int complete =
+        end == s.out_height ? s.in_height : std::min(s.in_height, end * STRIDE - s.pad_top);
+    for (int y = finished; y < complete; ++y) {
+      const auto emit = [&](int x, int, const Vec& v) PATCHNAS_INLINE_LAMBDA {
+        simd::store<Lanes>(row_gradient + x * Lanes, v);
+      };
+      if constexpr (STRIDE == 1) {
+        input_gradient_stride1<Lanes, K>(s, gradient, taps, y, emit);
+      } else {
+        stride2_parity<Lanes, K, 0>(s, gradient, taps, y, emit);
+        stride2_parity<Lanes, K, 1>(s, gradient, taps, y, emit);
+      }
+      sink_pixels<Lanes>(sink.from_pixel(std::int64_t{y} * s.in_width), channel, s.in_width,
+                         [&](std::int64_t x) PATCHNAS_INLINE_LAMBDA {
+                           return simd::load<Lanes>(row_gradient + x * Lanes);
+                         });
+    }
+    finished = std::max(finished, complete);
+  }
+  add_taps<kTaps, Lanes>(gradients, weight_gradient + std::int64_t{channel} * kTaps);
 }
 
 template <int K, int STRIDE>
@@ -238,92 +366,81 @@ PATCHNAS_INLINE void backward_image(const DepthwiseShape& shape, const Activatio
                                     float* weight_gradient, const GradientSink& sink,
                                     float* scratch) {
   const DepthwiseShape s = shape;
-  const PlaneSize in_size = input_plane_size(s);
-  const PlaneSize gradient_size = gradient_plane_size(s);
-  const Plane in{scratch, in_size.width, s.pad_top, s.pad_left};
-  const Plane gradient{scratch + in_size.floats(), gradient_size.width, K, K};
-  clear(scratch, in_size.floats() + gradient_size.floats());
-  for (int channel = 0; channel < s.channels; channel += kLanes) {
-    const std::int64_t taps = std::int64_t{channel} * K * K;
-    fill_input(s, input, channel, in);
-    fill_gradient(s, output, channel, gradient);
-    add_weight_gradient<K, STRIDE>(s, in, gradient, weight_gradient + taps);
-    GradientWriter writer(sink, channel);
-    const std::int64_t channels = s.channels;
-    const auto emit = [&](int y, int x, int slot, const Vec& v) __attribute__((always_inline)) {
-      writer.write((std::int64_t{y} * s.in_width + x) * channels, slot, v);
-    };
-    if constexpr (STRIDE == 1) {
-      input_gradient_stride1<K>(s, gradient, weights + taps, emit);
-    } else {
-      input_gradient_stride2<K>(s, gradient, weights + taps, emit);
+  const PlaneSize in_size = s.input_plane();
+  const PlaneSize gradient_size = s.gradient_plane();
+  int cleared = 0;
+  simd::for_vectors(s.channels, [&](auto lanes, int channel) PATCHNAS_INLINE_LAMBDA {
+    constexpr int kLanes = decltype(lanes)::value;
+    float* second = scratch + in_size.pixels() * kLanes;
+    float* row = second + gradient_size.pixels() * kLanes;
+    const Plane<kLanes> in{scratch, in_size.width, s.pad_top, s.pad_left};
+    const Plane<kLanes> gradient{second, gradient_size.width, K, K};
+    if (cleared != kLanes) {
+      clear<kLanes>(scratch, (in_size.pixels() + gradient_size.pixels()) * kLanes);
+      cleared = kLanes;
     }
-    writer.finish();
+    backward_channels<kLanes, K, STRIDE>(s, input, output, weights, channel, in, gradient,
+                                         weight_gradient, sink, row);
+  });
+}
+
+// Calls visit(kernel size, stride) with both as types.
+template <typename Visit>
+PATCHNAS_INLINE void for_shape(const DepthwiseShape& s, const Visit& visit) {
+  using simd::Width;
+  switch (s.kernel_size * 2 + s.stride) {
+    case 3:
+      return visit(Width<1>{}, Width<1>{});
+    case 4:
+      return visit(Width<1>{}, Width<2>{});
+    case 7:
+      return visit(Width<3>{}, Width<1>{});
+    case 8:
+      return visit(Width<3>{}, Width<2>{});
+    case 11:
+      return visit(Width<5>{}, Width<1>{});
+    case 12:
+      return visit(Width<5>{}, Width<2>{});
+    case 15:
+      return visit(Width<7>{}, Width<1>{});
+    case 16:
+      return visit(Width<7>{}, Width<2>{});
+    default:
+      break;
   }
+}
+
+PATCHNAS_INLINE void depthwise_forward_body(const DepthwiseShape& shape,
+                                            const ActivationView& input, const float* weights,
+                                            float* output, const ChannelSums& sums,
+                                            float* scratch) {
+  for_shape(shape, [&](auto kernel, auto stride) PATCHNAS_INLINE_LAMBDA {
+    forward_image<decltype(kernel)::value, decltype(stride)::value>(shape, input, weights, output,
+                                                                    sums, scratch);
+  });
+}
+
+PATCHNAS_INLINE void depthwise_backward_body(const DepthwiseShape& shape,
+                                             const ActivationView& input,
+                                             const NormGradient& output, const float* weights,
+                                             float* weight_gradient, const GradientSink& sink,
+                                             float* scratch) {
+  for_shape(shape, [&](auto kernel, auto stride) PATCHNAS_INLINE_LAMBDA {
+    backward_image<decltype(kernel)::value, decltype(stride)::value>(
+        shape, input, output, weights, weight_gradient, sink, scratch);
+  });
 }
 
 }  // namespace
 
-bool depthwise_supported(int kernel_size, int stride) {
-  return (kernel_size == 1 || kernel_size == 3 || kernel_size == 5 || kernel_size == 7) &&
-         (stride == 1 || stride == 2);
-}
-
-std::size_t depthwise_scratch_size(const DepthwiseShape& shape) {
-  return static_cast<std::size_t>(input_plane_size(shape).floats() +
-                                  gradient_plane_size(shape).floats());
-}
-
-PATCHNAS_CLONES
-void depthwise_forward(const DepthwiseShape& shape, const ActivationView& input,
-                       const float* weights, float* output, const ChannelSums& sums,
-                       float* scratch) {
-  switch (shape.kernel_size * 2 + shape.stride) {
-    case 3:
-      return forward_image<1, 1>(shape, input, weights, output, sums, scratch);
-    case 4:
-      return forward_image<1, 2>(shape, input, weights, output, sums, scratch);
-    case 7:
-      return forward_image<3, 1>(shape, input, weights, output, sums, scratch);
-    case 8:
-      return forward_image<3, 2>(shape, input, weights, output, sums, scratch);
-    case 11:
-      return forward_image<5, 1>(shape, input, weights, output, sums, scratch);
-    case 12:
-      return forward_image<5, 2>(shape, input, weights, output, sums, scratch);
-    case 15:
-      return forward_image<7, 1>(shape, input, weights, output, sums, scratch);
-    case 16:
-      return forward_image<7, 2>(shape, input, weights, output, sums, scratch);
-    default:
-      break;
-  }
-}
-
-PATCHNAS_CLONES
-void depthwise_backward(const DepthwiseShape& s, const ActivationView& input,
-                        const NormGradient& output, const float* weights, float* weight_gradient,
-                        const GradientSink& sink, float* scratch) {
-  switch (s.kernel_size * 2 + s.stride) {
-    case 3:
-      return backward_image<1, 1>(s, input, output, weights, weight_gradient, sink, scratch);
-    case 4:
-      return backward_image<1, 2>(s, input, output, weights, weight_gradient, sink, scratch);
-    case 7:
-      return backward_image<3, 1>(s, input, output, weights, weight_gradient, sink, scratch);
-    case 8:
-      return backward_image<3, 2>(s, input, output, weights, weight_gradient, sink, scratch);
-    case 11:
-      return backward_image<5, 1>(s, input, output, weights, weight_gradient, sink, scratch);
-    case 12:
-      return backward_image<5, 2>(s, input, output, weights, weight_gradient, sink, scratch);
-    case 15:
-      return backward_image<7, 1>(s, input, output, weights, weight_gradient, sink, scratch);
-    case 16:
-      return backward_image<7, 2>(s, input, output, weights, weight_gradient, sink, scratch);
-    default:
-      break;
-  }
-}
+PATCHNAS_KERNEL(depthwise_forward,
+                (const DepthwiseShape& shape, const ActivationView& input, const float* weights,
+                 float* output, const ChannelSums& sums, float* scratch),
+                (shape, input, weights, output, sums, scratch))
+PATCHNAS_KERNEL(depthwise_backward,
+                (const DepthwiseShape& shape, const ActivationView& input,
+                 const NormGradient& output, const float* weights, float* weight_gradient,
+                 const GradientSink& sink, float* scratch),
+                (shape, input, output, weights, weight_gradient, sink, scratch))
 
 }  // namespace patchnas::fused

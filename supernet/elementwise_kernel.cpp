@@ -10,10 +10,9 @@ namespace {
 // Pixels that stay in the first-level cache while their channels are gone through.
 constexpr std::int64_t kRun = 64;
 
-}  // namespace
-
-void gather_patches(const float* image, const TensorShape& shape, const Kernel& kernel,
-                    const TensorShape& output, float* patches) {
+PATCHNAS_INLINE void gather_patches_body(const float* image, const TensorShape& shape,
+                                         const Kernel& kernel, const TensorShape& output,
+                                         float* patches) {
   const int row_floats = simd::padded(kernel.height * kernel.width * shape.channels);
   std::fill_n(patches, output.pixels() * row_floats, 0.0F);
   for (int y = 0; y < output.height; ++y) {
@@ -35,74 +34,87 @@ void gather_patches(const float* image, const TensorShape& shape, const Kernel& 
   }
 }
 
-PATCHNAS_CLONES
-void add_views(const ActivationView& a, const ActivationView& b, std::int64_t pixels, float* sum) {
+PATCHNAS_INLINE void add_views_body(const ActivationView& a, const ActivationView& b,
+                                    std::int64_t pixels, float* sum) {
+  const std::int64_t channels = a.channels;
   for (std::int64_t begin = 0; begin < pixels; begin += kRun) {
     const std::int64_t end = std::min(pixels, begin + kRun);
-    for (int channel = 0; channel < a.channels; channel += kLanes) {
-      const ViewReader left(a, channel);
-      const ViewReader right(b, channel);
-      for (std::int64_t pixel = begin; pixel < end; ++pixel) {
-        const std::int64_t offset = pixel * a.channels;
-        simd::store(sum + offset + channel, left.read(offset) + right.read(offset));
+    simd::for_vectors(a.channels, [&](auto lanes, int channel) PATCHNAS_INLINE_LAMBDA {
+      constexpr int kLanes = decltype(lanes)::value;
+      const ViewReader<kLanes> left(a, channel);
+      const ViewReader<kLanes> right(b, channel);
+      for (std::int64_t offset = begin * channels; offset < end * channels; offset += channels) {
+        simd::store<kLanes>(sum + offset + channel, left.read(offset) + right.read(offset));
       }
-    }
+    });
   }
 }
 
-PATCHNAS_CLONES
-void finish_gradient(const GradientSink& sink, std::int64_t pixels) {
-  const int channels = sink.view.channels;
+PATCHNAS_INLINE void finish_gradient_body(const GradientSink& sink, std::int64_t pixels) {
+  const std::int64_t channels = sink.view.channels;
   for (std::int64_t begin = 0; begin < pixels; begin += kRun) {
     GradientSink run = sink.from_pixel(begin);
     run.accumulate = false;
-    for (int channel = 0; channel < channels; channel += kLanes) {
-      GradientWriter writer(run, channel);
-      for_pixels(
-          std::min<std::int64_t>(kRun, pixels - begin), [&](std::int64_t pixel, int slot)
-                                                            __attribute__((always_inline)) {
-                                                              const std::int64_t offset =
-                                                                  pixel * channels;
-                                                              writer.write(
-                                                                  offset, slot,
-                                                                  simd::load(run.gradient + offset +
-                                                                             channel));
-                                                            });
-      writer.finish();
+    simd::for_vectors(sink.view.channels, [&](auto lanes, int channel) PATCHNAS_INLINE_LAMBDA {
+      constexpr int kLanes = decltype(lanes)::value;
+      const float* gradient = run.gradient + channel;
+      sink_pixels<kLanes>(run, channel, std::min<std::int64_t>(kRun, pixels - begin),
+                          [&](std::int64_t pixel) PATCHNAS_INLINE_LAMBDA {
+                            return simd::load<kLanes>(gradient + pixel * channels);
+                          });
+    });
+  }
+}
+
+PATCHNAS_INLINE void accumulate_body(const float* source, std::int64_t count, float* target) {
+  simd::for_vectors(count, [&](auto lanes, std::int64_t i) PATCHNAS_INLINE_LAMBDA {
+    constexpr int kLanes = decltype(lanes)::value;
+    simd::store<kLanes>(target + i,
+                        simd::load<kLanes>(source + i) + simd::load<kLanes>(target + i));
+  });
+}
+
+PATCHNAS_INLINE void mean_pixels_body(const ActivationView& input, std::int64_t pixels,
+                                      float* mean) {
+  const std::int64_t channels = input.channels;
+  simd::for_vectors(input.channels, [&](auto lanes, int channel) PATCHNAS_INLINE_LAMBDA {
+    constexpr int kLanes = decltype(lanes)::value;
+    const ViewReader<kLanes> reader(input, channel);
+    simd::Vec<kLanes> sum{};
+    for (std::int64_t offset = 0; offset < pixels * channels; offset += channels) {
+      sum += reader.read(offset);
     }
-  }
+    simd::store<kLanes>(mean + channel, sum / static_cast<float>(pixels));
+  });
 }
 
-PATCHNAS_CLONES
-void accumulate(const float* source, std::int64_t count, float* target) {
-  for (std::int64_t i = 0; i < count; i += kLanes) {
-    simd::store(target + i, simd::load(source + i) + simd::load(target + i));
-  }
+PATCHNAS_INLINE void spread_gradient_body(const float* mean_gradient, std::int64_t pixels,
+                                          const GradientSink& sink) {
+  simd::for_vectors(sink.view.channels, [&](auto lanes, int channel) PATCHNAS_INLINE_LAMBDA {
+    constexpr int kLanes = decltype(lanes)::value;
+    const simd::Vec<kLanes> share =
+        simd::load<kLanes>(mean_gradient + channel) / static_cast<float>(pixels);
+    sink_pixels<kLanes>(sink, channel, pixels,
+                        [&](std::int64_t) PATCHNAS_INLINE_LAMBDA { return share; });
+  });
 }
 
-PATCHNAS_CLONES
-void mean_pixels(const ActivationView& input, std::int64_t pixels, float* mean) {
-  for (int channel = 0; channel < input.channels; channel += kLanes) {
-    const ViewReader reader(input, channel);
-    Vec sum{};
-    for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
-      sum += reader.read(pixel * input.channels);
-    }
-    simd::store(mean + channel, sum / static_cast<float>(pixels));
-  }
-}
+}  // namespace
 
-PATCHNAS_CLONES
-void spread_gradient(const float* mean_gradient, std::int64_t pixels, const GradientSink& sink) {
-  for (int channel = 0; channel < sink.view.channels; channel += kLanes) {
-    const Vec share = simd::load(mean_gradient + channel) / static_cast<float>(pixels);
-    GradientWriter writer(sink, channel);
-    for_pixels(
-        pixels, [&](std::int64_t pixel, int slot) __attribute__((always_inline)) {
-          writer.write(pixel * sink.view.channels, slot, share);
-        });
-    writer.finish();
-  }
-}
+PATCHNAS_KERNEL(gather_patches,
+                (const float* image, const TensorShape& shape, const Kernel& kernel,
+                 const TensorShape& output, float* patches),
+                (image, shape, kernel, output, patches))
+PATCHNAS_KERNEL(add_views,
+                (const ActivationView& a, const ActivationView& b, std::int64_t pixels, float* sum),
+                (a, b, pixels, sum))
+PATCHNAS_KERNEL(finish_gradient, (const GradientSink& sink, std::int64_t pixels), (sink, pixels))
+PATCHNAS_KERNEL(accumulate, (const float* source, std::int64_t count, float* target),
+                (source, count, target))
+PATCHNAS_KERNEL(mean_pixels, (const ActivationView& input, std::int64_t pixels, float* mean),
+                (input, pixels, mean))
+PATCHNAS_KERNEL(spread_gradient,
+                (const float* mean_gradient, std::int64_t pixels, const GradientSink& sink),
+                (mean_gradient, pixels, sink))
 
 }  // namespace patchnas::fused

@@ -10,6 +10,7 @@
 
 #include "arch/network.h"
 #include "supernet/activation_view.h"
+#include "supernet/aligned_floats.h"
 #include "supernet/depthwise_kernel.h"
 #include "supernet/integer_kernel.h"
 
@@ -49,9 +50,9 @@ struct FusedLayer {
   float high = 0.0F;
   DepthwiseShape depthwise;
 
-  std::vector<float> weights;           ///< as its kernel wants them
-  std::vector<float> backward_weights;  ///< for gradients: matrices transposed
-  std::vector<float> bias;              ///< [out_channels]
+  AlignedFloats weights;           ///< as its kernel wants them
+  AlignedFloats backward_weights;  ///< for gradients: matrices transposed
+  std::vector<float> bias;         ///< [out_channels]
   std::vector<float> gamma;
   std::vector<float> beta;
 

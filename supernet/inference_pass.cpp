@@ -18,7 +18,7 @@ constexpr std::int64_t kGroupFloats = 48 * 1024;
 
 struct InferencePass::Thread {
   BufferPool pool;
-  std::vector<float> scratch;
+  AlignedFloats scratch;
   std::vector<float> images;
   std::vector<Buffer> tensors;
 };

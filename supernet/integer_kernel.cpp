@@ -19,11 +19,8 @@ PATCHNAS_INLINE std::int32_t requantised(std::int32_t x, std::int32_t multiplier
   return shift_right(doubling_high_multiply(wrapping_shift_left(x, left), multiplier), right);
 }
 
-}  // namespace
-
-PATCHNAS_CLONES
-void requantise_pixels(const ChannelRequantisation& by, std::int64_t pixels, int channels,
-                       float* values) {
+PATCHNAS_INLINE void requantise_pixels_body(const ChannelRequantisation& by, std::int64_t pixels,
+                                            int channels, float* values) {
   const std::int32_t* const bias = by.biases.data();
   const std::int32_t* const multiplier = by.multipliers.data();
   const std::int32_t* const left = by.left_shifts.data();
@@ -39,38 +36,39 @@ void requantise_pixels(const ChannelRequantisation& by, std::int64_t pixels, int
   }
 }
 
-PATCHNAS_CLONES
-void add_steps(const ActivationView& a, const ActivationView& b, const AddArithmetic& arithmetic,
-               std::int64_t pixels, float* sum) {
-  const auto scaled = [&](std::size_t input, float value) __attribute__((always_inline)) {
+PATCHNAS_INLINE void add_steps_body(const ActivationView& a, const ActivationView& b,
+                                    const AddArithmetic& arithmetic, std::int64_t pixels,
+                                    float* sum) {
+  const auto scaled = [&](std::size_t input, float value) PATCHNAS_INLINE_LAMBDA {
     return requantise(static_cast<std::int32_t>(value) * (1 << kAddLeftShift),
                       arithmetic.inputs[input]);
   };
-  for (int channel = 0; channel < a.channels; channel += kLanes) {
-    const ViewReader left(a, channel);
-    const ViewReader right(b, channel);
+  simd::for_vectors(a.channels, [&](auto lanes, int channel) PATCHNAS_INLINE_LAMBDA {
+    constexpr int kLanes = decltype(lanes)::value;
+    const ViewReader<kLanes> left(a, channel);
+    const ViewReader<kLanes> right(b, channel);
     for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
       const std::int64_t offset = pixel * a.channels;
-      const Vec x = left.read(offset);
-      const Vec y = right.read(offset);
+      const simd::Vec<kLanes> x = left.read(offset);
+      const simd::Vec<kLanes> y = right.read(offset);
       float* const out = sum + offset + channel;
       for (int lane = 0; lane < kLanes; ++lane) {
         out[lane] = static_cast<float>(
             requantise(scaled(0, x[lane]) + scaled(1, y[lane]), arithmetic.output));
       }
     }
-  }
+  });
 }
 
-PATCHNAS_CLONES
-void mean_steps(const ActivationView& input, std::int64_t pixels, std::int32_t zero_point,
-                float* mean) {
+PATCHNAS_INLINE void mean_steps_body(const ActivationView& input, std::int64_t pixels,
+                                     std::int32_t zero_point, float* mean) {
   const auto count = static_cast<std::int32_t>(pixels);
-  for (int channel = 0; channel < input.channels; channel += kLanes) {
-    const ViewReader reader(input, channel);
+  simd::for_vectors(input.channels, [&](auto lanes, int channel) PATCHNAS_INLINE_LAMBDA {
+    constexpr int kLanes = decltype(lanes)::value;
+    const ViewReader<kLanes> reader(input, channel);
     std::int32_t sums[kLanes] = {};
     for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
-      const Vec v = reader.read(pixel * input.channels);
+      const simd::Vec<kLanes> v = reader.read(pixel * input.channels);
       for (int lane = 0; lane < kLanes; ++lane) {
         sums[lane] += static_cast<std::int32_t>(v[lane]);
       }
@@ -80,7 +78,21 @@ void mean_steps(const ActivationView& input, std::int64_t pixels, std::int32_t z
       const std::int32_t rounded = (stored > 0 ? stored + count / 2 : stored - count / 2) / count;
       mean[channel + lane] = static_cast<float>(rounded - zero_point);
     }
-  }
+  });
 }
+
+}  // namespace
+
+PATCHNAS_KERNEL(requantise_pixels,
+                (const ChannelRequantisation& by, std::int64_t pixels, int channels, float* values),
+                (by, pixels, channels, values))
+PATCHNAS_KERNEL(add_steps,
+                (const ActivationView& a, const ActivationView& b, const AddArithmetic& arithmetic,
+                 std::int64_t pixels, float* sum),
+                (a, b, arithmetic, pixels, sum))
+PATCHNAS_KERNEL(mean_steps,
+                (const ActivationView& input, std::int64_t pixels, std::int32_t zero_point,
+                 float* mean),
+                (input, pixels, zero_point, mean))
 
 }  // namespace patchnas::fused

@@ -7,16 +7,10 @@
 namespace patchnas::fused {
 namespace {
 
-// A tile of pixels: its inputs and outputs stay in the first-level cache between the steps of a
-// kernel.
-constexpr int kTileFloats = 6144;
-constexpr int kRows = 4;        // of a register block
-constexpr int kMaxColumns = 3;  // vectors of a register block: 4 x 3 accumulators
-
-int tile_pixels(int in_channels, int out_channels) {
-  const int pixels = kTileFloats / (in_channels + out_channels);
-  return std::clamp(pixels / kRows * kRows, 32, 256);
-}
+// Rows and vectors of a register block; with the vectors of a row of b and one factor they fill the
+// registers.
+constexpr int kRows = simd::Isa::kRegisters / 4;
+constexpr int kMaxColumns = 3;
 
 // A matrix seen by its strides.
 struct Strided {
@@ -27,73 +21,112 @@ struct Strided {
 
 enum class Store { kOverwrite, kAdd };
 
-// c[R, 8 * C] (+)= a[R, depth] * b[depth, 8 * C]
-template <int R, int C>
+// c[R, columns] (+)= a[R, depth] * b[depth, columns]; columns: C vectors, then kLanes more if H
+// is 1.
+template <int R, int C, int H>
 PATCHNAS_INLINE void register_block(const Strided& a, int depth, const float* b,
                                     std::int64_t b_stride, float* c, std::int64_t c_stride,
                                     Store mode) {
-  Vec acc[R][C] = {};
-  for (int k = 0; k < depth; ++k) {
-    Vec columns[C];
+  constexpr int kWidth = simd::Isa::kLanes;
+  simd::Vec<kWidth> acc[R][C + 1] = {};
+  simd::Vec<simd::kLanes> rest[R] = {};
+  const float* factors = a.data;
+  for (int k = 0; k < depth; ++k, b += b_stride, factors += a.column) {
+    simd::Vec<kWidth> columns[C + 1];
     for (int j = 0; j < C; ++j) {
-      columns[j] = simd::load(b + k * b_stride + j * kLanes);
+      columns[j] = simd::load<kWidth>(b + j * kWidth);
+    }
+    simd::Vec<simd::kLanes> last{};
+    if constexpr (H == 1) {
+      last = simd::load<simd::kLanes>(b + C * kWidth);
     }
     for (int i = 0; i < R; ++i) {
-      const float factor = a.data[i * a.row + k * a.column];
+      const float factor = factors[i * a.row];
       for (int j = 0; j < C; ++j) {
         acc[i][j] += factor * columns[j];
       }
+      if constexpr (H == 1) {
+        rest[i] += factor * last;
+      }
     }
   }
-  for (int i = 0; i < R; ++i) {
+  const auto put = [mode](auto lanes, float* target, auto& value) PATCHNAS_INLINE_LAMBDA {
+    constexpr int kLanes = decltype(lanes)::value;
+    simd::store<kLanes>(target, mode == Store::kAdd ? value + simd::load<kLanes>(target) : value);
+  };
+  for (int i = 0; i < R; ++i, c += c_stride) {
     for (int j = 0; j < C; ++j) {
-      float* target = c + i * c_stride + j * kLanes;
-      if (mode == Store::kAdd) {
-        acc[i][j] += simd::load(target);
-      }
-      simd::store(target, acc[i][j]);
+      put(simd::Width<kWidth>{}, c + j * kWidth, acc[i][j]);
+    }
+    if constexpr (H == 1) {
+      put(simd::Width<simd::kLanes>{}, c + C * kWidth, rest[i]);
     }
   }
 }
 
-template <int C>
+template <int C, int H>
 PATCHNAS_INLINE void column_block(const Strided& a, int rows, int depth, const float* b,
                                   std::int64_t b_stride, float* c, std::int64_t c_stride,
                                   Store mode) {
   int i = 0;
   for (; i + kRows <= rows; i += kRows) {
     const Strided block{a.data + i * a.row, a.row, a.column};
-    register_block<kRows, C>(block, depth, b, b_stride, c + i * c_stride, c_stride, mode);
+    register_block<kRows, C, H>(block, depth, b, b_stride, c + i * c_stride, c_stride, mode);
   }
   for (; i < rows; ++i) {
     const Strided block{a.data + i * a.row, a.row, a.column};
-    register_block<1, C>(block, depth, b, b_stride, c + i * c_stride, c_stride, mode);
+    register_block<1, C, H>(block, depth, b, b_stride, c + i * c_stride, c_stride, mode);
+  }
+}
+
+// Calls visit(vectors, rest) for the blocks of a row of `columns` floats: `vectors` full ones, then
+// simd::kLanes floats more if `rest` is 1. 3 + 3 + ... + 2 + 2 rather than ... + 1: a single column
+// of accumulators would wait for itself.
+template <typename Visit>
+PATCHNAS_INLINE void for_column_blocks(int columns, const Visit& visit) {
+  using simd::Width;
+  int j = 0;
+  while (j < columns) {
+    const int vectors = (columns - j) / simd::Isa::kLanes;
+    const int rest = (columns - j) % simd::Isa::kLanes / simd::kLanes;
+    const int left = vectors + rest;
+    const int take = left == 4 ? 2 : std::min(left, kMaxColumns);
+    const bool with_rest = rest == 1 && take == left;
+    if constexpr (simd::Isa::kLanes > simd::kLanes) {
+      if (with_rest) {
+        switch (take) {
+          case 1:
+            return visit(Width<0>{}, Width<1>{}, j);
+          case 2:
+            return visit(Width<1>{}, Width<1>{}, j);
+          default:
+            return visit(Width<2>{}, Width<1>{}, j);
+        }
+      }
+    }
+    switch (take) {
+      case 1:
+        visit(Width<1>{}, Width<0>{}, j);
+        break;
+      case 2:
+        visit(Width<2>{}, Width<0>{}, j);
+        break;
+      default:
+        visit(Width<3>{}, Width<0>{}, j);
+        break;
+    }
+    j += take * simd::Isa::kLanes;
   }
 }
 
 // c[rows, columns] (+)= a[rows, depth] * b[depth, columns]; b and c are dense, columns a multiple
-// of 8.
+// of simd::kLanes.
 PATCHNAS_INLINE void multiply(const Strided& a, int rows, int depth, const float* b, int columns,
                               float* c, Store mode) {
-  int vectors = columns / kLanes;
-  int j = 0;
-  while (vectors > 0) {
-    // 3 + 3 + ... + 2 + 2 rather than ... + 1: a single column of accumulators would wait for
-    // itself.
-    if (vectors == 1) {
-      column_block<1>(a, rows, depth, b + j, columns, c + j, columns, mode);
-      vectors -= 1;
-      j += kLanes;
-    } else if (vectors == 2 || vectors == 4) {
-      column_block<2>(a, rows, depth, b + j, columns, c + j, columns, mode);
-      vectors -= 2;
-      j += 2 * kLanes;
-    } else {
-      column_block<kMaxColumns>(a, rows, depth, b + j, columns, c + j, columns, mode);
-      vectors -= kMaxColumns;
-      j += kMaxColumns * kLanes;
-    }
-  }
+  for_column_blocks(columns, [&](auto vectors, auto rest, int j) PATCHNAS_INLINE_LAMBDA {
+    column_block<decltype(vectors)::value, decltype(rest)::value>(a, rows, depth, b + j, columns,
+                                                                  c + j, columns, mode);
+  });
 }
 
 // The values of a tile of the input: in `scratch`, or in place where nothing is to be applied.
@@ -101,12 +134,14 @@ PATCHNAS_INLINE const float* tile_values(const ActivationView& view, int pixels,
   if (view.scale == nullptr) {
     return view.raw;
   }
-  for (int channel = 0; channel < view.channels; channel += kLanes) {
-    const ViewReader reader(view, channel);
-    for (int pixel = 0; pixel < pixels; ++pixel) {
-      const std::int64_t offset = std::int64_t{pixel} * view.channels;
-      simd::store(scratch + offset + channel, reader.read(offset));
-    }
+  // Pixel by pixel, as it lies in memory: here the tile is read for the first time.
+  const int channels = view.channels;
+  const ActivationView v = view;
+  for (std::int64_t pixel = 0; pixel < std::int64_t{pixels} * channels; pixel += channels) {
+    simd::for_vectors(channels, [&](auto lanes, int channel) PATCHNAS_INLINE_LAMBDA {
+      constexpr int kLanes = decltype(lanes)::value;
+      simd::store<kLanes>(scratch + pixel + channel, ViewReader<kLanes>(v, channel).read(pixel));
+    });
   }
   return scratch;
 }
@@ -116,55 +151,44 @@ PATCHNAS_INLINE const float* tile_norm_gradient(const NormGradient& norm, int pi
   if (norm.a == nullptr) {
     return norm.gradient;
   }
-  for (int channel = 0; channel < channels; channel += kLanes) {
-    const NormGradientReader reader(norm, channel);
-    for (int pixel = 0; pixel < pixels; ++pixel) {
-      const std::int64_t offset = std::int64_t{pixel} * channels;
-      simd::store(scratch + offset + channel, reader.read(offset));
-    }
+  const NormGradient n = norm;
+  for (std::int64_t pixel = 0; pixel < std::int64_t{pixels} * channels; pixel += channels) {
+    simd::for_vectors(channels, [&](auto lanes, int channel) PATCHNAS_INLINE_LAMBDA {
+      constexpr int kLanes = decltype(lanes)::value;
+      simd::store<kLanes>(scratch + pixel + channel,
+                          NormGradientReader<kLanes>(n, channel).read(pixel));
+    });
   }
   return scratch;
 }
 
 PATCHNAS_INLINE void add_sums(const float* values, int pixels, int channels,
                               const ChannelSums& sums) {
-  for (int channel = 0; channel < channels; channel += kLanes) {
-    Vec sum[4] = {};
-    Vec square[4] = {};
-    for_pixels(
-        pixels, [&](std::int64_t pixel, int slot) __attribute__((always_inline)) {
-          const Vec v = simd::load(values + pixel * channels + channel);
-          sum[slot] += v;
-          square[slot] += v * v;
-        });
-    add_to(sums.sum + channel, (sum[0] + sum[1]) + (sum[2] + sum[3]));
-    add_to(sums.product + channel, (square[0] + square[1]) + (square[2] + square[3]));
-  }
+  simd::for_vectors(channels, [&](auto lanes, int channel) PATCHNAS_INLINE_LAMBDA {
+    constexpr int kLanes = decltype(lanes)::value;
+    VectorSums<kLanes> vector_sums;
+    for_pixels(pixels, [&](std::int64_t pixel, int slot) PATCHNAS_INLINE_LAMBDA {
+      const simd::Vec<kLanes> v = simd::load<kLanes>(values + pixel * channels + channel);
+      vector_sums.add(slot, v, v);
+    });
+    vector_sums.add_to(sums, channel);
+  });
 }
 
 PATCHNAS_INLINE void sink_tile(const GradientSink& sink, const float* gradient, int pixels) {
-  const int channels = sink.view.channels;
-  for (int channel = 0; channel < channels; channel += kLanes) {
-    GradientWriter writer(sink, channel);
-    for_pixels(
-        pixels, [&](std::int64_t pixel, int slot) __attribute__((always_inline)) {
-          writer.write(pixel * channels, slot, simd::load(gradient + pixel * channels + channel));
-        });
-    writer.finish();
-  }
+  const std::int64_t channels = sink.view.channels;
+  simd::for_vectors(sink.view.channels, [&](auto lanes, int channel) PATCHNAS_INLINE_LAMBDA {
+    constexpr int kLanes = decltype(lanes)::value;
+    sink_pixels<kLanes>(sink, channel, pixels, [&](std::int64_t pixel) PATCHNAS_INLINE_LAMBDA {
+      return simd::load<kLanes>(gradient + pixel * channels + channel);
+    });
+  });
 }
 
-}  // namespace
-
-std::size_t pointwise_scratch_size(int in_channels, int out_channels) {
-  const auto pixels = static_cast<std::size_t>(tile_pixels(in_channels, out_channels));
-  return pixels * static_cast<std::size_t>(2 * in_channels + out_channels);
-}
-
-PATCHNAS_CLONES
-void pointwise_forward(const ActivationView& input, std::int64_t pixels, const float* weights,
-                       int out_channels, float* output, const ChannelSums& sums, float* scratch) {
-  const int tile = tile_pixels(input.channels, out_channels);
+PATCHNAS_INLINE void pointwise_forward_body(const ActivationView& input, std::int64_t pixels,
+                                            const float* weights, int out_channels, float* output,
+                                            const ChannelSums& sums, float* scratch) {
+  const int tile = pointwise_tile_pixels(input.channels, out_channels);
   for (std::int64_t begin = 0; begin < pixels; begin += tile) {
     const int count = static_cast<int>(std::min<std::int64_t>(tile, pixels - begin));
     const float* values = tile_values(input.from_pixel(begin), count, scratch);
@@ -177,13 +201,13 @@ void pointwise_forward(const ActivationView& input, std::int64_t pixels, const f
   }
 }
 
-PATCHNAS_CLONES
-void pointwise_backward(const ActivationView& input, std::int64_t pixels,
-                        const NormGradient& output, int out_channels,
-                        const float* weights_transposed, float* weight_gradient,
-                        const GradientSink& sink, float* scratch) {
+PATCHNAS_INLINE void pointwise_backward_body(const ActivationView& input, std::int64_t pixels,
+                                             const NormGradient& output, int out_channels,
+                                             const float* weights_transposed,
+                                             float* weight_gradient, const GradientSink& sink,
+                                             float* scratch) {
   const int channels = input.channels;
-  const int tile = tile_pixels(channels, out_channels);
+  const int tile = pointwise_tile_pixels(channels, out_channels);
   float* value_scratch = scratch;
   float* gradient_scratch = value_scratch + std::int64_t{tile} * channels;
   float* input_gradient = gradient_scratch + std::int64_t{tile} * out_channels;
@@ -201,5 +225,18 @@ void pointwise_backward(const ActivationView& input, std::int64_t pixels,
     }
   }
 }
+
+}  // namespace
+
+PATCHNAS_KERNEL(pointwise_forward,
+                (const ActivationView& input, std::int64_t pixels, const float* weights,
+                 int out_channels, float* output, const ChannelSums& sums, float* scratch),
+                (input, pixels, weights, out_channels, output, sums, scratch))
+PATCHNAS_KERNEL(pointwise_backward,
+                (const ActivationView& input, std::int64_t pixels, const NormGradient& output,
+                 int out_channels, const float* weights_transposed, float* weight_gradient,
+                 const GradientSink& sink, float* scratch),
+                (input, pixels, output, out_channels, weights_transposed, weight_gradient, sink,
+                 scratch))
 
 }  // namespace patchnas::fused

@@ -1,35 +1,151 @@
 #pragma once
 
-// Eight floats at a time with GCC's and Clang's vector extensions; activations are NHWC with
-// channels padded to a multiple of eight, so vectors lie along channels and no loop has a tail.
+// Vectors of floats with GCC's and Clang's vector extensions, and kernels compiled for several
+// instruction sets. Activations are NHWC with channels padded to a multiple of eight, so vectors
+// lie along channels: sixteen of them where the machine has such registers, eight for a rest.
+//
+// A kernel's file is compiled once for every level of instructions (CMakeLists.txt), with
+// PATCHNAS_LEVEL_V3 or _V4 defined for all but the base. Include this file last: it sets the
+// instruction set of what follows, and standard functions must not come in a version that other
+// machines cannot run.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
-// One compiled version of a kernel for every instruction set worth having; the loader picks. Only
-// the entry points of a kernel carry this, and everything they call is inlined into them.
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-#define PATCHNAS_CLONES \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#if defined(PATCHNAS_LEVEL_V4)
+#define PATCHNAS_LEVEL v4
+#pragma GCC target("arch=x86-64-v4")
+#elif defined(PATCHNAS_LEVEL_V3)
+#define PATCHNAS_LEVEL v3
+#pragma GCC target("arch=x86-64-v3")
 #else
-#define PATCHNAS_CLONES
+#define PATCHNAS_LEVEL base
 #endif
+
 #define PATCHNAS_INLINE inline __attribute__((always_inline))
+/// After the parameters of a lambda.
+#define PATCHNAS_INLINE_LAMBDA __attribute__((always_inline))
 
-namespace patchnas::simd {
+namespace patchnas::simd::inline PATCHNAS_LEVEL {
 
+/// Channels are padded to a multiple of it.
 inline constexpr int kLanes = 8;
 
 constexpr int padded(int channels) { return (channels + kLanes - 1) / kLanes * kLanes; }
 
-using Vec = float __attribute__((vector_size(kLanes * sizeof(float))));
-/// For loads and stores: no alignment beyond float's.
-using VecUnaligned [[gnu::may_alias]] =
-    float __attribute__((vector_size(kLanes * sizeof(float)), aligned(4)));
+// Each vector also as what may lie anywhere in memory, and as the doubles that sums are kept in.
+template <int Lanes>
+struct Types;
+template <>
+struct Types<8> {
+  using Vector = float __attribute__((vector_size(32)));
+  using Unaligned [[gnu::may_alias]] = float __attribute__((vector_size(32), aligned(4)));
+  using Doubles = double __attribute__((vector_size(64)));
+  using UnalignedDoubles [[gnu::may_alias]] = double __attribute__((vector_size(64), aligned(8)));
+};
+template <>
+struct Types<16> {
+  using Vector = float __attribute__((vector_size(64)));
+  using Unaligned [[gnu::may_alias]] = float __attribute__((vector_size(64), aligned(4)));
+  using Doubles = double __attribute__((vector_size(128)));
+  using UnalignedDoubles [[gnu::may_alias]] = double __attribute__((vector_size(128), aligned(8)));
+};
 
-PATCHNAS_INLINE Vec splat(float x) { return Vec{x, x, x, x, x, x, x, x}; }
-PATCHNAS_INLINE Vec load(const float* p) { return *reinterpret_cast<const VecUnaligned*>(p); }
-PATCHNAS_INLINE void store(float* p, const Vec& v) { *reinterpret_cast<VecUnaligned*>(p) = v; }
+template <int Lanes>
+using Vec = typename Types<Lanes>::Vector;
 
-}  // namespace patchnas::simd
+template <int Lanes>
+PATCHNAS_INLINE Vec<Lanes> splat(float x) {
+  return Vec<Lanes>{} + x;
+}
+template <int Lanes>
+PATCHNAS_INLINE Vec<Lanes> load(const float* p) {
+  return *reinterpret_cast<const typename Types<Lanes>::Unaligned*>(p);
+}
+template <int Lanes>
+PATCHNAS_INLINE void store(float* p, const Vec<Lanes>& v) {
+  *reinterpret_cast<typename Types<Lanes>::Unaligned*>(p) = v;
+}
+template <int Lanes>
+PATCHNAS_INLINE void add_to(double* target, const Vec<Lanes>& v) {
+  auto* sums = reinterpret_cast<typename Types<Lanes>::UnalignedDoubles*>(target);
+  *sums = *sums + __builtin_convertvector(v, typename Types<Lanes>::Doubles);
+}
+
+/// What a kernel may use: lanes of a vector, and vectors that fit the registers.
+struct Isa {
+#if defined(PATCHNAS_LEVEL_V4)
+  static constexpr int kLanes = 16;
+  static constexpr int kRegisters = 32;
+#else
+  static constexpr int kLanes = simd::kLanes;
+  static constexpr int kRegisters = 16;
+#endif
+};
+
+/// A number of lanes as a type.
+template <int Lanes>
+struct Width {
+  static constexpr int value = Lanes;
+};
+
+/// Calls visit(Width, channel) for vectors that cover [0, channels).
+template <typename Index, typename Visit>
+PATCHNAS_INLINE void for_vectors(Index channels, const Visit& visit) {
+  Index channel = 0;
+  if constexpr (Isa::kLanes > kLanes) {
+    for (; channel + Isa::kLanes <= channels; channel += Isa::kLanes) {
+      visit(Width<Isa::kLanes>{}, channel);
+    }
+  }
+  for (; channel < channels; channel += kLanes) {
+    visit(Width<kLanes>{}, channel);
+  }
+}
+
+#if defined(PATCHNAS_LEVELS)
+enum class Level { kBase, kV3, kV4 };
+
+/// The best level of the x86-64 psABI that this machine has.
+inline Level machine_level() {
+  static const Level best = [] {
+    __builtin_cpu_init();
+    const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                    __builtin_cpu_supports("avx512vl");
+    return v4 ? Level::kV4 : v3 ? Level::kV3 : Level::kBase;
+  }();
+  return best;
+}
+#endif
+
+}  // namespace patchnas::simd::inline PATCHNAS_LEVEL
+
+// Defines the kernel `name`, whose work is name##_body, for the level that is being compiled. The
+// base also gets what everyone calls: a function that picks the best level the machine has.
+#if defined(PATCHNAS_LEVEL_V4)
+#define PATCHNAS_KERNEL(name, parameters, arguments) \
+  void name##_v4 parameters { name##_body arguments; }
+#elif defined(PATCHNAS_LEVEL_V3)
+#define PATCHNAS_KERNEL(name, parameters, arguments) \
+  void name##_v3 parameters { name##_body arguments; }
+#elif defined(PATCHNAS_LEVELS)
+#define PATCHNAS_KERNEL(name, parameters, arguments) \
+  void name##_v4 parameters;                         \
+  void name##_v3 parameters;                         \
+  void name parameters {                             \
+    switch (simd::machine_level()) {                 \
+      case simd::Level::kV4:                         \
+        return name##_v4 arguments;                  \
+      case simd::Level::kV3:                         \
+        return name##_v3 arguments;                  \
+      case simd::Level::kBase:                       \
+        return name##_body arguments;                \
+    }                                                \
+  }
+#else
+#define PATCHNAS_KERNEL(name, parameters, arguments) \
+  void name parameters { name##_body arguments; }
+#endif

@@ -44,7 +44,7 @@ TrainingPass::TrainingPass(const Network& network, std::vector<FusedLayer> layer
       layers_(std::move(layers)),
       tensors_(static_cast<std::size_t>(network.tensor_count())) {
   workspace_.scratch.resize(static_cast<std::size_t>(thread_count()));
-  for (std::vector<float>& scratch : workspace_.scratch) {
+  for (AlignedFloats& scratch : workspace_.scratch) {
     scratch.resize(std::max(scratch.size(), scratch_size(layers_)));
   }
 }

@@ -25,7 +25,7 @@ namespace patchnas::fused {
 /// Memory that passes share; one pass at a time.
 struct Workspace {
   BufferPool pool;
-  std::vector<std::vector<float>> scratch;  ///< per thread
+  std::vector<AlignedFloats> scratch;  ///< per thread
 };
 
 /// In LibTorch's layouts; empty where a layer has none.

@@ -126,7 +126,7 @@ void TrainingPass::backward_convolution(int layer, LayerGradients& gradients) {
     input = tensor(l.inputs[0]).view();
   }
   const std::size_t weights = fused.weights.size();
-  std::vector<float> partial(weights * static_cast<std::size_t>(thread_count()), 0.0F);
+  AlignedFloats partial(weights * static_cast<std::size_t>(thread_count()), 0.0F);
   ThreadSums sums(sink.mean != nullptr ? input.channels : 0);
   const std::int64_t in_pixels =
       fused.operation == Operation::kPatches ? fused.out_pixels : fused.in_pixels;
