@@ -99,7 +99,8 @@ struct Subject {
   Target target{.sram_bytes = kNoLimit, .flash_bytes = kNoLimit};
 
   [[nodiscard]] bool has_limits() const {
-    return target.sram_bytes < kNoLimit || target.flash_bytes < kNoLimit;
+    return target.sram_bytes < kNoLimit || target.flash_bytes < kNoLimit ||
+           target.max_macs < kNoLimit;
   }
 };
 

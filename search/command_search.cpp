@@ -14,6 +14,7 @@
 #include "search/files.h"
 #include "search/latency_file.h"
 #include "search/report.h"
+#include "search/schedule_stage.h"
 #include "search/stop_signal.h"
 #include "search/torch_stages.h"
 
@@ -50,6 +51,10 @@ Config requested_config(const SearchOptions& options) {
 /// better missed now.
 void check_before_start(const Config& config) {
   check_data_files(config.data);
+  if (config.training.recipe == TrainingRecipe::kStandalone) {
+    only_candidate(config);
+    return;
+  }
   const std::unique_ptr<LatencyModel> latency = latency_model_for(config.target);
   ScheduleSelector selector(config.space, config.target, latency.get());
   const Evolution first_generation(config.search, selector, config.seed);

@@ -15,6 +15,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "search/shipped_files.h"
+#include "search/yaml_section.h"
 
 namespace patchnas {
 namespace {
@@ -84,26 +85,59 @@ void parse_device(YamlReader& reader, std::optional<Target> known, Target& targe
       reader.number("instructions_per_cycle", {0.01, 100.0}, defaults.instructions_per_cycle);
 }
 
+/// A positive number and the unit behind it, as "24M" or "50 ms"; nothing if it is none.
+struct Quantity {
+  double value = 0.0;
+  std::string_view unit;
+};
+std::optional<Quantity> parse_quantity(std::string_view text) {
+  Quantity quantity;
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, quantity.value);
+  quantity.unit = std::string_view(end, static_cast<std::size_t>(last - end));
+  if (quantity.unit.starts_with(' ')) {
+    quantity.unit.remove_prefix(1);
+  }
+  return error == std::errc() && quantity.value > 0.0 ? std::optional(quantity) : std::nullopt;
+}
+
+// A number, as "24000000" or "24M"; nothing if it is none.
+std::optional<double> in_ones(const std::optional<Quantity>& quantity) {
+  if (!quantity || (quantity->unit != "" && quantity->unit != "M")) {
+    return std::nullopt;
+  }
+  return quantity->unit == "M" ? quantity->value * 1e6 : quantity->value;
+}
+
 // "50ms", or a cost in the unit of the latency table, as "24000000" or "24M".
 double parse_latency(YamlReader& reader, const Target& target) {
   const std::string text = reader.string("latency", "");
   if (text.empty()) {
     return std::numeric_limits<double>::infinity();
   }
-  double value = 0.0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  const bool is_time = unit == "ms" || unit == " ms";
-  if (error != std::errc() || !(value > 0.0) || !(is_time || unit.empty() || unit == "M")) {
-    reader.fail("latency", "'" + text + "' is no latency; allowed: as 50ms, 24000000 or 24M");
+  const std::optional<Quantity> quantity = parse_quantity(text);
+  if (const std::optional<double> cost = in_ones(quantity)) {
+    return *cost;
   }
-  if (!is_time) {
-    return unit == "M" ? value * 1e6 : value;
+  if (!quantity || quantity->unit != "ms") {
+    reader.fail("latency", "'" + text + "' is no latency; allowed: as 50ms, 24000000 or 24M");
   }
   if (target.clock_mhz == 0.0) {
     reader.fail("latency", "milliseconds need the clock: give device, or clock_mhz");
   }
-  return value * target.clock_mhz * 1e3 * target.instructions_per_cycle;
+  return quantity->value * target.clock_mhz * 1e3 * target.instructions_per_cycle;
+}
+
+std::int64_t parse_max_macs(YamlReader& reader) {
+  const std::string text = reader.string("max_macs", "");
+  if (text.empty()) {
+    return kNoLimit;
+  }
+  const std::optional<double> macs = in_ones(parse_quantity(text));
+  if (!macs || *macs < 1.0 || *macs > 1e15) {
+    reader.fail("max_macs", "'" + text + "' is no number of MACs; allowed: as 4400000 or 4.4M");
+  }
+  return std::llround(*macs);
 }
 
 Target parse_target(YamlReader reader) {
@@ -112,6 +146,7 @@ Target parse_target(YamlReader reader) {
   parse_device(reader, device.empty() ? std::nullopt : std::optional(read_device(device)), target);
   target.memory_model = kMemoryModels[reader.choice("memory_model", memory_model_names(), 0)];
   target.input = static_cast<InputMode>(reader.choice("input", input_mode_names(), 0));
+  target.max_macs = parse_max_macs(reader);
   target.latency = parse_latency(reader, target);
   const bool has_limit = std::isfinite(target.latency);
   target.latency_table =
@@ -132,42 +167,6 @@ SearchSpace parse_trainable_space(YamlReader reader) {
     }
   }
   return space;
-}
-
-/// Leaves the reader unfinished: a stage may have keys of its own.
-TrainingSettings parse_training(YamlReader& reader, const TrainingSettings& published) {
-  TrainingSettings settings;
-  settings.epochs = reader.number("epochs", {0.0, 1e6}, published.epochs);
-  settings.batch_size = reader.integer("batch_size", {2, 1 << 20}, published.batch_size);
-  settings.learning_rate = reader.number("learning_rate", {0.0, 100.0}, published.learning_rate);
-  settings.warmup_epochs = reader.number("warmup_epochs", {0.0, 1e6}, published.warmup_epochs);
-  settings.momentum = reader.number("momentum", {0.0, 0.9999}, published.momentum);
-  settings.weight_decay = reader.number("weight_decay", {0.0, 1.0}, published.weight_decay);
-  settings.label_smoothing =
-      reader.number("label_smoothing", {0.0, 0.9}, published.label_smoothing);
-  return settings;
-}
-
-TrainingPlan parse_plan(YamlReader reader) {
-  TrainingPlan plan;
-  YamlReader largest = reader.optional_map("largest");
-  plan.largest = parse_training(largest, plan.largest);
-  largest.finish();
-  YamlReader supernet = reader.optional_map("supernet");
-  plan.supernet = parse_training(supernet, plan.supernet);
-  plan.subnets_per_step = supernet.integer("subnets_per_step", {1, 1024}, plan.subnets_per_step);
-  supernet.finish();
-  YamlReader finetune = reader.optional_map("finetune");
-  plan.finetune = parse_training(finetune, plan.finetune);
-  finetune.finish();
-  YamlReader quantisation_aware = reader.optional_map("quantisation_aware");
-  TrainingSettings published = plan.finetune;
-  published.epochs = plan.quantisation_aware.epochs;
-  published.learning_rate = plan.finetune.learning_rate / 10;
-  plan.quantisation_aware = parse_training(quantisation_aware, published);
-  quantisation_aware.finish();
-  reader.finish();
-  return plan;
 }
 
 void parse_search(YamlReader reader, Config& config) {
@@ -199,6 +198,13 @@ CalibrationSettings parse_calibration(YamlReader reader) {
   return calibration;
 }
 
+void check_precision(YamlReader& reader, const Config& config) {
+  if (config.training.precision == Precision::kMixed && config.device == DeviceChoice::kCpu) {
+    reader.optional_map("training")
+        .fail("precision", "mixed needs a CUDA device; allowed on the CPU: float32");
+  }
+}
+
 void check_name(const YamlReader& reader, const std::string& name) {
   const bool plain = !name.empty() && name.front() != '.' &&
                      std::all_of(name.begin(), name.end(), [](unsigned char c) {
@@ -212,58 +218,12 @@ void check_name(const YamlReader& reader, const std::string& name) {
   }
 }
 
-/// The shortest text that reads back as the same double.
-std::string number_text(double value) { return fmt::format("{}", value); }
-
 std::string bytes_text(std::int64_t bytes) {
   constexpr std::int64_t kKib = 1024;
   if (bytes % (kKib * kKib) == 0) {
     return std::to_string(bytes / (kKib * kKib)) + "MiB";
   }
   return bytes % kKib == 0 ? std::to_string(bytes / kKib) + "KiB" : std::to_string(bytes);
-}
-
-/// Any text as a double-quoted YAML scalar.
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      result += '\\';
-    }
-    result += c;
-  }
-  return result + "\"";
-}
-
-/// Lines "key: value" under a heading, two spaces deeper.
-class YamlSection {
- public:
-  YamlSection(std::string& text, int indent, const std::string& heading)
-      : text_(text), indent_(indent) {
-    text_ += std::string(static_cast<std::size_t>(indent_ - 2), ' ') + heading + ":\n";
-  }
-  YamlSection& line(const std::string& key, const std::string& value) {
-    text_ += std::string(static_cast<std::size_t>(indent_), ' ') + key + ": " + value + "\n";
-    return *this;
-  }
-  YamlSection& line(const std::string& key, int value) { return line(key, std::to_string(value)); }
-  YamlSection& line(const std::string& key, double value) { return line(key, number_text(value)); }
-
- private:
-  std::string& text_;
-  int indent_;
-};
-
-YamlSection append_training(std::string& text, const std::string& heading,
-                            const TrainingSettings& settings) {
-  return YamlSection(text, 4, heading)
-      .line("epochs", settings.epochs)
-      .line("batch_size", settings.batch_size)
-      .line("learning_rate", settings.learning_rate)
-      .line("warmup_epochs", settings.warmup_epochs)
-      .line("momentum", settings.momentum)
-      .line("weight_decay", settings.weight_decay)
-      .line("label_smoothing", settings.label_smoothing);
 }
 
 }  // namespace
@@ -294,7 +254,8 @@ Config parse_config(YamlReader reader, const std::string& default_name) {
   config.data = parse_data(reader.map("data"));
   config.space = parse_trainable_space(reader.map("space"));
   config.target = parse_target(reader.map("target"));
-  config.training = parse_plan(reader.optional_map("training"));
+  config.training = parse_training_plan(reader.optional_map("training"), config.space);
+  check_precision(reader, config);
   parse_search(reader.optional_map("search"), config);
   config.calibration = parse_calibration(reader.optional_map("calibration"));
   YamlReader checkpoint = reader.optional_map("checkpoint");
@@ -328,15 +289,12 @@ std::string to_yaml(const Config& config) {
       .line("core", std::string(to_string(config.target.core)))
       .line("clock_mhz", config.target.clock_mhz)
       .line("instructions_per_cycle", config.target.instructions_per_cycle)
+      .line("max_macs", config.target.max_macs == kNoLimit ? quoted("")
+                                                           : std::to_string(config.target.max_macs))
       .line("latency",
             std::isfinite(config.target.latency) ? number_text(config.target.latency) : quoted(""))
       .line("latency_table", quoted(config.target.latency_table));
-  text += "training:\n";
-  append_training(text, "largest", config.training.largest);
-  append_training(text, "supernet", config.training.supernet)
-      .line("subnets_per_step", config.training.subnets_per_step);
-  append_training(text, "finetune", config.training.finetune);
-  append_training(text, "quantisation_aware", config.training.quantisation_aware);
+  text += to_yaml(config.training);
   YamlSection(text, 2, "search")
       .line("population", config.search.population)
       .line("parents", config.search.parents)

@@ -17,33 +17,10 @@
 #include "deploy/calibration.h"
 #include "search/evolution.h"
 #include "search/target.h"
+#include "search/training_plan.h"
 #include "supernet/data_source.h"
 
 namespace patchnas {
-
-/// One training stage: stochastic gradient descent with momentum, cosine decay after a linear
-/// warm-up.
-struct TrainingSettings {
-  double epochs = 0.0;
-  int batch_size = 1024;  ///< images per network and step
-  double learning_rate = 0.2;
-  double warmup_epochs = 0.0;
-  double momentum = 0.9;
-  double weight_decay = 4e-5;
-  double label_smoothing = 0.1;
-  bool operator==(const TrainingSettings&) const = default;
-};
-
-struct TrainingPlan {
-  TrainingSettings largest{.epochs = 30};
-  TrainingSettings supernet{.epochs = 60};
-  int subnets_per_step = 4;  ///< random subnets whose gradients are averaged; of the supernet stage
-  TrainingSettings finetune{.epochs = 10, .learning_rate = 0.02};
-  /// 0 epochs: post-training quantisation only. What a config leaves out is fine-tuning's, at a
-  /// tenth of its learning rate.
-  TrainingSettings quantisation_aware{.epochs = 10, .learning_rate = 0.002};
-  bool operator==(const TrainingPlan&) const = default;
-};
 
 /// Batch norm's statistics are measured again for every subnet that is evaluated.
 struct RecalibrationSettings {

@@ -70,16 +70,21 @@ std::string make_report(const ReportInputs& inputs) {
                          {"architecture", parsed(to_json(candidate.architecture))},
                          {"schedule", parsed(to_json(candidate.schedule))}};
   report["finetuned"] = inputs.finetuned;
-  report["accuracy"] = {{"validation_search", inputs.accuracies.validation_search},
-                        {"validation_exported", inputs.accuracies.validation_exported},
-                        {"test_float", inputs.accuracies.test_float},
-                        {"test_int8", inputs.accuracies.test_int8},
-                        {"test_images", inputs.accuracies.test_images}};
+  if (inputs.accuracies.validation_search) {
+    report["accuracy"]["validation_search"] = *inputs.accuracies.validation_search;
+  }
+  report["accuracy"]["validation_exported"] = inputs.accuracies.validation_exported;
+  report["accuracy"]["test_float"] = inputs.accuracies.test_float;
+  report["accuracy"]["test_int8"] = inputs.accuracies.test_int8;
+  report["accuracy"]["test_images"] = inputs.accuracies.test_images;
   report["limits"] = {{"sram_bytes", config.target.sram_bytes},
                       {"flash_bytes", config.target.flash_bytes},
                       {"memory_model", to_string(config.target.memory_model)},
                       {"input", to_string(config.target.input)},
                       {"core", to_string(config.target.core)}};
+  if (config.target.max_macs < kNoLimit) {
+    report["limits"]["max_macs"] = config.target.max_macs;
+  }
   report["schedule"] = chosen_json.at("schedule");
   report["schedule_text"] = describe(network, candidate.schedule);
   report["peak_sram_bytes"] = chosen_json.at("peak_sram_bytes");
@@ -132,8 +137,11 @@ std::string last_screen(std::string_view report, const std::string& source,
     text += fmt::format("  flash          {:>10}  {}\n", kib_text(flash),
                         limit_bar(flash, limits.at("flash_bytes")));
     text += fmt::format(
-        "  MACs           {:>10}  {:+.1f} % against layer by layer\n", millions_text(macs),
-        100.0 * (static_cast<double>(macs) / static_cast<double>(plain_macs) - 1.0));
+        "  MACs           {:>10}  {:+.1f} % against layer by layer{}\n", millions_text(macs),
+        100.0 * (static_cast<double>(macs) / static_cast<double>(plain_macs) - 1.0),
+        limits.contains("max_macs")
+            ? ", the limit is " + millions_text(limits.at("max_macs").get<std::int64_t>())
+            : "");
     if (json.contains("latency")) {
       text += fmt::format("  latency        {}, estimated\n",
                           json.at("latency").at("text").get<std::string>());

@@ -15,8 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kFormat = 2;
-constexpr std::array<std::string_view, kStageCount> kStageNames = {
-    "train_largest", "train_supernet", "search", "finetune", "quantise", "export"};
 constexpr std::array<std::string_view, 3> kStatusNames = {"pending", "running", "done"};
 
 std::string revision() {
@@ -50,8 +48,6 @@ void remove_temporaries(const fs::path& path) {
 }
 
 }  // namespace
-
-std::string_view to_string(StageId stage) { return kStageNames[static_cast<std::size_t>(stage)]; }
 
 RunDirectory::RunDirectory(fs::path path, std::unique_ptr<RunLock> lock)
     : path_(std::move(path)), lock_(std::move(lock)) {}
@@ -107,6 +103,7 @@ void RunDirectory::open() {
     make_directory(path_ / folder);
   }
   metrics_ = std::make_unique<MetricsLog>(path_ / "metrics.jsonl");
+  timing_ = std::make_unique<MetricsLog>(path_ / "timing.jsonl");
   write_status();
 }
 
@@ -118,14 +115,15 @@ void RunDirectory::read_status() {
       throw InputError(fmt::format("{}: format {}; this program reads format {}", file.string(),
                                    format, kFormat));
     }
-    for (std::size_t i = 0; i < kStageCount; ++i) {
-      const auto name = json.at("stages").at(std::string(kStageNames[i])).get<std::string>();
+    for (const StageId stage : stages_of(config_.training)) {
+      const auto name = json.at("stages").at(std::string(to_string(stage))).get<std::string>();
       const auto status = std::find(kStatusNames.begin(), kStatusNames.end(), name);
       if (status == kStatusNames.end()) {
         throw InputError(fmt::format("{}: stage {} has the unknown status '{}'", file.string(),
-                                     kStageNames[i], name));
+                                     to_string(stage), name));
       }
-      statuses_[i] = static_cast<StageStatus>(status - kStatusNames.begin());
+      statuses_[static_cast<std::size_t>(stage)] =
+          static_cast<StageStatus>(status - kStatusNames.begin());
     }
     json.at("built_from").get_to(revisions_);
   } catch (const nlohmann::json::exception& error) {
@@ -149,9 +147,9 @@ void RunDirectory::write_status() const {
                               {"threads", config_.threads},
                               {"libtorch", build_info::kLibTorchVersion},
                               {"built_from", revisions_}};
-  for (std::size_t i = 0; i < kStageCount; ++i) {
-    json["stages"][std::string(kStageNames[i])] =
-        kStatusNames[static_cast<std::size_t>(statuses_[i])];
+  for (const StageId stage : stages_of(config_.training)) {
+    json["stages"][std::string(to_string(stage))] =
+        kStatusNames[static_cast<std::size_t>(status(stage))];
   }
   write_file(path_ / "run.json", json.dump(2) + "\n");
 }

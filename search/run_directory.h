@@ -2,15 +2,19 @@
 
 // Everything that one run wrote; enough to resume, export and report.
 //
-//   RunDirectory run = RunDirectory::start(config);       // creates it, or resumes a run of an
-//   equal config RunDirectory run = RunDirectory::resume("runs/vww");
+//   RunDirectory run = RunDirectory::start(config);        // new, or resumed if the config is
+//   equal RunDirectory run = RunDirectory::resume("runs/vww");
 //
-//   config.yaml            the resolved configuration     run.json    stages, their status,
-//   versions, seed, revisions log.txt metrics.jsonl  what happened                  lock        one
-//   writer at a time supernet/              checkpoints of the training stages, newest two of each
-//   search/                candidates.jsonl, generation_NNN.json
-//   best/                  candidate.json, weights.ckpt, quantised.ckpt
-//   export/                model.tflite, c/, report.json
+//   config.yaml       the resolved configuration
+//   run.json          stages, their status, versions, seed, revisions
+//   log.txt           what happened
+//   metrics.jsonl     numbers of each stage over its steps
+//   timing.jsonl      how fast they came
+//   lock              one writer at a time
+//   supernet/         checkpoints of the training stages, newest two of each
+//   search/           candidates.jsonl, generation_NNN.json
+//   best/             candidate.json, weights.ckpt, quantised.ckpt
+//   export/           model.tflite, c/, report.json
 
 #include <array>
 #include <filesystem>
@@ -21,15 +25,11 @@
 #include "search/config.h"
 #include "search/metrics_log.h"
 #include "search/run_lock.h"
+#include "search/stage_id.h"
 
 namespace patchnas {
 
-enum class StageId { kTrainLargest, kTrainSupernet, kSearch, kFinetune, kQuantise, kExport };
-inline constexpr std::size_t kStageCount = 6;
 enum class StageStatus { kPending, kRunning, kDone };
-
-/// "train_largest", "train_supernet", "search", "finetune", "quantise", "export".
-std::string_view to_string(StageId stage);
 
 class RunDirectory {
  public:
@@ -60,7 +60,10 @@ class RunDirectory {
   [[nodiscard]] std::filesystem::path export_folder() const { return path_ / "export"; }
   [[nodiscard]] std::filesystem::path log_file() const { return path_ / "log.txt"; }
   [[nodiscard]] MetricsLog& metrics() { return *metrics_; }
+  /// Numbers that depend on the machine and the moment: the only file of results that does.
+  [[nodiscard]] MetricsLog& timing() { return *timing_; }
 
+  /// Pending for ever if the run has no such stage.
   [[nodiscard]] StageStatus status(StageId stage) const {
     return statuses_[static_cast<std::size_t>(stage)];
   }
@@ -76,6 +79,7 @@ class RunDirectory {
   std::filesystem::path path_;
   std::unique_ptr<RunLock> lock_;
   std::unique_ptr<MetricsLog> metrics_;
+  std::unique_ptr<MetricsLog> timing_;
   Config config_;
   std::array<StageStatus, kStageCount> statuses_{};
   std::vector<std::string> revisions_;  ///< every build that worked on this run, in order

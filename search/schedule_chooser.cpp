@@ -23,7 +23,7 @@ CandidateCosts costs_of(const Network& network, const PatchSchedule& schedule, c
 
 bool meets_limits(const CandidateCosts& costs, const Target& target) {
   return costs.sram_bytes <= target.sram_bytes && costs.flash_bytes <= target.flash_bytes &&
-         costs.latency.value_or(0.0) <= target.latency;
+         costs.macs <= target.max_macs && costs.latency.value_or(0.0) <= target.latency;
 }
 
 ScheduleChooser::ScheduleChooser(std::vector<TileGrid> grids, SplitPoints split_points,
@@ -120,20 +120,30 @@ ScheduleChooser::Entry* ScheduleChooser::first_planned(const Network& network, c
 
 ScheduleChoice ScheduleChooser::choose(const Network& network) {
   collect(network);
+  const auto fits = [this](const Entry& entry) {
+    return fits_memory(entry) && entry.costs->macs <= target_.max_macs;
+  };
   for (Entry& entry : entries_) {
-    if (fits_memory(entry)) {
+    if (fits(entry)) {
       add_latency(entry);
     }
   }
-  Entry* const best = first_planned(
-      network, [this](const Entry& entry) { return fits_memory(entry); },
-      [](const Entry& entry) {
-        const auto macs = static_cast<double>(entry.costs->macs);
-        return std::tuple(entry.latency.value_or(macs), entry.sram_bytes, entry.costs->grid,
-                          entry.costs->split_layer);
-      });
+  Entry* const best = first_planned(network, fits, [](const Entry& entry) {
+    const auto macs = static_cast<double>(entry.costs->macs);
+    return std::tuple(entry.latency.value_or(macs), entry.sram_bytes, entry.costs->grid,
+                      entry.costs->split_layer);
+  });
   if (best != nullptr) {
     return choice(*best);  // if even this one is too slow, all are
+  }
+  Entry* const fewest_macs = first_planned(
+      network, [this](const Entry& entry) { return fits_memory(entry); },
+      [](const Entry& entry) {
+        return std::tuple(entry.costs->macs, entry.sram_bytes, entry.costs->grid,
+                          entry.costs->split_layer);
+      });
+  if (fewest_macs != nullptr) {
+    return choice(*fewest_macs);
   }
   return choice(*first_planned(
       network, [](const Entry&) { return true; },

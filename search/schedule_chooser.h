@@ -46,7 +46,8 @@ class ScheduleChooser {
 
   /// The fitting schedule of least latency, or of fewest MACs without a latency model; among equals
   /// of least SRAM, then the smaller grid, then the earlier split. Where none fits, of those that
-  /// fit SRAM and flash the one of least latency, else the one of least SRAM. `network` must be
+  /// fit SRAM, flash and MACs the one of least latency, else of those that fit SRAM and flash the
+  /// one of fewest MACs, else the one of least SRAM. `network` must be
   /// valid.
   ScheduleChoice choose(const Network& network);
 

@@ -23,12 +23,12 @@ struct Miss {
   PatchSchedule schedule;
   CandidateCosts costs;
 
-  /// The largest of needed / allowed over SRAM, flash and latency; above 1.
+  /// The largest of needed / allowed over SRAM, flash, MACs and latency; above 1.
   [[nodiscard]] double overrun(const Target& target) const;
 };
 
-/// "needs 40,960 bytes of SRAM (8,192 over the limit of 32,768), ... of flash ...", and with a
-/// latency table "... and takes ...".
+/// "needs 40,960 bytes of SRAM (8,192 over the limit of 32,768) and ... of flash ...", with a limit
+/// of MACs "..., and 5,100,000 MACs ...", with a latency table "..., and takes ...".
 std::string compare_with_limits(const CandidateCosts& costs, const Target& target,
                                 std::string_view latency_unit);
 

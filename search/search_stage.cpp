@@ -6,6 +6,7 @@
 #include "arch/error.h"
 #include "search/candidate_store.h"
 #include "search/console.h"
+#include "search/files.h"
 #include "search/latency_file.h"
 #include "search/stop_signal.h"
 #include "search/text.h"
@@ -57,6 +58,10 @@ SearchResult parse_search_result(std::string_view json, const std::string& sourc
   } catch (const nlohmann::json::exception& error) {
     throw InputError(source + ": not a search result: " + error.what());
   }
+}
+
+SearchResult read_search_result(const std::filesystem::path& file) {
+  return parse_search_result(read_file(file), file.string());
 }
 
 void SearchStage::record_generation(const Evolution& evolution, int generation) {

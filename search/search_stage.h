@@ -22,6 +22,8 @@ struct SearchResult {
 std::string to_json(const SearchResult& result);
 /// @throws InputError with `source`.
 SearchResult parse_search_result(std::string_view json, const std::string& source);
+/// Of best/candidate.json. @throws InputError
+SearchResult read_search_result(const std::filesystem::path& file);
 
 class SearchStage : public Stage {
  public:

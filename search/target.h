@@ -18,7 +18,8 @@ struct Target {
   std::int64_t flash_bytes = 0;
   MemoryModel memory_model = MemoryModel::kDeployed;  ///< whose peak SRAM is limited
   InputMode input = InputMode::kResident;
-  Core core = Core::kCortexM4;  ///< whose kernels' code counts as flash
+  Core core = Core::kCortexM4;       ///< whose kernels' code counts as flash
+  std::int64_t max_macs = kNoLimit;  ///< of one inference under its schedule, halos included
   double latency = std::numeric_limits<double>::infinity();  ///< in the unit of the latency table
   std::string latency_table{};  ///< a file, or the name of a shipped one; "" to rank by MACs
   // For milliseconds; 0 where the clock is not known.

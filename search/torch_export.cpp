@@ -53,7 +53,7 @@ void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const Folded
   const Int8Answers answers = run_int8(quantised, test);
   const ArenaCheck arena_check = check_schedule(
       quantised, plan.candidate.schedule, config.target.input, test, answers, kArenaCheckedImages);
-  const Accuracies accuracies{.validation_search = plan.candidate.accuracy.value_or(0.0),
+  const Accuracies accuracies{.validation_search = plan.candidate.accuracy,
                               .validation_exported = workspace.validation_accuracy(subnet),
                               .test_float = accuracy(subnet, test, config.data.normalisation),
                               .test_int8 = answers.accuracy,

@@ -4,7 +4,7 @@
 
 #include "arch/error.h"
 #include "search/candidate_store.h"
-#include "search/files.h"
+#include "search/schedule_stage.h"
 #include "search/search_stage.h"
 #include "search/text.h"
 #include "search/torch_export.h"
@@ -12,11 +12,6 @@
 
 namespace patchnas {
 namespace {
-
-SearchResult read_result(const RunDirectory& run) {
-  const std::filesystem::path file = run.best_candidate_file();
-  return parse_search_result(read_file(file), file.string());
-}
 
 class SupernetEvaluator : public Evaluator {
  public:
@@ -55,15 +50,15 @@ void train_largest(TorchWorkspace& workspace) { workspace.trained_largest(); }
 void train_supernet(TorchWorkspace& workspace) { workspace.trained_supernet(); }
 
 void finetune(TorchWorkspace& workspace) {
-  const SearchResult result = read_result(workspace.run());
+  const SearchResult result = read_search_result(workspace.run().best_candidate_file());
   const Subnet subnet = workspace.finetuned(result.best.architecture);
-  spdlog::info("finetune: {} on validation images, {} before",
+  spdlog::info("finetune: {} on validation images{}",
                percent_text(workspace.validation_accuracy(subnet)),
-               percent_text(*result.best.accuracy));
+               result.best.accuracy ? ", " + percent_text(*result.best.accuracy) + " before" : "");
 }
 
 void quantise(TorchWorkspace& workspace) {
-  const SearchResult result = read_result(workspace.run());
+  const SearchResult result = read_search_result(workspace.run().best_candidate_file());
   const Subnet subnet = workspace.finetuned_weights(result.best.architecture);
   FoldedSubnet calibrated = workspace.calibrated(subnet);
   const double before = workspace.validation_accuracy(workspace.to_int8(calibrated));
@@ -75,12 +70,12 @@ void quantise(TorchWorkspace& workspace) {
 
 void export_winner(TorchWorkspace& workspace, const std::filesystem::path& folder,
                    int dumped_test_images) {
-  const SearchResult result = read_result(workspace.run());
+  const SearchResult result = read_search_result(workspace.run().best_candidate_file());
   const Architecture& architecture = result.best.architecture;
   export_subnet(workspace, workspace.finetuned_weights(architecture),
                 workspace.exported_weights(architecture),
                 {.candidate = result.best,
-                 .counts = result.counts,
+                 .counts = result.best.accuracy ? std::optional(result.counts) : std::nullopt,
                  .finetuned = true,
                  .folder = folder,
                  .dumped_test_images = dumped_test_images});
@@ -98,24 +93,41 @@ void require_done(const RunDirectory& run, StageId stage, const std::string& wha
 
 std::vector<std::unique_ptr<Stage>> make_stages(RunDirectory& run) {
   const auto workspace = std::make_shared<TorchWorkspace>(run);
-  std::vector<std::unique_ptr<Stage>> stages;
-  const auto add = [&](StageId stage, WorkspaceStage::Work work) {
-    stages.push_back(std::make_unique<WorkspaceStage>(stage, workspace, work));
+  const auto make = [&](StageId stage) -> std::unique_ptr<Stage> {
+    const auto of = [&](WorkspaceStage::Work work) {
+      return std::make_unique<WorkspaceStage>(stage, workspace, work);
+    };
+    switch (stage) {
+      case StageId::kTrainLargest:
+        return of(train_largest);
+      case StageId::kTrainSupernet:
+        return of(train_supernet);
+      case StageId::kSearch:
+        break;
+      case StageId::kFinetune:
+        return of(finetune);
+      case StageId::kQuantise:
+        return of(quantise);
+      case StageId::kExport:
+        return of(
+            [](TorchWorkspace& space) { export_winner(space, space.run().export_folder(), 0); });
+    }
+    if (run.config().training.recipe == TrainingRecipe::kStandalone) {
+      return std::make_unique<ScheduleStage>(run);
+    }
+    return std::make_unique<SearchStage>(
+        run, [workspace] { return std::make_unique<SupernetEvaluator>(workspace); });
   };
-  add(StageId::kTrainLargest, train_largest);
-  add(StageId::kTrainSupernet, train_supernet);
-  stages.push_back(std::make_unique<SearchStage>(
-      run, [workspace] { return std::make_unique<SupernetEvaluator>(workspace); }));
-  add(StageId::kFinetune, finetune);
-  add(StageId::kQuantise, quantise);
-  add(StageId::kExport,
-      [](TorchWorkspace& space) { export_winner(space, space.run().export_folder(), 0); });
+  std::vector<std::unique_ptr<Stage>> stages;
+  for (const StageId stage : stages_of(run.config().training)) {
+    stages.push_back(make(stage));
+  }
   return stages;
 }
 
 std::filesystem::path export_again(RunDirectory& run, const ExportRequest& request) {
   require_done(run, StageId::kSearch, "winner of the search");
-  const SearchResult result = read_result(run);
+  const SearchResult result = read_search_result(run.best_candidate_file());
   TorchWorkspace workspace(run);
   if (request.candidate_id.empty() || request.candidate_id == result.best.id()) {
     require_done(run, StageId::kQuantise, "finished winner");

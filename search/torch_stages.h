@@ -12,8 +12,7 @@
 
 namespace patchnas {
 
-/// Every stage of a run, in order: train_largest, train_supernet, search, finetune, quantise,
-/// export.
+/// The stages of the run's training recipe (stage_id.h), in order.
 /// @throws InputError if the configured device is not there.
 std::vector<std::unique_ptr<Stage>> make_stages(RunDirectory& run);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include <spdlog/spdlog.h>
 
@@ -12,8 +13,51 @@
 namespace patchnas {
 namespace {
 
-/// Enough points for any plot, and files of a bounded size.
-constexpr std::int64_t kMetricsPerStage = 2000;
+using Clock = std::chrono::steady_clock;
+
+/// Enough points for any plot, and files of a bounded size; on CUDA each waits for the device.
+constexpr std::int64_t kMetricsPerStage = 1000;
+
+/// Images a second of the steps since it was last asked; evaluations and checkpoints do not count.
+class Speedometer {
+ public:
+  template <typename Work>
+  void time(const Work& work) {
+    const Clock::time_point start = Clock::now();
+    work();
+    seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+  }
+  void add_images(int images) { images_ += images; }
+  double images_per_second() {
+    last_ = seconds_ > 0.0 ? static_cast<double>(images_) / seconds_ : last_;
+    images_ = 0;
+    seconds_ = 0.0;
+    return last_;
+  }
+  [[nodiscard]] double last() const { return last_; }
+
+ private:
+  std::int64_t images_ = 0;
+  double seconds_ = 0.0;
+  double last_ = 0.0;
+};
+
+/// Steps from one evaluation to the next; 0: none.
+std::int64_t evaluation_interval(const Trainer& trainer, const RunDirectory& run) {
+  const double epochs = run.config().training.evaluate_every_epochs;
+  return epochs == 0.0
+             ? 0
+             : std::max<std::int64_t>(
+                   1, std::llround(epochs * static_cast<double>(trainer.steps_per_epoch())));
+}
+
+std::string accuracies_text(const MetricsLog::Values& values) {
+  std::string text;
+  for (const auto& [name, value] : values) {
+    text += fmt::format(", {} {}", name, percent_text(value));
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -26,8 +70,8 @@ std::optional<Checkpoint> restorable(const CheckpointStore& store) {
 }
 
 void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
-                  const CheckpointStore& store, StageId stage, RunDirectory& run) {
-  using Clock = std::chrono::steady_clock;
+                  const CheckpointStore& store, StageId stage, RunDirectory& run,
+                  const Evaluation& evaluate) {
   const std::string_view name = to_string(stage);
   const std::int64_t total = trainer.total_steps();
   if (checkpoint) {
@@ -39,23 +83,44 @@ void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
   spdlog::info("{}: {} steps{}", name, total,
                checkpoint ? fmt::format(", from step {} on", trainer.step()) : "");
   run.metrics().rewind(name, trainer.step());
+  run.timing().rewind(name, trainer.step());
 
   const std::int64_t metrics_interval = std::max<std::int64_t>(1, total / kMetricsPerStage);
+  const std::int64_t evaluate_interval = evaluation_interval(trainer, run);
   const std::chrono::duration<double> checkpoint_interval(run.config().checkpoint_every_seconds);
   Progress progress(std::string(name), "steps", trainer.step(), total);
   Clock::time_point saved = Clock::now();
+  Speedometer speed;
   StepReport report;
   while (trainer.step() < total) {
-    trainer.train_step();
+    const auto is_due = [&](std::int64_t interval) {
+      return interval > 0 && (trainer.step() % interval == 0 || trainer.step() == total);
+    };
+    speed.time([&] {
+      trainer.train_step();
+      if (is_due(metrics_interval) || is_due(evaluate_interval)) {
+        report = trainer.last_step();
+      }
+    });
+    speed.add_images(trainer.images_per_step());
     const std::int64_t step = trainer.step();
-    if (step % metrics_interval == 0 || step == total) {
-      report = trainer.last_step();
-      run.metrics().write(name, step,
-                          {{"loss", report.loss},
-                           {"accuracy", report.accuracy},
-                           {"learning_rate", report.learning_rate}});
+    if (is_due(metrics_interval) || is_due(evaluate_interval)) {
+      MetricsLog::Values accuracies;
+      if (is_due(evaluate_interval)) {
+        trainer.with_result([&] { accuracies = evaluate(); });
+      }
+      MetricsLog::Values values{{"loss", report.loss},
+                                {"accuracy", report.accuracy},
+                                {"learning_rate", report.learning_rate}};
+      values.insert(values.end(), accuracies.begin(), accuracies.end());
+      run.metrics().write(name, step, values);
+      run.timing().write(name, step, {{"images_per_second", speed.images_per_second()}});
+      if (!accuracies.empty()) {
+        spdlog::info("{}: step {}: loss {:.3f}{}; {:.0f} images/s", name, step, report.loss,
+                     accuracies_text(accuracies), speed.last());
+      }
     }
-    progress.update(step, fmt::format("loss {:.3f}", report.loss));
+    progress.update(step, fmt::format("loss {:.3f}, {:.0f} images/s", report.loss, speed.last()));
     const bool stop = stop_requested() && step < total;
     if (stop || Clock::now() - saved >= checkpoint_interval || step == total) {
       store.save(step, trainer.save());

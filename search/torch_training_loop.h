@@ -2,6 +2,7 @@
 
 // The loop around a trainer: checkpoints, metrics, progress, stop signals.
 
+#include <functional>
 #include <optional>
 
 #include "search/checkpoint.h"
@@ -14,10 +15,17 @@ namespace patchnas {
 /// @throws InputError if there are checkpoints and none is intact.
 std::optional<Checkpoint> restorable(const CheckpointStore& store);
 
+/// Accuracies on validation images of what training would end with now.
+using Evaluation = std::function<MetricsLog::Values()>;
+
 /// Continues from `checkpoint` (from the beginning without one) to the last step, and saves that
-/// one too.
+/// one too. Loss, learning rate and evaluations go to metrics.jsonl, images a second to
+/// timing.jsonl.
+/// @param evaluate called every training.evaluate_every_epochs and at the end, unless that is 0
 /// @throws InterruptedError after a stop signal, with a checkpoint of the last step on disk.
+/// @throws Error if training diverged; the checkpoints are of steps before that.
 void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
-                  const CheckpointStore& store, StageId stage, RunDirectory& run);
+                  const CheckpointStore& store, StageId stage, RunDirectory& run,
+                  const Evaluation& evaluate);
 
 }  // namespace patchnas

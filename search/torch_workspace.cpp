@@ -12,6 +12,7 @@
 #include "deploy/quantize.h"
 #include "search/export_network.h"
 #include "search/files.h"
+#include "search/torch_evaluation.h"
 #include "search/torch_training_loop.h"
 #include "supernet/evaluation.h"
 
@@ -33,10 +34,21 @@ void require_fit(const Config& config, const ImageSet& images) {
   }
 }
 
+std::unique_ptr<Recipe> supernet_recipe(const TrainingPlan& plan, Supernet& supernet) {
+  return plan.recipe == TrainingRecipe::kSandwich
+             ? sandwich_recipe(supernet, plan.subnets_per_step, plan.inplace_distillation)
+             : random_recipe(supernet, plan.subnets_per_step);
+}
+
 }  // namespace
 
 TorchWorkspace::TorchWorkspace(RunDirectory& run)
     : run_(run), device_(resolve_device(to_string(run.config().device))) {
+  if (run.config().training.precision == Precision::kMixed && !device_.is_cuda()) {
+    throw InputError(
+        "training.precision: mixed needs a CUDA device, and there is none; allowed on the CPU: "
+        "float32");
+  }
   set_threads(run.config().threads);
 }
 
@@ -69,7 +81,11 @@ TrainerConfig TorchWorkspace::trainer_config(StageId stage,
           .learning_rate = settings.learning_rate,
           .warmup_epochs = settings.warmup_epochs,
           .label_smoothing = settings.label_smoothing,
-          .optimiser = {.momentum = settings.momentum, .weight_decay = settings.weight_decay},
+          .optimiser = {.momentum = settings.momentum,
+                        .weight_decay = settings.weight_decay,
+                        .clip_norm = settings.clip_norm,
+                        .ema_decay = settings.ema_decay,
+                        .precision = config.training.precision},
           .normalisation = config.data.normalisation,
           .augmentation = {.shift_pixels = config.data.shift_pixels, .flip = config.data.flip}};
 }
@@ -86,7 +102,8 @@ Supernet& TorchWorkspace::trained_largest() {
     supernet_.emplace(config.space, config.seed, device_);
     Trainer trainer(largest_recipe(*supernet_), data().training,
                     trainer_config(StageId::kTrainLargest, config.training.largest));
-    train_to_end(trainer, checkpoint, store, StageId::kTrainLargest, run_);
+    train_to_end(trainer, checkpoint, store, StageId::kTrainLargest, run_,
+                 [&] { return evaluate_supernet(*this, *supernet_, StageId::kTrainLargest); });
     supernet_stage_ = StageId::kTrainLargest;
   }
   return *supernet_;
@@ -97,15 +114,16 @@ Supernet& TorchWorkspace::trained_supernet() {
     const Config& config = run_.config();
     const CheckpointStore store = checkpoints(StageId::kTrainSupernet);
     const std::optional<Checkpoint> checkpoint = restorable(store);
-    if (checkpoint) {
-      supernet_.emplace(config.space, config.seed, device_);  // its weights are in the checkpoint
+    if (checkpoint || config.training.largest.epochs == 0.0) {
+      supernet_.emplace(config.space, config.seed, device_);  // or its weights are in a checkpoint
     } else {
       trained_largest().sort_channels();
       supernet_stage_.reset();
     }
-    Trainer trainer(random_recipe(*supernet_, config.training.subnets_per_step), data().training,
+    Trainer trainer(supernet_recipe(config.training, *supernet_), data().training,
                     trainer_config(StageId::kTrainSupernet, config.training.supernet));
-    train_to_end(trainer, checkpoint, store, StageId::kTrainSupernet, run_);
+    train_to_end(trainer, checkpoint, store, StageId::kTrainSupernet, run_,
+                 [&] { return evaluate_supernet(*this, *supernet_, StageId::kTrainSupernet); });
     supernet_stage_ = StageId::kTrainSupernet;
   }
   return *supernet_;
@@ -127,28 +145,63 @@ Subnet TorchWorkspace::recalibrated(const Architecture& architecture) {
   return subnet;
 }
 
+Subnet TorchWorkspace::untuned(const Architecture& architecture) {
+  const Config& config = run_.config();
+  return config.training.recipe == TrainingRecipe::kStandalone
+             ? Subnet(lower(config.space, architecture), config.seed, device_)
+             : trained_supernet().extract(architecture);
+}
+
+std::unique_ptr<Recipe> TorchWorkspace::finetune_recipe(Subnet& subnet) {
+  const TrainingPlan& plan = run_.config().training;
+  return plan.finetune_distillation > 0.0
+             ? taught_recipe(subnet, teacher(), plan.finetune_distillation)
+             : subnet_recipe(subnet);
+}
+
+Subnet TorchWorkspace::teacher() {
+  const Config& config = run_.config();
+  if (config.training.recipe != TrainingRecipe::kStandalone) {
+    Subnet largest_one = trained_supernet().extract(largest(config.space));
+    recalibrate(largest_one, "finetune/teacher");
+    return largest_one;
+  }
+  const std::filesystem::path path = config.training.teacher;
+  const Config of_teacher = parse_config(YamlReader::parse_file(path / "config.yaml"), "teacher");
+  if (of_teacher.data.normalisation != config.data.normalisation) {
+    throw InputError("training.teacher: " + path.string() +
+                     " was trained with another data.mean or data.stddev");
+  }
+  const SearchResult result = read_search_result(path / "best" / "candidate.json");
+  return read_subnet(path / "best" / "weights.ckpt",
+                     lower(of_teacher.space, result.best.architecture));
+}
+
 Subnet TorchWorkspace::finetuned(const Architecture& architecture) {
   const Config& config = run_.config();
   const CheckpointStore store = checkpoints(StageId::kFinetune);
   const std::optional<Checkpoint> checkpoint = restorable(store);
   Subnet subnet = checkpoint ? Subnet(lower(config.space, architecture), config.seed, device_)
-                             : trained_supernet().extract(architecture);
-  Trainer trainer(subnet_recipe(subnet), data().training,
+                             : untuned(architecture);
+  Trainer trainer(finetune_recipe(subnet), data().training,
                   trainer_config(StageId::kFinetune, config.training.finetune));
-  train_to_end(trainer, checkpoint, store, StageId::kFinetune, run_);
+  train_to_end(trainer, checkpoint, store, StageId::kFinetune, run_,
+               [&] { return evaluate_subnet(*this, subnet); });
   recalibrate(subnet, "finetune/recalibration");
   write_file(run_.best_weights_file(),
              encode_checkpoint(kWeightsName, {trainer.step(), subnet.save()}));
   return subnet;
 }
 
-Subnet TorchWorkspace::finetuned_weights(const Architecture& architecture) {
-  const Config& config = run_.config();
-  const std::filesystem::path file = run_.best_weights_file();
+Subnet TorchWorkspace::read_subnet(const std::filesystem::path& file, Network network) const {
   const Checkpoint weights = decode_checkpoint(kWeightsName, read_file(file), file.string());
-  Subnet subnet(lower(config.space, architecture), config.seed, device_);
+  Subnet subnet(std::move(network), run_.config().seed, device_);
   subnet.load(weights.bytes);
   return subnet;
+}
+
+Subnet TorchWorkspace::finetuned_weights(const Architecture& architecture) {
+  return read_subnet(run_.best_weights_file(), lower(run_.config().space, architecture));
 }
 
 // A seeded sample of training images.
@@ -186,13 +239,14 @@ FoldedSubnet TorchWorkspace::quantised(FoldedSubnet calibrated) {
   const std::optional<Checkpoint> checkpoint = restorable(store);
   Trainer trainer(quantised_recipe(calibrated, quantiser()), data().training,
                   trainer_config(StageId::kQuantise, run_.config().training.quantisation_aware));
-  train_to_end(trainer, checkpoint, store, StageId::kQuantise, run_);
+  train_to_end(trainer, checkpoint, store, StageId::kQuantise, run_,
+               [&] { return evaluate_int8(*this, to_int8(calibrated)); });
   write_file(run_.quantised_weights_file(),
              encode_checkpoint(kQuantisedName, {trainer.step(), calibrated.save()}));
   return calibrated;
 }
 
-FoldedSubnet TorchWorkspace::exported_weights(const Architecture& architecture) {
+FoldedSubnet TorchWorkspace::finetuned_weights(const Architecture& architecture) {
   const std::filesystem::path file = run_.quantised_weights_file();
   const Checkpoint weights = decode_checkpoint(kQuantisedName, read_file(file), file.string());
   FoldedSubnet subnet(lower(run_.config().space, architecture), device_);
@@ -204,13 +258,26 @@ QuantizedNetwork TorchWorkspace::to_int8(const FoldedSubnet& subnet) const {
   return quantiser()(subnet.to_float_network(), subnet.ranges());
 }
 
-double TorchWorkspace::validation_accuracy(const Subnet& subnet) {
-  return accuracy(subnet, validation_images(subnet.network().input.height),
+double TorchWorkspace::validation_accuracy(const Subnet& subnet, int most_images) {
+  return accuracy(subnet, some_validation_images(subnet.network().input.height, most_images),
                   run_.config().data.normalisation);
 }
 
-double TorchWorkspace::validation_accuracy(const QuantizedNetwork& network) {
-  return run_int8(network, validation_images(network.network.input.height)).accuracy;
+double TorchWorkspace::validation_accuracy(const QuantizedNetwork& network, int most_images) {
+  return run_int8(network, some_validation_images(network.network.input.height, most_images))
+      .accuracy;
+}
+
+ImageSet TorchWorkspace::some_validation_images(int resolution, int most) {
+  const ImageSet& all = validation_images(resolution);
+  if (most >= all.size()) {
+    return all;
+  }
+  std::vector<int> indices;  // evenly spaced: files may be in the order of their classes
+  for (std::int64_t i = 0; i < most; ++i) {
+    indices.push_back(static_cast<int>(i * all.size() / most));
+  }
+  return subset(all, indices);
 }
 
 }  // namespace patchnas

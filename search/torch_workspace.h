@@ -4,7 +4,10 @@
 // Everything is made when it is first needed, and comes from the run directory where an earlier
 // process has left it there.
 
+#include <filesystem>
+#include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "search/checkpoint.h"
@@ -21,7 +24,8 @@ namespace patchnas {
 class TorchWorkspace {
  public:
   /// Sets the number of threads; `run` must outlive it.
-  /// @throws InputError if the configured device is not there.
+  /// @throws InputError if the configured device is not there, or cannot compute in the configured
+  /// precision.
   explicit TorchWorkspace(RunDirectory& run);
 
   /// @throws InputError also if the images do not suit the search space.
@@ -33,7 +37,8 @@ class TorchWorkspace {
   Supernet& trained_largest();
   /// The supernet after all of its training; trains what is missing.
   Supernet& trained_supernet();
-  /// The search's winner with weights of its own, fine-tuned; trains what is missing.
+  /// The search's winner with weights of its own, fine-tuned, or trained from fresh ones where the
+  /// recipe is standalone; trains what is missing.
   Subnet finetuned(const Architecture& architecture);
   /// A subnet with the supernet's weights and statistics of its own.
   Subnet recalibrated(const Architecture& architecture);
@@ -50,8 +55,13 @@ class TorchWorkspace {
   /// The int8 network that a folded subnet becomes.
   [[nodiscard]] QuantizedNetwork to_int8(const FoldedSubnet& subnet) const;
 
-  double validation_accuracy(const Subnet& subnet);
-  double validation_accuracy(const QuantizedNetwork& network);
+  /// Measures the statistics of batch norm, on training images drawn from the named stream.
+  void recalibrate(Subnet& subnet, std::string_view stream_name);
+  /// On at most so many of the validation images.
+  double validation_accuracy(const Subnet& subnet,
+                             int most_images = std::numeric_limits<int>::max());
+  double validation_accuracy(const QuantizedNetwork& network,
+                             int most_images = std::numeric_limits<int>::max());
   [[nodiscard]] RunDirectory& run() { return run_; }
 
  private:
@@ -59,7 +69,13 @@ class TorchWorkspace {
   [[nodiscard]] CheckpointStore checkpoints(StageId stage) const;
   [[nodiscard]] Quantiser quantiser() const;
   ImageSet calibration_images(int resolution);
-  void recalibrate(Subnet& subnet, std::string_view stream_name);
+  ImageSet some_validation_images(int resolution, int most);
+  Subnet untuned(const Architecture& architecture);
+  std::unique_ptr<Recipe> finetune_recipe(Subnet& subnet);
+  /// Of fine-tuning, with statistics of its own.
+  /// @throws InputError if the run directory that holds it is not finished, or damaged.
+  Subnet teacher();
+  [[nodiscard]] Subnet read_subnet(const std::filesystem::path& file, Network network) const;
 
   RunDirectory& run_;
   c10::Device device_;

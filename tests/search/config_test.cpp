@@ -23,6 +23,8 @@ TEST(Config, DefaultsAreThePublishedOnes) {
   EXPECT_EQ(config.training.largest.learning_rate, 0.2);
   EXPECT_EQ(config.training.supernet.epochs, 2 * config.training.largest.epochs);
   EXPECT_EQ(config.training.subnets_per_step, 4);
+  EXPECT_EQ(config.training.recipe, TrainingRecipe::kMcunetV2);
+  EXPECT_EQ(config.training.finetune_distillation, 0.0);
   EXPECT_EQ(config.training.finetune.learning_rate, config.training.largest.learning_rate / 10);
   EXPECT_EQ(config.training.quantisation_aware.epochs, 10);
   EXPECT_EQ(config.training.quantisation_aware.learning_rate,
@@ -52,7 +54,18 @@ TEST(Config, ResolvedYamlReadsBackEqual) {
   config.target.instructions_per_cycle = 1.05;
   config.target.latency = 12345678.5;
   config.target.latency_table = "tables/a board.txt";
+  config.target.max_macs = 4400000;
   config.training.finetune.learning_rate = 1.0 / 3.0;
+  config.training.finetune.ema_decay = 0.999;
+  config.training.supernet.clip_norm = 1.5;
+  config.training.recipe = TrainingRecipe::kStandalone;
+  config.training.architecture = smallest(config.space);
+  config.training.teacher = "/a run/of \"mine\"";
+  config.training.finetune_distillation = 0.5;
+  config.training.inplace_distillation = 0.25;
+  config.training.precision = Precision::kMixed;
+  config.training.evaluate_every_epochs = 0.5;
+  config.training.evaluation_images = 77;
   config.training.quantisation_aware.epochs = 0;
   config.calibration = {.images = 7, .rule = {CalibrationMethod::kMse, 99.5}};
   config.device = DeviceChoice::kCuda;
@@ -89,6 +102,20 @@ TEST(Config, EveryShippedDeviceIsOne) {
     ++count;
   }
   EXPECT_GT(count, 3);
+}
+
+TEST(Config, MacsAreANumber) {
+  const std::string memory = "sram_bytes: 64KiB, flash_bytes: 1MiB";
+  EXPECT_EQ(target_with(memory).max_macs, kNoLimit);
+  EXPECT_EQ(target_with(memory + ", max_macs: 4.4M").max_macs, 4400000);
+  EXPECT_EQ(target_with(memory + ", max_macs: 4400000").max_macs, 4400000);
+  for (const char* bad : {"few", "-3", "0.1", "4.4k", "50ms", "1e30"}) {
+    EXPECT_NE(message_of([&] {
+                target_with(memory + ", max_macs: " + bad);
+              }).find("is no number of MACs; allowed: as 4400000 or 4.4M"),
+              std::string::npos)
+        << bad;
+  }
 }
 
 TEST(ConfigErrors, LatencyIsATimeOrACost) {

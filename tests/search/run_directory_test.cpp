@@ -33,6 +33,22 @@ TEST_F(RunDirectoryTest, KeepsConfigurationAndStatus) {
   EXPECT_EQ(run.status(StageId::kSearch), StageStatus::kPending);
 }
 
+TEST_F(RunDirectoryTest, HoldsTheStagesOfItsRecipe) {
+  config_.training.recipe = TrainingRecipe::kStandalone;
+  config_.training.architecture = smallest(config_.space);
+  {
+    RunDirectory run = RunDirectory::start(config_);
+    run.set_status(StageId::kFinetune, StageStatus::kRunning);
+  }
+  const std::string status = contents(path() / "run.json");
+  EXPECT_EQ(status.find("train_supernet"), std::string::npos);
+  EXPECT_NE(status.find(R"("finetune": "running")"), std::string::npos);
+  const RunDirectory run = RunDirectory::resume(path());
+  EXPECT_EQ(run.config(), config_);
+  EXPECT_EQ(run.status(StageId::kFinetune), StageStatus::kRunning);
+  EXPECT_EQ(run.status(StageId::kTrainSupernet), StageStatus::kPending);
+}
+
 TEST_F(RunDirectoryTest, TheSameCommandAgainResumes) {
   { const RunDirectory run = RunDirectory::start(config_); }
   EXPECT_TRUE(RunDirectory::start(config_).resumed());

@@ -66,6 +66,7 @@ void expect_the_best(const LatencyModel* model, MemoryModel memory_model, const 
   int with_patches = 0;
   int infeasible = 0;
   int too_slow = 0;
+  int too_many_macs = 0;
   for (int i = 0; i < 60; ++i) {
     const Network network = i % 2 == 0 ? testing::random_lowered_network(stream)
                                        : testing::random_general_network(stream);
@@ -83,6 +84,10 @@ void expect_the_best(const LatencyModel* model, MemoryModel memory_model, const 
       target.latency =
           latency_report(network, PatchSchedule::layer_by_layer(), *model).total * 1.02;
     }
+    if (stream.chance(0.5)) {
+      target.max_macs = static_cast<std::int64_t>(static_cast<double>(network_macs(network)) *
+                                                  (0.99 + 0.1 * stream.uniform()));
+    }
     ScheduleChooser chooser(kGrids, SplitPoints::kLayers, target, model);
     const ScheduleChoice choice = chooser.choose(network);
     const Definition expected = look_at_all(network, target, model);
@@ -92,16 +97,19 @@ void expect_the_best(const LatencyModel* model, MemoryModel memory_model, const 
       expect_same(choice.costs, *expected.cheapest);
       with_patches += choice.schedule.segments.empty() ? 0 : 1;
     } else {
-      const bool is_slow = choice.costs.sram_bytes <= target.sram_bytes &&
-                           choice.costs.flash_bytes <= target.flash_bytes;
-      EXPECT_TRUE(is_slow || choice.costs.sram_bytes == expected.least_sram);
-      too_slow += is_slow ? 1 : 0;
+      const bool fits_memory = choice.costs.sram_bytes <= target.sram_bytes &&
+                               choice.costs.flash_bytes <= target.flash_bytes;
+      EXPECT_TRUE(fits_memory || choice.costs.sram_bytes == expected.least_sram);
+      const bool has_many_macs = choice.costs.macs > target.max_macs;
+      too_many_macs += fits_memory && has_many_macs ? 1 : 0;
+      too_slow += fits_memory && !has_many_macs ? 1 : 0;
       ++infeasible;
     }
   }
   EXPECT_GT(with_patches, 0);
   EXPECT_GT(infeasible, 3);
   EXPECT_EQ(too_slow > 0, model != nullptr);
+  EXPECT_GT(too_many_macs, 0);
 }
 
 TEST(ScheduleChooser, TakesTheFittingScheduleOfLeastMacs) {

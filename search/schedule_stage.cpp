@@ -1,0 +1,33 @@
+#include "search/schedule_stage.h"
+
+#include <spdlog/spdlog.h>
+
+#include "arch/error.h"
+#include "search/estimate.h"
+#include "search/files.h"
+#include "search/latency_file.h"
+#include "search/search_stage.h"
+
+namespace patchnas {
+
+Candidate only_candidate(const Config& config) {
+  const std::unique_ptr<LatencyModel> latency = latency_model_for(config.target);
+  ScheduleSelector selector(config.space, config.target, latency.get());
+  const Selection selection = selector.select(*config.training.architecture);
+  if (!selection.candidate) {
+    throw InfeasibleError(
+        "training.architecture: does not fit under any patch schedule; the closest " +
+        compare_with_limits(selection.miss->costs, config.target, selector.latency_unit()));
+  }
+  return *selection.candidate;
+}
+
+void ScheduleStage::run() {
+  const Candidate candidate = only_candidate(run_.config());
+  spdlog::info("search: {}",
+               describe(lower(run_.config().space, candidate.architecture), candidate.schedule));
+  write_file(run_.best_candidate_file(),
+             to_json(SearchResult{.best = candidate, .counts = {.sampled = 1}}));
+}
+
+}  // namespace patchnas
