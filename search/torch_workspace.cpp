@@ -246,7 +246,7 @@ FoldedSubnet TorchWorkspace::quantised(FoldedSubnet calibrated) {
   return calibrated;
 }
 
-FoldedSubnet TorchWorkspace::finetuned_weights(const Architecture& architecture) {
+FoldedSubnet TorchWorkspace::exported_weights(const Architecture& architecture) {
   const std::filesystem::path file = run_.quantised_weights_file();
   const Checkpoint weights = decode_checkpoint(kQuantisedName, read_file(file), file.string());
   FoldedSubnet subnet(lower(run_.config().space, architecture), device_);
