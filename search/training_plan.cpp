@@ -169,6 +169,7 @@ std::string to_yaml(const TrainingPlan& plan) {
       .line("subnets_per_step", plan.subnets_per_step)
       .line("inplace_distillation", plan.inplace_distillation);
   append_settings(text, "finetune", plan.finetune).line("distillation", plan.finetune_distillation);
+  append_settings(text, "quantisation_aware", plan.quantisation_aware);
   return text;
 }
 
