@@ -10,7 +10,6 @@
 #include "deploy/calibration.h"
 #include "deploy/fold_batch_norm.h"
 #include "deploy/quantize.h"
-#include "search/export_network.h"
 #include "search/files.h"
 #include "search/torch_evaluation.h"
 #include "search/torch_training_loop.h"
@@ -264,8 +263,8 @@ double TorchWorkspace::validation_accuracy(const Subnet& subnet, int most_images
 }
 
 double TorchWorkspace::validation_accuracy(const QuantizedNetwork& network, int most_images) {
-  return run_int8(network, some_validation_images(network.network.input.height, most_images))
-      .accuracy;
+  return accuracy(network, some_validation_images(network.network.input.height, most_images),
+                  run_.config().data.normalisation);
 }
 
 ImageSet TorchWorkspace::some_validation_images(int resolution, int most) {

@@ -6,6 +6,7 @@
 
 #include <torch/torch.h>
 
+#include "supernet/folded_subnet.h"
 #include "supernet/forward.h"
 #include "supernet/loss.h"
 #include "supernet/quantised_forward.h"
@@ -130,6 +131,23 @@ BatchLoss add_libtorch_gradients(const TensorShape& input, std::span<const Layer
   return {loss.mean, count_correct(logits, backward.goal.labels), logits.detach()};
 }
 
+/// @param forward [N, C, H, W] images to logits [N, classes]
+template <typename Forward>
+std::vector<float> logits_in_batches(const TensorShape& input, c10::Device device,
+                                     const fused::InferencePass::ImageSource& source, int count,
+                                     const Forward& forward) {
+  constexpr int kBatch = 256;
+  std::vector<float> result;
+  for (int begin = 0; begin < count; begin += kBatch) {
+    const int size = std::min(kBatch, count - begin);
+    std::vector<float> images(static_cast<std::size_t>(size * input.elements()));
+    source(begin, begin + size, images.data());
+    const std::vector<float> part = to_floats(forward(image_tensor(images, input, size, device)));
+    result.insert(result.end(), part.begin(), part.end());
+  }
+  return result;
+}
+
 }  // namespace
 
 at::Tensor image_tensor(std::span<const float> images, const TensorShape& shape, int count,
@@ -238,18 +256,23 @@ std::vector<float> Compute::logits(const Network& network, std::span<const Layer
     const PlainLayers plain(layers);
     return fused::InferencePass(network, plain.values()).run(source, count);
   }
-  constexpr int kBatch = 256;
-  std::vector<float> result;
-  for (int begin = 0; begin < count; begin += kBatch) {
-    const int size = std::min(kBatch, count - begin);
-    std::vector<float> images(static_cast<std::size_t>(size * network.input.elements()));
-    source(begin, begin + size, images.data());
-    const std::vector<float> part = to_floats(
-        forward(network, layers, image_tensor(images, network.input, size, device_of(layers)),
-                NormMode::kRunning));
-    result.insert(result.end(), part.begin(), part.end());
+  return logits_in_batches(network.input, device_of(layers), source, count,
+                           [&](const at::Tensor& images) {
+                             return forward(network, layers, images, NormMode::kRunning);
+                           });
+}
+
+std::vector<float> Compute::logits(const QuantizedNetwork& network,
+                                   const fused::InferencePass::ImageSource& source, int count) {
+  const at::NoGradGuard no_gradients;
+  const FoldedSubnet shapes(network.network);  // LibTorch's gradients would need its weights
+  if (is_fused(network.network, shapes.layers()) && fused::exact_in_floats(network)) {
+    return fused::InferencePass(network).run(source, count);
   }
-  return result;
+  return logits_in_batches(network.network.input, c10::kCPU, source, count,
+                           [&](const at::Tensor& images) {
+                             return forward_quantised(network, shapes.layers(), images);
+                           });
 }
 
 }  // namespace patchnas

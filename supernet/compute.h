@@ -78,6 +78,9 @@ class Compute {
   /// With running statistics. @return [count, classes]
   std::vector<float> logits(const Network& network, std::span<const LayerTensors> layers,
                             const fused::InferencePass::ImageSource& source, int count);
+  /// Those of the exported network, as real numbers; on the CPU. @return [count, classes]
+  std::vector<float> logits(const QuantizedNetwork& network,
+                            const fused::InferencePass::ImageSource& source, int count);
 
  private:
   [[nodiscard]] bool is_fused(const Network& network, std::span<const LayerTensors> layers) const;

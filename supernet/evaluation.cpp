@@ -21,6 +21,31 @@ std::vector<float> divided(const std::vector<double>& sums, int count) {
   return result;
 }
 
+fused::InferencePass::ImageSource source_of(const ImageSet& images,
+                                            const PixelNormalisation& normalisation) {
+  return [&](int begin, int end, float* target) {
+    normalise_images(images, begin, end, normalisation, target);
+  };
+}
+
+// One class per image. @param logits [N, classes]
+std::vector<int> most_probable(const std::vector<float>& logits, const ImageSet& images) {
+  const auto classes = static_cast<std::ptrdiff_t>(logits.size()) / std::max(1, images.size());
+  std::vector<int> result;
+  for (auto row = logits.begin(); row != logits.end(); row += classes) {
+    result.push_back(static_cast<int>(std::max_element(row, row + classes) - row));
+  }
+  return result;
+}
+
+double share_correct(const std::vector<int>& classes, const ImageSet& images) {
+  int correct = 0;
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    correct += classes[i] == images.labels[i] ? 1 : 0;
+  }
+  return images.size() == 0 ? 0.0 : static_cast<double>(correct) / images.size();
+}
+
 }  // namespace
 
 void recalibrate_batch_norm(Subnet& subnet, const ImageSet& training,
@@ -56,27 +81,26 @@ void recalibrate_batch_norm(Subnet& subnet, const ImageSet& training,
 std::vector<int> predict(const Subnet& subnet, const ImageSet& images,
                          const PixelNormalisation& normalisation) {
   check_image_size(subnet.network(), images);
-  const auto source = [&](int begin, int end, float* target) {
-    normalise_images(images, begin, end, normalisation, target);
-  };
-  const std::vector<float> logits =
-      Compute().logits(subnet.network(), subnet.layers(), source, images.size());
-  const std::ptrdiff_t classes = subnet.network().output().channels;
-  std::vector<int> result;
-  for (auto row = logits.begin(); row != logits.end(); row += classes) {
-    result.push_back(static_cast<int>(std::max_element(row, row + classes) - row));
-  }
-  return result;
+  return most_probable(Compute().logits(subnet.network(), subnet.layers(),
+                                        source_of(images, normalisation), images.size()),
+                       images);
+}
+
+std::vector<int> predict(const QuantizedNetwork& network, const ImageSet& images,
+                         const PixelNormalisation& normalisation) {
+  check_image_size(network.network, images);
+  return most_probable(Compute().logits(network, source_of(images, normalisation), images.size()),
+                       images);
 }
 
 double accuracy(const Subnet& subnet, const ImageSet& images,
                 const PixelNormalisation& normalisation) {
-  const std::vector<int> classes = predict(subnet, images, normalisation);
-  int correct = 0;
-  for (std::size_t i = 0; i < classes.size(); ++i) {
-    correct += classes[i] == images.labels[i] ? 1 : 0;
-  }
-  return images.size() == 0 ? 0.0 : static_cast<double>(correct) / images.size();
+  return share_correct(predict(subnet, images, normalisation), images);
+}
+
+double accuracy(const QuantizedNetwork& network, const ImageSet& images,
+                const PixelNormalisation& normalisation) {
+  return share_correct(predict(network, images, normalisation), images);
 }
 
 }  // namespace patchnas

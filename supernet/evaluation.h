@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "arch/float_network.h"
+#include "arch/quantized_network.h"
 #include "arch/random.h"
 #include "supernet/image_set.h"
 #include "supernet/subnet.h"
@@ -28,9 +29,14 @@ void recalibrate_batch_norm(Subnet& subnet, const ImageSet& training,
 /// @param images of the network's input size
 std::vector<int> predict(const Subnet& subnet, const ImageSet& images,
                          const PixelNormalisation& normalisation);
+/// The same by an int8 network: what the exported one answers.
+std::vector<int> predict(const QuantizedNetwork& network, const ImageSet& images,
+                         const PixelNormalisation& normalisation);
 
 /// Share of images whose most probable class is their label, in [0, 1].
 double accuracy(const Subnet& subnet, const ImageSet& images,
+                const PixelNormalisation& normalisation);
+double accuracy(const QuantizedNetwork& network, const ImageSet& images,
                 const PixelNormalisation& normalisation);
 
 }  // namespace patchnas

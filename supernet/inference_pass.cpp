@@ -6,6 +6,7 @@
 #include "supernet/buffer_pool.h"
 #include "supernet/layer_constants.h"
 #include "supernet/parallel.h"
+#include "supernet/quantised_layers.h"
 
 namespace patchnas::fused {
 namespace {
@@ -23,15 +24,31 @@ struct InferencePass::Thread {
   std::vector<Buffer> tensors;
 };
 
-InferencePass::InferencePass(const Network& network, std::span<const LayerValues> values)
+InferencePass::InferencePass(const Network& network, std::vector<FusedLayer> layers)
     : network_(network),
-      layers_(make_fused_layers(network, values)),
+      layers_(std::move(layers)),
       norms_(layers_.size()),
       last_readers_(last_readers(network)) {
   std::int64_t largest = 1;
+  for (const FusedLayer& fused : layers_) {
+    largest = std::max(largest, fused.out_pixels * fused.out_channels);
+  }
+  images_at_once_ = static_cast<int>(std::clamp<std::int64_t>(kGroupFloats / largest, 1, 16));
+}
+
+InferencePass::InferencePass(const QuantizedNetwork& network)
+    : InferencePass(network.network, make_fused_layers(network)) {
+  image_quantisation_ = network.tensors[0];
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const auto channels = static_cast<std::size_t>(layers_[i].out_channels);
+    norms_[i] = {std::vector<float>(channels, 1.0F), std::vector<float>(channels, 0.0F)};
+  }
+}
+
+InferencePass::InferencePass(const Network& network, std::span<const LayerValues> values)
+    : InferencePass(network, make_fused_layers(network, values)) {
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const FusedLayer& fused = layers_[i];
-    largest = std::max(largest, fused.out_pixels * fused.out_channels);
     if (!fused.has_norm) {
       continue;
     }
@@ -45,13 +62,12 @@ InferencePass::InferencePass(const Network& network, std::span<const LayerValues
       norm.shift[c] = static_cast<float>(fused.beta[c] - values[i].running_mean[c] * scale);
     }
   }
-  images_at_once_ = static_cast<int>(std::clamp<std::int64_t>(kGroupFloats / largest, 1, 16));
 }
 
 ActivationView InferencePass::view(TensorId tensor, const float* raw) const {
   const auto layer = static_cast<std::size_t>(tensor - 1);
   ActivationView v{.raw = raw, .channels = layers_[layer].out_channels};
-  if (layers_[layer].has_norm) {
+  if (!norms_[layer].scale.empty()) {
     v.scale = norms_[layer].scale.data();
     v.shift = norms_[layer].shift.data();
     v.low = layers_[layer].low;
@@ -63,7 +79,13 @@ ActivationView InferencePass::view(TensorId tensor, const float* raw) const {
 void InferencePass::run_images(Thread& thread, const ImageSource& source, int begin, int end,
                                float* logits) const {
   const int count = end - begin;
+  const FusedLayer& classifier = layers_.back();
   source(begin, end, thread.images.data());
+  if (classifier.integers) {
+    const auto floats = static_cast<std::size_t>(count * network_.input.elements());
+    const std::span<float> images = std::span(thread.images).first(floats);
+    std::ranges::copy(image_steps(images, image_quantisation_), images.begin());
+  }
   for (int i = 0; i < network_.layer_count(); ++i) {
     const Layer& layer = network_.layers[static_cast<std::size_t>(i)];
     const FusedLayer& fused = layers_[static_cast<std::size_t>(i)];
@@ -95,14 +117,14 @@ void InferencePass::run_images(Thread& thread, const ImageSource& source, int be
       }
     }
   }
-  const FusedLayer& classifier = layers_.back();
   const int classes = network_.output().channels;
-  const float* raw = thread.tensors.back().get();
   for (int image = 0; image < count; ++image) {
+    const float* raw = thread.tensors.back().get() + std::int64_t{image} * classifier.out_channels;
     for (int c = 0; c < classes; ++c) {
       logits[std::int64_t{image} * classes + c] =
-          raw[std::int64_t{image} * classifier.out_channels + c] +
-          classifier.bias[static_cast<std::size_t>(c)];
+          classifier.integers ? classifier.integers->output_step *
+                                    std::clamp(raw[c], classifier.low, classifier.high)
+                              : raw[c] + classifier.bias[static_cast<std::size_t>(c)];
     }
   }
   thread.tensors.back().reset();

@@ -94,6 +94,12 @@ TEST(QuantisedTraining, EveryTensorIsTheIntegerReferences) {
     fused::Workspace workspace;
     fused::TrainingPass pass(network, workspace);
     EXPECT_EQ(pass.forward(images.real, count), to_floats(logits));
+    const auto source = [&](int begin, int end, float* target) {
+      const std::int64_t elements = network.network.input.elements();
+      std::copy(images.real.begin() + begin * elements, images.real.begin() + end * elements,
+                target);
+    };
+    EXPECT_EQ(fused::InferencePass(network).run(source, count), to_floats(logits));
     for (TensorId id = 1; id < network.network.tensor_count(); ++id) {
       ASSERT_EQ(pass.values(id), reference_steps(network, expected, static_cast<std::size_t>(id)))
           << "fused, network " << index << ", tensor " << id;
