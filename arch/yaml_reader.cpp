@@ -349,7 +349,7 @@ std::int64_t YamlReader::bytes(const std::string& key, Allowed<std::int64_t> all
     return *fallback;
   }
   const YAML::Node node = require(key);
-  const std::string form = "must be a number of bytes, as 65536, 64KiB or 2MiB";
+  const std::string form = "must be a number of bytes, as 65536, 64KiB, 2MiB or 1GiB";
   if (!node.IsScalar()) {
     fail_at(node, key, form);
   }
@@ -362,9 +362,9 @@ std::int64_t YamlReader::bytes(const std::string& key, Allowed<std::int64_t> all
   unit.erase(0, unit.find_first_not_of(' ') == std::string::npos ? unit.size()
                                                                  : unit.find_first_not_of(' '));
   const std::map<std::string, std::int64_t> units = {
-      {"", 1}, {"B", 1}, {"KiB", 1024}, {"MiB", 1024 * 1024}};
+      {"", 1}, {"B", 1}, {"KiB", 1024}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
   const auto factor = units.find(unit);
-  if (digits == 0 || digits > 12 || factor == units.end()) {
+  if (digits == 0 || digits > (unit == "GiB" ? 9 : 12) || factor == units.end()) {
     fail_at(node, key, form + ", not '" + quotable(text) + "'");
   }
   const std::int64_t value = std::stoll(text.substr(0, digits)) * factor->second;

@@ -61,7 +61,7 @@ class YamlReader {
   /// The scalars of a non-empty sequence as they are written.
   std::vector<std::string> strings(const std::string& key,
                                    std::optional<std::vector<std::string>> fallback = {});
-  /// Bytes: a plain integer, or one with the suffix B, KiB or MiB.
+  /// Bytes: a plain integer, or one with the suffix B, KiB, MiB or GiB.
   std::int64_t bytes(const std::string& key, Allowed<std::int64_t> allowed = {},
                      std::optional<std::int64_t> fallback = {});
   /// A nested mapping; an absent optional one reads as empty.

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "arch/checksum.h"
 #include "arch/error.h"
-#include "search/checksum.h"
 
 namespace patchnas {
 

@@ -1,7 +1,7 @@
 #include "search/candidate_store.h"
 
+#include "arch/checksum.h"
 #include "arch/error.h"
-#include "search/checksum.h"
 
 namespace patchnas {
 namespace {

@@ -4,8 +4,8 @@
 #include <charconv>
 #include <cstdio>
 
+#include "arch/checksum.h"
 #include "arch/error.h"
-#include "search/checksum.h"
 #include "search/files.h"
 
 namespace patchnas {

@@ -11,6 +11,7 @@
 #include "search/commands.h"
 #include "search/config.h"
 #include "search/console.h"
+#include "search/data_progress.h"
 #include "search/files.h"
 #include "search/latency_file.h"
 #include "search/report.h"
@@ -50,7 +51,7 @@ Config requested_config(const SearchOptions& options) {
 /// Hours of training are worth nothing if no architecture fits, and data that is not there is
 /// better missed now.
 void check_before_start(const Config& config) {
-  check_data_files(config.data);
+  check_data_files(config.data, console_observer());
   if (config.training.recipe == TrainingRecipe::kStandalone) {
     only_candidate(config);
     return;

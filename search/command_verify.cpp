@@ -11,11 +11,13 @@
 #include "arch/random.h"
 #include "deploy/tflite_import.h"
 #include "search/commands.h"
+#include "search/data_progress.h"
 #include "search/export_network.h"
 #include "search/option_names.h"
 #include "search/run_directory.h"
 #include "search/verify_package.h"
 #include "supernet/data_source.h"
+#include "supernet/evaluation_images.h"
 
 namespace patchnas {
 namespace {
@@ -42,7 +44,8 @@ std::vector<std::int8_t> images_for(const VerifyOptions& options, const PackageF
                                     const TensorShape& shape) {
   if (RunDirectory::exists(options.folder)) {
     const Config config = RunDirectory::resume(options.folder).config();
-    const ImageSet test = resized(load_test_images(config.data), shape.height);
+    const ImageSet test = evaluation_images(*load_test_images(config.data, console_observer()),
+                                            shape.height, config.data.crop_ratio);
     return quantised_pixels(test, 0, std::min(options.images, test.size()));
   }
   RandomStream stream(1, "verify");

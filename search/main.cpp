@@ -13,6 +13,7 @@ Examples:
   nas_search --config fashion_mnist_32kb.yaml
   nas_search --config fashion_mnist_32kb.yaml --set target.sram_bytes=24KiB --set name=tighter
   nas_search --resume runs/fashion_mnist_32kb
+  nas_search prepare --config vww_32kb.yaml --set data.path=/data/coco
   nas_search export runs/fashion_mnist_32kb --out exported
   nas_search estimate --network mobilenet_v2 --patches 4 --split-block 4
   nas_search schedule model.tflite --sram 64KiB --out model_64kib
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
   patchnas::add_search_command(app);
   patchnas::add_export_command(app);
   patchnas::add_estimate_command(app);
+  patchnas::add_prepare_command(app);
   patchnas::add_schedule_command(app);
   patchnas::add_run_command(app);
   patchnas::add_verify_command(app);

@@ -12,6 +12,7 @@
 //   timing.jsonl      how fast they came
 //   lock              one writer at a time
 //   supernet/         checkpoints of the training stages, newest two of each
+//   validation.txt    the images that decide the search
 //   search/           candidates.jsonl, generation_NNN.json
 //   best/             candidate.json, weights.ckpt, quantised.ckpt
 //   export/           model.tflite, c/, report.json
@@ -58,6 +59,7 @@ class RunDirectory {
     return path_ / "best" / "quantised.ckpt";
   }
   [[nodiscard]] std::filesystem::path export_folder() const { return path_ / "export"; }
+  [[nodiscard]] std::filesystem::path validation_file() const { return path_ / "validation.txt"; }
   [[nodiscard]] std::filesystem::path log_file() const { return path_ / "log.txt"; }
   [[nodiscard]] MetricsLog& metrics() { return *metrics_; }
   /// Numbers that depend on the machine and the moment: the only file of results that does.

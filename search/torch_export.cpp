@@ -7,6 +7,7 @@
 #include "arch/error.h"
 #include "deploy/c_package.h"
 #include "deploy/tflite_export.h"
+#include "search/data_progress.h"
 #include "search/export_network.h"
 #include "search/files.h"
 #include "search/package_files.h"
@@ -14,6 +15,7 @@
 #include "search/text.h"
 #include "search/verify_package.h"
 #include "supernet/evaluation.h"
+#include "supernet/evaluation_images.h"
 
 namespace patchnas {
 namespace {
@@ -49,7 +51,8 @@ void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const Folded
   const int resolution = subnet.network().input.height;
   const QuantizedNetwork quantised = workspace.to_int8(folded);
 
-  const ImageSet test = resized(load_test_images(config.data), resolution);
+  const ImageSet test = evaluation_images(*load_test_images(config.data, console_observer()),
+                                          resolution, config.data.crop_ratio);
   const Int8Answers answers = run_int8(quantised, test);
   const ArenaCheck arena_check = check_schedule(
       quantised, plan.candidate.schedule, config.target.input, test, answers, kArenaCheckedImages);

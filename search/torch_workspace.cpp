@@ -10,28 +10,19 @@
 #include "deploy/calibration.h"
 #include "deploy/fold_batch_norm.h"
 #include "deploy/quantize.h"
+#include "search/data_progress.h"
 #include "search/files.h"
 #include "search/torch_evaluation.h"
 #include "search/torch_training_loop.h"
+#include "search/validation_file.h"
 #include "supernet/evaluation.h"
+#include "supernet/evaluation_images.h"
 
 namespace patchnas {
 namespace {
 
 constexpr std::string_view kWeightsName = "best";
 constexpr std::string_view kQuantisedName = "quantised";
-
-void require_fit(const Config& config, const ImageSet& images) {
-  const SearchSpace& space = config.space;
-  if (images.classes != space.classes) {
-    throw InputError("space.classes: " + std::to_string(space.classes) + ", but the images have " +
-                     std::to_string(images.classes) + " classes");
-  }
-  if (images.channels != space.input_channels) {
-    throw InputError("space.input_channels: " + std::to_string(space.input_channels) +
-                     ", but the images have " + std::to_string(images.channels));
-  }
-}
 
 std::unique_ptr<Recipe> supernet_recipe(const TrainingPlan& plan, Supernet& supernet) {
   return plan.recipe == TrainingRecipe::kSandwich
@@ -53,11 +44,11 @@ TorchWorkspace::TorchWorkspace(RunDirectory& run)
 
 const TrainingData& TorchWorkspace::data() {
   if (!data_) {
-    data_ = load_training_data(run_.config().data, run_.config().seed);
-    require_fit(run_.config(), data_->training);
-    spdlog::info("data: {} training and {} validation images, {}x{}x{}", data_->training.size(),
-                 data_->validation.size(), data_->training.height, data_->training.width,
-                 data_->training.channels);
+    const Config& config = run_.config();
+    data_ = load_training_data(config.data, config.seed, console_observer());
+    keep_or_compare(run_.validation_file(), *data_);
+    spdlog::info("data: {} training and {} validation images", data_->training->size(),
+                 data_->validation->size());
   }
   return *data_;
 }
@@ -66,7 +57,9 @@ const ImageSet& TorchWorkspace::validation_images(int resolution) {
   const auto found = validation_images_.find(resolution);
   return found != validation_images_.end()
              ? found->second
-             : validation_images_.emplace(resolution, resized(data().validation, resolution))
+             : validation_images_
+                   .emplace(resolution, evaluation_images(*data().validation, resolution,
+                                                          run_.config().data.crop_ratio))
                    .first->second;
 }
 
@@ -86,7 +79,9 @@ TrainerConfig TorchWorkspace::trainer_config(StageId stage,
                         .ema_decay = settings.ema_decay,
                         .precision = config.training.precision},
           .normalisation = config.data.normalisation,
-          .augmentation = {.shift_pixels = config.data.shift_pixels, .flip = config.data.flip}};
+          .augmentation = config.data.augmentation,
+          .crop_ratio = config.data.crop_ratio,
+          .data_workers = config.data.workers};
 }
 
 CheckpointStore TorchWorkspace::checkpoints(StageId stage) const {
@@ -99,7 +94,7 @@ Supernet& TorchWorkspace::trained_largest() {
     const CheckpointStore store = checkpoints(StageId::kTrainLargest);
     const std::optional<Checkpoint> checkpoint = restorable(store);
     supernet_.emplace(config.space, config.seed, device_);
-    Trainer trainer(largest_recipe(*supernet_), data().training,
+    Trainer trainer(largest_recipe(*supernet_), *data().training,
                     trainer_config(StageId::kTrainLargest, config.training.largest));
     train_to_end(trainer, checkpoint, store, StageId::kTrainLargest, run_,
                  [&] { return evaluate_supernet(*this, *supernet_, StageId::kTrainLargest); });
@@ -119,7 +114,7 @@ Supernet& TorchWorkspace::trained_supernet() {
       trained_largest().sort_channels();
       supernet_stage_.reset();
     }
-    Trainer trainer(supernet_recipe(config.training, *supernet_), data().training,
+    Trainer trainer(supernet_recipe(config.training, *supernet_), *data().training,
                     trainer_config(StageId::kTrainSupernet, config.training.supernet));
     train_to_end(trainer, checkpoint, store, StageId::kTrainSupernet, run_,
                  [&] { return evaluate_supernet(*this, *supernet_, StageId::kTrainSupernet); });
@@ -131,10 +126,19 @@ Supernet& TorchWorkspace::trained_supernet() {
 void TorchWorkspace::recalibrate(Subnet& subnet, std::string_view stream_name) {
   const Config& config = run_.config();
   RandomStream stream(config.seed, stream_name);
-  recalibrate_batch_norm(
-      subnet, data().training, config.data.normalisation,
-      {.batches = config.recalibration.batches, .batch_size = config.recalibration.batch_size},
-      stream);
+  const int resolution = subnet.network().input.height;
+  const auto key = std::pair(std::string(stream_name), resolution);
+  auto found = recalibration_images_.find(key);
+  if (found == recalibration_images_.end()) {
+    found = recalibration_images_
+                .emplace(key, recalibration_images(*data().training,
+                                                   {.batches = config.recalibration.batches,
+                                                    .batch_size = config.recalibration.batch_size},
+                                                   resolution, config.data.crop_ratio, stream))
+                .first;
+  }
+  recalibrate_batch_norm(subnet, found->second, config.data.normalisation,
+                         config.recalibration.batch_size);
 }
 
 Subnet TorchWorkspace::recalibrated(const Architecture& architecture) {
@@ -182,7 +186,7 @@ Subnet TorchWorkspace::finetuned(const Architecture& architecture) {
   const std::optional<Checkpoint> checkpoint = restorable(store);
   Subnet subnet = checkpoint ? Subnet(lower(config.space, architecture), config.seed, device_)
                              : untuned(architecture);
-  Trainer trainer(finetune_recipe(subnet), data().training,
+  Trainer trainer(finetune_recipe(subnet), *data().training,
                   trainer_config(StageId::kFinetune, config.training.finetune));
   train_to_end(trainer, checkpoint, store, StageId::kFinetune, run_,
                [&] { return evaluate_subnet(*this, subnet); });
@@ -206,13 +210,13 @@ Subnet TorchWorkspace::finetuned_weights(const Architecture& architecture) {
 // A seeded sample of training images.
 ImageSet TorchWorkspace::calibration_images(int resolution) {
   const Config& config = run_.config();
-  const ImageSet& training = data().training;
+  const ImageStore& training = *data().training;
   std::vector<int> indices(static_cast<std::size_t>(training.size()));
   std::iota(indices.begin(), indices.end(), 0);
   RandomStream stream(config.seed, "quantise/calibration");
   stream.shuffle(std::span(indices));
   indices.resize(std::min(indices.size(), static_cast<std::size_t>(config.calibration.images)));
-  return resized(subset(training, indices), resolution);
+  return evaluation_images(training, indices, resolution, config.data.crop_ratio);
 }
 
 FoldedSubnet TorchWorkspace::calibrated(const Subnet& subnet) {
@@ -236,7 +240,7 @@ Quantiser TorchWorkspace::quantiser() const {
 FoldedSubnet TorchWorkspace::quantised(FoldedSubnet calibrated) {
   const CheckpointStore store = checkpoints(StageId::kQuantise);
   const std::optional<Checkpoint> checkpoint = restorable(store);
-  Trainer trainer(quantised_recipe(calibrated, quantiser()), data().training,
+  Trainer trainer(quantised_recipe(calibrated, quantiser()), *data().training,
                   trainer_config(StageId::kQuantise, run_.config().training.quantisation_aware));
   train_to_end(trainer, checkpoint, store, StageId::kQuantise, run_,
                [&] { return evaluate_int8(*this, to_int8(calibrated)); });

@@ -9,6 +9,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "search/checkpoint.h"
 #include "search/run_directory.h"
@@ -81,6 +83,8 @@ class TorchWorkspace {
   c10::Device device_;
   std::optional<TrainingData> data_;
   std::map<int, ImageSet> validation_images_;  ///< by resolution
+  std::map<std::pair<std::string, int>, ImageSet>
+      recalibration_images_;  ///< by stream and resolution
   std::optional<Supernet> supernet_;
   std::optional<StageId> supernet_stage_;  ///< the training that supernet_ has behind it
 };

@@ -1,21 +1,13 @@
 #include "supernet/augmentation.h"
 
 #include <algorithm>
-#include <array>
+#include <cmath>
+#include <span>
+
+#include "supernet/colour_jitter.h"
 
 namespace patchnas {
 namespace {
-
-using Table = std::array<float, 256>;
-
-Table normalised_values(const PixelNormalisation& normalisation) {
-  Table table{};
-  for (int i = 0; i < 256; ++i) {
-    table[static_cast<std::size_t>(i)] =
-        static_cast<float>((i - normalisation.mean) / normalisation.stddev);
-  }
-  return table;
-}
 
 struct Placement {
   int down = 0;
@@ -23,7 +15,7 @@ struct Placement {
   bool flipped = false;
 };
 
-Placement draw(const Augmentation& augmentation, RandomStream& stream) {
+Placement draw_placement(const Augmentation& augmentation, RandomStream& stream) {
   Placement placement;
   if (augmentation.shift_pixels > 0) {
     const auto positions = static_cast<std::uint64_t>(2 * augmentation.shift_pixels + 1);
@@ -35,43 +27,93 @@ Placement draw(const Augmentation& augmentation, RandomStream& stream) {
 }
 
 // `target` is zero: what the shift leaves uncovered stays so.
-void place(const ImageSet& images, int index, const Placement& placement, const Table& table,
-           float* target) {
-  const std::span<const std::uint8_t> source = images.image(index);
+void place(std::span<const std::uint8_t> source, int side, int channels, const Placement& placement,
+           const std::array<float, 256>& table, float* target) {
   const int first_x = std::max(0, placement.right);
-  const int end_x = std::min(images.width, images.width + placement.right);
-  for (int y = std::max(0, placement.down);
-       y < std::min(images.height, images.height + placement.down); ++y) {
-    const std::uint8_t* row =
-        source.data() + std::ptrdiff_t{y - placement.down} * images.width * images.channels;
-    float* out = target + std::ptrdiff_t{y} * images.width * images.channels;
+  const int end_x = std::min(side, side + placement.right);
+  for (int y = std::max(0, placement.down); y < std::min(side, side + placement.down); ++y) {
+    const std::uint8_t* row = source.data() + std::ptrdiff_t{y - placement.down} * side * channels;
+    float* out = target + std::ptrdiff_t{y} * side * channels;
     for (int x = first_x; x < end_x; ++x) {
       const int shifted = x - placement.right;
-      const int from = placement.flipped ? images.width - 1 - shifted : shifted;
-      for (int c = 0; c < images.channels; ++c) {
-        out[x * images.channels + c] = table[row[from * images.channels + c]];
+      const int from = placement.flipped ? side - 1 - shifted : shifted;
+      for (int c = 0; c < channels; ++c) {
+        out[x * channels + c] = table[row[from * channels + c]];
       }
     }
   }
 }
 
+void cut_out(int pixels, int side, int channels, RandomStream& stream, float* target) {
+  const auto draw_first = [&] { return static_cast<int>(stream.uniform() * side) - pixels / 2; };
+  const int top = draw_first();
+  const int left = draw_first();
+  const int first_x = std::max(0, left);
+  const int end_x = std::min(side, left + pixels);
+  for (int y = std::max(0, top); y < std::min(side, top + pixels); ++y) {
+    float* row = target + std::ptrdiff_t{y} * side * channels;
+    std::fill(row + std::ptrdiff_t{first_x} * channels, row + std::ptrdiff_t{end_x} * channels,
+              0.0F);
+  }
+}
+
+bool is_whole(const StoredImage& image, const CropRectangle& crop, int resolution) {
+  return image.height == resolution && image.width == resolution &&
+         crop == CropRectangle{0, 0, resolution, resolution};
+}
+
 }  // namespace
 
-std::vector<float> augmented_batch(const ImageSet& images, std::span<const int> indices,
-                                   const PixelNormalisation& normalisation,
-                                   const Augmentation& augmentation, RandomStream& stream) {
-  const Table table = normalised_values(normalisation);
-  std::vector<float> batch(indices.size() * images.image_bytes(), 0.0F);
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    place(images, indices[i], draw(augmentation, stream), table,
-          batch.data() + i * images.image_bytes());
+Augmenter::Augmenter(const PixelNormalisation& normalisation, const Augmentation& augmentation,
+                     double crop_ratio)
+    : table_(normalised_values(normalisation)),
+      augmentation_(augmentation),
+      crop_ratio_(crop_ratio) {}
+
+CropRectangle Augmenter::crop(int height, int width, RandomStream& stream) const {
+  return augmentation_.random_crop ? random_crop(height, width, *augmentation_.random_crop, stream)
+                                   : centre_crop(height, width, crop_ratio_);
+}
+
+std::int32_t Augmenter::write(const ImageStore& images, int index, int resolution,
+                              RandomStream& stream, float* target) const {
+  const StoredImage image = images.image(index, [&](int height, int width) {
+    RandomStream preview = stream;  // the same draws as below
+    const CropRectangle rectangle = crop(height, width, preview);
+    return std::min(1.0,
+                    static_cast<double>(resolution) / std::min(rectangle.height, rectangle.width));
+  });
+  const CropRectangle rectangle = crop(image.height, image.width, stream);
+  const ColourJitter jitter = draw_colour_jitter(augmentation_.brightness, augmentation_.contrast,
+                                                 augmentation_.saturation, stream);
+  const Placement placement = draw_placement(augmentation_, stream);
+  if (is_whole(image, rectangle, resolution) && jitter == ColourJitter{}) {
+    place(image.pixels, resolution, image.channels, placement, table_, target);
+  } else {
+    std::vector<std::uint8_t> scaled(static_cast<std::size_t>(resolution) *
+                                     static_cast<std::size_t>(resolution * image.channels));
+    scale_crop(image, rectangle, resolution, scaled.data());
+    apply(jitter, image.channels, scaled);
+    place(scaled, resolution, image.channels, placement, table_, target);
   }
-  return batch;
+  if (augmentation_.cutout_pixels > 0) {
+    cut_out(augmentation_.cutout_pixels, resolution, image.channels, stream, target);
+  }
+  return image.label;
+}
+
+std::array<float, 256> normalised_values(const PixelNormalisation& normalisation) {
+  std::array<float, 256> table{};
+  for (int i = 0; i < 256; ++i) {
+    table[static_cast<std::size_t>(i)] =
+        static_cast<float>((i - normalisation.mean) / normalisation.stddev);
+  }
+  return table;
 }
 
 void normalise_images(const ImageSet& images, int begin, int end,
                       const PixelNormalisation& normalisation, float* target) {
-  const Table table = normalised_values(normalisation);
+  const std::array<float, 256> table = normalised_values(normalisation);
   const auto first = images.pixels.begin() + static_cast<std::ptrdiff_t>(begin) *
                                                  static_cast<std::ptrdiff_t>(images.image_bytes());
   std::transform(first,

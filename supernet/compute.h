@@ -12,17 +12,13 @@
 
 #include "arch/network.h"
 #include "arch/quantized_network.h"
+#include "supernet/batch.h"
 #include "supernet/inference_pass.h"
 #include "supernet/layer_tensors.h"
 #include "supernet/precision.h"
 #include "supernet/training_pass.h"
 
 namespace patchnas {
-
-struct Batch {
-  std::vector<float> images;         ///< [N, H, W, C], normalised
-  std::vector<std::int32_t> labels;  ///< [N]
-};
 
 /// What a network is to answer to a batch, on its device.
 struct Goal {

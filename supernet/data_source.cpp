@@ -1,168 +1,281 @@
 #include "supernet/data_source.h"
 
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <filesystem>
-#include <numeric>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "arch/error.h"
 #include "arch/random.h"
-#include "supernet/idx_file.h"
+#include "supernet/cifar_file.h"
+#include "supernet/class_folders.h"
+#include "supernet/data_split.h"
+#include "supernet/idx_images.h"
+#include "supernet/image_cache.h"
+#include "supernet/image_decoder.h"
+#include "supernet/image_header.h"
+#include "supernet/visual_wake_words.h"
 
 namespace patchnas {
 namespace {
 
-struct FilePair {
-  const char* images;
-  const char* labels;
-};
-constexpr FilePair kTrainingFiles{"train-images-idx3-ubyte", "train-labels-idx1-ubyte"};
-constexpr FilePair kTestFiles{"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+namespace fs = std::filesystem;
 
-std::filesystem::path folder_of(const DataConfig& config) {
-  if (!config.path.empty()) {
-    return config.path;
+enum class Part { kTraining, kTest };
+
+/// The configured folder, which is there.
+fs::path folder_of(const DataConfig& config) {
+  const std::string kind(kDataKindNames[static_cast<std::size_t>(config.kind)]);
+  fs::path folder = config.path;
+  if (folder.empty() && config.kind == DataKind::kFashionMnist) {
+    folder = "/usr/share/datasets/fashion-mnist";
   }
-  if (config.kind == DataKind::kFashionMnist) {
-    return "/usr/share/datasets/fashion-mnist";
+  if (folder.empty()) {
+    throw InputError("data.path: missing; data.kind " + kind + " needs a folder");
   }
-  throw InputError("data.path: missing; data.kind idx needs the folder of its four files");
-}
-
-struct PathPair {
-  std::filesystem::path images;
-  std::filesystem::path labels;
-};
-
-PathPair find(const DataConfig& config, const FilePair& files) {
-  const std::filesystem::path folder = folder_of(config);
   std::error_code ignored;
-  if (!std::filesystem::is_directory(folder, ignored)) {
+  if (!fs::is_directory(folder, ignored)) {
     throw InputError(folder.string() + ": no such folder" +
                      (config.kind == DataKind::kFashionMnist
                           ? "; install Debian's dataset-fashion-mnist or set data.path"
-                          : "; data.path must name the folder of the four IDX files"));
+                          : "; data.path must name the one of data.kind " + kind));
   }
-  return {find_idx_file(folder, files.images), find_idx_file(folder, files.labels)};
+  return folder;
 }
 
-void check_counts(const PathPair& paths, const IdxHeader& images, const IdxHeader& labels) {
-  if (images.extents[0] != labels.extents[0]) {
-    throw InputError(paths.images.string() + ": " + std::to_string(images.extents[0]) +
-                     " images, but " + paths.labels.string() + " has " +
-                     std::to_string(labels.extents[0]) + " labels");
+CifarKind cifar_kind(const DataConfig& config) {
+  return config.kind == DataKind::kCifar10 ? CifarKind::kCifar10 : CifarKind::kCifar100;
+}
+
+std::vector<fs::path> cifar_files(const DataConfig& config, Part part) {
+  const fs::path folder = folder_of(config);
+  std::vector<fs::path> files;
+  if (config.kind == DataKind::kCifar100) {
+    files = {folder / (part == Part::kTraining ? "train.bin" : "test.bin")};
+  } else if (part == Part::kTest) {
+    files = {folder / "test_batch.bin"};
+  } else {
+    for (int i = 1; i <= 5; ++i) {
+      files.push_back(folder / ("data_batch_" + std::to_string(i) + ".bin"));
+    }
+  }
+  for (const fs::path& file : files) {
+    check_cifar_file(file, cifar_kind(config));
+  }
+  return files;
+}
+
+CocoPlaces coco_places(const DataConfig& config) {
+  return {folder_of(config), config.annotations, config.image_folders, config.test_ids};
+}
+
+/// The folder of a part of an image_folder: the one that is named, or one of the usual names that
+/// has class folders.
+fs::path part_folder(const DataConfig& config, Part part) {
+  const fs::path root = folder_of(config);
+  const bool is_training = part == Part::kTraining;
+  const std::string& named = is_training ? config.training_folder : config.test_folder;
+  if (!named.empty()) {
+    return root / named;
+  }
+  const std::vector<std::string> usual =
+      is_training ? std::vector<std::string>{"train", "training"}
+                  : std::vector<std::string>{"test", "val", "validation"};
+  for (const std::string& name : usual) {
+    std::error_code ignored;
+    if (fs::is_directory(root / name, ignored) && !folders_in(root / name).empty()) {
+      return root / name;
+    }
+  }
+  throw InputError(root.string() + ": has no folder " +
+                   (is_training ? "train or training" : "test, val or validation") +
+                   " with class folders in it; data." +
+                   (is_training ? "training_folder" : "test_folder") + " must name one");
+}
+
+ImageList list_image_folder(const DataConfig& config, Part part, const DataObserver& observer) {
+  const fs::path training = part_folder(config, Part::kTraining);
+  if (part == Part::kTraining) {
+    return list_class_folders(training, {}, observer);
+  }
+  const fs::path test = part_folder(config, Part::kTest);
+  std::error_code ignored;
+  if (fs::equivalent(training, test, ignored)) {
+    throw InputError(test.string() +
+                     ": is the folder of the training images; data.test_folder must name another");
+  }
+  return list_class_folders(test, folders_in(training), observer);
+}
+
+ImageList list_files(const DataConfig& config, Part part, const DataObserver& observer) {
+  if (config.kind == DataKind::kImageFolder) {
+    return list_image_folder(config, part, observer);
+  }
+  return list_visual_wake_words(coco_places(config), part == Part::kTraining
+                                                         ? WakeWordsPart::kTraining
+                                                         : WakeWordsPart::kTest);
+}
+
+/// So large that neither the evaluation's crop nor a random crop of mean area is enlarged.
+int stored_side(const DataConfig& config) {
+  double factor = 1.0 / config.crop_ratio;
+  if (const std::optional<CropRange>& crop = config.augmentation.random_crop) {
+    factor = std::max(factor, 1.0 / std::sqrt((crop->min_scale + crop->max_scale) / 2.0));
+  }
+  return static_cast<int>(std::ceil(config.largest_resolution * factor));
+}
+
+std::shared_ptr<const ImageStore> open_files(const DataConfig& config, ImageList list,
+                                             const DataObserver& observer) {
+  const CacheFormat format{config.channels, stored_side(config)};
+  auto corrupt = std::make_shared<CorruptImages>(config.max_corrupt_images, observer);
+  const std::int64_t needed = estimated_cache_bytes(list, format);
+  if (needed <= config.cache_bytes && config.cache_bytes > 0) {
+    return open_image_cache(list, format, config.cache, std::move(corrupt), observer);
+  }
+  constexpr std::int64_t kMib = std::int64_t{1} << 20;
+  observer.say(list.folder.string() +
+               ": images are decoded at every access; a cache of them needs " +
+               std::to_string(needed / kMib + 1) + " MiB, data.cache_size is " +
+               std::to_string(config.cache_bytes / kMib) + " MiB");
+  return std::make_shared<ImageFiles>(std::move(list), config.channels, std::move(corrupt));
+}
+
+std::shared_ptr<const ImageStore> in_memory(ImageSet images, const fs::path& source) {
+  return std::make_shared<MemoryImages>(std::move(images), source.string());
+}
+
+void require_fit(const DataConfig& config, int classes, int channels) {
+  if (classes != config.classes) {
+    throw InputError("space.classes: " + std::to_string(config.classes) + ", but the images have " +
+                     std::to_string(classes) + " classes");
+  }
+  if (channels != config.channels) {
+    throw InputError("space.input_channels: " + std::to_string(config.channels) +
+                     ", but the images have " + std::to_string(channels));
   }
 }
 
-IdxHeader check_headers(const PathPair& paths) {
-  const IdxHeader images = read_idx_header(paths.images, IdxContent::kImages);
-  check_counts(paths, images, read_idx_header(paths.labels, IdxContent::kLabels));
+std::shared_ptr<const ImageStore> open_part(const DataConfig& config, Part part,
+                                            const DataObserver& observer) {
+  const char* const name = part == Part::kTraining ? "training" : "test";
+  std::shared_ptr<const ImageStore> images;
+  switch (config.kind) {
+    case DataKind::kFashionMnist:
+    case DataKind::kIdx:
+      images =
+          in_memory(read_idx_images(folder_of(config),
+                                    part == Part::kTraining ? IdxPart::kTraining : IdxPart::kTest,
+                                    config.classes),
+                    name);
+      break;
+    case DataKind::kCifar10:
+    case DataKind::kCifar100:
+      images = in_memory(
+          read_cifar_files(cifar_files(config, part), cifar_kind(config), config.channels), name);
+      break;
+    case DataKind::kImageFolder:
+    case DataKind::kVisualWakeWords: {
+      ImageList list = list_files(config, part, observer);
+      require_fit(config, static_cast<int>(list.class_names.size()), config.channels);
+      return open_files(config, std::move(list), observer);
+    }
+  }
+  require_fit(config, images->classes(), images->channels());
   return images;
 }
 
-ImageSet read_pair(const PathPair& paths, int classes) {
-  IdxFile images = read_idx_file(paths.images, IdxContent::kImages);
-  const IdxFile labels = read_idx_file(paths.labels, IdxContent::kLabels);
-  check_counts(paths, images.header, labels.header);
-  for (std::size_t i = 0; i < labels.bytes.size(); ++i) {
-    if (labels.bytes[i] >= classes) {
-      throw InputError(paths.labels.string() + ": label " + std::to_string(labels.bytes[i]) +
-                       " at index " + std::to_string(i) + "; allowed are 0 to " +
-                       std::to_string(classes - 1));
+/// One image of each class is what it says.
+void check_some_images(const ImageList& list) {
+  std::vector<bool> is_checked(list.class_names.size());
+  for (int i = 0; i < list.size(); ++i) {
+    const auto label = static_cast<std::size_t>(list.labels[static_cast<std::size_t>(i)]);
+    if (is_checked[label]) {
+      continue;
+    }
+    const std::string path = list.path(i).string();
+    try {
+      read_image_header(read_bytes(path), path);
+      is_checked[label] = true;
+    } catch (const CorruptImageError&) {
+      const auto next = static_cast<std::size_t>(i) + 1;
+      if (next == list.labels.size() || list.labels[next] != list.labels[next - 1]) {
+        throw;  // the last one of the class, and none was readable
+      }
     }
   }
-  ImageSet set;
-  set.height = images.header.extents[1];
-  set.width = images.header.extents[2];
-  set.channels = 1;
-  set.classes = classes;
-  set.pixels = std::move(images.bytes);
-  set.labels.assign(labels.bytes.begin(), labels.bytes.end());
-  return set;
-}
-
-// Splits `total` among classes in proportion to `sizes`, exactly: largest remainders first.
-std::vector<int> shares(const std::vector<std::vector<int>>& classes, int total) {
-  std::int64_t all = 0;
-  for (const auto& members : classes) {
-    all += static_cast<std::int64_t>(members.size());
-  }
-  std::vector<int> share;
-  std::vector<std::int64_t> remainder;
-  for (const auto& members : classes) {
-    const std::int64_t product = static_cast<std::int64_t>(members.size()) * total;
-    share.push_back(static_cast<int>(product / all));
-    remainder.push_back(product % all);
-  }
-  std::vector<std::size_t> order(classes.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return remainder[a] > remainder[b]; });
-  const int missing = total - std::accumulate(share.begin(), share.end(), 0);
-  for (int i = 0; i < missing; ++i) {
-    ++share[order[static_cast<std::size_t>(i)]];
-  }
-  return share;
-}
-
-// Takes a proportional number from the end of every class; the result is in ascending order.
-std::vector<int> take(std::vector<std::vector<int>>& classes, int total) {
-  const std::vector<int> share = shares(classes, total);
-  std::vector<int> taken;
-  for (std::size_t c = 0; c < classes.size(); ++c) {
-    const auto from = classes[c].end() - share[c];
-    taken.insert(taken.end(), from, classes[c].end());
-    classes[c].erase(from, classes[c].end());
-  }
-  std::sort(taken.begin(), taken.end());
-  return taken;
 }
 
 }  // namespace
 
-TrainingData load_training_data(const DataConfig& config, std::uint64_t seed) {
-  const PathPair paths = find(config, kTrainingFiles);
-  const ImageSet all = read_pair(paths, config.classes);
+Augmentation default_augmentation(DataKind kind) {
+  return has_image_files(kind) ? Augmentation{.flip = true, .random_crop = CropRange{}}
+                               : Augmentation{.shift_pixels = 2, .flip = true};
+}
+
+double default_crop_ratio(DataKind kind) { return has_image_files(kind) ? 0.875 : 1.0; }
+
+int default_workers(DataKind kind) { return has_image_files(kind) ? 2 : 1; }
+
+TrainingData load_training_data(const DataConfig& config, std::uint64_t seed,
+                                const DataObserver& observer) {
+  const std::shared_ptr<const ImageStore> all = open_part(config, Part::kTraining, observer);
   const int needed = config.validation_images + std::max(1, config.limit_training_images);
-  if (all.size() < needed) {
-    throw InputError(paths.images.string() + ": " + std::to_string(all.size()) +
-                     " images; validation_images and limit_training_images need " +
+  if (all->size() < needed) {
+    throw InputError(folder_of(config).string() + ": " + std::to_string(all->size()) +
+                     " training images; validation_images and limit_training_images need " +
                      std::to_string(needed));
   }
-  std::vector<std::vector<int>> classes(static_cast<std::size_t>(config.classes));
-  for (int i = 0; i < all.size(); ++i) {
-    classes[static_cast<std::size_t>(all.labels[static_cast<std::size_t>(i)])].push_back(i);
+  std::vector<std::int32_t> labels;
+  for (int i = 0; i < all->size(); ++i) {
+    labels.push_back(all->label(i));
   }
   RandomStream stream(seed, "data/split");
-  for (std::vector<int>& members : classes) {
-    stream.shuffle(std::span(members));
-  }
-  const std::vector<int> validation = take(classes, config.validation_images);
-  const int rest = all.size() - config.validation_images;
-  const std::vector<int> training =
-      take(classes, config.limit_training_images == 0 ? rest : config.limit_training_images);
-  return {subset(all, training), subset(all, validation)};
+  DataSplit split = stratified_split(labels, config.classes, config.validation_images,
+                                     config.limit_training_images, stream);
+  return {std::make_unique<PartOfImages>(all, std::move(split.training)),
+          std::make_unique<PartOfImages>(all, std::move(split.validation))};
 }
 
-ImageSet load_test_images(const DataConfig& config) {
-  ImageSet all = read_pair(find(config, kTestFiles), config.classes);
-  if (config.limit_test_images == 0 || config.limit_test_images >= all.size()) {
-    return all;
+std::unique_ptr<const PartOfImages> load_test_images(const DataConfig& config,
+                                                     const DataObserver& observer) {
+  const std::shared_ptr<const ImageStore> all = open_part(config, Part::kTest, observer);
+  // Files come in the order of their classes: a limited part is spread over all of them.
+  const int count =
+      config.limit_test_images == 0 ? all->size() : std::min(all->size(), config.limit_test_images);
+  std::vector<int> indices;
+  for (int i = 0; i < count; ++i) {
+    indices.push_back(
+        has_image_files(config.kind) ? static_cast<int>(std::int64_t{all->size()} * i / count) : i);
   }
-  std::vector<int> first(static_cast<std::size_t>(config.limit_test_images));
-  std::iota(first.begin(), first.end(), 0);
-  return subset(all, first);
+  return std::make_unique<PartOfImages>(all, std::move(indices));
 }
 
-void check_data_files(const DataConfig& config) {
-  const PathPair test = find(config, kTestFiles);
-  const IdxHeader training_header = check_headers(find(config, kTrainingFiles));
-  const IdxHeader test_header = check_headers(test);
-  for (const std::size_t axis : {1U, 2U}) {
-    if (training_header.extents[axis] != test_header.extents[axis]) {
-      throw InputError(test.images.string() + ": images of another size than the training images");
-    }
+void check_data_files(const DataConfig& config, const DataObserver& observer) {
+  switch (config.kind) {
+    case DataKind::kFashionMnist:
+    case DataKind::kIdx:
+      check_idx_files(folder_of(config));
+      return;
+    case DataKind::kCifar10:
+    case DataKind::kCifar100:
+      cifar_files(config, Part::kTraining);
+      cifar_files(config, Part::kTest);
+      require_fit(config, static_cast<int>(cifar_kind(config)), config.channels);
+      return;
+    case DataKind::kVisualWakeWords:
+      require_fit(config, 2, config.channels);
+      check_visual_wake_words(coco_places(config));
+      return;
+    case DataKind::kImageFolder:
+      for (const Part part : {Part::kTraining, Part::kTest}) {
+        const ImageList list = list_image_folder(config, part, observer);
+        require_fit(config, static_cast<int>(list.class_names.size()), config.channels);
+        check_some_images(list);
+      }
+      return;
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "supernet/augmentation.h"
 #include "supernet/compute.h"
+#include "supernet/evaluation_images.h"
 
 namespace patchnas {
 namespace {
@@ -48,22 +49,29 @@ double share_correct(const std::vector<int>& classes, const ImageSet& images) {
 
 }  // namespace
 
-void recalibrate_batch_norm(Subnet& subnet, const ImageSet& training,
-                            const PixelNormalisation& normalisation,
-                            const RecalibrationConfig& config, RandomStream& stream) {
+ImageSet recalibration_images(const ImageStore& training, const RecalibrationConfig& config,
+                              int resolution, double crop_ratio, RandomStream& stream) {
+  std::vector<int> indices(static_cast<std::size_t>(config.batches) *
+                           static_cast<std::size_t>(config.batch_size));
+  for (int& index : indices) {
+    index = static_cast<int>(stream.below(static_cast<std::uint64_t>(training.size())));
+  }
+  return evaluation_images(training, indices, resolution, crop_ratio);
+}
+
+void recalibrate_batch_norm(Subnet& subnet, const ImageSet& images,
+                            const PixelNormalisation& normalisation, int batch_size) {
+  check_image_size(subnet.network(), images);
   Compute compute;
   std::vector<std::vector<double>> means(subnet.layers().size());
   std::vector<std::vector<double>> variances(subnet.layers().size());
-  std::vector<int> indices(static_cast<std::size_t>(config.batch_size));
-  for (int batch = 0; batch < config.batches; ++batch) {
-    for (int& index : indices) {
-      index = static_cast<int>(stream.below(static_cast<std::uint64_t>(training.size())));
-    }
-    const ImageSet drawn = resized(subset(training, indices), subnet.network().input.height);
-    std::vector<float> images(drawn.pixels.size());
-    normalise_images(drawn, 0, drawn.size(), normalisation, images.data());
+  int batches = 0;
+  for (int begin = 0; begin < images.size(); begin += batch_size, ++batches) {
+    const int size = std::min(batch_size, images.size() - begin);
+    std::vector<float> batch(static_cast<std::size_t>(size) * images.image_bytes());
+    normalise_images(images, begin, begin + size, normalisation, batch.data());
     const std::vector<fused::BatchStatistics> statistics =
-        compute.batch_statistics(subnet.network(), subnet.layers(), images, drawn.size());
+        compute.batch_statistics(subnet.network(), subnet.layers(), batch, size);
     for (std::size_t i = 0; i < statistics.size(); ++i) {
       add_to(statistics[i].mean, means[i]);
       add_to(statistics[i].variance, variances[i]);
@@ -71,9 +79,9 @@ void recalibrate_batch_norm(Subnet& subnet, const ImageSet& training,
   }
   for (std::size_t i = 0; i < means.size(); ++i) {
     const LayerTensors& layer = subnet.layers()[i];
-    if (layer.gamma.defined()) {
-      copy_floats(divided(means[i], config.batches), layer.running_mean);
-      copy_floats(divided(variances[i], config.batches), layer.running_variance);
+    if (layer.gamma.defined() && batches > 0) {
+      copy_floats(divided(means[i], batches), layer.running_mean);
+      copy_floats(divided(variances[i], batches), layer.running_variance);
     }
   }
 }

@@ -8,6 +8,7 @@
 #include "arch/quantized_network.h"
 #include "arch/random.h"
 #include "supernet/image_set.h"
+#include "supernet/image_store.h"
 #include "supernet/subnet.h"
 
 namespace patchnas {
@@ -18,12 +19,16 @@ struct RecalibrationConfig {
   bool operator==(const RecalibrationConfig&) const = default;
 };
 
-/// Replaces the running statistics by the average over `batches` batches of training images drawn
-/// from `stream`, without augmentation; each batch is normalised by its own statistics on the way.
-/// @param training any size; the drawn images are resized to the network's input
-void recalibrate_batch_norm(Subnet& subnet, const ImageSet& training,
-                            const PixelNormalisation& normalisation,
-                            const RecalibrationConfig& config, RandomStream& stream);
+/// Images for `config.batches` batches, drawn from `stream` with repetition, without augmentation:
+/// networks that are to be compared are recalibrated with the same ones.
+ImageSet recalibration_images(const ImageStore& training, const RecalibrationConfig& config,
+                              int resolution, double crop_ratio, RandomStream& stream);
+
+/// Replaces the running statistics by the average over batches, each of the next `batch_size` of
+/// `images`; each batch is normalised by its own statistics on the way.
+/// @param images of the network's input size
+void recalibrate_batch_norm(Subnet& subnet, const ImageSet& images,
+                            const PixelNormalisation& normalisation, int batch_size);
 
 /// [N] the most probable class of every image, with running statistics.
 /// @param images of the network's input size

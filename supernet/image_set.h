@@ -33,8 +33,4 @@ struct ImageSet {
 /// The images at `indices`, in that order; an index may repeat.
 ImageSet subset(const ImageSet& images, std::span<const int> indices);
 
-/// Every image scaled to resolution x resolution, rounded to 8 bits; a copy where it has that size
-/// already. Areas are averaged when shrinking, and interpolated bilinearly when enlarging.
-ImageSet resized(const ImageSet& images, int resolution);
-
 }  // namespace patchnas

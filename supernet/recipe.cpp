@@ -96,8 +96,10 @@ class QuantisedRecipe : public Recipe {
   [[nodiscard]] int learners() const override { return 1; }
 
   [[nodiscard]] std::vector<RecipeRun> runs(RandomStream& /*stream*/) const override {
-    return {{.network = subnet_.network(),
-             .quantised = quantiser_(subnet_.to_float_network(), subnet_.ranges())}};
+    return {{.network = subnet_.network()}};
+  }
+  [[nodiscard]] std::optional<QuantizedNetwork> quantised(const RecipeRun& /*run*/) const override {
+    return quantiser_(subnet_.to_float_network(), subnet_.ranges());
   }
 
   [[nodiscard]] std::vector<LayerTensors> tensors(const RecipeRun& run,

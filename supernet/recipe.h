@@ -31,7 +31,6 @@ struct RecipeRun {
   /// Of what it learns, the share that are soft labels: the answers of the step's first network to
   /// the same images. The rest are labels.
   double soft_share = 0.0;
-  std::optional<QuantizedNetwork> quantised{};  ///< whose integers it computes, if any
 };
 
 /// Whether every network of a step sees images of its own, or all of them the same ones, each at
@@ -50,9 +49,14 @@ class Recipe {
   /// How many networks learn in a step.
   [[nodiscard]] virtual int learners() const = 0;
 
-  /// The networks of a step, in order. Their number, weights and shares are those of every step.
+  /// The networks of a step, in order. Their number, weights and shares are those of every step,
+  /// and nothing depends on the parameters: a step can be known ahead.
   /// @param stream of the step
   [[nodiscard]] virtual std::vector<RecipeRun> runs(RandomStream& stream) const = 0;
+  /// Whose integers the run computes, from the parameters as they are; none: floats.
+  [[nodiscard]] virtual std::optional<QuantizedNetwork> quantised(const RecipeRun& /*run*/) const {
+    return std::nullopt;
+  }
   /// The part of `flat`, a tensor like parameters(), that the run works with; for a run that only
   /// answers its own tensors.
   [[nodiscard]] virtual std::vector<LayerTensors> tensors(const RecipeRun& run,

@@ -3,12 +3,12 @@
 // Front door of supernet/: one set of weights that holds every network of a search space.
 //
 //   Supernet supernet(space, seed);
-//   Trainer trainer(largest_recipe(supernet), data.training, config);
+//   Trainer trainer(largest_recipe(supernet), *data.training, config);
 //   while (trainer.step() < trainer.total_steps()) trainer.train_step();
 //   supernet.sort_channels();
-//   ... Trainer(random_recipe(supernet, 4), data.training, config) ...
+//   ... Trainer(random_recipe(supernet, 4), *data.training, config) ...
 //   Subnet subnet = supernet.extract(architecture);
-//   recalibrate_batch_norm(subnet, data.training, normalisation, {}, stream);
+//   recalibrate_batch_norm(subnet, images, normalisation, /*batch_size=*/64);
 //   double top1 = accuracy(subnet, data.validation, normalisation);
 //
 // Weights are shared as in Once-for-All and MCUNetV2: a smaller kernel is the centre of the larger

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <deque>
 #include <numbers>
 #include <numeric>
 
 #include <torch/torch.h>
 
 #include "arch/error.h"
+#include "supernet/batch_loader.h"
 #include "supernet/compute.h"
 #include "supernet/loss.h"
 #include "supernet/state_bytes.h"
@@ -24,9 +25,18 @@ constexpr std::int64_t kStepsBetweenChecks = 50;
 /// A loss that is so many times that of a uniform guess has exploded.
 constexpr double kExplodedLoss = 100.0;
 
+/// The step that runs, and one whose images are made meanwhile.
+constexpr std::size_t kStepsAhead = 2;
+
 std::string step_name(const TrainerConfig& config, const char* what, std::int64_t number) {
   return config.stage + "/" + what + "/" + std::to_string(number);
 }
+
+// Drawn ahead of the step itself, so that its images can be made meanwhile.
+struct PlannedStep {
+  std::int64_t step = 0;
+  std::vector<RecipeRun> runs;
+};
 
 class SwappedAverage {
  public:
@@ -45,14 +55,17 @@ class SwappedAverage {
 
 class Trainer::Impl {
  public:
-  Impl(std::unique_ptr<Recipe> recipe, const ImageSet& training, TrainerConfig config)
+  Impl(std::unique_ptr<Recipe> recipe, const ImageStore& training, TrainerConfig config)
       : recipe_(std::move(recipe)),
-        training_(training),
+        training_images_(training.size()),
         config_(std::move(config)),
         device_(recipe_->parameters().device()),
         optimiser_(recipe_->parameters(), decay_mask(recipe_->full(), recipe_->form()),
                    config_.optimiser),
-        compute_(Backend::kAuto, config_.optimiser.precision) {
+        compute_(Backend::kAuto, config_.optimiser.precision),
+        loader_(training,
+                Augmenter(config_.normalisation, config_.augmentation, config_.crop_ratio),
+                config_.seed, config_.data_workers) {
     if (training.size() == 0 || config_.batch_size < 1) {
       throw InputError(config_.stage + ": training needs images and a batch size of 1 or more");
     }
@@ -68,20 +81,19 @@ class Trainer::Impl {
 
   void train_step() {
     const at::NoGradGuard no_gradients;
-    RandomStream stream(config_.seed, step_name(config_, "step", step()));
+    const double data_seconds = loader_.seconds_in_take();
+    const std::vector<RecipeRun> runs = take_plan();
     optimiser_.zero_gradient();
     Sums sums;
     at::Tensor soft_targets;
     int number = 0;
-    for (const RecipeRun& run : recipe_->runs(stream)) {
-      const Batch batch =
-          draw_batch(recipe_->images() == StepImages::kOwn ? number : 0, run.network.input.height);
-      const at::Tensor logits = learn(run, batch, soft_targets, sums);
+    for (const RecipeRun& run : runs) {
+      const at::Tensor logits = learn(run, loader_.take(), soft_targets, sums);
       if (number++ == 0) {
         soft_targets = soft_labels(logits);
       }
     }
-    last_ = {sums, learning_rate()};
+    last_ = {sums, learning_rate(), loader_.seconds_in_take() - data_seconds};
     optimiser_.step(last_.learning_rate, sums.loss, loss_limit());
     if (device_.is_cpu() || step() % kStepsBetweenChecks == 0 || step() == total_steps_) {
       require_sound();
@@ -98,7 +110,8 @@ class Trainer::Impl {
     }
     return {.loss = last_.sums.loss.item<double>(),
             .accuracy = last_.sums.correct.item<double>() / images_per_step(),
-            .learning_rate = last_.learning_rate};
+            .learning_rate = last_.learning_rate,
+            .data_seconds = last_.data_seconds};
   }
 
   void with_result(const std::function<void()>& look) {
@@ -129,6 +142,7 @@ class Trainer::Impl {
   struct LastStep {
     Sums sums;
     double learning_rate = 0.0;
+    double data_seconds = 0.0;
   };
 
   // Images that a step takes out of the epoch.
@@ -151,12 +165,12 @@ class Trainer::Impl {
       goal.targets = at::lerp(goal.targets, soft_targets, run.soft_share);
     }
     const std::vector<LayerTensors> gradients = recipe_->tensors(run, optimiser_.gradient());
+    const std::optional<QuantizedNetwork> quantised = recipe_->quantised(run);
     const BatchLoss loss =
-        run.quantised
-            ? compute_.add_quantised_gradients(*run.quantised, layers, batch, goal, run.weight,
-                                               gradients, optimiser_.loss_scale())
-            : compute_.add_gradients(run.network, layers, batch, goal, run.weight, gradients,
-                                     optimiser_.loss_scale());
+        quantised ? compute_.add_quantised_gradients(*quantised, layers, batch, goal, run.weight,
+                                                     gradients, optimiser_.loss_scale())
+                  : compute_.add_gradients(run.network, layers, batch, goal, run.weight, gradients,
+                                           optimiser_.loss_scale());
     const at::Tensor weighted = loss.mean * run.weight;
     sums.loss = sums.loss.defined() ? sums.loss + weighted : weighted;
     sums.correct = sums.correct.defined() ? sums.correct + loss.correct : loss.correct;
@@ -199,45 +213,56 @@ class Trainer::Impl {
            (1.0 + std::cos(std::numbers::pi * std::min(1.0, progress)));
   }
 
-  // Every epoch is a permutation of the training images; each part of a step takes the next ones,
-  // and is augmented alike at every resolution.
-  Batch draw_batch(int part, int resolution) {
-    const std::int64_t epoch = step() / steps_per_epoch_;
+  // The networks of this step, with their batches next in the loader; the step after it is planned
+  // too.
+  std::vector<RecipeRun> take_plan() {
+    if (planned_.empty() || planned_.front().step != step()) {  // the first, or one that failed
+      planned_.clear();
+      loader_.clear();
+    }
+    for (std::int64_t next = step() + static_cast<std::int64_t>(planned_.size());
+         planned_.empty() || (planned_.size() < kStepsAhead && next < total_steps_); ++next) {
+      plan(next);
+    }
+    std::vector<RecipeRun> runs = std::move(planned_.front().runs);
+    planned_.pop_front();
+    return runs;
+  }
+
+  void plan(std::int64_t step) {
+    RandomStream stream(config_.seed, step_name(config_, "step", step));
+    planned_.push_back({step, recipe_->runs(stream)});
+    std::int64_t number = 0;
+    for (const RecipeRun& run : planned_.back().runs) {
+      // Equal streams: the networks of a step that share images see the same parts of them.
+      const std::int64_t part = recipe_->images() == StepImages::kOwn ? number++ : 0;
+      loader_.request({.indices = batch_indices(step, part),
+                       .resolution = run.network.input.height,
+                       .stream = step_name(config_, "image", step) + "/" + std::to_string(part)});
+    }
+  }
+
+  // Every epoch is a permutation of the training images; each part of a step takes the next ones.
+  std::vector<int> batch_indices(std::int64_t step, std::int64_t part) {
+    const std::int64_t epoch = step / steps_per_epoch_;
     if (epoch != order_epoch_) {
-      order_.resize(static_cast<std::size_t>(training_.size()));
+      order_.resize(static_cast<std::size_t>(training_images_));
       std::iota(order_.begin(), order_.end(), 0);
       RandomStream shuffle(config_.seed, step_name(config_, "epoch", epoch));
       shuffle.shuffle(std::span(order_));
       order_epoch_ = epoch;
     }
-    const auto first =
-        static_cast<std::size_t>((step() % steps_per_epoch_) * fresh_images_per_step() +
-                                 std::int64_t{part} * config_.batch_size);
+    const auto first = static_cast<std::size_t>(
+        (step % steps_per_epoch_) * fresh_images_per_step() + part * config_.batch_size);
     std::vector<int> indices;
-    Batch batch;
     for (std::size_t i = 0; i < static_cast<std::size_t>(config_.batch_size); ++i) {
       indices.push_back(order_[(first + i) % order_.size()]);
-      batch.labels.push_back(training_.labels[static_cast<std::size_t>(indices.back())]);
     }
-    RandomStream stream(config_.seed,
-                        step_name(config_, "step", step()) + "/images/" + std::to_string(part));
-    batch.images = augmented_batch(at_resolution(resolution), indices, config_.normalisation,
-                                   config_.augmentation, stream);
-    return batch;
-  }
-
-  const ImageSet& at_resolution(int resolution) {
-    if (training_.height == resolution && training_.width == resolution) {
-      return training_;
-    }
-    const auto found = resized_.find(resolution);
-    return found != resized_.end()
-               ? found->second
-               : resized_.emplace(resolution, resized(training_, resolution)).first->second;
+    return indices;
   }
 
   std::unique_ptr<Recipe> recipe_;
-  const ImageSet& training_;
+  int training_images_;
   TrainerConfig config_;
   c10::Device device_;
   Optimiser optimiser_;
@@ -247,10 +272,11 @@ class Trainer::Impl {
   std::int64_t total_steps_ = 1;
   std::vector<int> order_;
   std::int64_t order_epoch_ = -1;
-  std::map<int, ImageSet> resized_;
+  std::deque<PlannedStep> planned_;  ///< this step and what follows; their batches are requested
+  BatchLoader loader_;
 };
 
-Trainer::Trainer(std::unique_ptr<Recipe> recipe, const ImageSet& training, TrainerConfig config)
+Trainer::Trainer(std::unique_ptr<Recipe> recipe, const ImageStore& training, TrainerConfig config)
     : impl_(std::make_unique<Impl>(std::move(recipe), training, std::move(config))) {}
 Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer& Trainer::operator=(Trainer&&) noexcept = default;

@@ -11,9 +11,10 @@
 //     if (time_to_save) write(trainer.save());
 //   }
 //
-// Every random draw of step s comes from streams "<stage>/step/<s>/...", every shuffle from
-// "<stage>/epoch/<e>", and save() holds weights, momentum and step: a trainer that was loaded goes
-// on exactly as the one that was saved would have.
+// Every random draw of step s comes from stream "<stage>/step/<s>", those of its images from
+// "<stage>/image/<s>/<part>/<i>", every shuffle from "<stage>/epoch/<e>", and save() holds weights,
+// momentum and step: a trainer that was loaded goes on exactly as the one that was saved would
+// have.
 
 #include <cstdint>
 #include <functional>
@@ -23,7 +24,7 @@
 
 #include "arch/float_network.h"
 #include "supernet/augmentation.h"
-#include "supernet/image_set.h"
+#include "supernet/image_store.h"
 #include "supernet/optimiser.h"
 #include "supernet/recipe.h"
 
@@ -41,6 +42,8 @@ struct TrainerConfig {
   OptimiserConfig optimiser;
   PixelNormalisation normalisation;
   Augmentation augmentation;
+  double crop_ratio = 1.0;  ///< centre_crop(), where the augmentation has no random crop
+  int data_workers = 0;     ///< threads that make images ahead; results do not depend on them
   bool operator==(const TrainerConfig&) const = default;
 };
 
@@ -48,6 +51,7 @@ struct StepReport {
   double loss = 0.0;      ///< mean cross-entropy of what the networks were to answer
   double accuracy = 0.0;  ///< on the augmented images of this step, in [0, 1]
   double learning_rate = 0.0;
+  double data_seconds = 0.0;  ///< of this step's time, spent waiting for images or making them
 };
 
 class Trainer {
@@ -55,7 +59,7 @@ class Trainer {
   /// `training` must outlive the trainer. Running statistics are not touched: recalibrate when
   /// done.
   /// @throws InputError without images.
-  Trainer(std::unique_ptr<Recipe> recipe, const ImageSet& training, TrainerConfig config);
+  Trainer(std::unique_ptr<Recipe> recipe, const ImageStore& training, TrainerConfig config);
 
   Trainer(Trainer&&) noexcept;
   Trainer& operator=(Trainer&&) noexcept;

@@ -51,7 +51,7 @@ TEST(YamlReader, EveryErrorIsOneLineWithItsPlace) {
             }),
             "c.yaml:1:4: a: 'red' is unknown; allowed: green, blue");
   EXPECT_EQ(error_of([] { reader("a: 3 kB").bytes("a"); }),
-            "c.yaml:1:4: a: must be a number of bytes, as 65536, 64KiB or 2MiB, not '3 kB'");
+            "c.yaml:1:4: a: must be a number of bytes, as 65536, 64KiB, 2MiB or 1GiB, not '3 kB'");
   EXPECT_EQ(error_of([] { reader("a: 1").map("a"); }),
             "c.yaml:1:4: a: must be a mapping of keys to values");
   EXPECT_EQ(error_of([] { reader("a: 1").integer("b"); }), "c.yaml:1:1: b: is missing");

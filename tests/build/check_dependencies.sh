@@ -30,7 +30,7 @@ declare -A may_use=(
   [latency_models]="Eigen"
   [runtime]=""
   [deploy]="flatbuffers nlohmann"
-  [supernet]="torch ATen c10 opencv2 zlib.h omp.h"
+  [supernet]="torch ATen c10 opencv2 nlohmann zlib.h omp.h"
   [search]="torch ATen c10 CLI spdlog fmt nlohmann yaml-cpp"
 )
 free_headers='^(assert|complex|ctype|dirent|dlfcn|errno|fcntl|fenv|float|inttypes|limits|locale|math|poll|pthread|sched|setjmp|signal|spawn|stdalign|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|strings|termios|threads|time|unistd|wchar|wctype|immintrin|arm_acle|arm_mve|arm_neon|cpuid)\.h$'

@@ -1,7 +1,7 @@
 #include "search/checkpoint.h"
 
+#include "arch/checksum.h"
 #include "arch/random.h"
-#include "search/checksum.h"
 #include "support.h"
 
 namespace patchnas {

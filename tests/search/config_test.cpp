@@ -43,7 +43,7 @@ TEST(Config, ResolvedYamlReadsBackEqual) {
   Config config = small_config();
   EXPECT_EQ(parse(to_yaml(config)), config);
   config.data.path = "a \"quoted\" \\ folder";
-  config.data.flip = false;
+  config.data.augmentation.flip = false;
   config.target = {.sram_bytes = 12345,
                    .flash_bytes = 3 << 20,
                    .memory_model = MemoryModel::kMcunetV2,

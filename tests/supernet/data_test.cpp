@@ -9,14 +9,20 @@
 #include <zlib.h>
 
 #include "arch/error.h"
-#include "supernet/augmentation.h"
 #include "supernet/data_source.h"
+#include "supernet/evaluation_images.h"
 #include "supernet/state_bytes.h"
 
 namespace patchnas {
 namespace {
 
 using testing::HasSubstr;
+
+const LeastScale kFullSize = [](int, int) { return 1.0; };
+
+ImageSet everything(const ImageStore& images) {
+  return evaluation_images(images, images.image(0, kFullSize).width, 1.0);
+}
 
 std::string word(std::uint32_t value) {
   return {static_cast<char>(value >> 24), static_cast<char>(value >> 16),
@@ -40,6 +46,7 @@ class DataTest : public testing::Test {
     config_.kind = DataKind::kIdx;
     config_.path = folder_.string();
     config_.classes = 3;
+    config_.channels = 1;
     config_.validation_images = 30;
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
@@ -85,18 +92,19 @@ class DataTest : public testing::Test {
 
 TEST_F(DataTest, SplitIsDisjointStratifiedAndSeeded) {
   const TrainingData data = load_training_data(config_, 7);
-  EXPECT_EQ(data.validation.size(), 30);
-  EXPECT_EQ(data.training.size(), 90);
+  EXPECT_EQ(data.validation->size(), 30);
+  EXPECT_EQ(data.training->size(), 90);
   std::multiset<int> seen;
   std::map<int, int> of_validation;
   std::map<int, int> of_all;
-  for (const ImageSet* set : {&data.training, &data.validation}) {
-    for (int i = 0; i < set->size(); ++i) {
-      const int index = set->image(i)[0];
+  for (const PartOfImages* part : {data.training.get(), data.validation.get()}) {
+    for (int i = 0; i < part->size(); ++i) {
+      const int index = part->image(i, kFullSize).pixels[0];
       seen.insert(index);
-      EXPECT_EQ(set->labels[static_cast<std::size_t>(i)], label(index));
+      EXPECT_EQ(part->label(i), label(index));
+      EXPECT_EQ(part->name(i), "training:" + std::to_string(index));
       ++of_all[label(index)];
-      of_validation[label(index)] += set == &data.validation ? 1 : 0;
+      of_validation[label(index)] += part == data.validation.get() ? 1 : 0;
     }
   }
   EXPECT_EQ(seen.size(), 120U);
@@ -104,17 +112,21 @@ TEST_F(DataTest, SplitIsDisjointStratifiedAndSeeded) {
   for (const auto& [c, count] : of_all) {
     EXPECT_NEAR(of_validation[c], count * 30.0 / 120.0, 1.0);
   }
-  EXPECT_EQ(load_training_data(config_, 7).validation, data.validation);
-  EXPECT_NE(load_training_data(config_, 8).validation, data.validation);
+  const auto indices = [](const PartOfImages& part) {
+    return std::vector<int>(part.indices().begin(), part.indices().end());
+  };
+  EXPECT_EQ(indices(*load_training_data(config_, 7).validation), indices(*data.validation));
+  EXPECT_NE(indices(*load_training_data(config_, 8).validation), indices(*data.validation));
 }
 
 TEST_F(DataTest, LimitsKeepClassesInProportion) {
   config_.limit_training_images = 30;
   config_.limit_test_images = 4;
   const TrainingData data = load_training_data(config_, 7);
-  EXPECT_EQ(data.training.size(), 30);
-  EXPECT_EQ(std::set<int>(data.training.labels.begin(), data.training.labels.end()).size(), 3U);
-  EXPECT_EQ(load_test_images(config_).size(), 4);
+  EXPECT_EQ(data.training->size(), 30);
+  const std::vector<std::int32_t> labels = everything(*data.training).labels;
+  EXPECT_EQ(std::set<int>(labels.begin(), labels.end()).size(), 3U);
+  EXPECT_EQ(load_test_images(config_)->size(), 4);
 }
 
 TEST_F(DataTest, GzipAndPlainAreTheSame) {
@@ -123,13 +135,13 @@ TEST_F(DataTest, GzipAndPlainAreTheSame) {
   write_gzip("train-labels-idx1-ubyte", labels(120));
   check_data_files(config_);
   const TrainingData zipped = load_training_data(config_, 7);
-  EXPECT_EQ(zipped.training, plain.training);
-  EXPECT_EQ(zipped.validation, plain.validation);
+  EXPECT_EQ(everything(*zipped.training), everything(*plain.training));
+  EXPECT_EQ(everything(*zipped.validation), everything(*plain.validation));
 }
 
 TEST_F(DataTest, TrainingDoesNotNeedTheTestFiles) {
   std::filesystem::remove(folder_ / "t10k-images-idx3-ubyte");
-  EXPECT_EQ(load_training_data(config_, 7).training.size(), 90);
+  EXPECT_EQ(load_training_data(config_, 7).training->size(), 90);
   EXPECT_THROW(check_data_files(config_), InputError);
   EXPECT_THROW(load_test_images(config_), InputError);
 }
@@ -184,7 +196,7 @@ TEST_F(DataTest, LabelsOutOfRangeAndTooFewImagesAreRefused) {
   expect_error("label 2 at index 2; allowed are 0 to 1");
   config_.classes = 3;
   config_.validation_images = 120;
-  expect_error("120 images; validation_images and limit_training_images need 121");
+  expect_error("120 training images; validation_images and limit_training_images need 121");
 }
 
 TEST(FashionMnistTest, DebiansPackageLoads) {
@@ -194,101 +206,13 @@ TEST(FashionMnistTest, DebiansPackageLoads) {
   }
   check_data_files(config);
   const TrainingData data = load_training_data(config, 1);
-  EXPECT_EQ(data.training.size(), 55000);
-  EXPECT_EQ(data.validation.size(), 5000);
+  EXPECT_EQ(data.training->size(), 55000);
+  const ImageSet validation = everything(*data.validation);
+  EXPECT_EQ(validation.size(), 5000);
   for (int c = 0; c < 10; ++c) {
-    EXPECT_EQ(std::count(data.validation.labels.begin(), data.validation.labels.end(), c), 500);
+    EXPECT_EQ(std::count(validation.labels.begin(), validation.labels.end(), c), 500);
   }
-  EXPECT_EQ(data.training.height, 28);
-}
-
-ImageSet random_images(int count, int height, int width, int channels) {
-  ImageSet set{height, width, channels,
-               2,      {},    std::vector<std::int32_t>(static_cast<std::size_t>(count))};
-  RandomStream stream(1, "test/pixels");
-  for (std::size_t i = 0; i < static_cast<std::size_t>(count) * set.image_bytes(); ++i) {
-    set.pixels.push_back(static_cast<std::uint8_t>(stream.below(256)));
-  }
-  return set;
-}
-
-TEST(ImageSetTest, ResizingKeepsConstantsAndMeans) {
-  ImageSet constant = random_images(2, 14, 14, 3);
-  std::fill(constant.pixels.begin(), constant.pixels.end(), std::uint8_t{77});
-  for (const int resolution : {7, 14, 21}) {
-    const ImageSet result = resized(constant, resolution);
-    EXPECT_EQ(result.height, resolution);
-    EXPECT_EQ(result.pixels.size(), 2U * 3U * static_cast<std::size_t>(resolution * resolution));
-    EXPECT_TRUE(
-        std::all_of(result.pixels.begin(), result.pixels.end(), [](int p) { return p == 77; }));
-  }
-  const ImageSet images = random_images(3, 14, 14, 1);
-  EXPECT_EQ(resized(images, 14), images);
-  const ImageSet half = resized(images, 7);  // the mean of 2x2 pixels, rounded
-  for (int i = 0; i < 3; ++i) {
-    for (int y = 0; y < 7; ++y) {
-      for (int x = 0; x < 7; ++x) {
-        const auto source = images.image(i);
-        const int at = 2 * y * 14 + 2 * x;
-        const double mean =
-            (source[static_cast<std::size_t>(at)] + source[static_cast<std::size_t>(at + 1)] +
-             source[static_cast<std::size_t>(at + 14)] +
-             source[static_cast<std::size_t>(at + 15)]) /
-            4.0;
-        EXPECT_NEAR(half.image(i)[static_cast<std::size_t>(y * 7 + x)], mean, 0.51);
-      }
-    }
-  }
-}
-
-TEST(AugmentationTest, WithoutItBatchesAreNormalisedImages) {
-  const ImageSet images = random_images(4, 5, 6, 2);
-  const PixelNormalisation normalisation{.mean = 90, .stddev = 30.0};
-  RandomStream stream(1, "test/none");
-  const std::vector<float> batch =
-      augmented_batch(images, std::vector<int>{2, 0}, normalisation, {}, stream);
-  std::vector<float> expected(2 * images.image_bytes());
-  normalise_images(images, 2, 3, normalisation, expected.data());
-  normalise_images(images, 0, 1, normalisation, expected.data() + images.image_bytes());
-  EXPECT_EQ(batch, expected);
-  EXPECT_FLOAT_EQ(batch[0], static_cast<float>((images.image(2)[0] - 90) / 30.0));
-}
-
-TEST(AugmentationTest, EveryImageIsAShiftedAndPerhapsMirroredOriginal) {
-  const ImageSet images = random_images(1, 7, 8, 1);
-  const PixelNormalisation normalisation{.mean = 0, .stddev = 1.0};
-  const Augmentation augmentation{.shift_pixels = 2, .flip = true};
-  RandomStream stream(3, "test/shift");
-  std::set<std::tuple<int, int, bool>> seen;
-  for (int i = 0; i < 600; ++i) {
-    const std::vector<float> batch =
-        augmented_batch(images, std::vector<int>{0}, normalisation, augmentation, stream);
-    int matches = 0;
-    for (int down = -2; down <= 2; ++down) {
-      for (int right = -2; right <= 2; ++right) {
-        for (const bool flip : {false, true}) {
-          bool equal = true;
-          for (int y = 0; y < 7; ++y) {
-            for (int x = 0; x < 8; ++x) {
-              const int from_y = y - down;
-              const int shifted = x - right;
-              const bool inside = from_y >= 0 && from_y < 7 && shifted >= 0 && shifted < 8;
-              const int from_x = flip ? 7 - shifted : shifted;
-              const float expected =
-                  inside ? images.pixels[static_cast<std::size_t>(from_y * 8 + from_x)] : 0.0F;
-              equal = equal && batch[static_cast<std::size_t>(y * 8 + x)] == expected;
-            }
-          }
-          if (equal) {
-            ++matches;
-            seen.insert({down, right, flip});
-          }
-        }
-      }
-    }
-    ASSERT_EQ(matches, 1);
-  }
-  EXPECT_EQ(seen.size(), 50U);  // all of them occur
+  EXPECT_EQ(data.training->image(0, kFullSize).height, 28);
 }
 
 TEST(StateBytesTest, RoundTripsAndNamesWhatIsWrong) {

@@ -9,6 +9,7 @@
 #include "supernet/augmentation.h"
 #include "supernet/compute.h"
 #include "supernet/device.h"
+#include "supernet/evaluation_images.h"
 #include "supernet/forward.h"
 #include "supernet/parallel.h"
 #include "supernet/supernet.h"
@@ -85,6 +86,15 @@ class EvaluationTest : public testing::Test {
   void SetUp() override { set_threads(1); }
   PixelNormalisation normalisation_{.mean = 100, .stddev = 50.0};
   SearchSpace space_ = test::varied_space(Padding::kSymmetric);
+  void recalibrate(Subnet& subnet, const RecalibrationConfig& config, RandomStream& stream) const {
+    recalibrate_batch_norm(subnet,
+                           recalibration_images(MemoryImages(training_), config,
+                                                subnet.network().input.height, 1.0, stream),
+                           normalisation_, config.batch_size);
+  }
+  static ImageSet at_resolution(const ImageSet& images, int resolution) {
+    return evaluation_images(MemoryImages(images), resolution, 1.0);
+  }
   ImageSet training_ = test::synthetic_images(300, 20, 1, 5, 1);
 };
 
@@ -93,11 +103,10 @@ TEST_F(EvaluationTest, FloatNetworkEqualsSubnet) {
   const Supernet supernet(space_, 2);
   for (int i = 0; i < 4; ++i) {
     Subnet subnet = supernet.extract(sample(space_, stream));
-    recalibrate_batch_norm(subnet, training_, normalisation_, {.batches = 2, .batch_size = 16},
-                           stream);
+    recalibrate(subnet, {.batches = 2, .batch_size = 16}, stream);
     const FloatNetwork plain = subnet.to_float_network();
     const ImageSet image =
-        resized(subset(training_, std::vector<int>{i}), subnet.network().input.height);
+        at_resolution(subset(training_, std::vector<int>{i}), subnet.network().input.height);
     std::vector<std::vector<float>> tensors(1);
     tensors[0].resize(image.pixels.size());
     normalise_images(image, 0, 1, normalisation_, tensors[0].data());
@@ -125,9 +134,7 @@ TEST_F(EvaluationTest, RecalibrationOverOneBatchGivesItsExactStatistics) {
   const Supernet supernet(space_, 3);
   Subnet subnet = supernet.extract(largest(space_));
   const ImageSet one = subset(training_, std::vector<int>{17});
-  RandomStream stream(1, "test/one");
-  // Every drawn image is the same, so the batch is known.
-  recalibrate_batch_norm(subnet, one, normalisation_, {.batches = 1, .batch_size = 3}, stream);
+  recalibrate_batch_norm(subnet, subset(one, std::vector<int>{0, 0, 0}), normalisation_, 3);
   std::vector<float> pixels(one.pixels.size());
   normalise_images(one, 0, 1, normalisation_, pixels.data());
   ForwardObserver observer;
@@ -154,8 +161,7 @@ TEST_F(EvaluationTest, RecalibrationDependsOnTheStreamOnly) {
   for (const char* name : {"a", "a", "b"}) {
     Subnet subnet = supernet.extract(largest(space_));
     RandomStream stream(1, name);
-    recalibrate_batch_norm(subnet, training_, normalisation_, {.batches = 2, .batch_size = 8},
-                           stream);
+    recalibrate(subnet, {.batches = 2, .batch_size = 8}, stream);
     states.push_back(subnet.save());
   }
   EXPECT_TRUE(states[0] == states[1]);
@@ -173,19 +179,18 @@ TEST_F(EvaluationTest, AccuracyCountsPredictions) {
         (images.labels[static_cast<std::size_t>(i)] + 1) % 5;
   }
   EXPECT_DOUBLE_EQ(accuracy(subnet, images, normalisation_), 0.75);
-  EXPECT_THROW(accuracy(subnet, resized(images, 15), normalisation_), InputError);
+  EXPECT_THROW(accuracy(subnet, at_resolution(images, 15), normalisation_), InputError);
 }
 
 TEST_F(EvaluationTest, SubnetStateRoundTrips) {
   Subnet subnet(lower(space_, smallest(space_)), 5);
   RandomStream stream(1, "test/state");
-  recalibrate_batch_norm(subnet, training_, normalisation_, {.batches = 1, .batch_size = 8},
-                         stream);
+  recalibrate(subnet, {.batches = 1, .batch_size = 8}, stream);
   Subnet other(subnet.network(), 6);
   other.load(subnet.save());
   EXPECT_TRUE(other.save() == subnet.save());
-  EXPECT_EQ(predict(other, resized(training_, 15), normalisation_),
-            predict(subnet, resized(training_, 15), normalisation_));
+  EXPECT_EQ(predict(other, at_resolution(training_, 15), normalisation_),
+            predict(subnet, at_resolution(training_, 15), normalisation_));
   EXPECT_THROW(Subnet(lower(space_, largest(space_))).load(subnet.save()), InputError);
 }
 

@@ -42,7 +42,7 @@ class QuantisedTrainerTest : public testing::Test {
   static const Subnet& trained() {
     static const Subnet instance = [] {
       const SearchSpace space = test::varied_space();
-      const ImageSet images = test::synthetic_images(200, 20, 1, 5, 1);
+      const MemoryImages images(test::synthetic_images(200, 20, 1, 5, 1));
       Subnet subnet(lower(space, largest(space)), 3);
       TrainerConfig c = config("float");
       c.epochs = 5;
@@ -52,7 +52,8 @@ class QuantisedTrainerTest : public testing::Test {
         trainer.train_step();
       }
       RandomStream stream(1, "test/recalibrate");
-      recalibrate_batch_norm(subnet, images, kPixels, {}, stream);
+      recalibrate_batch_norm(subnet, recalibration_images(images, {}, 20, 1.0, stream), kPixels,
+                             64);
       return subnet;
     }();
     return instance;
@@ -88,13 +89,14 @@ class QuantisedTrainerTest : public testing::Test {
 
   SearchSpace space_ = test::varied_space();
   ImageSet images_ = test::synthetic_images(200, 20, 1, 5, 1);
+  MemoryImages store_{images_};
 };
 
 TEST_F(QuantisedTrainerTest, TrainsWhatCoarseQuantisationLost) {
   // Relu6 bounds the ranges of activations, so it is the others that get coarse.
   FoldedSubnet subnet = folded(24.0F);
   const double before = int8_loss(subnet);
-  Trainer trainer(quantised_recipe(subnet, quantised), images_, config("quantise"));
+  Trainer trainer(quantised_recipe(subnet, quantised), store_, config("quantise"));
   while (trainer.step() < trainer.total_steps()) {
     trainer.train_step();
   }
@@ -110,7 +112,7 @@ TEST_F(QuantisedTrainerTest, ResumedTrainingIsBitIdentical) {
     for (const int steps : {stop, 6 - stop}) {
       FoldedSubnet subnet(lower(space_, largest(space_)));
       subnet.load(start);
-      Trainer trainer(quantised_recipe(subnet, quantised), images_, config("resume"));
+      Trainer trainer(quantised_recipe(subnet, quantised), store_, config("resume"));
       if (!bytes.empty()) {
         trainer.load(bytes);
       }

@@ -7,6 +7,7 @@
 #include "supernet/compute.h"
 #include "supernet/device.h"
 #include "supernet/evaluation.h"
+#include "supernet/evaluation_images.h"
 #include "supernet/loss.h"
 #include "supernet/trainer.h"
 #include "tests/supernet/test_spaces.h"
@@ -23,7 +24,7 @@ class RecipeTest : public testing::Test {
 
   /// One step at rate 1 without momentum and decay, on all images at once: parameters change by
   /// exactly the gradient.
-  static at::Tensor gradient_of_step(std::unique_ptr<Recipe> recipe, const ImageSet& images) {
+  static at::Tensor gradient_of_step(std::unique_ptr<Recipe> recipe, const ImageStore& images) {
     const at::Tensor parameters = recipe->parameters();
     const at::Tensor before = parameters.clone();
     TrainerConfig config;
@@ -61,7 +62,7 @@ class RecipeTest : public testing::Test {
   /// All images in the order in which the trainer takes them: it does not change a gradient, but
   /// soft labels must be of the same image.
   Batch ordered_batch(int resolution) {
-    const ImageSet sized = resized(images_, resolution);
+    const ImageSet sized = evaluation_images(images_, resolution, 1.0);
     Batch batch;
     batch.labels = sized.labels;
     batch.images.resize(sized.pixels.size());
@@ -70,7 +71,7 @@ class RecipeTest : public testing::Test {
   }
 
   SearchSpace space_ = test::varied_space();
-  ImageSet images_ = test::synthetic_images(kBatchSize, 20, 1, 5, 1);
+  MemoryImages images_{test::synthetic_images(kBatchSize, 20, 1, 5, 1)};
 };
 
 // Up to rounding: the trainer shuffles the images.
@@ -118,7 +119,9 @@ TEST_F(RecipeTest, ATaughtSubnetLearnsFromLabelsAndTeacher) {
   const Supernet supernet(space_, 5);
   Subnet teacher = Supernet(space_, 6).extract(largest(space_));
   RandomStream stream(1, "test/recalibrate");
-  recalibrate_batch_norm(teacher, images_, {}, {}, stream);
+  recalibrate_batch_norm(
+      teacher, recalibration_images(images_, {}, teacher.network().input.height, 1.0, stream), {},
+      64);
   Subnet student = supernet.extract(smallest(space_));
   const at::Tensor before = teacher.parameters().clone();
 

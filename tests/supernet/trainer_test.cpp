@@ -31,7 +31,7 @@ class TrainerTest : public testing::Test {
  protected:
   void SetUp() override { set_threads(2); }
   SearchSpace space_ = test::varied_space();
-  ImageSet images_ = test::synthetic_images(200, 20, 1, 5, 1);
+  MemoryImages images_{test::synthetic_images(200, 20, 1, 5, 1)};
 };
 
 // Every recipe, and everything that a checkpoint may hold.
@@ -62,7 +62,7 @@ std::vector<Training> trainings() {
 
 // Six steps, stopped after `stop` of them and continued by new objects from the saved bytes.
 std::string train_six_steps(const Training& training, const SearchSpace& space,
-                            const ImageSet& images, int stop) {
+                            const ImageStore& images, int stop) {
   std::string bytes;
   TrainerConfig c = training.config;
   c.stage = training.stage;
@@ -106,7 +106,8 @@ TEST_F(TrainerTest, LearnsSyntheticImages) {
   EXPECT_EQ(trainer.total_steps(), 60);
   EXPECT_LT(trainer.last_step().loss, 0.75 * first);
   RandomStream stream(1, "test/recalibrate");
-  recalibrate_batch_norm(subnet, images_, c.normalisation, {}, stream);
+  recalibrate_batch_norm(subnet, recalibration_images(images_, {}, 20, 1.0, stream),
+                         c.normalisation, 64);
   EXPECT_GT(accuracy(subnet, test::synthetic_images(100, 20, 1, 5, 2), c.normalisation), 0.6);
 }
 

@@ -4,7 +4,7 @@
 #   yaml-cpp::yaml-cpp                 libyaml-cpp-dev 0.7            arch
 #   Eigen3::Eigen                      libeigen3-dev 3.4              latency_models
 #   flatbuffers::flatbuffers           libflatbuffers-dev 2.0         deploy
-#   nlohmann_json::nlohmann_json       nlohmann-json3-dev 3.11        deploy, search
+#   nlohmann_json::nlohmann_json       nlohmann-json3-dev 3.11        deploy, supernet, search
 #   patchnas::torch                    libtorch-dev 1.13 or any 2.x   supernet, search
 #   patchnas::opencv                   libopencv-*-dev 4.6            supernet
 #   ZLIB::ZLIB                         zlib1g-dev                     supernet

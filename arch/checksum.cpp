@@ -1,4 +1,4 @@
-#include "search/checksum.h"
+#include "arch/checksum.h"
 
 #include <array>
 

@@ -1,0 +1,54 @@
+#include "search/validation_file.h"
+
+#include <sstream>
+#include <string>
+
+#include "arch/checksum.h"
+#include "arch/error.h"
+#include "search/files.h"
+
+namespace patchnas {
+namespace {
+
+std::string lines_of(const PartOfImages& part) {
+  std::string text;
+  for (int i = 0; i < part.size(); ++i) {
+    text.append(std::to_string(part.indices()[static_cast<std::size_t>(i)])).append(" ");
+    text.append(std::to_string(part.label(i))).append(" ").append(part.name(i)).append("\n");
+  }
+  return text;
+}
+
+/// The first line that differs, for a message.
+std::string difference(const std::string& before, const std::string& now) {
+  std::istringstream old_lines(before);
+  std::istringstream new_lines(now);
+  std::string old_line;
+  std::string new_line;
+  do {
+    old_line = new_line = "nothing";
+    std::getline(old_lines, old_line);
+    std::getline(new_lines, new_line);
+  } while (old_line == new_line && old_lines && new_lines);
+  return "'" + old_line + "' became '" + new_line + "'";
+}
+
+}  // namespace
+
+void keep_or_compare(const std::filesystem::path& file, const TrainingData& data) {
+  std::string text = "# " + std::to_string(data.training->size()) + " training images, checksum " +
+                     to_hex(crc64(lines_of(*data.training))) + "\n";
+  text += lines_of(*data.validation);
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) {
+    write_file(file, text);
+    return;
+  }
+  const std::string before = read_file(file);
+  if (before != text) {
+    throw InputError(file.string() + ": the data set changed since the run began: " +
+                     difference(before, text) + "; bring it back, or begin another run");
+  }
+}
+
+}  // namespace patchnas

@@ -1,0 +1,71 @@
+#include "supernet/idx_images.h"
+
+#include <string>
+
+#include "arch/error.h"
+#include "supernet/idx_file.h"
+
+namespace patchnas {
+namespace {
+
+struct Paths {
+  std::filesystem::path images;
+  std::filesystem::path labels;
+};
+
+Paths find(const std::filesystem::path& folder, IdxPart part) {
+  const std::string prefix = part == IdxPart::kTraining ? "train" : "t10k";
+  return {find_idx_file(folder, prefix + "-images-idx3-ubyte"),
+          find_idx_file(folder, prefix + "-labels-idx1-ubyte")};
+}
+
+void check_counts(const Paths& paths, const IdxHeader& images, const IdxHeader& labels) {
+  if (images.extents[0] != labels.extents[0]) {
+    throw InputError(paths.images.string() + ": " + std::to_string(images.extents[0]) +
+                     " images, but " + paths.labels.string() + " has " +
+                     std::to_string(labels.extents[0]) + " labels");
+  }
+}
+
+IdxHeader check_headers(const Paths& paths) {
+  const IdxHeader images = read_idx_header(paths.images, IdxContent::kImages);
+  check_counts(paths, images, read_idx_header(paths.labels, IdxContent::kLabels));
+  return images;
+}
+
+}  // namespace
+
+ImageSet read_idx_images(const std::filesystem::path& folder, IdxPart part, int classes) {
+  const Paths paths = find(folder, part);
+  IdxFile images = read_idx_file(paths.images, IdxContent::kImages);
+  const IdxFile labels = read_idx_file(paths.labels, IdxContent::kLabels);
+  check_counts(paths, images.header, labels.header);
+  for (std::size_t i = 0; i < labels.bytes.size(); ++i) {
+    if (labels.bytes[i] >= classes) {
+      throw InputError(paths.labels.string() + ": label " + std::to_string(labels.bytes[i]) +
+                       " at index " + std::to_string(i) + "; allowed are 0 to " +
+                       std::to_string(classes - 1));
+    }
+  }
+  ImageSet set;
+  set.height = images.header.extents[1];
+  set.width = images.header.extents[2];
+  set.channels = 1;
+  set.classes = classes;
+  set.pixels = std::move(images.bytes);
+  set.labels.assign(labels.bytes.begin(), labels.bytes.end());
+  return set;
+}
+
+void check_idx_files(const std::filesystem::path& folder) {
+  const Paths test = find(folder, IdxPart::kTest);
+  const IdxHeader training_header = check_headers(find(folder, IdxPart::kTraining));
+  const IdxHeader test_header = check_headers(test);
+  for (const std::size_t axis : {1U, 2U}) {
+    if (training_header.extents[axis] != test_header.extents[axis]) {
+      throw InputError(test.images.string() + ": images of another size than the training images");
+    }
+  }
+}
+
+}  // namespace patchnas

@@ -1,0 +1,41 @@
+#pragma once
+
+// Rectangles of images, and images of one size made from them.
+
+#include <cstdint>
+
+#include "arch/random.h"
+#include "supernet/image_store.h"
+
+namespace patchnas {
+
+struct CropRectangle {
+  int top = 0;
+  int left = 0;
+  int height = 0;
+  int width = 0;
+  bool operator==(const CropRectangle&) const = default;
+};
+
+/// What an evaluation sees: the square in the middle whose side is `ratio` of the shorter side.
+/// With 0.875 that is what is usually said as "224 out of 256".
+CropRectangle centre_crop(int height, int width, double ratio);
+
+struct CropRange {
+  double min_scale = 0.08;  ///< share of the image's area
+  double max_scale = 1.0;
+  double min_aspect = 3.0 / 4.0;  ///< width / height, drawn uniformly in its logarithm
+  double max_aspect = 4.0 / 3.0;
+  bool operator==(const CropRange&) const = default;
+};
+
+/// A rectangle of random area, shape and place (Szegedy et al., 2015); ten attempts, then the
+/// largest one in the middle of an allowed shape.
+CropRectangle random_crop(int height, int width, const CropRange& range, RandomStream& stream);
+
+/// The rectangle as resolution x resolution pixels: areas are averaged along an axis that shrinks,
+/// and interpolated linearly along one that grows. @param target [resolution, resolution, C]
+void scale_crop(const StoredImage& image, const CropRectangle& crop, int resolution,
+                std::uint8_t* target);
+
+}  // namespace patchnas
