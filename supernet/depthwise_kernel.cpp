@@ -35,9 +35,6 @@ PATCHNAS_INLINE void clear(float* data, std::int64_t floats) {
   }
 }
 
-// A vector of each pixel is read from memory, further apart than processors foresee by themselves.
-constexpr int kPrefetchPixels = 32;
-
 // Rows [begin, end) of a tensor `width` pixels wide, through a reader, into a plane.
 template <int Lanes, typename Reader>
 PATCHNAS_INLINE void fill_rows(const Reader& reader, const Plane<Lanes>& plane, int begin, int end,

@@ -84,6 +84,9 @@ PATCHNAS_INLINE void for_pixels(std::int64_t pixels, const Step& step) {
   }
 }
 
+/// How far ahead vectors of pixels are fetched that lie further apart than processors foresee.
+inline constexpr int kPrefetchPixels = 32;
+
 /// Two sums per channel over pixels.
 template <int Lanes>
 struct VectorSums {

@@ -1,6 +1,7 @@
 #include "supernet/pointwise_kernel.h"
 
 #include <algorithm>
+#include <span>
 
 #include "supernet/kernel_inlines.h"
 
@@ -21,17 +22,33 @@ struct Strided {
 
 enum class Store { kOverwrite, kAdd };
 
+// Asks for memory that the next tile needs, a little in every step of a product: the processor does
+// not foresee it, and all at once would wait.
+struct Prefetch {
+  const char* at = nullptr;
+  std::int64_t step = 0;
+
+  PATCHNAS_INLINE Prefetch(std::span<const float> next, std::int64_t steps)
+      : at(reinterpret_cast<const char*>(next.data())),
+        step(static_cast<std::int64_t>(next.size_bytes()) / steps) {}
+  PATCHNAS_INLINE void advance() {
+    __builtin_prefetch(at, 0, 2);
+    at += step;
+  }
+};
+
 // c[R, columns] (+)= a[R, depth] * b[depth, columns]; columns: C vectors, then kLanes more if H
 // is 1.
 template <int R, int C, int H>
 PATCHNAS_INLINE void register_block(const Strided& a, int depth, const float* b,
                                     std::int64_t b_stride, float* c, std::int64_t c_stride,
-                                    Store mode) {
+                                    Store mode, Prefetch& prefetch) {
   constexpr int kWidth = simd::Isa::kLanes;
   simd::Vec<kWidth> acc[R][C + 1] = {};
   simd::Vec<simd::kLanes> rest[R] = {};
   const float* factors = a.data;
   for (int k = 0; k < depth; ++k, b += b_stride, factors += a.column) {
+    prefetch.advance();
     simd::Vec<kWidth> columns[C + 1];
     for (int j = 0; j < C; ++j) {
       columns[j] = simd::load<kWidth>(b + j * kWidth);
@@ -67,15 +84,16 @@ PATCHNAS_INLINE void register_block(const Strided& a, int depth, const float* b,
 template <int C, int H>
 PATCHNAS_INLINE void column_block(const Strided& a, int rows, int depth, const float* b,
                                   std::int64_t b_stride, float* c, std::int64_t c_stride,
-                                  Store mode) {
+                                  Store mode, Prefetch& prefetch) {
   int i = 0;
   for (; i + kRows <= rows; i += kRows) {
     const Strided block{a.data + i * a.row, a.row, a.column};
-    register_block<kRows, C, H>(block, depth, b, b_stride, c + i * c_stride, c_stride, mode);
+    register_block<kRows, C, H>(block, depth, b, b_stride, c + i * c_stride, c_stride, mode,
+                                prefetch);
   }
   for (; i < rows; ++i) {
     const Strided block{a.data + i * a.row, a.row, a.column};
-    register_block<1, C, H>(block, depth, b, b_stride, c + i * c_stride, c_stride, mode);
+    register_block<1, C, H>(block, depth, b, b_stride, c + i * c_stride, c_stride, mode, prefetch);
   }
 }
 
@@ -120,13 +138,23 @@ PATCHNAS_INLINE void for_column_blocks(int columns, const Visit& visit) {
 }
 
 // c[rows, columns] (+)= a[rows, depth] * b[depth, columns]; b and c are dense, columns a multiple
-// of simd::kLanes.
+// of simd::kLanes. `next` is fetched meanwhile.
 PATCHNAS_INLINE void multiply(const Strided& a, int rows, int depth, const float* b, int columns,
-                              float* c, Store mode) {
+                              float* c, Store mode, std::span<const float> next) {
+  const int blocks =
+      (columns + kMaxColumns * simd::Isa::kLanes - 1) / (kMaxColumns * simd::Isa::kLanes);
+  Prefetch prefetch(next, std::int64_t{std::max(1, rows / kRows)} * blocks * depth);
   for_column_blocks(columns, [&](auto vectors, auto rest, int j) PATCHNAS_INLINE_LAMBDA {
     column_block<decltype(vectors)::value, decltype(rest)::value>(a, rows, depth, b + j, columns,
-                                                                  c + j, columns, mode);
+                                                                  c + j, columns, mode, prefetch);
   });
+}
+
+// What of a tensor the tile after pixel `end` takes.
+PATCHNAS_INLINE std::span<const float> next_tile(const float* tensor, std::int64_t end, int tile,
+                                                 std::int64_t pixels, std::int64_t channels) {
+  const std::int64_t count = std::min<std::int64_t>(tile, pixels - end);
+  return {tensor + end * channels, static_cast<std::size_t>(count * channels)};
 }
 
 // The values of a tile of the input: in `scratch`, or in place where nothing is to be applied.
@@ -194,7 +222,7 @@ PATCHNAS_INLINE void pointwise_forward_body(const ActivationView& input, std::in
     const float* values = tile_values(input.from_pixel(begin), count, scratch);
     float* result = output + begin * out_channels;
     multiply({values, input.channels, 1}, count, input.channels, weights, out_channels, result,
-             Store::kOverwrite);
+             Store::kOverwrite, next_tile(input.raw, begin + count, tile, pixels, input.channels));
     if (sums.sum != nullptr) {
       add_sums(result, count, out_channels, sums);
     }
@@ -217,10 +245,11 @@ PATCHNAS_INLINE void pointwise_backward_body(const ActivationView& input, std::i
     const float* gradient = tile_norm_gradient(output.from_offset(begin * out_channels), count,
                                                out_channels, gradient_scratch);
     multiply({values, 1, channels}, channels, count, gradient, out_channels, weight_gradient,
-             Store::kAdd);
+             Store::kAdd, next_tile(input.raw, begin + count, tile, pixels, channels));
     if (sink.gradient != nullptr) {
       multiply({gradient, out_channels, 1}, count, out_channels, weights_transposed, channels,
-               input_gradient, Store::kOverwrite);
+               input_gradient, Store::kOverwrite,
+               next_tile(output.gradient, begin + count, tile, pixels, out_channels));
       sink_tile(sink.from_pixel(begin), input_gradient, count);
     }
   }
