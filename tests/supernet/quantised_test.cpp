@@ -108,6 +108,33 @@ TEST(QuantisedTraining, EveryTensorIsTheIntegerReferences) {
   EXPECT_GE(fused_networks, 20);
 }
 
+TEST(QuantisedTraining, SumsBeyondFloatsAreExactToo) {
+  RandomStream stream(7, "test/large_sums");
+  Network wide{.input = {1, 1, 1400}, .layers = {}, .names = {}};
+  wide.layers.push_back({.kind = LayerKind::kConv2d, .output = {1, 1, 8}, .kernel = {}});
+  wide.layers.push_back({.kind = LayerKind::kFullyConnected,
+                         .inputs = {1, kNoTensor},
+                         .output = {1, 1, 5},
+                         .kernel = {}});
+  QuantizedNetwork network = testing::random_quantized(wide, stream);
+  ASSERT_TRUE(fused::supported(wide));
+  ASSERT_FALSE(fused::exact_in_floats(network));
+  const Images images = random_images(network, 6, stream);
+  const std::vector<float> logits = Compute().logits(
+      network,
+      [&](int begin, int end, float* target) {
+        std::copy(images.real.begin() + begin * 1400, images.real.begin() + end * 1400, target);
+      },
+      6);
+  const TensorQuantisation& q = network.output_quantisation();
+  for (std::size_t i = 0; i < 6; ++i) {
+    const std::vector<std::int8_t> expected = run_layer_by_layer(network, images.stored[i]);
+    for (std::size_t c = 0; c < 5; ++c) {
+      EXPECT_EQ(logits[i * 5 + c], static_cast<float>(expected[c] - q.zero_point) * q.scale);
+    }
+  }
+}
+
 // A folded random subnet with ranges from its own activations, and a batch.
 struct Case {
   FoldedSubnet subnet;
