@@ -18,7 +18,7 @@ for word in --config --resume --set --device --threads --runs-dir export estimat
 done
 run --version
 expect "version exits 0" is "$status" 0
-for subcommand in export estimate; do
+for subcommand in export estimate prepare; do
   run "$subcommand" --help
   expect "$subcommand --help exits 0" is "$status" 0
 done
@@ -46,6 +46,18 @@ expect "full disk: nothing half-written" is "$(find full -name '*.tmp')" ""
 rm -rf full
 expect "resume of nothing" fails_with 2 "not a run directory" --resume no_such_run
 expect "export of nothing" fails_with 2 "not a run directory" export no_such_run
+
+run prepare --config smoke.yaml
+expect "prepare exits 0" is "$status" 0
+expect "prepare counts the training images" output_has "training         2000 images of 10 classes: 200 200"
+expect "prepare counts the validation images" output_has "validation        300 images of 10 classes: 30 30"
+expect "prepare counts the test images" output_has "test              500 images of 10 classes"
+expect "prepare names the folder that is missing" fails_with 2 "no/coco: no such folder" \
+  prepare --config vww_32kb.yaml --set data.path=no/coco
+mkdir coco
+expect "prepare names what is missing and where it is" fails_with 2 "instances_train2014.json: not found" \
+  prepare --config vww_32kb.yaml --set data.path=coco
+rmdir coco
 
 sed 's/^seed: 1/seed: 1\nsead: 2/' "$root/configs/smoke.yaml" >broken.yaml
 expect "unknown key in a file, with line and column" fails_with 2 "broken.yaml:3:1: sead: unknown key; did you mean 'seed'?" \

@@ -39,6 +39,37 @@ TEST(Config, DefaultsAreThePublishedOnes) {
   EXPECT_EQ(published.iterations, 30);
 }
 
+TEST(Config, DataOfEveryKindReadsBackEqual) {
+  for (const std::string_view& kind : kDataKindNames) {
+    Config config = small_config();
+    config.data.kind = static_cast<DataKind>(&kind - kDataKindNames);
+    config.data.crop_ratio = 0.8;
+    config.data.cache = "a folder";
+    config.data.cache_bytes = std::int64_t{3} << 30;
+    config.data.max_corrupt_images = 3;
+    config.data.workers = 5;
+    config.data.augmentation = {.shift_pixels = 3,
+                                .flip = false,
+                                .random_crop = CropRange{0.1, 0.9, 0.5, 2.0},
+                                .brightness = 0.125,
+                                .contrast = 0.25,
+                                .saturation = 0.5,
+                                .cutout_pixels = 8};
+    if (config.data.kind == DataKind::kImageFolder) {
+      config.data.training_folder = "a b";
+      config.data.test_folder = "c";
+    }
+    if (config.data.kind == DataKind::kVisualWakeWords) {
+      config.data.annotations = {"x.json", "y z.json"};
+      config.data.image_folders = {"images"};
+      config.data.test_ids = "ids.txt";
+    }
+    EXPECT_EQ(parse(to_yaml(config)), config) << kind;
+    config.data.augmentation.random_crop.reset();
+    EXPECT_EQ(parse(to_yaml(config)), config) << kind;
+  }
+}
+
 TEST(Config, ResolvedYamlReadsBackEqual) {
   Config config = small_config();
   EXPECT_EQ(parse(to_yaml(config)), config);
