@@ -238,8 +238,8 @@ std::unique_ptr<const ImageStore> open_image_cache(const ImageList& list, const 
     const BuildLock lock(folder / (to_hex(key) + ".lock"), observer);
     images = open("");  // another process may have built it meanwhile
     if (!images) {
-      write_image_cache(path, list, format, key, corrupt, observer);
-      images = std::make_unique<CachedImages>(path, list, format, key);
+      write_image_cache(path, list, format, key, corrupt, observer);  // reports them itself
+      return std::make_unique<CachedImages>(path, list, format, key);
     }
   }
   images->report(*corrupt);
