@@ -210,15 +210,6 @@ void check_some_images(const ImageList& list) {
 
 }  // namespace
 
-Augmentation default_augmentation(DataKind kind) {
-  return has_image_files(kind) ? Augmentation{.flip = true, .random_crop = CropRange{}}
-                               : Augmentation{.shift_pixels = 2, .flip = true};
-}
-
-double default_crop_ratio(DataKind kind) { return has_image_files(kind) ? 0.875 : 1.0; }
-
-int default_workers(DataKind kind) { return has_image_files(kind) ? 2 : 1; }
-
 TrainingData load_training_data(const DataConfig& config, std::uint64_t seed,
                                 const DataObserver& observer) {
   const std::shared_ptr<const ImageStore> all = open_part(config, Part::kTraining, observer);

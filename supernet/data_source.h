@@ -66,9 +66,12 @@ struct DataConfig {
 
 /// The augmentation of a kind where a configuration does not choose: crops of random area and shape
 /// and flips for image files, shifts and flips for small images.
-Augmentation default_augmentation(DataKind kind);
-double default_crop_ratio(DataKind kind);
-int default_workers(DataKind kind);
+inline Augmentation default_augmentation(DataKind kind) {
+  return has_image_files(kind) ? Augmentation{.flip = true, .random_crop = CropRange{}}
+                               : Augmentation{.shift_pixels = 2, .flip = true};
+}
+constexpr double default_crop_ratio(DataKind kind) { return has_image_files(kind) ? 0.875 : 1.0; }
+constexpr int default_workers(DataKind kind) { return has_image_files(kind) ? 2 : 1; }
 
 struct TrainingData {
   std::unique_ptr<const PartOfImages> training;

@@ -576,6 +576,7 @@ TEST_F(WakeWordsTest, AnnotationsThatDoNotFitAreRefused) {
   write_annotations();
   EXPECT_THAT(problem(), HasSubstr("an annotation is of category 77, which is not listed"));
   annotations_.pop_back();
+  annotations_[1] = annotation(101, 1, 100.0);  // a person in wider images too
   width_ = 60;
   write_annotations();
   EXPECT_THAT(problem(), HasSubstr("has 40x50 pixels, but the annotations say 40x60"));
@@ -635,7 +636,8 @@ TEST_F(FolderTest, RealCocoImagesBecomeWakeWords) {
   for (std::size_t i = 0; i < images.pixels.size(); ++i) {
     difference += std::abs(images.pixels[i] - streamed.pixels[i]);
   }
-  EXPECT_LT(difference / static_cast<double>(images.pixels.size()), 4.0);
+  // Two ways of scaling, up to half a pixel apart; unrelated images differ by some 70.
+  EXPECT_LT(difference / static_cast<double>(images.pixels.size()), 10.0);
 }
 
 }  // namespace
