@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <torch/torch.h>
 
@@ -16,9 +17,14 @@ struct AxisPads {
   std::int64_t after = 0;
 };
 
-// What the last window reaches beyond the input; a stride may also leave a rest that no window
-// reads.
+// The same on both sides where that gives as many windows, because the convolution then needs no
+// padded copy; otherwise what the last window reaches beyond the input. A stride may also leave a
+// rest that no window reads.
 AxisPads axis_pads(int input, int output, int kernel, int stride, int before) {
+  const int reach = input + 2 * before - kernel;
+  if (reach >= 0 && reach / stride + 1 == output) {
+    return {before, before};
+  }
   return {before, std::max(0, (output - 1) * stride + kernel - input - before)};
 }
 
