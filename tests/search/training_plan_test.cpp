@@ -1,5 +1,7 @@
 #include "search/training_plan.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include "search/candidate.h"
 #include "search/files.h"
 #include "search/search_stage.h"
@@ -30,7 +32,8 @@ TEST(TrainingPlan, ARecipeIsTheListOfItsStages) {
   EXPECT_EQ(stages_with("recipe: mcunetv2, largest: {epochs: 0}"), without_largest);
   EXPECT_EQ(stages_with("recipe: sandwich"), without_largest);
   EXPECT_EQ(stages_with("recipe: sandwich, largest: {epochs: 3}"), all);
-  const TrainingPlan standalone{.recipe = TrainingRecipe::kStandalone};
+  TrainingPlan standalone;
+  standalone.recipe = TrainingRecipe::kStandalone;
   EXPECT_EQ(stages_of(standalone), (std::vector{StageId::kSearch, StageId::kFinetune,
                                                 StageId::kQuantise, StageId::kExport}));
 }
@@ -58,11 +61,14 @@ class StandaloneTest : public testing::Test {
 };
 
 TEST_F(StandaloneTest, TheArchitectureComesInEveryForm) {
-  const Candidate candidate{.architecture = architecture_};
-  const SearchResult result{.best = candidate};
-  const std::string forms[] = {
-      "'" + to_json(architecture_) + "'", file("architecture.json", to_json(architecture_)),
-      file("one.json", to_json(candidate)), file("candidate.json", to_json(result))};
+  Candidate candidate;
+  candidate.architecture = architecture_;
+  SearchResult result;
+  result.best = candidate;
+  const std::string forms[] = {fmt::format("'{}'", to_json(architecture_)),
+                               file("architecture.json", to_json(architecture_)),
+                               file("one.json", to_json(candidate)),
+                               file("candidate.json", to_json(result))};
   for (const std::string& form : forms) {
     const TrainingPlan plan = plan_with("recipe: standalone, architecture: " + form);
     ASSERT_TRUE(plan.architecture) << form;
@@ -92,7 +98,7 @@ TEST_F(StandaloneTest, ATeacherIsARunDirectory) {
 }
 
 TEST_F(StandaloneTest, BadInputIsOneLineThatNamesIt) {
-  const std::string json = "'" + to_json(architecture_) + "'";
+  const std::string json = fmt::format("'{}'", to_json(architecture_));
   EXPECT_NE(error_with("recipe: standalone")
                 .find("training.architecture: is missing: standalone trains one network, and the "
                       "space has "),
