@@ -14,6 +14,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "search/data_config.h"
 #include "search/shipped_files.h"
 #include "search/yaml_section.h"
 
@@ -24,10 +25,6 @@ constexpr int kMany = std::numeric_limits<int>::max();
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 40;
 
 const std::vector<std::string> kDeviceNames = {"auto", "cpu", "cuda"};
-
-std::vector<std::string> data_kind_names() {
-  return {std::begin(kDataKindNames), std::end(kDataKindNames)};
-}
 
 std::vector<std::string> calibration_method_names() {
   return {std::begin(kCalibrationMethodNames), std::end(kCalibrationMethodNames)};
@@ -52,73 +49,6 @@ std::vector<std::string> core_names() {
     names.emplace_back(to_string(core));
   }
   return names;
-}
-
-/// Two numbers in ascending order.
-std::pair<double, double> parse_range(YamlReader& reader, const std::string& key,
-                                      Allowed<double> allowed, std::pair<double, double> fallback) {
-  const std::vector<double> range =
-      reader.numbers(key, allowed, std::vector<double>{fallback.first, fallback.second});
-  if (range.size() != 2 || range[0] > range[1]) {
-    reader.fail(key, "must be two numbers, as [0.5, 1], the smaller one first");
-  }
-  return {range[0], range[1]};
-}
-
-Augmentation parse_augmentation(YamlReader reader, const Augmentation& usual) {
-  Augmentation augmentation;
-  augmentation.shift_pixels = reader.integer("shift_pixels", {0, 1024}, usual.shift_pixels);
-  augmentation.flip = reader.boolean("flip", usual.flip);
-  if (reader.boolean("random_resized_crop", usual.random_crop.has_value())) {
-    CropRange crop = usual.random_crop.value_or(CropRange{});
-    std::tie(crop.min_scale, crop.max_scale) =
-        parse_range(reader, "crop_scale", {0.001, 1.0}, {crop.min_scale, crop.max_scale});
-    std::tie(crop.min_aspect, crop.max_aspect) =
-        parse_range(reader, "crop_aspect", {0.1, 10.0}, {crop.min_aspect, crop.max_aspect});
-    augmentation.random_crop = crop;
-  }
-  augmentation.brightness = reader.number("brightness", {0.0, 1.0}, usual.brightness);
-  augmentation.contrast = reader.number("contrast", {0.0, 1.0}, usual.contrast);
-  augmentation.saturation = reader.number("saturation", {0.0, 1.0}, usual.saturation);
-  augmentation.cutout_pixels = reader.integer("cutout_pixels", {0, 4096}, usual.cutout_pixels);
-  reader.finish();
-  return augmentation;
-}
-
-/// Keys that only some kinds have.
-void parse_places(YamlReader& reader, DataConfig& data) {
-  if (data.kind == DataKind::kImageFolder) {
-    data.training_folder = reader.string("training_folder", data.training_folder);
-    data.test_folder = reader.string("test_folder", data.test_folder);
-  }
-  if (data.kind == DataKind::kVisualWakeWords) {
-    data.annotations = reader.strings("annotations", data.annotations);
-    data.image_folders = reader.strings("image_folders", data.image_folders);
-    data.test_ids = reader.string("test_ids", data.test_ids);
-  }
-}
-
-DataConfig parse_data(YamlReader reader, const std::string& output) {
-  DataConfig data;
-  data.kind = static_cast<DataKind>(reader.choice("kind", data_kind_names()));
-  data.path = reader.string("path", data.path);
-  parse_places(reader, data);
-  data.validation_images = reader.integer("validation_images", {1, kMany}, data.validation_images);
-  data.limit_training_images =
-      reader.integer("limit_training_images", {0, kMany}, data.limit_training_images);
-  data.limit_test_images = reader.integer("limit_test_images", {0, kMany}, data.limit_test_images);
-  data.normalisation.mean = reader.integer("mean", {0, 255}, data.normalisation.mean);
-  data.normalisation.stddev = reader.number("stddev", {0.5, 1000.0}, data.normalisation.stddev);
-  data.crop_ratio = reader.number("crop_ratio", {0.1, 1.0}, default_crop_ratio(data.kind));
-  data.augmentation =
-      parse_augmentation(reader.optional_map("augmentation"), default_augmentation(data.kind));
-  data.cache = reader.string("cache", output + "/cache");
-  data.cache_bytes = reader.bytes("cache_size", {0, kMaxBytes}, data.cache_bytes);
-  data.max_corrupt_images =
-      reader.integer("max_corrupt_images", {0, kMany}, data.max_corrupt_images);
-  data.workers = reader.integer("workers", {0, 1024}, default_workers(data.kind));
-  reader.finish();
-  return data;
 }
 
 // What a microcontroller has: the keys that the files in configs/targets/ and a `target` share.
@@ -269,67 +199,6 @@ void check_name(const YamlReader& reader, const std::string& name) {
   }
 }
 
-std::string bytes_text(std::int64_t bytes) {
-  constexpr std::int64_t kKib = 1024;
-  if (bytes % (kKib * kKib) == 0) {
-    return std::to_string(bytes / (kKib * kKib)) + "MiB";
-  }
-  return bytes % kKib == 0 ? std::to_string(bytes / kKib) + "KiB" : std::to_string(bytes);
-}
-
-std::string list_text(const std::vector<std::string>& items) {
-  std::string text;
-  for (const std::string& item : items) {
-    text.append(text.empty() ? "[" : ", ").append(quoted(item));
-  }
-  return text.append("]");
-}
-
-void append_augmentation(std::string& text, const Augmentation& augmentation) {
-  YamlSection section(text, 4, "augmentation");
-  section.line("shift_pixels", augmentation.shift_pixels)
-      .line("flip", augmentation.flip ? "true" : "false")
-      .line("random_resized_crop", augmentation.random_crop ? "true" : "false");
-  if (const std::optional<CropRange>& crop = augmentation.random_crop) {
-    section.line("crop_scale", fmt::format("[{}, {}]", crop->min_scale, crop->max_scale))
-        .line("crop_aspect", fmt::format("[{}, {}]", crop->min_aspect, crop->max_aspect));
-  }
-  section.line("brightness", augmentation.brightness)
-      .line("contrast", augmentation.contrast)
-      .line("saturation", augmentation.saturation)
-      .line("cutout_pixels", augmentation.cutout_pixels);
-}
-
-void append_data(std::string& text, const DataConfig& data) {
-  YamlSection section(text, 2, "data");
-  section.line("kind", std::string(kDataKindNames[static_cast<std::size_t>(data.kind)]))
-      .line("path", quoted(data.path));
-  if (data.kind == DataKind::kImageFolder) {
-    section.line("training_folder", quoted(data.training_folder))
-        .line("test_folder", quoted(data.test_folder));
-  }
-  if (!data.annotations.empty()) {
-    section.line("annotations", list_text(data.annotations));
-  }
-  if (!data.image_folders.empty()) {
-    section.line("image_folders", list_text(data.image_folders));
-  }
-  if (data.kind == DataKind::kVisualWakeWords) {
-    section.line("test_ids", quoted(data.test_ids));
-  }
-  section.line("validation_images", data.validation_images)
-      .line("limit_training_images", data.limit_training_images)
-      .line("limit_test_images", data.limit_test_images)
-      .line("mean", data.normalisation.mean)
-      .line("stddev", data.normalisation.stddev)
-      .line("crop_ratio", data.crop_ratio)
-      .line("cache", quoted(data.cache))
-      .line("cache_size", bytes_text(data.cache_bytes))
-      .line("max_corrupt_images", data.max_corrupt_images)
-      .line("workers", data.workers);
-  append_augmentation(text, data.augmentation);
-}
-
 }  // namespace
 
 Target read_device(const std::string& name) {
@@ -355,7 +224,7 @@ Config parse_config(YamlReader reader, const std::string& default_name) {
   config.threads = reader.integer("threads", {0, 4096}, config.threads);
   config.device = static_cast<DeviceChoice>(reader.choice("device", kDeviceNames, 0));
   config.output = reader.string("output", config.output);
-  config.data = parse_data(reader.map("data"), config.output);
+  config.data = parse_data_config(reader.map("data"), config.output);
   config.space = parse_trainable_space(reader.map("space"));
   config.data.classes = config.space.classes;
   config.data.channels = config.space.input_channels;
@@ -378,7 +247,7 @@ std::string to_yaml(const Config& config) {
   std::string text =
       fmt::format("name: {}\nseed: {}\nthreads: {}\ndevice: {}\noutput: {}\n", quoted(config.name),
                   config.seed, config.threads, to_string(config.device), quoted(config.output));
-  append_data(text, config.data);
+  text += to_yaml(config.data);
   text += "space:\n" + to_yaml(config.space, 2);
   YamlSection(text, 2, "target")
       .line("sram_bytes", bytes_text(config.target.sram_bytes))

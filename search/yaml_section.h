@@ -4,6 +4,7 @@
 //
 //   YamlSection(text, 2, "search").line("population", 100).line("mutation_rate", 0.1);
 
+#include <cstdint>
 #include <string>
 
 #include <spdlog/fmt/fmt.h>
@@ -23,6 +24,15 @@ inline std::string quoted(const std::string& text) {
     result += c;
   }
   return result + "\"";
+}
+
+/// A number of bytes in the largest unit that divides it.
+inline std::string bytes_text(std::int64_t bytes) {
+  constexpr std::int64_t kKib = 1024;
+  if (bytes % (kKib * kKib) == 0) {
+    return std::to_string(bytes / (kKib * kKib)) + "MiB";
+  }
+  return bytes % kKib == 0 ? std::to_string(bytes / kKib) + "KiB" : std::to_string(bytes);
 }
 
 /// Lines "key: value" under a heading, two spaces deeper.

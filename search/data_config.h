@@ -1,0 +1,19 @@
+#pragma once
+
+// The `data` section of a configuration: which images, and how they are seen.
+
+#include <string>
+
+#include "arch/yaml_reader.h"
+#include "supernet/data_source.h"
+
+namespace patchnas {
+
+/// What the space decides (classes, channels, resolution) is left out.
+/// @param output folder of the run directories: the cache of decoded images lies there by default
+/// @throws InputError with file, line and column.
+DataConfig parse_data_config(YamlReader reader, const std::string& output);
+/// Every key, resolved; parse_data_config reads it back as an equal config.
+std::string to_yaml(const DataConfig& data);
+
+}  // namespace patchnas
