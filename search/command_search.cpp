@@ -2,7 +2,8 @@
 
 #include <iostream>
 #include <memory>
-#include <thread>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
@@ -31,21 +32,26 @@ struct SearchOptions {
   std::string runs_folder;
 };
 
+std::vector<std::string> machine_assignments(const SearchOptions& options) {
+  std::vector<std::string> assignments;
+  if (!options.device.empty()) {
+    assignments.push_back("device=" + options.device);
+  }
+  if (!options.threads.empty()) {
+    assignments.push_back("threads=" + options.threads);
+  }
+  return assignments;
+}
+
 Config requested_config(const SearchOptions& options) {
   std::vector<std::string> assignments = options.assignments;
-  const auto assign = [&](const char* key, const std::string& value) {
-    if (!value.empty()) {
-      assignments.push_back(std::string(key) + "=" + value);
-    }
-  };
-  assign("device", options.device);
-  assign("threads", options.threads);
-  assign("output", options.runs_folder);
-  Config config = read_config(options.config, assignments);
-  if (config.threads == 0) {
-    config.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  for (std::string& assignment : machine_assignments(options)) {
+    assignments.push_back(std::move(assignment));
   }
-  return config;
+  if (!options.runs_folder.empty()) {
+    assignments.push_back("output=" + options.runs_folder);
+  }
+  return read_config(options.config, assignments);
 }
 
 /// Hours of training are worth nothing if no architecture fits, and data that is not there is
@@ -63,14 +69,12 @@ void check_before_start(const Config& config) {
 
 RunDirectory open_run(const SearchOptions& options) {
   if (!options.resume.empty()) {
-    if (!options.assignments.empty() || !options.device.empty() || !options.threads.empty() ||
-        !options.runs_folder.empty()) {
+    if (!options.assignments.empty() || !options.runs_folder.empty()) {
       throw InputError(
-          "--resume continues a run with its own configuration: --set, --device, --threads and "
-          "--runs-dir "
-          "cannot be given with it");
+          "--resume continues a run with its own configuration: --set and --runs-dir cannot be "
+          "given with it");
     }
-    return RunDirectory::resume(options.resume);
+    return RunDirectory::resume(options.resume, machine_assignments(options));
   }
   const Config config = requested_config(options);
   if (!RunDirectory::exists(config.run_directory())) {
@@ -86,9 +90,8 @@ void search(const SearchOptions& options) {
   install_stop_signals();
   RunDirectory run = open_run(options);
   log_to_file(run.log_file());
-  spdlog::info("{} {}: seed {}, {} threads, {} architectures",
-               run.resumed() ? "resuming" : "starting", run.path().string(), run.config().seed,
-               run.config().threads, count_architectures(run.config().space));
+  spdlog::info("{} {}: seed {}, {} architectures", run.resumed() ? "resuming" : "starting",
+               run.path().string(), run.config().seed, count_architectures(run.config().space));
   const std::filesystem::path report = run.export_folder() / "report.json";
   if (run.status(StageId::kExport) != StageStatus::kDone) {
     if (run.resumed()) {
@@ -113,7 +116,8 @@ void add_search_command(CLI::App& app) {
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   app.add_option("--device", options->device, "auto, cpu or cuda")->type_name("NAME");
-  app.add_option("--threads", options->threads, "Computing threads; 0 for all cores")
+  app.add_option("--threads", options->threads,
+                 "Computing threads of each process; 0 for its share of the cores")
       ->type_name("N");
   app.add_option("--runs-dir,--out", options->runs_folder,
                  "Folder that holds the run directories; default: runs")

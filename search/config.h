@@ -42,7 +42,7 @@ std::string_view to_string(DeviceChoice device);
 struct Config {
   std::string name;  ///< folder of the run within `output`
   std::uint64_t seed = 1;
-  int threads = 0;  ///< 0: all cores, resolved before it is written
+  int threads = 0;  ///< of each process; 0: its share of the machine's cores
   DeviceChoice device = DeviceChoice::kAuto;
   std::string output = "runs";  ///< folder that holds the run directories
   DataConfig data;

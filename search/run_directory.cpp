@@ -69,7 +69,8 @@ RunDirectory RunDirectory::start(const Config& config) {
   } else {
     run.resumed_ = true;
   }
-  run.open();
+  run.open({"device=" + std::string(to_string(config.device)),
+            "threads=" + std::to_string(config.threads)});
   Config wanted = config;
   wanted.output = run.config_.output;  // the folder may have been moved
   const std::string difference = first_difference(run.config_, wanted);
@@ -80,18 +81,22 @@ RunDirectory RunDirectory::start(const Config& config) {
   return run;
 }
 
-RunDirectory RunDirectory::resume(const fs::path& path) {
+RunDirectory RunDirectory::resume(const fs::path& path, const std::vector<std::string>& machine) {
   if (!exists(path)) {
     throw InputError(path.string() + ": not a run directory: it has no config.yaml");
   }
   RunDirectory run(path, std::make_unique<RunLock>(path / "lock"));
   run.resumed_ = true;
-  run.open();
+  run.open(machine);
   return run;
 }
 
-void RunDirectory::open() {
-  config_ = parse_config(YamlReader::parse_file(path_ / "config.yaml"), path_.filename().string());
+void RunDirectory::open(const std::vector<std::string>& machine) {
+  YamlReader reader = YamlReader::parse_file(path_ / "config.yaml");
+  for (const std::string& assignment : machine) {
+    reader.assign(assignment);
+  }
+  config_ = parse_config(std::move(reader), path_.filename().string());
   if (fs::exists(path_ / "run.json")) {
     read_status();
   }
@@ -144,7 +149,6 @@ void RunDirectory::write_status() const {
   nlohmann::ordered_json json{{"format", kFormat},
                               {"name", config_.name},
                               {"seed", config_.seed},
-                              {"threads", config_.threads},
                               {"libtorch", build_info::kLibTorchVersion},
                               {"built_from", revisions_}};
   for (const StageId stage : stages_of(config_.training)) {

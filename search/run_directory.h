@@ -22,6 +22,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "search/config.h"
 #include "search/metrics_log.h"
@@ -35,12 +36,15 @@ enum class StageStatus { kPending, kRunning, kDone };
 class RunDirectory {
  public:
   [[nodiscard]] static bool exists(const std::filesystem::path& path);
-  /// Creates output/name, or opens it if the run there has an equal configuration.
+  /// Creates output/name, or opens it if the run there has an equal configuration. Device, threads
+  /// and output folder belong to the machine and not to the run: they are those of `config`.
   /// @throws InputError if it is in use, not writable, not a run directory, or of another
   /// configuration, naming the first difference.
   static RunDirectory start(const Config& config);
+  /// @param machine "device=cpu" or "threads=4" where the run goes on otherwise than it began
   /// @throws InputError also if there is no run.
-  static RunDirectory resume(const std::filesystem::path& path);
+  static RunDirectory resume(const std::filesystem::path& path,
+                             const std::vector<std::string>& machine = {});
 
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
@@ -74,7 +78,7 @@ class RunDirectory {
 
  private:
   RunDirectory(std::filesystem::path path, std::unique_ptr<RunLock> lock);
-  void open();
+  void open(const std::vector<std::string>& machine = {});
   void read_status();
   void write_status() const;
 

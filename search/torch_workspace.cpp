@@ -39,7 +39,8 @@ TorchWorkspace::TorchWorkspace(RunDirectory& run)
         "training.precision: mixed needs a CUDA device, and there is none; allowed on the CPU: "
         "float32");
   }
-  set_threads(run.config().threads);
+  const int threads = set_threads(run.config().threads);
+  spdlog::info("computing on {}, threads: {}", device_.str(), threads);
 }
 
 const TrainingData& TorchWorkspace::data() {

@@ -54,6 +54,22 @@ TEST_F(RunDirectoryTest, TheSameCommandAgainResumes) {
   EXPECT_TRUE(RunDirectory::start(config_).resumed());
 }
 
+TEST_F(RunDirectoryTest, GoesOnWithOtherThreadsAndAnotherDevice) {
+  config_.threads = 2;
+  { const RunDirectory run = RunDirectory::start(config_); }
+  config_.threads = 5;
+  config_.device = DeviceChoice::kCpu;
+  EXPECT_EQ(RunDirectory::start(config_).config(), config_);
+  const RunDirectory again = RunDirectory::resume(path(), {"threads=7", "device=cuda"});
+  EXPECT_EQ(again.config().threads, 7);
+  EXPECT_EQ(again.config().device, DeviceChoice::kCuda);
+}
+
+TEST_F(RunDirectoryTest, RefusesThreadsThatAreNone) {
+  { const RunDirectory run = RunDirectory::start(config_); }
+  EXPECT_THROW(RunDirectory::resume(path(), {"threads=-1"}), InputError);
+}
+
 TEST_F(RunDirectoryTest, AnotherConfigurationIsRefusedByItsFirstDifference) {
   { const RunDirectory run = RunDirectory::start(config_); }
   Config other = config_;
