@@ -33,7 +33,7 @@ declare -A may_use=(
   [supernet]="torch ATen c10 opencv2 nlohmann zlib.h omp.h"
   [search]="torch ATen c10 CLI spdlog fmt nlohmann yaml-cpp"
 )
-free_headers='^(assert|complex|ctype|dirent|dlfcn|errno|fcntl|fenv|float|inttypes|limits|locale|math|poll|pthread|sched|setjmp|signal|spawn|stdalign|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|strings|termios|threads|time|unistd|wchar|wctype|immintrin|arm_acle|arm_mve|arm_neon|cpuid)\.h$'
+free_headers='^(assert|complex|ctype|dirent|dlfcn|errno|fcntl|fenv|float|inttypes|limits|locale|math|netdb|poll|pthread|sched|setjmp|signal|spawn|stdalign|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|strings|termios|threads|time|unistd|wchar|wctype|immintrin|arm_acle|arm_mve|arm_neon|cpuid)\.h$'
 
 # Outside supernet/, only these files may reach a LibTorch header, be it through other headers:
 # the rest compiles in seconds and is tested without LibTorch.

@@ -16,6 +16,12 @@ target_link_libraries(patchnas_torch INTERFACE ${TORCH_LIBRARIES} OpenMP::OpenMP
 # System headers: their warnings are not ours to fix.
 target_include_directories(patchnas_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 
+# c10d over Gloo, for several ranks. LibTorch's header for it includes Gloo's own, which come from
+# libgloo-dev (Debian) or from the sources of the Gloo that LibTorch was built with.
+find_path(PATCHNAS_GLOO_INCLUDE_DIR gloo/algorithm.h HINTS ${TORCH_INCLUDE_DIRS} REQUIRED)
+target_include_directories(patchnas_torch SYSTEM INTERFACE ${PATCHNAS_GLOO_INCLUDE_DIR})
+target_compile_definitions(patchnas_torch INTERFACE USE_C10D_GLOO)
+
 # <torch/torch.h> costs 18 s a file (g++ 12, -O3), or 8 s from a precompiled header that takes 27 s
 # and 0.6 GB to make: it pays from the third file on.
 if(PATCHNAS_TORCH_PCH)
