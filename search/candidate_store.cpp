@@ -87,16 +87,22 @@ void CandidateStore::add(const Candidate& candidate) {
 }
 
 std::vector<double> CachingEvaluator::evaluate(std::span<const Candidate> candidates) {
+  std::vector<Candidate> unknown;
+  for (const Candidate& candidate : candidates) {
+    if (store_.find(candidate.architecture) == nullptr) {
+      unknown.push_back(candidate);
+    }
+  }
+  if (!unknown.empty()) {
+    const std::vector<double> answers = inner_.evaluate(unknown);
+    for (std::size_t i = 0; i < unknown.size(); ++i) {
+      unknown[i].accuracy = answers[i];
+      store_.add(unknown[i]);
+    }
+  }
   std::vector<double> accuracies;
   for (const Candidate& candidate : candidates) {
-    const Candidate* known = store_.find(candidate.architecture);
-    if (known == nullptr) {
-      Candidate evaluated = candidate;
-      evaluated.accuracy = inner_.evaluate({&candidate, 1}).front();
-      store_.add(evaluated);
-      known = store_.find(candidate.architecture);
-    }
-    accuracies.push_back(*known->accuracy);
+    accuracies.push_back(*store_.find(candidate.architecture)->accuracy);
   }
   return accuracies;
 }

@@ -44,8 +44,8 @@ class CandidateStore {
   std::unique_ptr<AppendFile> file_;
 };
 
-/// Asks another evaluator only for architectures that the store does not know, one at a time, and
-/// stores each answer before it asks for the next.
+/// Asks another evaluator only for architectures that the store does not know, and stores the
+/// answers.
 class CachingEvaluator : public Evaluator {
  public:
   /// Both must outlive it.

@@ -1,5 +1,7 @@
 // nas_search without a subcommand: the whole run, from images to int8.
 
+#include <chrono>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -19,6 +21,7 @@
 #include "search/schedule_stage.h"
 #include "search/stop_signal.h"
 #include "search/torch_stages.h"
+#include "supernet/process_group.h"
 
 namespace patchnas {
 namespace {
@@ -30,6 +33,7 @@ struct SearchOptions {
   std::string device;
   std::string threads;
   std::string runs_folder;
+  int rank_timeout = 600;
 };
 
 std::vector<std::string> machine_assignments(const SearchOptions& options) {
@@ -83,11 +87,23 @@ RunDirectory open_run(const SearchOptions& options) {
   return RunDirectory::start(config);
 }
 
-void search(const SearchOptions& options) {
-  if (options.config.empty() == options.resume.empty()) {
-    throw InputError("needs --config NAME or --resume DIR, and not both; see nas_search --help");
+/// All ranks of a job meet in a folder that all of them see.
+ProcessGroup meet(const SearchOptions& options) {
+  const RankPlace place = rank_from_environment();
+  if (place.count == 1) {
+    return {};
   }
-  install_stop_signals();
+  log_as_rank(place.rank);
+  const std::filesystem::path folder =
+      options.resume.empty() ? requested_config(options).output : options.resume;
+  if (options.resume.empty()) {
+    make_directory(folder);
+  }
+  return {place, folder, std::chrono::seconds(options.rank_timeout)};
+}
+
+/// The rank that writes.
+void lead(const SearchOptions& options, ProcessGroup& group) {
   RunDirectory run = open_run(options);
   log_to_file(run.log_file());
   spdlog::info("{} {}: seed {}, {} architectures", run.resumed() ? "resuming" : "starting",
@@ -97,9 +113,60 @@ void search(const SearchOptions& options) {
     if (run.resumed()) {
       check_before_start(run.config());
     }
-    run_stages(run, make_stages(run));
+    group.broadcast(run.description());
+    run_stages(run, make_stages(run, group));
+  } else {
+    group.broadcast("");
   }
   std::cout << last_screen(read_file(report), report.string(), run.export_folder());
+}
+
+/// Any other rank.
+void follow(ProcessGroup& group) {
+  const std::string description = group.broadcast("");
+  if (description.empty()) {
+    return;  // the run is done already
+  }
+  RunDirectory run = RunDirectory::follow(description);
+  run_stages(run, make_stages(run, group));
+}
+
+/// What a rank does, and what the others learn of its failure. Rank 0 says why a job ends; others
+/// add what they alone know.
+void take_part(ProcessGroup& group, const std::function<void()>& work) {
+  const bool speaks = group.rank() == 0;
+  const std::string prefix = "rank " + std::to_string(group.rank()) + ": ";
+  try {
+    work();
+  } catch (const FailedRankError& error) {
+    throw FailedRankError(speaks ? error.what() : "", error.exit_code());
+  } catch (const LostRankError& error) {
+    throw FailedRankError(speaks ? error.what() : prefix + error.what(), error.exit_code());
+  } catch (const InterruptedError& error) {
+    group.report_failure(error.what(), error.exit_code());
+    throw FailedRankError(speaks ? error.what() : "", error.exit_code());
+  } catch (const Error& error) {
+    group.report_failure(error.what(), error.exit_code());
+    throw FailedRankError(speaks ? error.what() : prefix + error.what(), error.exit_code());
+  } catch (const std::exception& error) {
+    group.report_failure(error.what(), 1);
+    throw;
+  }
+}
+
+void search(const SearchOptions& options) {
+  if (options.config.empty() == options.resume.empty()) {
+    throw InputError("needs --config NAME or --resume DIR, and not both; see nas_search --help");
+  }
+  install_stop_signals();
+  ProcessGroup group = meet(options);
+  take_part(group, [&] {
+    if (group.rank() == 0) {
+      lead(options, group);
+    } else {
+      follow(group);
+    }
+  });
 }
 
 }  // namespace
@@ -122,6 +189,10 @@ void add_search_command(CLI::App& app) {
   app.add_option("--runs-dir,--out", options->runs_folder,
                  "Folder that holds the run directories; default: runs")
       ->type_name("DIR");
+  app.add_option("--rank-timeout", options->rank_timeout,
+                 "Seconds after which a rank that does not answer is lost; default: 600")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1, 86400));
   app.callback([&app, options] {
     if (app.get_subcommands().empty()) {
       search(*options);

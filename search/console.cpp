@@ -67,6 +67,13 @@ void start_logging() {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void log_as_rank(int rank) {
+  if (rank > 0) {
+    console()->set_pattern(fmt::format("[%H:%M:%S] rank {}: %v", rank));
+    spdlog::set_level(spdlog::level::warn);
+  }
+}
+
 void log_to_file(const std::filesystem::path& path) {
   try {
     auto file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string());
@@ -85,7 +92,7 @@ Progress::Progress(std::string label, std::string unit, std::int64_t done, std::
       total_(total),
       start_(Clock::now()),
       shown_(start_),
-      terminal_(::isatty(STDERR_FILENO) != 0) {}
+      terminal_(spdlog::should_log(spdlog::level::info) && ::isatty(STDERR_FILENO) != 0) {}
 
 Progress::~Progress() { console()->remove_bar(); }
 

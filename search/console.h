@@ -17,6 +17,8 @@ namespace patchnas {
 
 /// Makes spdlog's default logger write to the console.
 void start_logging();
+/// Of a job of several ranks: the first speaks for all, the others only warn, with their number.
+void log_as_rank(int rank);
 /// Appends to a file too. @throws InputError if it cannot be opened.
 void log_to_file(const std::filesystem::path& path);
 

@@ -11,6 +11,9 @@ MetricsLog::MetricsLog(std::filesystem::path path)
     : path_(std::move(path)), file_(std::make_unique<AppendFile>(path_)) {}
 
 void MetricsLog::rewind(std::string_view stage, std::int64_t step) {
+  if (!file_) {
+    return;
+  }
   const std::string text = read_file(path_);
   std::istringstream lines(text);
   std::string kept;
@@ -30,6 +33,9 @@ void MetricsLog::rewind(std::string_view stage, std::int64_t step) {
 }
 
 void MetricsLog::write(std::string_view stage, std::int64_t step, const Values& values) {
+  if (!file_) {
+    return;
+  }
   nlohmann::ordered_json record{{"stage", stage}, {"step", step}};
   for (const auto& [key, value] : values) {
     record[std::string(key)] = value;

@@ -18,6 +18,8 @@ namespace patchnas {
 
 class MetricsLog {
  public:
+  /// Keeps nothing: of a rank that writes no files.
+  MetricsLog() = default;
   /// @throws InputError if the file cannot be opened.
   explicit MetricsLog(std::filesystem::path path);
 

@@ -19,6 +19,9 @@ constexpr int kOtherError = 1;
 constexpr int kBadInput = 2;
 
 int fail(const CLI::App& app, std::string_view message, int exit_code) {
+  if (message.empty()) {
+    return exit_code;  // another rank has said it
+  }
   const std::string line = app.get_name() + ": " + std::string(first_line(message));
   std::fprintf(stderr, "%s\n", line.c_str());
   spdlog::default_logger()->sinks().erase(spdlog::default_logger()->sinks().begin());

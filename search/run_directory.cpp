@@ -114,17 +114,21 @@ void RunDirectory::open(const std::vector<std::string>& machine) {
 
 void RunDirectory::read_status() {
   const fs::path file = path_ / "run.json";
+  parse_status(read_file(file), file.string());
+}
+
+void RunDirectory::parse_status(std::string_view text, const std::string& source) {
   try {
-    const auto json = nlohmann::json::parse(read_file(file));
+    const auto json = nlohmann::json::parse(text);
     if (const int format = json.at("format").get<int>(); format != kFormat) {
-      throw InputError(fmt::format("{}: format {}; this program reads format {}", file.string(),
-                                   format, kFormat));
+      throw InputError(
+          fmt::format("{}: format {}; this program reads format {}", source, format, kFormat));
     }
     for (const StageId stage : stages_of(config_.training)) {
       const auto name = json.at("stages").at(std::string(to_string(stage))).get<std::string>();
       const auto status = std::find(kStatusNames.begin(), kStatusNames.end(), name);
       if (status == kStatusNames.end()) {
-        throw InputError(fmt::format("{}: stage {} has the unknown status '{}'", file.string(),
+        throw InputError(fmt::format("{}: stage {} has the unknown status '{}'", source,
                                      to_string(stage), name));
       }
       statuses_[static_cast<std::size_t>(stage)] =
@@ -132,7 +136,7 @@ void RunDirectory::read_status() {
     }
     json.at("built_from").get_to(revisions_);
   } catch (const nlohmann::json::exception& error) {
-    throw InputError(file.string() + ": damaged: " + error.what());
+    throw InputError(source + ": damaged: " + error.what());
   }
 }
 
@@ -142,10 +146,14 @@ fs::path RunDirectory::generation_file(int generation) const {
 
 void RunDirectory::set_status(StageId stage, StageStatus status) {
   statuses_[static_cast<std::size_t>(stage)] = status;
-  write_status();
+  if (writes()) {
+    write_status();
+  }
 }
 
-void RunDirectory::write_status() const {
+void RunDirectory::write_status() const { write_file(path_ / "run.json", status_text()); }
+
+std::string RunDirectory::status_text() const {
   nlohmann::ordered_json json{{"format", kFormat},
                               {"name", config_.name},
                               {"seed", config_.seed},
@@ -155,7 +163,25 @@ void RunDirectory::write_status() const {
     json["stages"][std::string(to_string(stage))] =
         kStatusNames[static_cast<std::size_t>(status(stage))];
   }
-  write_file(path_ / "run.json", json.dump(2) + "\n");
+  return json.dump(2) + "\n";
+}
+
+std::string RunDirectory::description() const {
+  return nlohmann::json{
+      {"path", path_.string()}, {"config", to_yaml(config_)}, {"status", status_text()}}
+      .dump();
+}
+
+RunDirectory RunDirectory::follow(std::string_view description) {
+  const auto json = nlohmann::json::parse(description);
+  const std::string source = "the run of rank 0";
+  RunDirectory run(json.at("path").get<std::string>(), nullptr);
+  run.config_ =
+      parse_config(YamlReader::parse_text(json.at("config").get<std::string>(), source), "");
+  run.parse_status(json.at("status").get<std::string>(), source);
+  run.metrics_ = std::make_unique<MetricsLog>();
+  run.timing_ = std::make_unique<MetricsLog>();
+  return run;
 }
 
 }  // namespace patchnas

@@ -46,6 +46,14 @@ class RunDirectory {
   static RunDirectory resume(const std::filesystem::path& path,
                              const std::vector<std::string>& machine = {});
 
+  /// What the other ranks of a job need of the rank that opened the run: configuration and
+  /// statuses.
+  [[nodiscard]] std::string description() const;
+  /// The same run on another rank: it touches no file.
+  static RunDirectory follow(std::string_view description);
+  /// One rank writes.
+  [[nodiscard]] bool writes() const { return lock_ != nullptr; }
+
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::filesystem::path supernet() const { return path_ / "supernet"; }
@@ -78,12 +86,15 @@ class RunDirectory {
 
  private:
   RunDirectory(std::filesystem::path path, std::unique_ptr<RunLock> lock);
-  void open(const std::vector<std::string>& machine = {});
+  void open(const std::vector<std::string>& machine);
   void read_status();
+  /// @throws nlohmann::json::exception, InputError with `source`
+  void parse_status(std::string_view json, const std::string& source);
+  [[nodiscard]] std::string status_text() const;
   void write_status() const;
 
   std::filesystem::path path_;
-  std::unique_ptr<RunLock> lock_;
+  std::unique_ptr<RunLock> lock_;  // null: another rank holds it, and writes
   std::unique_ptr<MetricsLog> metrics_;
   std::unique_ptr<MetricsLog> timing_;
   Config config_;

@@ -23,6 +23,9 @@ Candidate only_candidate(const Config& config) {
 }
 
 void ScheduleStage::run() {
+  if (!run_.writes()) {
+    return;  // winner() asks rank 0
+  }
   const Candidate candidate = only_candidate(run_.config());
   spdlog::info("search: {}",
                describe(lower(run_.config().space, candidate.architecture), candidate.schedule));

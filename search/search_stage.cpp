@@ -1,5 +1,7 @@
 #include "search/search_stage.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
@@ -101,12 +103,16 @@ void SearchStage::run() {
   while (!evolution.finished()) {
     const int generation = evolution.generation();
     std::vector<double> accuracies;
-    for (const Candidate& candidate : evolution.proposals()) {
+    for (std::span<const Candidate> rest = evolution.proposals(); !rest.empty();) {
       if (stop_requested()) {
         throw_interrupted();
       }
-      accuracies.push_back(evaluator.evaluate({&candidate, 1}).front());
-      progress.update(++evaluated, "generation " + std::to_string(generation));
+      const std::size_t count = std::min(rest.size(), static_cast<std::size_t>(at_a_time_));
+      const std::vector<double> answers = evaluator.evaluate(rest.first(count));
+      accuracies.insert(accuracies.end(), answers.begin(), answers.end());
+      rest = rest.subspan(count);
+      evaluated += static_cast<std::int64_t>(count);
+      progress.update(evaluated, "generation " + std::to_string(generation));
     }
     evolution.report(accuracies);
     record_generation(evolution, generation);

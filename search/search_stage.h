@@ -31,8 +31,10 @@ class SearchStage : public Stage {
   /// to make.
   using MakeEvaluator = std::function<std::unique_ptr<Evaluator>()>;
 
-  SearchStage(RunDirectory& run, MakeEvaluator make_evaluator)
-      : run_(run), make_evaluator_(std::move(make_evaluator)) {}
+  /// @param at_a_time how many candidates the evaluator is asked for before their accuracies are
+  /// stored: what a kill costs
+  SearchStage(RunDirectory& run, MakeEvaluator make_evaluator, int at_a_time = 1)
+      : run_(run), make_evaluator_(std::move(make_evaluator)), at_a_time_(at_a_time) {}
 
   [[nodiscard]] StageId id() const override { return StageId::kSearch; }
   /// Writes a population per generation and best/candidate.json.
@@ -44,6 +46,7 @@ class SearchStage : public Stage {
 
   RunDirectory& run_;
   MakeEvaluator make_evaluator_;
+  int at_a_time_;
 };
 
 }  // namespace patchnas

@@ -40,6 +40,12 @@ void install_stop_signals() {
 
 bool stop_requested() { return received_signal != 0; }
 
+void request_stop() {
+  if (!stop_requested()) {
+    received_signal = SIGTERM;
+  }
+}
+
 void throw_interrupted() {
   throw InterruptedError("stopped by " + name_of(received_signal) +
                          "; everything is saved, the same command continues");

@@ -13,6 +13,8 @@ namespace patchnas {
 /// The second SIGINT ends the process at once: a person who insists is obeyed.
 void install_stop_signals();
 [[nodiscard]] bool stop_requested();
+/// As SIGTERM does: another rank of the job has got a signal.
+void request_stop();
 /// @throws InterruptedError naming the signal.
 [[noreturn]] void throw_interrupted();
 

@@ -7,28 +7,12 @@
 #include "search/schedule_stage.h"
 #include "search/search_stage.h"
 #include "search/text.h"
+#include "search/torch_evaluator.h"
 #include "search/torch_export.h"
 #include "search/torch_workspace.h"
 
 namespace patchnas {
 namespace {
-
-class SupernetEvaluator : public Evaluator {
- public:
-  explicit SupernetEvaluator(std::shared_ptr<TorchWorkspace> workspace)
-      : workspace_(std::move(workspace)) {}
-  std::vector<double> evaluate(std::span<const Candidate> candidates) override {
-    std::vector<double> accuracies;
-    for (const Candidate& candidate : candidates) {
-      accuracies.push_back(
-          workspace_->validation_accuracy(workspace_->recalibrated(candidate.architecture)));
-    }
-    return accuracies;
-  }
-
- private:
-  std::shared_ptr<TorchWorkspace> workspace_;
-};
 
 /// A stage that is one function over the workspace.
 class WorkspaceStage : public Stage {
@@ -49,18 +33,47 @@ void train_largest(TorchWorkspace& workspace) { workspace.trained_largest(); }
 
 void train_supernet(TorchWorkspace& workspace) { workspace.trained_supernet(); }
 
+/// The search on the rank that writes; the others evaluate for it.
+class SharedSearchStage : public Stage {
+ public:
+  SharedSearchStage(RunDirectory& run, std::shared_ptr<TorchWorkspace> workspace)
+      : run_(run), workspace_(std::move(workspace)) {}
+  [[nodiscard]] StageId id() const override { return StageId::kSearch; }
+  void run() override {
+    if (!run_.writes()) {
+      answer_rank_0(*workspace_);
+      return;
+    }
+    SearchStage search(
+        run_, [this] { return std::make_unique<SupernetEvaluator>(*workspace_); },
+        workspace_->group().size());
+    search.run();
+    dismiss_other_ranks(*workspace_);
+  }
+
+ private:
+  RunDirectory& run_;
+  std::shared_ptr<TorchWorkspace> workspace_;
+};
+
 void finetune(TorchWorkspace& workspace) {
-  const SearchResult result = read_search_result(workspace.run().best_candidate_file());
+  const SearchResult result = workspace.winner();
   const Subnet subnet = workspace.finetuned(result.best.architecture);
+  if (!workspace.run().writes()) {
+    return;
+  }
   spdlog::info("finetune: {} on validation images{}",
                percent_text(workspace.validation_accuracy(subnet)),
                result.best.accuracy ? ", " + percent_text(*result.best.accuracy) + " before" : "");
 }
 
 void quantise(TorchWorkspace& workspace) {
-  const SearchResult result = read_search_result(workspace.run().best_candidate_file());
-  const Subnet subnet = workspace.finetuned_weights(result.best.architecture);
+  const Subnet subnet = workspace.finetuned_weights(workspace.winner().best.architecture);
   FoldedSubnet calibrated = workspace.calibrated(subnet);
+  if (!workspace.run().writes()) {
+    workspace.quantised(std::move(calibrated));
+    return;
+  }
   const double before = workspace.validation_accuracy(workspace.to_int8(calibrated));
   const FoldedSubnet trained = workspace.quantised(std::move(calibrated));
   spdlog::info("quantise: {} int8 on validation images, {} before training, {} float",
@@ -70,7 +83,7 @@ void quantise(TorchWorkspace& workspace) {
 
 void export_winner(TorchWorkspace& workspace, const std::filesystem::path& folder,
                    int dumped_test_images) {
-  const SearchResult result = read_search_result(workspace.run().best_candidate_file());
+  const SearchResult result = workspace.winner();
   const Architecture& architecture = result.best.architecture;
   export_subnet(workspace, workspace.finetuned_weights(architecture),
                 workspace.exported_weights(architecture),
@@ -91,8 +104,8 @@ void require_done(const RunDirectory& run, StageId stage, const std::string& wha
 
 }  // namespace
 
-std::vector<std::unique_ptr<Stage>> make_stages(RunDirectory& run) {
-  const auto workspace = std::make_shared<TorchWorkspace>(run);
+std::vector<std::unique_ptr<Stage>> make_stages(RunDirectory& run, ProcessGroup& group) {
+  const auto workspace = std::make_shared<TorchWorkspace>(run, group);
   const auto make = [&](StageId stage) -> std::unique_ptr<Stage> {
     const auto of = [&](WorkspaceStage::Work work) {
       return std::make_unique<WorkspaceStage>(stage, workspace, work);
@@ -109,14 +122,17 @@ std::vector<std::unique_ptr<Stage>> make_stages(RunDirectory& run) {
       case StageId::kQuantise:
         return of(quantise);
       case StageId::kExport:
-        return of(
-            [](TorchWorkspace& space) { export_winner(space, space.run().export_folder(), 0); });
+        return of([](TorchWorkspace& space) {
+          if (space.run().writes()) {
+            space.group() = ProcessGroup();  // the other ranks are done
+            export_winner(space, space.run().export_folder(), 0);
+          }
+        });
     }
     if (run.config().training.recipe == TrainingRecipe::kStandalone) {
       return std::make_unique<ScheduleStage>(run);
     }
-    return std::make_unique<SearchStage>(
-        run, [workspace] { return std::make_unique<SupernetEvaluator>(workspace); });
+    return std::make_unique<SharedSearchStage>(run, workspace);
   };
   std::vector<std::unique_ptr<Stage>> stages;
   for (const StageId stage : stages_of(run.config().training)) {
@@ -128,7 +144,8 @@ std::vector<std::unique_ptr<Stage>> make_stages(RunDirectory& run) {
 std::filesystem::path export_again(RunDirectory& run, const ExportRequest& request) {
   require_done(run, StageId::kSearch, "winner of the search");
   const SearchResult result = read_search_result(run.best_candidate_file());
-  TorchWorkspace workspace(run);
+  ProcessGroup alone;
+  TorchWorkspace workspace(run, alone);
   if (request.candidate_id.empty() || request.candidate_id == result.best.id()) {
     require_done(run, StageId::kQuantise, "finished winner");
     const std::filesystem::path folder =

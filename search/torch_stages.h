@@ -12,9 +12,12 @@
 
 namespace patchnas {
 
-/// The stages of the run's training recipe (stage_id.h), in order.
+class ProcessGroup;
+
+/// The stages of the run's training recipe (stage_id.h), in order. Both must outlive them. All
+/// ranks of the group run them together; the export is rank 0's alone.
 /// @throws InputError if the configured device is not there.
-std::vector<std::unique_ptr<Stage>> make_stages(RunDirectory& run);
+std::vector<std::unique_ptr<Stage>> make_stages(RunDirectory& run, ProcessGroup& group);
 
 struct ExportRequest {
   std::string candidate_id;      ///< empty for the winner

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include <ATen/Functions.h>
 #include <spdlog/spdlog.h>
 
 #include "search/console.h"
@@ -51,6 +52,26 @@ std::int64_t evaluation_interval(const Trainer& trainer, const RunDirectory& run
                    1, std::llround(epochs * static_cast<double>(trainer.steps_per_epoch())));
 }
 
+/// Whether any rank got a signal; asked while the step computes.
+class StopVote {
+ public:
+  explicit StopVote(ProcessGroup& group)
+      : votes_(at::full({1}, stop_requested() ? 1.0 : 0.0)), sum_(group.start_sum(votes_)) {}
+  /// The same on every rank.
+  bool stop() {
+    sum_->wait();
+    const bool stop = votes_.item<float>() > 0.0F;
+    if (stop) {
+      request_stop();
+    }
+    return stop;
+  }
+
+ private:
+  at::Tensor votes_;
+  std::unique_ptr<ProcessGroup::Pending> sum_;
+};
+
 std::string accuracies_text(const MetricsLog::Values& values) {
   std::string text;
   for (const auto& [name, value] : values) {
@@ -61,21 +82,32 @@ std::string accuracies_text(const MetricsLog::Values& values) {
 
 }  // namespace
 
-std::optional<Checkpoint> restorable(const CheckpointStore& store) {
-  CheckpointStore::Newest newest = store.load_newest();
-  for (const std::string& damage : newest.damage) {
-    spdlog::warn("{}; an older one is used", damage);
+std::optional<Checkpoint> restorable(const CheckpointStore& store, ProcessGroup& group) {
+  CheckpointStore::Newest newest;
+  if (group.rank() == 0) {
+    newest = store.load_newest();
+    for (const std::string& damage : newest.damage) {
+      spdlog::warn("{}; an older one is used", damage);
+    }
   }
-  return std::move(newest.checkpoint);
+  const bool exists = !group.broadcast(newest.checkpoint ? "yes" : "").empty();
+  if (!exists) {
+    return std::nullopt;
+  }
+  Checkpoint checkpoint = std::move(newest.checkpoint).value_or(Checkpoint{});
+  checkpoint.bytes = group.broadcast(checkpoint.bytes);
+  return checkpoint;
 }
 
 void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
                   const CheckpointStore& store, StageId stage, RunDirectory& run,
-                  const Evaluation& evaluate) {
+                  ProcessGroup& group, const Evaluation& evaluate) {
   const std::string_view name = to_string(stage);
   const std::int64_t total = trainer.total_steps();
   if (checkpoint) {
     trainer.load(checkpoint->bytes);
+  } else if (group.size() > 1) {
+    trainer.load(group.broadcast(trainer.save()));  // ranks on other processors may round otherwise
   }
   if (trainer.step() == total && checkpoint) {
     return;
@@ -92,10 +124,11 @@ void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
   Clock::time_point saved = Clock::now();
   Speedometer speed;
   StepReport report;
-  while (trainer.step() < total) {
+  const auto train_step = [&] {
     const auto is_due = [&](std::int64_t interval) {
       return interval > 0 && (trainer.step() % interval == 0 || trainer.step() == total);
     };
+    StopVote vote(group);
     speed.time([&] {
       trainer.train_step();
       if (is_due(metrics_interval) || is_due(evaluate_interval)) {
@@ -106,7 +139,7 @@ void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
     const std::int64_t step = trainer.step();
     if (is_due(metrics_interval) || is_due(evaluate_interval)) {
       MetricsLog::Values accuracies;
-      if (is_due(evaluate_interval)) {
+      if (is_due(evaluate_interval) && run.writes()) {
         trainer.with_result([&] { accuracies = evaluate(); });
       }
       MetricsLog::Values values{{"loss", report.loss},
@@ -121,17 +154,29 @@ void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
       }
     }
     progress.update(step, fmt::format("loss {:.3f}, {:.0f} images/s", report.loss, speed.last()));
-    const bool stop = stop_requested() && step < total;
-    if (stop || Clock::now() - saved >= checkpoint_interval || step == total) {
+    const bool stop = vote.stop() && step < total;
+    if (run.writes() && (stop || Clock::now() - saved >= checkpoint_interval || step == total)) {
       store.save(step, trainer.save());
       saved = Clock::now();
     }
     if (stop) {
       throw_interrupted();
     }
+  };
+  try {
+    while (trainer.step() < total) {
+      train_step();
+    }
+  } catch (const LostRankError&) {
+    if (run.writes()) {
+      store.save(trainer.step(), trainer.save());  // the last step that all ranks took
+    }
+    throw;
   }
   if (total == 0) {
-    store.save(0, trainer.save());
+    if (run.writes()) {
+      store.save(0, trainer.save());
+    }
   } else {
     spdlog::info("{}: loss {:.3f}, accuracy {} on the last step's images", name, report.loss,
                  percent_text(report.accuracy));

@@ -7,13 +7,14 @@
 
 #include "search/checkpoint.h"
 #include "search/run_directory.h"
+#include "supernet/process_group.h"
 #include "supernet/trainer.h"
 
 namespace patchnas {
 
-/// The newest intact checkpoint of a stage; damage is logged.
+/// The newest intact checkpoint of a stage that rank 0 finds, on every rank; damage is logged.
 /// @throws InputError if there are checkpoints and none is intact.
-std::optional<Checkpoint> restorable(const CheckpointStore& store);
+std::optional<Checkpoint> restorable(const CheckpointStore& store, ProcessGroup& group);
 
 /// Accuracies on validation images of what training would end with now.
 using Evaluation = std::function<MetricsLog::Values()>;
@@ -22,10 +23,12 @@ using Evaluation = std::function<MetricsLog::Values()>;
 /// one too. Loss, learning rate and evaluations go to metrics.jsonl, images a second to
 /// timing.jsonl.
 /// @param evaluate called every training.evaluate_every_epochs and at the end, unless that is 0
-/// @throws InterruptedError after a stop signal, with a checkpoint of the last step on disk.
+/// On several ranks a signal to one stops all after the same step, and rank 0 saves and evaluates.
+/// @throws InterruptedError after a stop signal, or LostRankError, with a checkpoint of the last
+/// step on disk.
 /// @throws Error if training diverged; the checkpoints are of steps before that.
 void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
                   const CheckpointStore& store, StageId stage, RunDirectory& run,
-                  const Evaluation& evaluate);
+                  ProcessGroup& group, const Evaluation& evaluate);
 
 }  // namespace patchnas

@@ -32,22 +32,35 @@ std::unique_ptr<Recipe> supernet_recipe(const TrainingPlan& plan, Supernet& supe
 
 }  // namespace
 
-TorchWorkspace::TorchWorkspace(RunDirectory& run)
-    : run_(run), device_(resolve_device(to_string(run.config().device))) {
+TorchWorkspace::TorchWorkspace(RunDirectory& run, ProcessGroup& group)
+    : run_(run),
+      group_(group),
+      device_(resolve_device(to_string(run.config().device), group.place().local_rank)) {
   if (run.config().training.precision == Precision::kMixed && !device_.is_cuda()) {
     throw InputError(
         "training.precision: mixed needs a CUDA device, and there is none; allowed on the CPU: "
         "float32");
   }
-  const int threads = set_threads(run.config().threads);
-  spdlog::info("computing on {}, threads: {}", device_.str(), threads);
+  const int threads = set_threads(run.config().threads, group.place().local_count);
+  spdlog::info("computing on {}, ranks: {}, threads of each: {}", device_.str(), group.size(),
+               threads);
 }
 
 const TrainingData& TorchWorkspace::data() {
   if (!data_) {
     const Config& config = run_.config();
-    data_ = load_training_data(config.data, config.seed, console_observer());
-    keep_or_compare(run_.validation_file(), *data_);
+    group_.rank_0_first([&] {  // which fills the cache
+      data_ = load_training_data(config.data, config.seed, console_observer());
+    });
+    const std::string description = describe(*data_);
+    if (run_.writes()) {
+      keep_or_compare(run_.validation_file(), description);
+    }
+    if (const std::string of_rank_0 = group_.broadcast(description); of_rank_0 != description) {
+      throw InputError(
+          "data.path: rank " + std::to_string(group_.rank()) +
+          " finds other images there than rank 0: " + first_change(of_rank_0, description));
+    }
     spdlog::info("data: {} training and {} validation images", data_->training->size(),
                  data_->validation->size());
   }
@@ -93,11 +106,11 @@ Supernet& TorchWorkspace::trained_largest() {
   if (!supernet_stage_) {
     const Config& config = run_.config();
     const CheckpointStore store = checkpoints(StageId::kTrainLargest);
-    const std::optional<Checkpoint> checkpoint = restorable(store);
+    const std::optional<Checkpoint> checkpoint = restorable(store, group_);
     supernet_.emplace(config.space, config.seed, device_);
     Trainer trainer(largest_recipe(*supernet_), *data().training,
                     trainer_config(StageId::kTrainLargest, config.training.largest));
-    train_to_end(trainer, checkpoint, store, StageId::kTrainLargest, run_,
+    train_to_end(trainer, checkpoint, store, StageId::kTrainLargest, run_, group_,
                  [&] { return evaluate_supernet(*this, *supernet_, StageId::kTrainLargest); });
     supernet_stage_ = StageId::kTrainLargest;
   }
@@ -108,7 +121,7 @@ Supernet& TorchWorkspace::trained_supernet() {
   if (supernet_stage_ != StageId::kTrainSupernet) {
     const Config& config = run_.config();
     const CheckpointStore store = checkpoints(StageId::kTrainSupernet);
-    const std::optional<Checkpoint> checkpoint = restorable(store);
+    const std::optional<Checkpoint> checkpoint = restorable(store, group_);
     if (checkpoint || config.training.largest.epochs == 0.0) {
       supernet_.emplace(config.space, config.seed, device_);  // or its weights are in a checkpoint
     } else {
@@ -117,7 +130,7 @@ Supernet& TorchWorkspace::trained_supernet() {
     }
     Trainer trainer(supernet_recipe(config.training, *supernet_), *data().training,
                     trainer_config(StageId::kTrainSupernet, config.training.supernet));
-    train_to_end(trainer, checkpoint, store, StageId::kTrainSupernet, run_,
+    train_to_end(trainer, checkpoint, store, StageId::kTrainSupernet, run_, group_,
                  [&] { return evaluate_supernet(*this, *supernet_, StageId::kTrainSupernet); });
     supernet_stage_ = StageId::kTrainSupernet;
   }
@@ -177,35 +190,49 @@ Subnet TorchWorkspace::teacher() {
                      " was trained with another data.mean or data.stddev");
   }
   const SearchResult result = read_search_result(path / "best" / "candidate.json");
-  return read_subnet(path / "best" / "weights.ckpt",
+  const std::filesystem::path weights = path / "best" / "weights.ckpt";
+  return read_subnet(read_file(weights), weights.string(),
                      lower(of_teacher.space, result.best.architecture));
 }
 
 Subnet TorchWorkspace::finetuned(const Architecture& architecture) {
   const Config& config = run_.config();
   const CheckpointStore store = checkpoints(StageId::kFinetune);
-  const std::optional<Checkpoint> checkpoint = restorable(store);
+  const std::optional<Checkpoint> checkpoint = restorable(store, group_);
   Subnet subnet = checkpoint ? Subnet(lower(config.space, architecture), config.seed, device_)
                              : untuned(architecture);
   Trainer trainer(finetune_recipe(subnet), *data().training,
                   trainer_config(StageId::kFinetune, config.training.finetune));
-  train_to_end(trainer, checkpoint, store, StageId::kFinetune, run_,
+  train_to_end(trainer, checkpoint, store, StageId::kFinetune, run_, group_,
                [&] { return evaluate_subnet(*this, subnet); });
   recalibrate(subnet, "finetune/recalibration");
-  write_file(run_.best_weights_file(),
-             encode_checkpoint(kWeightsName, {trainer.step(), subnet.save()}));
+  if (run_.writes()) {
+    write_file(run_.best_weights_file(),
+               encode_checkpoint(kWeightsName, {trainer.step(), subnet.save()}));
+  }
   return subnet;
 }
 
-Subnet TorchWorkspace::read_subnet(const std::filesystem::path& file, Network network) const {
-  const Checkpoint weights = decode_checkpoint(kWeightsName, read_file(file), file.string());
+std::string TorchWorkspace::read_shared(const std::filesystem::path& file) {
+  return group_.broadcast(run_.writes() ? read_file(file) : "");
+}
+
+SearchResult TorchWorkspace::winner() {
+  const std::filesystem::path file = run_.best_candidate_file();
+  return parse_search_result(read_shared(file), file.string());
+}
+
+Subnet TorchWorkspace::read_subnet(std::string_view container, const std::string& source,
+                                   Network network) const {
+  const Checkpoint weights = decode_checkpoint(kWeightsName, container, source);
   Subnet subnet(std::move(network), run_.config().seed, device_);
   subnet.load(weights.bytes);
   return subnet;
 }
 
 Subnet TorchWorkspace::finetuned_weights(const Architecture& architecture) {
-  return read_subnet(run_.best_weights_file(), lower(run_.config().space, architecture));
+  const std::filesystem::path file = run_.best_weights_file();
+  return read_subnet(read_shared(file), file.string(), lower(run_.config().space, architecture));
 }
 
 // A seeded sample of training images.
@@ -240,19 +267,21 @@ Quantiser TorchWorkspace::quantiser() const {
 
 FoldedSubnet TorchWorkspace::quantised(FoldedSubnet calibrated) {
   const CheckpointStore store = checkpoints(StageId::kQuantise);
-  const std::optional<Checkpoint> checkpoint = restorable(store);
+  const std::optional<Checkpoint> checkpoint = restorable(store, group_);
   Trainer trainer(quantised_recipe(calibrated, quantiser()), *data().training,
                   trainer_config(StageId::kQuantise, run_.config().training.quantisation_aware));
-  train_to_end(trainer, checkpoint, store, StageId::kQuantise, run_,
+  train_to_end(trainer, checkpoint, store, StageId::kQuantise, run_, group_,
                [&] { return evaluate_int8(*this, to_int8(calibrated)); });
-  write_file(run_.quantised_weights_file(),
-             encode_checkpoint(kQuantisedName, {trainer.step(), calibrated.save()}));
+  if (run_.writes()) {
+    write_file(run_.quantised_weights_file(),
+               encode_checkpoint(kQuantisedName, {trainer.step(), calibrated.save()}));
+  }
   return calibrated;
 }
 
 FoldedSubnet TorchWorkspace::exported_weights(const Architecture& architecture) {
   const std::filesystem::path file = run_.quantised_weights_file();
-  const Checkpoint weights = decode_checkpoint(kQuantisedName, read_file(file), file.string());
+  const Checkpoint weights = decode_checkpoint(kQuantisedName, read_shared(file), file.string());
   FoldedSubnet subnet(lower(run_.config().space, architecture), device_);
   subnet.load(weights.bytes);
   return subnet;

@@ -18,6 +18,7 @@
 #include "supernet/data_source.h"
 #include "supernet/device.h"
 #include "supernet/folded_subnet.h"
+#include "supernet/process_group.h"
 #include "supernet/supernet.h"
 #include "supernet/trainer.h"
 
@@ -25,10 +26,11 @@ namespace patchnas {
 
 class TorchWorkspace {
  public:
-  /// Sets the number of threads; `run` must outlive it.
+  /// Sets the number of threads. Both must outlive it. All ranks of the group call the same
+  /// functions in the same order, but for validation_accuracy() and recalibrate().
   /// @throws InputError if the configured device is not there, or cannot compute in the configured
   /// precision.
-  explicit TorchWorkspace(RunDirectory& run);
+  TorchWorkspace(RunDirectory& run, ProcessGroup& group);
 
   /// @throws InputError also if the images do not suit the search space.
   const TrainingData& data();
@@ -44,6 +46,8 @@ class TorchWorkspace {
   Subnet finetuned(const Architecture& architecture);
   /// A subnet with the supernet's weights and statistics of its own.
   Subnet recalibrated(const Architecture& architecture);
+  /// What the search found. @throws InputError if best/candidate.json is missing or damaged.
+  SearchResult winner();
   /// The winner as the fine-tuning stage left it. @throws InputError if its weights are missing or
   /// damaged.
   Subnet finetuned_weights(const Architecture& architecture);
@@ -65,6 +69,7 @@ class TorchWorkspace {
   double validation_accuracy(const QuantizedNetwork& network,
                              int most_images = std::numeric_limits<int>::max());
   [[nodiscard]] RunDirectory& run() { return run_; }
+  [[nodiscard]] ProcessGroup& group() { return group_; }
 
  private:
   [[nodiscard]] TrainerConfig trainer_config(StageId stage, const TrainingSettings& settings) const;
@@ -77,9 +82,13 @@ class TorchWorkspace {
   /// Of fine-tuning, with statistics of its own.
   /// @throws InputError if the run directory that holds it is not finished, or damaged.
   Subnet teacher();
-  [[nodiscard]] Subnet read_subnet(const std::filesystem::path& file, Network network) const;
+  /// A file of the run directory as rank 0 reads it.
+  std::string read_shared(const std::filesystem::path& file);
+  [[nodiscard]] Subnet read_subnet(std::string_view container, const std::string& source,
+                                   Network network) const;
 
   RunDirectory& run_;
+  ProcessGroup& group_;
   c10::Device device_;
   std::optional<TrainingData> data_;
   std::map<int, ImageSet> validation_images_;  ///< by resolution

@@ -19,8 +19,14 @@ std::string lines_of(const PartOfImages& part) {
   return text;
 }
 
-/// The first line that differs, for a message.
-std::string difference(const std::string& before, const std::string& now) {
+}  // namespace
+
+std::string describe(const TrainingData& data) {
+  return "# " + std::to_string(data.training->size()) + " training images, checksum " +
+         to_hex(crc64(lines_of(*data.training))) + "\n" + lines_of(*data.validation);
+}
+
+std::string first_change(const std::string& before, const std::string& now) {
   std::istringstream old_lines(before);
   std::istringstream new_lines(now);
   std::string old_line;
@@ -33,21 +39,16 @@ std::string difference(const std::string& before, const std::string& now) {
   return "'" + old_line + "' became '" + new_line + "'";
 }
 
-}  // namespace
-
-void keep_or_compare(const std::filesystem::path& file, const TrainingData& data) {
-  std::string text = "# " + std::to_string(data.training->size()) + " training images, checksum " +
-                     to_hex(crc64(lines_of(*data.training))) + "\n";
-  text += lines_of(*data.validation);
+void keep_or_compare(const std::filesystem::path& file, const std::string& description) {
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) {
-    write_file(file, text);
+    write_file(file, description);
     return;
   }
   const std::string before = read_file(file);
-  if (before != text) {
+  if (before != description) {
     throw InputError(file.string() + ": the data set changed since the run began: " +
-                     difference(before, text) + "; bring it back, or begin another run");
+                     first_change(before, description) + "; bring it back, or begin another run");
   }
 }
 

@@ -1,5 +1,6 @@
 #include "supernet/device.h"
 
+#include <algorithm>
 #include <string>
 #include <thread>
 
@@ -11,7 +12,7 @@
 
 namespace patchnas {
 
-c10::Device resolve_device(std::string_view name) {
+c10::Device resolve_device(std::string_view name, int local_rank) {
   if (name == "cpu") {
     return c10::kCPU;
   }
@@ -19,7 +20,8 @@ c10::Device resolve_device(std::string_view name) {
     throw InputError("device: " + std::string(name) + " is not one of auto, cpu, cuda");
   }
   if (torch::cuda::is_available()) {
-    return {c10::kCUDA, 0};
+    const auto devices = static_cast<int>(torch::cuda::device_count());
+    return {c10::kCUDA, static_cast<c10::DeviceIndex>(local_rank % devices)};
   }
   if (name == "cuda") {
     throw InputError(
@@ -29,12 +31,12 @@ c10::Device resolve_device(std::string_view name) {
   return c10::kCPU;
 }
 
-int set_threads(int threads) {
+int set_threads(int threads, int processes) {
   if (threads < 0) {
     throw InputError("threads: " + std::to_string(threads) + " is not 0 (all cores) or more");
   }
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const int count = threads == 0 ? cores : threads;
+  const int count = threads == 0 ? std::max(1, cores / processes) : threads;
   fused::set_thread_count(count);
   at::set_num_threads(1);
   cv::setNumThreads(1);

@@ -9,14 +9,17 @@
 namespace patchnas {
 
 /// "cpu", "cuda", or "auto": CUDA where there is a usable device.
+/// @param local_rank of this process among those on this machine: it takes the device of that
+/// number, counted round where there are fewer
 /// @throws InputError for another name, or for "cuda" without a usable device.
-c10::Device resolve_device(std::string_view name);
+c10::Device resolve_device(std::string_view name, int local_rank = 0);
 
-/// Sets the number of computing threads of this process: results depend on it. 0 means all cores.
+/// Sets the number of computing threads of this process: results depend on it. 0 means the cores
+/// that this process may use, divided by the processes that share them.
 /// The fused kernels use them. LibTorch's own operators get one: on the CPU they do little here,
 /// and OpenMP's threads would spin on the cores while they wait for more.
 /// @return the number set
 /// @throws InputError if it is negative.
-int set_threads(int threads);
+int set_threads(int threads, int processes = 1);
 
 }  // namespace patchnas

@@ -74,7 +74,7 @@ class ProcessGroup::Impl {
  public:
   Impl(const RankPlace& place, const std::filesystem::path& folder,
        std::chrono::milliseconds timeout)
-      : timeout_(timeout) {
+      : place_(place), timeout_(timeout) {
     const auto options = Gloo::Options::create(timeout);
     options->threads = 1;  // one sum at a time, in order; more threads would take the computing's
     options->devices.push_back(make_device(place));
@@ -111,8 +111,7 @@ class ProcessGroup::Impl {
     }
   }
 
-  [[nodiscard]] int rank() const { return group_->getRank(); }
-  [[nodiscard]] int size() const { return group_->getSize(); }
+  [[nodiscard]] const RankPlace& place() const { return place_; }
   [[nodiscard]] RankWatch& watch() { return *watch_; }
 
   Work start_sum(const at::Tensor& tensor) {
@@ -165,6 +164,7 @@ class ProcessGroup::Impl {
                           kFindOut);
   }
 
+  RankPlace place_;
   std::chrono::milliseconds timeout_;
   c10::intrusive_ptr<Gloo> group_;
   std::unique_ptr<RankWatch> watch_;
@@ -179,8 +179,12 @@ ProcessGroup::ProcessGroup(ProcessGroup&&) noexcept = default;
 ProcessGroup& ProcessGroup::operator=(ProcessGroup&&) noexcept = default;
 ProcessGroup::~ProcessGroup() = default;
 
-int ProcessGroup::rank() const { return impl_ ? impl_->rank() : 0; }
-int ProcessGroup::size() const { return impl_ ? impl_->size() : 1; }
+int ProcessGroup::rank() const { return place().rank; }
+int ProcessGroup::size() const { return place().count; }
+const RankPlace& ProcessGroup::place() const {
+  static const RankPlace alone;
+  return impl_ ? impl_->place() : alone;
+}
 
 void ProcessGroup::sum(const at::Tensor& tensor) { start_sum(tensor)->wait(); }
 

@@ -65,6 +65,7 @@ class ProcessGroup {
 
   [[nodiscard]] int rank() const;
   [[nodiscard]] int size() const;
+  [[nodiscard]] const RankPlace& place() const;
 
   /// Adds up over all ranks, in place. All ranks get the same bits.
   /// @param tensor contiguous; of equal size and type everywhere

@@ -63,6 +63,8 @@ RankPlace place_from_torchrun(const Environment& environment) {
   place.one_node = environment.has("LOCAL_WORLD_SIZE")
                        ? environment.number("LOCAL_WORLD_SIZE", 1, kMostRanks) == place.count
                        : address == "localhost" || address == "127.0.0.1";
+  place.local_count =
+      environment.number_or("LOCAL_WORLD_SIZE", 1, kMostRanks, place.one_node ? place.count : 1);
   place.id = plain("torchrun-" + environment.text_or("TORCHELASTIC_RUN_ID", "none") + "-" +
                    environment.text_or("MASTER_PORT", "none") + "-" +
                    environment.text_or("TORCHELASTIC_RESTART_COUNT", "0"));
@@ -74,7 +76,9 @@ RankPlace place_from_slurm(const Environment& environment) {
   place.count = environment.number("SLURM_STEP_NUM_TASKS", 1, kMostRanks);
   place.rank = environment.number("SLURM_PROCID", 0, place.count - 1);
   place.local_rank = environment.number_or("SLURM_LOCALID", 0, kMostRanks, 0);
-  place.one_node = environment.number_or("SLURM_STEP_NUM_NODES", 1, kMostRanks, 1) == 1;
+  const int nodes = environment.number_or("SLURM_STEP_NUM_NODES", 1, kMostRanks, 1);
+  place.local_count = (place.count + nodes - 1) / nodes;
+  place.one_node = nodes == 1;
   place.id = plain("slurm-" + environment.text_or("SLURM_JOB_ID", "none") + "." +
                    environment.text_or("SLURM_STEP_ID", "0") + "." +
                    environment.text_or("SLURM_RESTART_COUNT", "0"));

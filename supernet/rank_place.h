@@ -11,6 +11,7 @@ struct RankPlace {
   int rank = 0;
   int count = 1;
   int local_rank = 0;      ///< among those on this machine: the GPU it takes
+  int local_count = 1;     ///< at most so many are on one machine and share its cores
   bool one_node = true;    ///< all ranks are on this machine
   std::string id = "one";  ///< one job's and one attempt's: what its ranks find each other by
   bool operator==(const RankPlace&) const = default;
