@@ -1,0 +1,135 @@
+// torture --program nas_search --config tiny.yaml --faults-library libfile_faults.so [--full]
+//   [--seed X] [--only KIND [--index I]]
+//
+// Injects faults into every stage of a tiny run of nas_search and continues it. After each the run
+// must end in the bytes of an undisturbed one, or be refused with one clear line while its last
+// good state is intact. Prints a table of what was injected and how it ended; exit code 1 if
+// anything failed. Trial I of a kind and a seed injects the same fault each time, up to the moments
+// of signals.
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
+
+#include "arch/checksum.h"
+#include "arch/error.h"
+#include "search/files.h"
+#include "trial.h"
+
+namespace patchnas {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  WorkbenchFiles files;
+  bool full = false;
+  std::uint64_t seed = 1;
+  std::string only;
+  int index = -1;
+};
+
+/// A comparison that sees nothing, or a recovery that goes wrong unseen, would make every trial
+/// pass: damage that no checksum can tell must be noticed as another result.
+void check_that_it_can_fail(const Workbench& bench) {
+  const std::string name = "broken";
+  bench.copy(kReference, name);
+  const fs::path model = bench.run_folder(name) / "export" / "model.tflite";
+  std::string bytes = read_file(model);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  write_file(model, bytes);
+  if (bench.difference(name) != "export/model.tflite differs") {
+    throw Error("the comparison does not notice a changed byte of export/model.tflite");
+  }
+
+  bench.copy(bench.snapshot("search"), name);
+  const fs::path candidates = bench.run_folder(name) / "search" / "candidates.jsonl";
+  const std::string text = read_file(candidates);
+  const std::string line = text.substr(0, text.find('\n'));
+  const std::string checksum = ",\"crc64\":\"";
+  std::string wrong = line.substr(0, line.find("\"accuracy\":")) + "\"accuracy\":0.0";
+  wrong += checksum + to_hex(crc64(wrong)) + "\"}\n";
+  write_file(candidates, wrong + text.substr(line.size() + 1));
+  const Ending ending = Program(bench.resume(name)).wait();
+  if (ending.exit_code != 0 || bench.difference(name).empty()) {
+    throw Error("a wrong accuracy of an evaluated candidate is not noticed: " + ending.text());
+  }
+  bench.remove(name);
+}
+
+void run_trials(const Fault& fault, const Workbench& bench, Tally& tally, const Options& options) {
+  if (!fault.unavailable.empty()) {
+    tally.skip(fault.kind, fault.unavailable);
+    return;
+  }
+  const int trials = options.full ? fault.full_trials : fault.quick_trials;
+  for (int i = 0; i < trials; ++i) {
+    if (options.index >= 0 && i != options.index) {
+      continue;
+    }
+    Trial trial{.bench = bench,
+                .tally = tally,
+                .kind = fault.kind,
+                .stream = RandomStream(options.seed, fault.kind + "/" + std::to_string(i)),
+                .repeat = fmt::format("{}--seed {} --only '{}' --index {}",
+                                      options.full ? "--full " : "", options.seed, fault.kind, i)};
+    if (options.index < 0) {
+      bench.remove(trial.name);
+    }
+    fault.run(trial, i);
+    if (options.index >= 0) {
+      std::cout << "the run: " << trial.run().string() << std::endl;
+    }
+  }
+}
+
+int torture(const Options& options) {
+  const Workbench bench(options.files);
+  check_that_it_can_fail(bench);
+  Tally tally;
+  for (const std::vector<Fault>& group :
+       {interruptions(), damages(bench, options.seed), places()}) {
+    for (const Fault& fault : group) {
+      if (options.only.empty() || options.only == fault.kind) {
+        run_trials(fault, bench, tally, options);
+      }
+    }
+  }
+  std::cout << "seed " << options.seed << "\n\n";
+  tally.print(std::cout);
+  std::cout << "\n" << tally.failures() << " failed\n";
+  return tally.failures() == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace patchnas
+
+int main(int argc, char** argv) {
+  using namespace patchnas;
+  Options options;
+  CLI::App app("Faults for a run of nas_search");
+  app.add_option("--program", options.files.program)->required();
+  app.add_option("--config", options.files.config)->required();
+  app.add_option("--faults-library", options.files.faults_library)->required();
+  app.add_flag("--full", options.full, "Hundreds of kills and every damage, for half an hour");
+  app.add_option("--seed", options.seed);
+  app.add_option("--only", options.only, "One kind of fault, as the table names it");
+  app.add_option("--index", options.index, "One trial of it");
+  CLI11_PARSE(app, argc, argv);
+  // In memory where possible: thousands of small files are synced.
+  if (::access("/dev/shm", W_OK) == 0) {
+    ::setenv("TMPDIR", "/dev/shm", 0);
+  }
+  try {
+    return torture(options);
+  } catch (const std::exception& error) {
+    std::cerr << "torture: " << error.what() << "\n";
+    return 2;
+  }
+}
