@@ -1,30 +1,15 @@
 #include "search/candidate_store.h"
 
-#include "arch/checksum.h"
 #include "arch/error.h"
+#include "search/sealed_json.h"
 
 namespace patchnas {
 namespace {
 
-constexpr std::string_view kChecksumKey = ",\"crc64\":\"";
-constexpr std::size_t kTailBytes = kChecksumKey.size() + 16 + 2;  // key, digits, "}
-
-/// The candidate's JSON with its own checksum as the last member.
-std::string encode_line(const Candidate& candidate) {
-  std::string json = to_json(candidate);
-  json.pop_back();
-  return json + std::string(kChecksumKey) + to_hex(crc64(json)) + "\"}\n";
-}
+std::string encode_line(const Candidate& candidate) { return seal_json(to_json(candidate)) + "\n"; }
 
 Candidate decode_line(std::string_view line, const std::string& source) {
-  if (line.size() < kTailBytes) {
-    throw InputError(source + ": cut short");
-  }
-  const std::string_view body = line.substr(0, line.size() - kTailBytes);
-  if (line.substr(body.size()) != std::string(kChecksumKey) + to_hex(crc64(body)) + "\"}") {
-    throw InputError(source + ": damaged: its checksum does not agree");
-  }
-  Candidate candidate = parse_candidate(std::string(body) + "}", source);
+  Candidate candidate = parse_candidate(unseal_json(line, source), source);
   if (!candidate.accuracy) {
     throw InputError(source + ": has no accuracy");
   }
@@ -33,21 +18,21 @@ Candidate decode_line(std::string_view line, const std::string& source) {
 
 }  // namespace
 
-CandidateStore::CandidateStore(const std::filesystem::path& path) {
-  if (std::filesystem::exists(path)) {
-    read(path);
+CandidateStore::CandidateStore(std::filesystem::path path) : path_(std::move(path)) {
+  if (std::filesystem::exists(path_)) {
+    read();
   }
-  file_ = std::make_unique<AppendFile>(path);
+  file_ = std::make_unique<AppendFile>(path_);
 }
 
-void CandidateStore::read(const std::filesystem::path& path) {
-  const std::string text = read_file(path);
+void CandidateStore::read() {
+  const std::string text = read_file(path_);
   std::string intact;
   int line_number = 0;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t newline = text.find('\n', begin);
     const std::size_t end = newline == std::string::npos ? text.size() : newline;
-    const std::string source = path.string() + ":" + std::to_string(++line_number);
+    const std::string source = path_.string() + ":" + std::to_string(++line_number);
     const std::string_view line = std::string_view(text).substr(begin, end - begin);
     begin = end + 1;
     try {
@@ -63,7 +48,7 @@ void CandidateStore::read(const std::filesystem::path& path) {
     }
   }
   if (intact.size() != text.size()) {
-    write_file(path, intact);
+    write_file(path_, intact);
   }
 }
 
@@ -84,6 +69,18 @@ const Candidate* CandidateStore::find_id(const std::string& id) const {
 void CandidateStore::add(const Candidate& candidate) {
   file_->append(encode_line(candidate), Durability::kSynced);
   candidates_.emplace(candidate.architecture, candidate);
+}
+
+void CandidateStore::arrange(const std::vector<Architecture>& order) {
+  std::string text;
+  for (const Architecture& architecture : order) {
+    text += encode_line(candidates_.at(architecture));
+  }
+  if (text != read_file(path_)) {
+    file_.reset();
+    write_file(path_, text);
+    file_ = std::make_unique<AppendFile>(path_);
+  }
 }
 
 std::vector<double> CachingEvaluator::evaluate(std::span<const Candidate> candidates) {

@@ -25,20 +25,24 @@ class CandidateStore {
   /// Reads what is there. Lines that a kill tore or that are damaged otherwise are dropped from the
   /// file, with a line in `warnings()`: their candidates are simply evaluated again.
   /// @throws InputError if the file cannot be read or written.
-  explicit CandidateStore(const std::filesystem::path& path);
+  explicit CandidateStore(std::filesystem::path path);
 
   /// Null if there is none of this architecture.
   [[nodiscard]] const Candidate* find(const Architecture& architecture) const;
   [[nodiscard]] const Candidate* find_id(const std::string& id) const;
   /// On disk when it returns. The candidate must have an accuracy.
   void add(const Candidate& candidate);
+  /// Rewrites the file with these candidates in this order, unless it holds just that: what damage
+  /// took out and what was evaluated again comes back to its place.
+  void arrange(const std::vector<Architecture>& order);
 
   [[nodiscard]] const std::map<Architecture, Candidate>& candidates() const { return candidates_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
-  void read(const std::filesystem::path& path);
+  void read();
 
+  std::filesystem::path path_;
   std::map<Architecture, Candidate> candidates_;
   std::vector<std::string> warnings_;
   std::unique_ptr<AppendFile> file_;

@@ -123,9 +123,12 @@ std::vector<CheckpointStore::File> CheckpointStore::files_newest_first() const {
   return files;
 }
 
+fs::path CheckpointStore::file(std::int64_t step) const {
+  return directory_ / file_name(name_, step);
+}
+
 void CheckpointStore::save(std::int64_t step, std::string_view bytes) const {
-  write_file(directory_ / file_name(name_, step),
-             encode_checkpoint(name_, {step, std::string(bytes)}));
+  write_file(file(step), encode_checkpoint(name_, {step, std::string(bytes)}));
   const std::vector<File> files = files_newest_first();
   for (std::size_t i = kKept; i < files.size(); ++i) {
     std::error_code ignored;  // a file that cannot be removed costs space, not correctness
@@ -137,7 +140,11 @@ CheckpointStore::Newest CheckpointStore::load_newest() const {
   Newest newest;
   for (const File& file : files_newest_first()) {
     try {
-      newest.checkpoint = decode_checkpoint(name_, read_file(file.path), file.path.string());
+      Checkpoint checkpoint = decode_checkpoint(name_, read_file(file.path), file.path.string());
+      if (checkpoint.step != file.step) {
+        throw InputError(file.path.string() + ": holds step " + std::to_string(checkpoint.step));
+      }
+      newest.checkpoint = std::move(checkpoint);
       return newest;
     } catch (const InputError& error) {
       newest.damage.emplace_back(error.what());

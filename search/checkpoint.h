@@ -45,6 +45,9 @@ class CheckpointStore {
     std::optional<Checkpoint> checkpoint;  ///< absent only if there is no file at all
     std::vector<std::string> damage;  ///< one line for each newer file that had to be passed over
   };
+  /// Where the checkpoint of a step is.
+  [[nodiscard]] std::filesystem::path file(std::int64_t step) const;
+
   /// The newest checkpoint that is intact.
   /// @throws InputError if there are files and none is intact: hours of work are not thrown away
   /// without asking.

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
 
 #include "search/commands.h"
 #include "search/console.h"
@@ -41,6 +42,9 @@ void add_export_command(CLI::App& app) {
     install_stop_signals();
     RunDirectory run = RunDirectory::resume(options->run);
     log_to_file(run.log_file());
+    for (const std::string& warning : run.warnings()) {
+      spdlog::warn("{}", warning);
+    }
     const std::filesystem::path folder = export_again(run, options->request);
     const std::filesystem::path report = folder / "report.json";
     std::cout << last_screen(read_file(report), report.string(), folder);

@@ -108,6 +108,9 @@ void lead(const SearchOptions& options, ProcessGroup& group) {
   log_to_file(run.log_file());
   spdlog::info("{} {}: seed {}, {} architectures", run.resumed() ? "resuming" : "starting",
                run.path().string(), run.config().seed, count_architectures(run.config().space));
+  for (const std::string& warning : run.warnings()) {
+    spdlog::warn("{}", warning);
+  }
   const std::filesystem::path report = run.export_folder() / "report.json";
   if (run.status(StageId::kExport) != StageStatus::kDone) {
     if (run.resumed()) {

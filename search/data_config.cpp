@@ -91,6 +91,8 @@ void append_augmentation(std::string& text, const Augmentation& augmentation) {
 
 }  // namespace
 
+std::string default_cache(const std::string& output) { return output + "/cache"; }
+
 DataConfig parse_data_config(YamlReader reader, const std::string& output) {
   DataConfig data;
   data.kind = static_cast<DataKind>(reader.choice("kind", data_kind_names()));
@@ -105,7 +107,7 @@ DataConfig parse_data_config(YamlReader reader, const std::string& output) {
   data.crop_ratio = reader.number("crop_ratio", {0.1, 1.0}, default_crop_ratio(data.kind));
   data.augmentation =
       parse_augmentation(reader.optional_map("augmentation"), default_augmentation(data.kind));
-  data.cache = reader.string("cache", output + "/cache");
+  data.cache = reader.string("cache", default_cache(output));
   data.cache_bytes = reader.bytes("cache_size", {0, kMaxCacheBytes}, data.cache_bytes);
   data.max_corrupt_images =
       reader.integer("max_corrupt_images", {0, kMany}, data.max_corrupt_images);

@@ -1,18 +1,21 @@
 #pragma once
 
-// metrics.jsonl: numbers over time, one record a line, each with its stage and step.
+// metrics.jsonl: numbers over time, one record a line, each with its stage, step and checksum.
 //
-//   metrics.rewind("train_supernet", 1200);     // resuming: forget what came after the restored
-//   step metrics.write("train_supernet", 1201, {{"loss", 1.2}});
+//   metrics.rewind("train_supernet", 1200);     // resuming: forget what came after that step
+//   metrics.write("train_supernet", 1201, {{"loss", 1.2}});
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "search/files.h"
+#include "search/stage_id.h"
 
 namespace patchnas {
 
@@ -20,19 +23,28 @@ class MetricsLog {
  public:
   /// Keeps nothing: of a rank that writes no files.
   MetricsLog() = default;
-  /// @throws InputError if the file cannot be opened.
+  /// Drops lines that are damaged; `warning()` says so.
+  /// @throws InputError if the file cannot be read or written.
   explicit MetricsLog(std::filesystem::path path);
 
-  /// Drops the stage's records after `step`, and lines that are not whole, so that the file of a
-  /// resumed run reads as that of an undisturbed one. Stages run one after the other: other stages'
-  /// records stay.
+  /// "" if all lines were intact, or only the last one was torn by a kill.
+  [[nodiscard]] const std::string& warning() const { return warning_; }
+
+  /// Drops the stage's records after `step`, so that the file of a resumed run reads as that of an
+  /// undisturbed one. Other stages' records stay.
   void rewind(std::string_view stage, std::int64_t step);
+
+  /// Brings the records into the order of the stages, where one was run again.
+  void arrange(std::span<const StageId> stages);
 
   using Values = std::vector<std::pair<std::string_view, double>>;
   void write(std::string_view stage, std::int64_t step, const Values& values);
 
  private:
+  void replace(const std::string& text);
+
   std::filesystem::path path_;
+  std::string warning_;
   std::unique_ptr<AppendFile> file_;
 };
 

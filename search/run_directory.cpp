@@ -7,14 +7,16 @@
 
 #include "arch/error.h"
 #include "patchnas_build_info.h"
+#include "search/data_config.h"
 #include "search/files.h"
+#include "search/sealed_json.h"
 
 namespace patchnas {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kFormat = 2;
+constexpr int kFormat = 3;
 constexpr std::array<std::string_view, 3> kStatusNames = {"pending", "running", "done"};
 
 std::string revision() {
@@ -36,6 +38,15 @@ void require_unused(const fs::path& path) {
   if (error && error != std::errc::no_such_file_or_directory) {
     throw InputError(path.string() + ": cannot be used as a run directory: " + error.message());
   }
+}
+
+/// The folder may have been moved: paths that were derived from where it was are derived again.
+void relocate(Config& config, const fs::path& run) {
+  const std::string output = fs::absolute(run).lexically_normal().parent_path().string();
+  if (config.data.cache == default_cache(config.output)) {
+    config.data.cache = default_cache(output);
+  }
+  config.output = output;
 }
 
 void remove_temporaries(const fs::path& path) {
@@ -72,7 +83,7 @@ RunDirectory RunDirectory::start(const Config& config) {
   run.open({"device=" + std::string(to_string(config.device)),
             "threads=" + std::to_string(config.threads)});
   Config wanted = config;
-  wanted.output = run.config_.output;  // the folder may have been moved
+  relocate(wanted, path);
   const std::string difference = first_difference(run.config_, wanted);
   if (!difference.empty()) {
     throw InputError(path.string() + ": holds a run of another configuration (" + difference +
@@ -81,7 +92,8 @@ RunDirectory RunDirectory::start(const Config& config) {
   return run;
 }
 
-RunDirectory RunDirectory::resume(const fs::path& path, const std::vector<std::string>& machine) {
+RunDirectory RunDirectory::resume(const fs::path& folder, const std::vector<std::string>& machine) {
+  const fs::path path = folder.has_filename() ? folder : folder.parent_path();  // "runs/name/"
   if (!exists(path)) {
     throw InputError(path.string() + ": not a run directory: it has no config.yaml");
   }
@@ -97,8 +109,11 @@ void RunDirectory::open(const std::vector<std::string>& machine) {
     reader.assign(assignment);
   }
   config_ = parse_config(std::move(reader), path_.filename().string());
+  relocate(config_, path_);
+  config_checksum_ = file_checksum(path_ / "config.yaml");
   if (fs::exists(path_ / "run.json")) {
     read_status();
+    redo_damaged_stages();
   }
   if (std::find(revisions_.begin(), revisions_.end(), revision()) == revisions_.end()) {
     revisions_.push_back(revision());
@@ -109,34 +124,80 @@ void RunDirectory::open(const std::vector<std::string>& machine) {
   }
   metrics_ = std::make_unique<MetricsLog>(path_ / "metrics.jsonl");
   timing_ = std::make_unique<MetricsLog>(path_ / "timing.jsonl");
+  for (const MetricsLog* log : {metrics_.get(), timing_.get()}) {
+    if (!log->warning().empty()) {
+      warnings_.push_back(log->warning());
+    }
+  }
   write_status();
 }
 
+// Without it every stage would be gone through again from what it saved, and end the same: a
+// damaged one is no reason to stop.
 void RunDirectory::read_status() {
   const fs::path file = path_ / "run.json";
-  parse_status(read_file(file), file.string());
+  std::string text = read_file(file);
+  text.resize(text.size() - (text.ends_with('\n') ? 1 : 0));
+  const auto unsealed = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (unsealed.is_object() && unsealed.contains("format") && unsealed["format"] != kFormat) {
+    throw InputError(fmt::format("{}: format {}; this program reads format {}", file.string(),
+                                 unsealed["format"].dump(), kFormat));
+  }
+  try {
+    unseal_json(text, file.string());
+  } catch (const InputError& error) {
+    warnings_.emplace_back(error.what());
+    warnings_.back() += "; every stage is gone through again, from what it saved";
+    return;
+  }
+  try {
+    apply_status(unsealed);
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(file.string() + ": " + error.what());
+  }
 }
 
-void RunDirectory::parse_status(std::string_view text, const std::string& source) {
-  try {
-    const auto json = nlohmann::json::parse(text);
-    if (const int format = json.at("format").get<int>(); format != kFormat) {
+void RunDirectory::apply_status(const nlohmann::json& json) {
+  const fs::path file = path_ / "run.json";
+  if (json.at("config") != config_checksum_) {
+    throw InputError(
+        fmt::format("{}: is not of the {} beside it: one of them is damaged or was "
+                    "changed since the run began; bring it back",
+                    file.string(), (path_ / "config.yaml").string()));
+  }
+  for (const StageId stage : stages_of(config_.training)) {
+    const std::string name(to_string(stage));
+    const auto word = json.at("stages").at(name).get<std::string>();
+    const auto status = std::find(kStatusNames.begin(), kStatusNames.end(), word);
+    if (status == kStatusNames.end()) {
       throw InputError(
-          fmt::format("{}: format {}; this program reads format {}", source, format, kFormat));
+          fmt::format("{}: stage {} has the unknown status '{}'", file.string(), name, word));
     }
-    for (const StageId stage : stages_of(config_.training)) {
-      const auto name = json.at("stages").at(std::string(to_string(stage))).get<std::string>();
-      const auto status = std::find(kStatusNames.begin(), kStatusNames.end(), name);
-      if (status == kStatusNames.end()) {
-        throw InputError(fmt::format("{}: stage {} has the unknown status '{}'", source,
-                                     to_string(stage), name));
+    statuses_[static_cast<std::size_t>(stage)] =
+        static_cast<StageStatus>(status - kStatusNames.begin());
+    if (json.at("files").contains(name)) {
+      json.at("files").at(name).get_to(products_[stage]);
+    }
+  }
+  json.at("built_from").get_to(revisions_);
+}
+
+void RunDirectory::redo_damaged_stages() {
+  std::string damaged;
+  for (const StageId stage : stages_of(config_.training)) {
+    if (damaged.empty() && status(stage) == StageStatus::kDone) {
+      damaged = damaged_product(path_, products_[stage]);
+      if (!damaged.empty()) {
+        warnings_.push_back(
+            fmt::format("{}: missing or changed since stage {} was done; it and the "
+                        "stages after it are run again",
+                        (path_ / damaged).string(), to_string(stage)));
       }
-      statuses_[static_cast<std::size_t>(stage)] =
-          static_cast<StageStatus>(status - kStatusNames.begin());
     }
-    json.at("built_from").get_to(revisions_);
-  } catch (const nlohmann::json::exception& error) {
-    throw InputError(source + ": damaged: " + error.what());
+    if (!damaged.empty()) {
+      statuses_[static_cast<std::size_t>(stage)] = StageStatus::kPending;
+      products_.erase(stage);
+    }
   }
 }
 
@@ -146,39 +207,58 @@ fs::path RunDirectory::generation_file(int generation) const {
 
 void RunDirectory::set_status(StageId stage, StageStatus status) {
   statuses_[static_cast<std::size_t>(stage)] = status;
-  if (writes()) {
-    write_status();
+  products_.erase(stage);
+  if (!writes()) {
+    return;
   }
+  if (status == StageStatus::kDone) {
+    const std::vector<StageId> stages = stages_of(config_.training);
+    metrics_->arrange(stages);
+    timing_->arrange(stages);
+    products_[stage] = product_checksums(path_, stage);
+  }
+  write_status();
 }
 
-void RunDirectory::write_status() const { write_file(path_ / "run.json", status_text()); }
-
-std::string RunDirectory::status_text() const {
+void RunDirectory::write_status() const {
   nlohmann::ordered_json json{{"format", kFormat},
                               {"name", config_.name},
                               {"seed", config_.seed},
                               {"libtorch", build_info::kLibTorchVersion},
-                              {"built_from", revisions_}};
+                              {"built_from", revisions_},
+                              {"config", config_checksum_},
+                              {"files", nlohmann::json::object()}};
   for (const StageId stage : stages_of(config_.training)) {
     json["stages"][std::string(to_string(stage))] =
         kStatusNames[static_cast<std::size_t>(status(stage))];
   }
-  return json.dump(2) + "\n";
+  for (const auto& [stage, checksums] : products_) {
+    json["files"][std::string(to_string(stage))] = checksums;
+  }
+  write_file(path_ / "run.json", seal_json(json.dump(2)) + "\n");
 }
 
 std::string RunDirectory::description() const {
-  return nlohmann::json{
-      {"path", path_.string()}, {"config", to_yaml(config_)}, {"status", status_text()}}
-      .dump();
+  nlohmann::json json{{"path", path_.string()}, {"config", to_yaml(config_)}};
+  for (const StageId stage : stages_of(config_.training)) {
+    if (status(stage) == StageStatus::kDone) {
+      json["done"].push_back(to_string(stage));
+    }
+  }
+  return json.dump();
 }
 
 RunDirectory RunDirectory::follow(std::string_view description) {
   const auto json = nlohmann::json::parse(description);
-  const std::string source = "the run of rank 0";
   RunDirectory run(json.at("path").get<std::string>(), nullptr);
-  run.config_ =
-      parse_config(YamlReader::parse_text(json.at("config").get<std::string>(), source), "");
-  run.parse_status(json.at("status").get<std::string>(), source);
+  run.config_ = parse_config(
+      YamlReader::parse_text(json.at("config").get<std::string>(), "the run of rank 0"), "");
+  const auto done = json.value("done", std::vector<std::string>());
+  for (const StageId stage : stages_of(run.config_.training)) {
+    if (std::find(done.begin(), done.end(), to_string(stage)) != done.end()) {
+      run.statuses_[static_cast<std::size_t>(stage)] = StageStatus::kDone;
+    }
+  }
   run.metrics_ = std::make_unique<MetricsLog>();
   run.timing_ = std::make_unique<MetricsLog>();
   return run;

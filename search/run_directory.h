@@ -6,7 +6,8 @@
 //   equal RunDirectory run = RunDirectory::resume("runs/vww");
 //
 //   config.yaml       the resolved configuration
-//   run.json          stages, their status, versions, seed, revisions
+//   run.json          stages, their status, versions, seed, revisions; checksums of the
+//                     configuration and of what finished stages left
 //   log.txt           what happened
 //   metrics.jsonl     numbers of each stage over its steps
 //   timing.jsonl      how fast they came
@@ -19,15 +20,19 @@
 
 #include <array>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "search/config.h"
 #include "search/metrics_log.h"
 #include "search/run_lock.h"
 #include "search/stage_id.h"
+#include "search/stage_products.h"
 
 namespace patchnas {
 
@@ -43,7 +48,7 @@ class RunDirectory {
   static RunDirectory start(const Config& config);
   /// @param machine "device=cpu" or "threads=4" where the run goes on otherwise than it began
   /// @throws InputError also if there is no run.
-  static RunDirectory resume(const std::filesystem::path& path,
+  static RunDirectory resume(const std::filesystem::path& folder,
                              const std::vector<std::string>& machine = {});
 
   /// What the other ranks of a job need of the rank that opened the run: configuration and
@@ -81,16 +86,19 @@ class RunDirectory {
   [[nodiscard]] StageStatus status(StageId stage) const {
     return statuses_[static_cast<std::size_t>(stage)];
   }
+  /// A stage that is done has its files' checksums recorded: once they do not agree any more, a
+  /// later process finds the stage and those after it pending again.
   void set_status(StageId stage, StageStatus status);
   [[nodiscard]] bool resumed() const { return resumed_; }
+  /// Damage that was found when the run was opened, and what became of it.
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
   RunDirectory(std::filesystem::path path, std::unique_ptr<RunLock> lock);
   void open(const std::vector<std::string>& machine);
   void read_status();
-  /// @throws nlohmann::json::exception, InputError with `source`
-  void parse_status(std::string_view json, const std::string& source);
-  [[nodiscard]] std::string status_text() const;
+  void apply_status(const nlohmann::json& json);
+  void redo_damaged_stages();
   void write_status() const;
 
   std::filesystem::path path_;
@@ -99,7 +107,10 @@ class RunDirectory {
   std::unique_ptr<MetricsLog> timing_;
   Config config_;
   std::array<StageStatus, kStageCount> statuses_{};
+  std::map<StageId, ProductChecksums> products_;  ///< of the stages that are done
+  std::string config_checksum_;
   std::vector<std::string> revisions_;  ///< every build that worked on this run, in order
+  std::vector<std::string> warnings_;
   bool resumed_ = false;
 };
 

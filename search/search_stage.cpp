@@ -100,6 +100,7 @@ void SearchStage::run() {
                     planned);
   Evolution evolution(settings, selector, config.seed);
   std::int64_t evaluated = 0;
+  std::vector<Architecture> order;
   while (!evolution.finished()) {
     const int generation = evolution.generation();
     std::vector<double> accuracies;
@@ -110,6 +111,9 @@ void SearchStage::run() {
       const std::size_t count = std::min(rest.size(), static_cast<std::size_t>(at_a_time_));
       const std::vector<double> answers = evaluator.evaluate(rest.first(count));
       accuracies.insert(accuracies.end(), answers.begin(), answers.end());
+      for (const Candidate& candidate : rest.first(count)) {
+        order.push_back(candidate.architecture);
+      }
       rest = rest.subspan(count);
       evaluated += static_cast<std::int64_t>(count);
       progress.update(evaluated, "generation " + std::to_string(generation));
@@ -120,6 +124,7 @@ void SearchStage::run() {
                  settings.iterations, percent_text(*evolution.best().accuracy),
                  millions_text(evolution.best().costs.macs) + " MACs");
   }
+  store.arrange(order);
   write_file(run_.best_candidate_file(),
              to_json(SearchResult{evolution.best(), evolution.counts()}));
 }

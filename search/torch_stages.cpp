@@ -151,6 +151,7 @@ std::filesystem::path export_again(RunDirectory& run, const ExportRequest& reque
     const std::filesystem::path folder =
         request.folder.empty() ? run.export_folder() : request.folder;
     export_winner(workspace, folder, request.dumped_test_images);
+    run.set_status(StageId::kExport, run.status(StageId::kExport));  // its files may be others now
     return folder;
   }
   const CandidateStore store(run.candidates_file());

@@ -7,6 +7,7 @@
 #include <ATen/Functions.h>
 #include <spdlog/spdlog.h>
 
+#include "arch/error.h"
 #include "search/console.h"
 #include "search/stop_signal.h"
 #include "search/text.h"
@@ -105,7 +106,11 @@ void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
   const std::string_view name = to_string(stage);
   const std::int64_t total = trainer.total_steps();
   if (checkpoint) {
-    trainer.load(checkpoint->bytes);
+    try {
+      trainer.load(checkpoint->bytes);
+    } catch (const InputError& error) {
+      throw InputError(store.file(checkpoint->step).string() + ": " + error.what());
+    }
   } else if (group.size() > 1) {
     trainer.load(group.broadcast(trainer.save()));  // ranks on other processors may round otherwise
   }

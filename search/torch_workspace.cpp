@@ -24,6 +24,19 @@ namespace {
 constexpr std::string_view kWeightsName = "best";
 constexpr std::string_view kQuantisedName = "quantised";
 
+/// Reads weights into a subnet of either kind.
+/// @throws InputError naming the file if it is damaged or its weights are another network's.
+template <typename AnySubnet>
+void load_weights(std::string_view container, std::string_view name, const std::string& source,
+                  AnySubnet& subnet) {
+  const Checkpoint weights = decode_checkpoint(name, container, source);
+  try {
+    subnet.load(weights.bytes);
+  } catch (const InputError& error) {
+    throw InputError(source + ": " + error.what());
+  }
+}
+
 std::unique_ptr<Recipe> supernet_recipe(const TrainingPlan& plan, Supernet& supernet) {
   return plan.recipe == TrainingRecipe::kSandwich
              ? sandwich_recipe(supernet, plan.subnets_per_step, plan.inplace_distillation)
@@ -224,9 +237,8 @@ SearchResult TorchWorkspace::winner() {
 
 Subnet TorchWorkspace::read_subnet(std::string_view container, const std::string& source,
                                    Network network) const {
-  const Checkpoint weights = decode_checkpoint(kWeightsName, container, source);
   Subnet subnet(std::move(network), run_.config().seed, device_);
-  subnet.load(weights.bytes);
+  load_weights(container, kWeightsName, source, subnet);
   return subnet;
 }
 
@@ -281,9 +293,8 @@ FoldedSubnet TorchWorkspace::quantised(FoldedSubnet calibrated) {
 
 FoldedSubnet TorchWorkspace::exported_weights(const Architecture& architecture) {
   const std::filesystem::path file = run_.quantised_weights_file();
-  const Checkpoint weights = decode_checkpoint(kQuantisedName, read_shared(file), file.string());
   FoldedSubnet subnet(lower(run_.config().space, architecture), device_);
-  subnet.load(weights.bytes);
+  load_weights(read_shared(file), kQuantisedName, file.string(), subnet);
   return subnet;
 }
 

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include "search/checkpoint.h"
 #include "search/files.h"
+#include "search/sealed_json.h"
 #include "search/stage.h"
 #include "support.h"
 
@@ -137,14 +139,102 @@ TEST_F(RunDirectoryTest, AFullDiskIsOneError) {
   EXPECT_FALSE(RunDirectory::start(config_).resumed()) << "nothing half-written is taken for a run";
 }
 
-TEST_F(RunDirectoryTest, ADamagedStatusFileIsNamed) {
-  { const RunDirectory run = RunDirectory::start(config_); }
+TEST_F(RunDirectoryTest, WithADamagedStatusFileEveryStageIsGoneThroughAgain) {
+  {
+    RunDirectory run = RunDirectory::start(config_);
+    run.set_status(StageId::kTrainLargest, StageStatus::kDone);
+  }
   const std::string intact = contents(path() / "run.json");
-  overwrite(path() / "run.json", intact.substr(0, intact.size() / 2));
-  EXPECT_EQ(message_of([&] {
-              RunDirectory::resume(path());
-            }).find((path() / "run.json").string() + ": damaged: "),
-            0U);
+  for (std::size_t at = 0; at + 1 < intact.size(); at += 7) {  // all but the last line break
+    for (const std::string& damaged :
+         {intact.substr(0, at), intact.substr(0, at) + "#" + intact.substr(at + 1)}) {
+      overwrite(path() / "run.json", damaged);
+      const RunDirectory run = RunDirectory::resume(path());
+      ASSERT_EQ(run.warnings().size(), 1U) << damaged;
+      EXPECT_EQ(run.warnings()[0].find((path() / "run.json").string() + ": "), 0U);
+      EXPECT_EQ(run.status(StageId::kTrainLargest), StageStatus::kPending);
+    }
+  }
+}
+
+TEST_F(RunDirectoryTest, AConfigurationThatChangedIsRefused) {
+  { const RunDirectory run = RunDirectory::start(config_); }
+  std::string config = contents(path() / "config.yaml");
+  config.replace(config.find("seed: 1"), 7, "seed: 3");
+  overwrite(path() / "config.yaml", config);
+  EXPECT_EQ(message_of([&] { RunDirectory::resume(path()); }),
+            (path() / "run.json").string() + ": is not of the " +
+                (path() / "config.yaml").string() +
+                " beside it: one of them is damaged or was changed since the run began; bring it "
+                "back");
+}
+
+TEST_F(RunDirectoryTest, AStageWhoseFilesAreDamagedIsRunAgainWithThoseAfterIt) {
+  {
+    RunDirectory run = RunDirectory::start(config_);
+    write_file(run.best_candidate_file(), "{}");
+    write_file(run.generation_file(0), "{}");
+    // As checkpoints: they end in their own CRC.
+    write_file(run.best_weights_file(), encode_checkpoint("best", {1, "weights"}));
+    write_file(run.quantised_weights_file(), encode_checkpoint("quantised", {1, "other"}));
+    for (const StageId stage : stages_of(config_.training)) {
+      run.set_status(stage, StageStatus::kDone);
+    }
+  }
+  const auto redone = [&](const std::string& file, const std::string& bytes) {
+    const std::filesystem::path place = folder_.path() / "damaged" / "small";
+    std::filesystem::remove_all(place.parent_path());
+    make_directory(place.parent_path());
+    std::filesystem::copy(path(), place, std::filesystem::copy_options::recursive);
+    overwrite(place / file, bytes);
+    const RunDirectory run = RunDirectory::resume(place);
+    std::vector<StageId> stages;
+    for (const StageId stage : stages_of(config_.training)) {
+      if (run.status(stage) != StageStatus::kDone) {
+        stages.push_back(stage);
+      }
+    }
+    EXPECT_EQ(run.warnings().size(), stages.empty() ? 0U : 1U);
+    return stages;
+  };
+  using enum StageId;
+  const std::string weights = contents(path() / "best/weights.ckpt");
+  EXPECT_EQ(redone("best/weights.ckpt", weights), std::vector<StageId>{});
+  EXPECT_EQ(redone("search/generation_000.json", "{ }"),
+            (std::vector{kSearch, kFinetune, kQuantise, kExport}));
+  EXPECT_EQ(redone("best/weights.ckpt", contents(path() / "best/quantised.ckpt")),
+            (std::vector{kFinetune, kQuantise, kExport}));
+  EXPECT_EQ(redone("best/quantised.ckpt", ""), (std::vector{kQuantise, kExport}));
+}
+
+TEST_F(RunDirectoryTest, DamagedMetricsAreDroppedWithOneLine) {
+  {
+    RunDirectory run = RunDirectory::start(config_);
+    for (int step = 1; step <= 3; ++step) {
+      run.metrics().write("train_largest", step, {{"loss", 1.0 / step}});
+    }
+  }
+  std::string text = contents(path() / "metrics.jsonl");
+  text.replace(text.find("0.5"), 3, "0.4");
+  overwrite(path() / "metrics.jsonl", text);
+  const RunDirectory run = RunDirectory::resume(path());
+  ASSERT_EQ(run.warnings().size(), 1U);
+  EXPECT_EQ(run.warnings()[0], (path() / "metrics.jsonl").string() +
+                                   ":2: damaged: its checksum does not agree; damaged records are "
+                                   "dropped");
+  EXPECT_EQ(contents(path() / "metrics.jsonl").find("\"step\":2"), std::string::npos);
+}
+
+TEST_F(RunDirectoryTest, MetricsOfAStageThatRanAgainAreBroughtIntoPlace) {
+  RunDirectory run = RunDirectory::start(config_);
+  run.metrics().write("train_largest", 1, {{"loss", 1.0}});
+  run.metrics().write("train_supernet", 1, {{"loss", 0.5}});
+  const std::string undisturbed = contents(path() / "metrics.jsonl");
+  run.metrics().rewind("train_largest", 0);
+  run.metrics().write("train_largest", 1, {{"loss", 1.0}});
+  EXPECT_NE(contents(path() / "metrics.jsonl"), undisturbed);
+  run.set_status(StageId::kTrainSupernet, StageStatus::kDone);
+  EXPECT_EQ(contents(path() / "metrics.jsonl"), undisturbed);
 }
 
 TEST_F(RunDirectoryTest, MetricsReadAsOfAnUndisturbedRun) {
@@ -165,8 +255,7 @@ TEST_F(RunDirectoryTest, MetricsReadAsOfAnUndisturbedRun) {
   EXPECT_EQ(contents(path() / "metrics.jsonl"), undisturbed);
   run.metrics().write("train_supernet", 2, {{"loss", 0.25}});
   EXPECT_EQ(contents(path() / "metrics.jsonl"),
-            undisturbed + R"({"stage":"train_supernet","step":2,"loss":0.25})"
-                          "\n");
+            undisturbed + seal_json(R"({"stage":"train_supernet","step":2,"loss":0.25})") + "\n");
 }
 
 class CountingStage : public Stage {
@@ -184,15 +273,15 @@ TEST_F(RunDirectoryTest, StagesThatAreDoneAreSkipped) {
   RunDirectory run = RunDirectory::start(config_);
   std::vector<StageId> order;
   std::vector<std::unique_ptr<Stage>> stages;
-  for (const StageId stage : {StageId::kTrainLargest, StageId::kTrainSupernet, StageId::kSearch}) {
+  for (const StageId stage : {StageId::kTrainLargest, StageId::kTrainSupernet, StageId::kExport}) {
     stages.push_back(std::make_unique<CountingStage>(stage, order));
   }
   run.set_status(StageId::kTrainLargest, StageStatus::kDone);
   run_stages(run, stages);
-  EXPECT_EQ(order, (std::vector{StageId::kTrainSupernet, StageId::kSearch}));
+  EXPECT_EQ(order, (std::vector{StageId::kTrainSupernet, StageId::kExport}));
   run_stages(run, stages);
   EXPECT_EQ(order.size(), 2U);
-  EXPECT_EQ(run.status(StageId::kSearch), StageStatus::kDone);
+  EXPECT_EQ(run.status(StageId::kExport), StageStatus::kDone);
 }
 
 }  // namespace

@@ -101,6 +101,17 @@ TEST_F(SearchStageTest, ATornCandidateIsEvaluatedAgain) {
   EXPECT_EQ(files("torn"), files("undisturbed"));
 }
 
+TEST_F(SearchStageTest, ADamagedCandidateComesBackToItsPlace) {
+  ASSERT_TRUE(run("undisturbed", 1000));
+  ASSERT_FALSE(run("damaged", 30));
+  const auto path = folder_.path() / "damaged/search/candidates.jsonl";
+  std::string text = contents(path);
+  text[text.size() / 3] = '#';
+  overwrite(path, text);
+  ASSERT_TRUE(run("damaged", 1000));
+  EXPECT_EQ(files("damaged"), files("undisturbed"));
+}
+
 TEST_F(SearchStageTest, InfeasibleLimitsEvaluateNothing) {
   config_.target.sram_bytes = 100;
   config_.search.max_attempts = 50;

@@ -4,7 +4,8 @@
 //   FILE_FAULTS_FOLDER   the folder, without symbolic links in its path
 //   FILE_FAULTS_LOG      appends a line for each operation: its name and the file
 //   FILE_FAULTS_AT       N, from 1
-//   FILE_FAULTS_DO       kill: SIGKILL before it; tear: SIGKILL after it, of a write after its first
+//   FILE_FAULTS_DO       kill: SIGKILL before it; tear: SIGKILL after it, of a write after its
+//   first
 //                        half; or the number of the error with which it and all later ones fail
 
 #include <array>
@@ -12,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdarg>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -56,12 +58,10 @@ void log(const char* operation, const char* path) {
   static const int file = next<int(const char*, int, ...)>("open")(
       log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   std::array<char, 4096> line{};
-  std::strncat(line.data(), operation, 64);
-  std::strncat(line.data(), " ", 1);
-  std::strncat(line.data(), path, line.size() - 80);
-  std::strncat(line.data(), "\n", 1);
+  const int length = std::snprintf(line.data(), line.size(), "%s %s\n", operation, path);
   static auto* const write_it = next<ssize_t(int, const void*, std::size_t)>("write");
-  [[maybe_unused]] const ssize_t written = write_it(file, line.data(), std::strlen(line.data()));
+  [[maybe_unused]] const ssize_t written =
+      write_it(file, line.data(), static_cast<std::size_t>(length));
 }
 
 enum class Fate { kHappens, kTears, kFails };
@@ -89,7 +89,8 @@ Fate fate_of(const char* operation, const char* path) {
 
 /// Calls `happen` unless the operation fails, and ends the program after it if it tears.
 template <typename Happen>
-auto meet_fate(const char* operation, const char* path, const Happen& happen) -> decltype(happen()) {
+auto meet_fate(const char* operation, const char* path, const Happen& happen)
+    -> decltype(happen()) {
   const Fate fate = fate_of(operation, path);
   if (fate == Fate::kFails) {
     return -1;

@@ -30,7 +30,8 @@ void sleep_seconds(double seconds) {
 
 /// Begins the run, or continues it by one of the two commands.
 Launch launch_of(Trial& trial) {
-  const bool continues = trial.stream.chance(0.5) && std::filesystem::exists(trial.run() / "config.yaml");
+  const bool continues =
+      trial.stream.chance(0.5) && std::filesystem::exists(trial.run() / "config.yaml");
   return continues ? trial.bench.resume(trial.name) : trial.bench.start(trial.name);
 }
 
@@ -66,8 +67,7 @@ void run_with(Trial& trial, const Interrupt& interrupt, const Judge& wrong) {
   };
   for (std::size_t i = 0; i + 1 < kMoments.size(); ++i) {
     const bool is_first = i == 0;
-    const Ending ending =
-        interrupt(trial, launch_of(trial), kMoments[i], is_first);
+    const Ending ending = interrupt(trial, launch_of(trial), kMoments[i], is_first);
     if (!is_first) {
       count_lost(ending);
     }
@@ -91,14 +91,18 @@ void run_with(Trial& trial, const Interrupt& interrupt, const Judge& wrong) {
   }
 }
 
+bool is_before(const std::string& a, const std::string& b) {
+  const auto index = [](const std::string& moment) {
+    return std::find(kMoments.begin(), kMoments.end(), moment) - kMoments.begin();
+  };
+  return index(a) < index(b);
+}
+
 /// Waits until this launch has opened the run and is in the moment or later.
 void wait_for(Program& program, const Trial& trial, const std::string& moment, ino_t before) {
-  const auto index = [](const std::string& m) {
-    return std::find(kMoments.begin(), kMoments.end(), m) - kMoments.begin();
-  };
   const std::filesystem::path status = trial.run() / "run.json";
   while (program.is_running() &&
-         (inode(status) == before || index(trial.bench.state(trial.name).moment) < index(moment))) {
+         (inode(status) == before || is_before(trial.bench.state(trial.name).moment, moment))) {
     sleep_seconds(0.001);
   }
 }
@@ -158,11 +162,13 @@ void signalled(Trial& trial, int) {
 /// A file operation within a stage is the last one, or fails.
 Ending at_an_operation(Trial& trial, const Launch& launch, const std::string& moment, bool is_first,
                        const std::string& what) {
-  // A continued run does again what every start does.
-  const std::int64_t at =
-      is_first ? trial.bench.operation_in(moment, trial.stream)
-               : 1 + static_cast<std::int64_t>(trial.stream.below(static_cast<std::uint64_t>(
-                         8 + trial.bench.operations(moment))));
+  std::int64_t at = trial.bench.operation_in(moment, trial.stream);
+  if (!is_first) {
+    // Behind what every start does, and the stages that are not done yet.
+    const std::string now = trial.bench.state(trial.name).moment;
+    at += trial.bench.operations("start") -
+          trial.bench.first_operation(std::min(now, moment, is_before));
+  }
   return Program(trial.bench.with_file_faults(launch, trial.name, at, what)).wait();
 }
 

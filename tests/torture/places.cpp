@@ -5,12 +5,12 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <sched.h>
 #include <thread>
 #include <unistd.h>
 
 #include <sys/mount.h>
 
+#include <sched.h>
 #include <spdlog/fmt/fmt.h>
 
 #include "arch/error.h"
@@ -173,7 +173,8 @@ void second_program(Trial& trial, int index) {
   for (const Ending& each : {ending, second}) {
     if (each.exit_code != 0) {
       ++refused;
-      what = wrong_refusal(each, trial.run().string() + ": this run directory is in use by process ");
+      what =
+          wrong_refusal(each, trial.run().string() + ": this run directory is in use by process ");
     }
   }
   if (refused == 2) {

@@ -18,7 +18,7 @@ struct Trial {
   Tally& tally;
   std::string kind;
   RandomStream stream;
-  std::string repeat;         ///< how to run this trial again, for a message
+  std::string repeat;          ///< how to run this trial again, for a message
   std::string name = "trial";  ///< of its run
 
   void survived(const std::string& moment) const { tally.add(kind, moment, Outcome::kSurvived); }

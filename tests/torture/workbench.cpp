@@ -88,8 +88,7 @@ std::map<std::string, std::string> contents_of(const fs::path& path) {
   } else if (fs::is_directory(path)) {
     for (const auto& entry : fs::recursive_directory_iterator(path)) {
       if (entry.is_regular_file()) {
-        contents[path.filename() / entry.path().lexically_relative(path)] =
-            read_file(entry.path());
+        contents[path.filename() / entry.path().lexically_relative(path)] = read_file(entry.path());
       }
     }
   }
@@ -124,9 +123,13 @@ Launch Workbench::resume(const std::string& name) const {
 
 Launch Workbench::start(const std::string& name) const {
   Launch launch = resume(name);
-  launch.arguments = {files_.program, "--config",       files_.config,
-                      "--set",        "data.path=" + (root() / "images").string(),
-                      "--runs-dir",   root() / name};
+  launch.arguments = {files_.program,
+                      "--config",
+                      files_.config,
+                      "--set",
+                      "data.path=" + (root() / "images").string(),
+                      "--runs-dir",
+                      root() / name};
   return launch;
 }
 

@@ -17,15 +17,14 @@
 namespace patchnas {
 
 struct WorkbenchFiles {
-  std::filesystem::path program;        ///< nas_search
-  std::filesystem::path config;         ///< tiny.yaml
+  std::filesystem::path program;         ///< nas_search
+  std::filesystem::path config;          ///< tiny.yaml
   std::filesystem::path faults_library;  ///< file_faults.cpp
 };
 
 /// The stages in their order, with what is before the first and after the last.
-inline const std::vector<std::string> kMoments = {"start",    "train_largest", "train_supernet",
-                                                  "search",   "finetune",      "quantise",
-                                                  "export",   "done"};
+inline const std::vector<std::string> kMoments = {
+    "start", "train_largest", "train_supernet", "search", "finetune", "quantise", "export", "done"};
 
 /// Where a run directory is within its work.
 struct RunState {
@@ -64,6 +63,9 @@ class Workbench {
   [[nodiscard]] std::string snapshot(const std::string& moment) const { return "at_" + moment; }
   /// A file operation of an undisturbed run, somewhere in a moment.
   [[nodiscard]] std::int64_t operation_in(const std::string& moment, RandomStream& stream) const;
+  [[nodiscard]] std::int64_t first_operation(const std::string& moment) const {
+    return operations_.at(moment).first;
+  }
   /// How many there are in a moment.
   [[nodiscard]] std::int64_t operations(const std::string& moment) const;
 

@@ -1,0 +1,34 @@
+#include "search/sealed_json.h"
+
+#include "arch/checksum.h"
+#include "arch/error.h"
+
+namespace patchnas {
+namespace {
+
+constexpr std::string_view kChecksumKey = ",\"crc64\":\"";
+constexpr std::size_t kTailBytes = kChecksumKey.size() + 16 + 2;  // key, digits, "}
+
+std::string tail_of(std::string_view body) {
+  return std::string(kChecksumKey) + to_hex(crc64(body)) + "\"}";
+}
+
+}  // namespace
+
+std::string seal_json(std::string json) {
+  json.resize(json.size() - (json.ends_with("\n}") ? 2 : 1));
+  return json + tail_of(json);
+}
+
+std::string unseal_json(std::string_view sealed, const std::string& source) {
+  if (sealed.size() < kTailBytes) {
+    throw InputError(source + ": cut short");
+  }
+  const std::string_view body = sealed.substr(0, sealed.size() - kTailBytes);
+  if (sealed.substr(body.size()) != tail_of(body)) {
+    throw InputError(source + ": damaged: its checksum does not agree");
+  }
+  return std::string(body) + "}";
+}
+
+}  // namespace patchnas
