@@ -76,41 +76,53 @@ RankWatch::~RankWatch() {
 
 void RankWatch::listen() {
   std::array<at::Tensor, 2> buffers;
-  const auto receive = [&](std::size_t i) {
+  // Null if the connection is broken.
+  const auto receive = [&](std::size_t i) -> Work {
     buffers[i] = at::empty({static_cast<std::int64_t>(sizeof(Note))}, at::kByte);
     std::vector<at::Tensor> tensors{buffers[i]};
-    receiving_ = group_->recv(tensors, next_, kTag);
+    try {
+      return group_->recv(tensors, next_, kTag);
+    } catch (const std::exception&) {
+      return {};
+    }
   };
   Lock lock(mutex_);
-  try {
-    receive(0);
-    for (std::size_t i = 0; !stopped_; i = 1 - i) {
-      const Work work = receiving_;
-      lock.unlock();
-      const bool was_received = work->wait(kForever);
-      lock.lock();
-      if (!was_received) {
-        break;
+  receiving_ = receive(0);
+  for (std::size_t i = 0; !stopped_; i = 1 - i) {
+    if (!was_received(receiving_, lock)) {
+      if (!stopped_ && !leaving_) {
+        pass_on({next_, kLostExitCode, "rank " + std::to_string(next_) + " is lost"}, lock);
       }
-      heard_ = Clock::now();
-      Note note;
-      std::memcpy(&note, buffers[i].data_ptr(), sizeof(Note));
-      // Before what follows: a message can come while this rank waits for another to take one.
-      receive(1 - i);
-      if (!handle(note, lock)) {
-        break;
-      }
+      break;
     }
-  } catch (const std::exception&) {
-    if (!lock.owns_lock()) {
-      lock.lock();
-    }
-    if (!stopped_ && !leaving_) {
-      pass_on({next_, kLostExitCode, "rank " + std::to_string(next_) + " is lost"}, lock);
+    heard_ = Clock::now();
+    Note note;
+    std::memcpy(&note, buffers[i].data_ptr(), sizeof(Note));
+    // Before what follows: a message can come while this rank waits for another to take one.
+    receiving_ = receive(1 - i);
+    if (!handle(note, lock)) {
+      break;
     }
   }
   is_listening_ = false;
   changed_.notify_all();
+}
+
+// Unlocked meanwhile. False if it was aborted, or the connection broke.
+bool RankWatch::was_received(const Work& receiving, Lock& lock) {
+  const Work work = receiving;
+  if (!work) {
+    return false;
+  }
+  lock.unlock();
+  bool received = false;
+  try {
+    received = work->wait(kForever);
+  } catch (const std::exception&) {
+    received = false;
+  }
+  lock.lock();
+  return received;
 }
 
 // Whether to go on listening.

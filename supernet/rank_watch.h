@@ -57,6 +57,7 @@ class RankWatch {
   using Work = c10::intrusive_ptr<c10d::Work>;
 
   void listen();
+  static bool was_received(const Work& receiving, Lock& lock);
   bool handle(const Note& note, Lock& lock);
   void pass_on(const Trouble& trouble, Lock& lock);
   void speak();
