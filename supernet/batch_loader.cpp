@@ -150,7 +150,8 @@ class BatchLoader::Impl {
   std::int32_t write(const BatchRequest& request, std::size_t i, float* target) const {
     const int first = request.indices[i];
     for (int index = first;;) {
-      RandomStream stream(seed_, request.stream + "/" + std::to_string(i));
+      RandomStream stream(seed_, request.stream + "/" +
+                                     std::to_string(request.first + static_cast<std::int64_t>(i)));
       try {
         return augmenter_.write(images_, index, request.resolution, stream, target);
       } catch (const CorruptImageError&) {

@@ -7,8 +7,8 @@
 //   loader.request({.indices = {8, 1}, .resolution = 64, .stream = "train/image/0/1"});
 //   const Batch first = loader.take();     // in the order of the requests
 //
-// Image i of a batch draws from stream "<stream>/<i>", so a batch depends on nothing but its
-// request: neither on the number of threads nor on what was requested before. In the place of a
+// Image i of a batch draws from stream "<stream>/<first + i>", so a batch depends on nothing but
+// its request: neither on the number of threads nor on what was requested before. In the place of a
 // corrupt image stands the next one of the store that is not.
 
 #include <cstdint>
@@ -25,7 +25,8 @@ namespace patchnas {
 struct BatchRequest {
   std::vector<int> indices = {};  ///< of the images
   int resolution = 0;
-  std::string stream;  ///< name of the batch's random streams
+  std::string stream;      ///< name of the batch's random streams
+  std::int64_t first = 0;  ///< number of the first image, of a part of a batch
 };
 
 class BatchLoader {

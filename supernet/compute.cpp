@@ -77,6 +77,13 @@ struct Backward {
   double weight = 1.0;
   std::span<const LayerTensors> gradients;
   const at::Tensor& loss_scale;  // may be undefined
+  const LayerDone& layer_done;   // may be empty
+
+  void finish(int layer) const {
+    if (layer_done) {
+      layer_done(layer);
+    }
+  }
 };
 
 BatchLoss add_fused_gradients(fused::TrainingPass pass, const Batch& batch,
@@ -87,16 +94,16 @@ BatchLoss add_fused_gradients(fused::TrainingPass pass, const Batch& batch,
                                           backward.goal.targets.sizes(), at::kFloat)
                                 .clone();
   const Loss loss = cross_entropy(logits, backward.goal.targets);
-  const std::vector<fused::LayerGradients> own = pass.backward(plain_span(loss.gradient));
   const double weight =
       backward.weight * (backward.loss_scale.defined() ? backward.loss_scale.item<double>() : 1.0);
-  for (std::size_t i = 0; i < own.size(); ++i) {
-    const LayerTensors& gradients = backward.gradients[i];
-    add_scaled(own[i].weight, weight, gradients.weight);
-    add_scaled(own[i].bias, weight, gradients.bias);
-    add_scaled(own[i].gamma, weight, gradients.gamma);
-    add_scaled(own[i].beta, weight, gradients.beta);
-  }
+  pass.backward(plain_span(loss.gradient), [&](int layer, const fused::LayerGradients& own) {
+    const LayerTensors& gradients = backward.gradients[static_cast<std::size_t>(layer)];
+    add_scaled(own.weight, weight, gradients.weight);
+    add_scaled(own.bias, weight, gradients.bias);
+    add_scaled(own.gamma, weight, gradients.gamma);
+    add_scaled(own.beta, weight, gradients.beta);
+    backward.finish(layer);
+  });
   return {loss.mean, count_correct(logits, backward.goal.labels), logits};
 }
 
@@ -106,11 +113,23 @@ BatchLoss add_libtorch_gradients(const TensorShape& input, std::span<const Layer
                                  const Batch& batch, const Backward& backward,
                                  const Forward& forward) {
   std::vector<LayerTensors> leaves(layers.begin(), layers.end());
-  for (LayerTensors& layer : leaves) {
+  std::vector<int> unfinished(leaves.size(), 0);
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
     for (const auto member : kTrained) {
-      if ((layer.*member).defined()) {
-        layer.*member = (layer.*member).detach().contiguous().requires_grad_();
+      at::Tensor& leaf = leaves[i].*member;
+      if (!leaf.defined()) {
+        continue;
       }
+      leaf = leaf.detach().contiguous().requires_grad_();
+      ++unfinished[i];
+      // Called once, with the whole gradient, while the backward pass goes on.
+      leaf.register_hook([&, i, member](const at::Tensor& gradient) {
+        const at::NoGradGuard no_gradients;
+        (backward.gradients[i].*member).add_(gradient, backward.weight);
+        if (--unfinished[i] == 0) {
+          backward.finish(static_cast<int>(i));
+        }
+      });
     }
   }
   const at::Tensor images =
@@ -121,13 +140,6 @@ BatchLoss add_libtorch_gradients(const TensorShape& input, std::span<const Layer
   logits.backward(backward.loss_scale.defined() ? loss.gradient * backward.loss_scale
                                                 : loss.gradient);
   const at::NoGradGuard no_gradients;
-  for (std::size_t i = 0; i < leaves.size(); ++i) {
-    for (const auto member : kTrained) {
-      if ((leaves[i].*member).defined()) {
-        (backward.gradients[i].*member).add_((leaves[i].*member).grad(), backward.weight);
-      }
-    }
-  }
   return {loss.mean, count_correct(logits, backward.goal.labels), logits.detach()};
 }
 
@@ -171,8 +183,8 @@ bool Compute::is_fused(const Network& network, std::span<const LayerTensors> lay
 BatchLoss Compute::add_gradients(const Network& network, std::span<const LayerTensors> layers,
                                  const Batch& batch, const Goal& goal, double weight,
                                  std::span<const LayerTensors> gradients,
-                                 const at::Tensor& loss_scale) {
-  const Backward backward{goal, weight, gradients, loss_scale};
+                                 const at::Tensor& loss_scale, const LayerDone& layer_done) {
+  const Backward backward{goal, weight, gradients, loss_scale, layer_done};
   if (precision_ == Precision::kFloat32 && is_fused(network, layers)) {
     const at::NoGradGuard no_gradients;
     const PlainLayers plain(layers);
@@ -193,8 +205,9 @@ BatchLoss Compute::add_quantised_gradients(const QuantizedNetwork& network,
                                            std::span<const LayerTensors> layers, const Batch& batch,
                                            const Goal& goal, double weight,
                                            std::span<const LayerTensors> gradients,
-                                           const at::Tensor& loss_scale) {
-  const Backward backward{goal, weight, gradients, loss_scale};
+                                           const at::Tensor& loss_scale,
+                                           const LayerDone& layer_done) {
+  const Backward backward{goal, weight, gradients, loss_scale, layer_done};
   if (is_fused(network.network, layers) && fused::exact_in_floats(network)) {
     const at::NoGradGuard no_gradients;
     return add_fused_gradients(fused::TrainingPass(network, *workspace_), batch, backward);

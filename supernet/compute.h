@@ -4,6 +4,7 @@
 // LibTorch's operators (forward.h) anywhere.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -36,6 +37,9 @@ struct BatchLoss {
 /// kAuto: fused kernels where they support network and device.
 enum class Backend { kAuto, kLibTorch };
 
+/// Is told of every layer, the later ones first on the whole, when all of its gradients are added.
+using LayerDone = std::function<void(int layer)>;
+
 /// Keeps memory between calls.
 class Compute {
  public:
@@ -49,7 +53,7 @@ class Compute {
   BatchLoss add_gradients(const Network& network, std::span<const LayerTensors> layers,
                           const Batch& batch, const Goal& goal, double weight,
                           std::span<const LayerTensors> gradients,
-                          const at::Tensor& loss_scale = {});
+                          const at::Tensor& loss_scale = {}, const LayerDone& layer_done = {});
 
   /// The same through an int8 network (training_pass.h): the loss of the logits that the exported
   /// network computes, and the gradients of the folded weights and biases it was quantised from. In
@@ -59,7 +63,8 @@ class Compute {
                                     std::span<const LayerTensors> layers, const Batch& batch,
                                     const Goal& goal, double weight,
                                     std::span<const LayerTensors> gradients,
-                                    const at::Tensor& loss_scale = {});
+                                    const at::Tensor& loss_scale = {},
+                                    const LayerDone& layer_done = {});
 
   /// With running statistics. @return logits [N, classes], on the device of the network
   at::Tensor answers(const Network& network, std::span<const LayerTensors> layers,

@@ -20,8 +20,13 @@ c10::Device resolve_device(std::string_view name, int local_rank) {
     throw InputError("device: " + std::string(name) + " is not one of auto, cpu, cuda");
   }
   if (torch::cuda::is_available()) {
-    const auto devices = static_cast<int>(torch::cuda::device_count());
-    return {c10::kCUDA, static_cast<c10::DeviceIndex>(local_rank % devices)};
+    const int devices = static_cast<int>(torch::cuda::device_count());
+    const int index = devices == 1 ? 0 : local_rank;
+    if (index >= devices) {
+      throw InputError("device: rank " + std::to_string(local_rank) + " of this machine needs a " +
+                       "CUDA device of its own, and there are " + std::to_string(devices));
+    }
+    return {c10::kCUDA, static_cast<c10::DeviceIndex>(index)};
   }
   if (name == "cuda") {
     throw InputError(

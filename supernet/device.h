@@ -9,9 +9,10 @@
 namespace patchnas {
 
 /// "cpu", "cuda", or "auto": CUDA where there is a usable device.
-/// @param local_rank of this process among those on this machine: it takes the device of that
-/// number, counted round where there are fewer
-/// @throws InputError for another name, or for "cuda" without a usable device.
+/// @param local_rank which of the machine's ranks asks: each has a CUDA device of its own, the only
+/// one that it sees or the one of its number
+/// @throws InputError for another name, for "cuda" without a usable device, or for more ranks than
+/// devices.
 c10::Device resolve_device(std::string_view name, int local_rank = 0);
 
 /// Sets the number of computing threads of this process: results depend on it. 0 means the cores

@@ -49,8 +49,8 @@ class Recipe {
   /// How many networks learn in a step.
   [[nodiscard]] virtual int learners() const = 0;
 
-  /// The networks of a step, in order. Their number, weights and shares are those of every step,
-  /// and nothing depends on the parameters: a step can be known ahead.
+  /// The networks of a step, in order; the last one learns. Their number, weights and shares are
+  /// those of every step, and nothing depends on the parameters: a step can be known ahead.
   /// @param stream of the step
   [[nodiscard]] virtual std::vector<RecipeRun> runs(RandomStream& stream) const = 0;
   /// Whose integers the run computes, from the parameters as they are; none: floats.

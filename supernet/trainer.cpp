@@ -11,6 +11,7 @@
 #include "arch/error.h"
 #include "supernet/batch_loader.h"
 #include "supernet/compute.h"
+#include "supernet/gradient_reducer.h"
 #include "supernet/loss.h"
 #include "supernet/state_bytes.h"
 
@@ -55,13 +56,16 @@ class SwappedAverage {
 
 class Trainer::Impl {
  public:
-  Impl(std::unique_ptr<Recipe> recipe, const ImageStore& training, TrainerConfig config)
-      : recipe_(std::move(recipe)),
+  Impl(std::unique_ptr<Recipe> recipe, const ImageStore& training, TrainerConfig config,
+       ProcessGroup* group)
+      : group_(group != nullptr ? *group : alone_),
+        recipe_(std::move(recipe)),
         training_images_(training.size()),
         config_(std::move(config)),
         device_(recipe_->parameters().device()),
         optimiser_(recipe_->parameters(), decay_mask(recipe_->full(), recipe_->form()),
                    config_.optimiser),
+        reducer_(group_, optimiser_.gradient(), config_.bucket_bytes),
         compute_(Backend::kAuto, config_.optimiser.precision),
         loader_(training,
                 Augmenter(config_.normalisation, config_.augmentation, config_.crop_ratio),
@@ -69,6 +73,13 @@ class Trainer::Impl {
     if (training.size() == 0 || config_.batch_size < 1) {
       throw InputError(config_.stage + ": training needs images and a batch size of 1 or more");
     }
+    if (config_.batch_size < group_.size()) {
+      throw InputError(config_.stage + ": a batch of " + std::to_string(config_.batch_size) +
+                       " images is too small for " + std::to_string(group_.size()) +
+                       " ranks; allowed: one image a rank or more");
+    }
+    share_begin_ = config_.batch_size * group_.rank() / group_.size();
+    share_end_ = config_.batch_size * (group_.rank() + 1) / group_.size();
     steps_per_epoch_ = std::max<std::int64_t>(1, training.size() / fresh_images_per_step());
     const double steps = config_.epochs * static_cast<double>(steps_per_epoch_);
     total_steps_ = steps > 0.0 ? std::max<std::int64_t>(1, std::llround(steps)) : 0;
@@ -83,17 +94,22 @@ class Trainer::Impl {
     const at::NoGradGuard no_gradients;
     const double data_seconds = loader_.seconds_in_take();
     const std::vector<RecipeRun> runs = take_plan();
+    const double rank_seconds = reducer_.seconds_waited();
     optimiser_.zero_gradient();
     Sums sums;
     at::Tensor soft_targets;
-    int number = 0;
-    for (const RecipeRun& run : runs) {
-      const at::Tensor logits = learn(run, loader_.take(), soft_targets, sums);
-      if (number++ == 0) {
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      const at::Tensor logits =
+          learn(runs[i], loader_.take(), soft_targets, sums, i + 1 == runs.size());
+      if (i == 0) {
         soft_targets = soft_labels(logits);
       }
     }
-    last_ = {sums, learning_rate(), loader_.seconds_in_take() - data_seconds};
+    add_up(sums);
+    last_ = {.sums = sums,
+             .learning_rate = learning_rate(),
+             .data_seconds = loader_.seconds_in_take() - data_seconds,
+             .rank_seconds = reducer_.seconds_waited() - rank_seconds};
     optimiser_.step(last_.learning_rate, sums.loss, loss_limit());
     if (device_.is_cpu() || step() % kStepsBetweenChecks == 0 || step() == total_steps_) {
       require_sound();
@@ -111,7 +127,8 @@ class Trainer::Impl {
     return {.loss = last_.sums.loss.item<double>(),
             .accuracy = last_.sums.correct.item<double>() / images_per_step(),
             .learning_rate = last_.learning_rate,
-            .data_seconds = last_.data_seconds};
+            .data_seconds = last_.data_seconds,
+            .rank_seconds = last_.rank_seconds};
   }
 
   void with_result(const std::function<void()>& look) {
@@ -136,13 +153,14 @@ class Trainer::Impl {
 
  private:
   struct Sums {
-    at::Tensor loss;     // [], double: mean over the step
+    at::Tensor loss;     // [], double: mean over the step; of a rank, its part of that
     at::Tensor correct;  // []: images
   };
   struct LastStep {
     Sums sums;
     double learning_rate = 0.0;
     double data_seconds = 0.0;
+    double rank_seconds = 0.0;
   };
 
   // Images that a step takes out of the epoch.
@@ -150,9 +168,10 @@ class Trainer::Impl {
     return recipe_->images() == StepImages::kOwn ? images_per_step() : config_.batch_size;
   }
 
-  // Adds the run's gradient, loss and right answers; a run without a weight only answers.
+  // Adds the gradient, loss and right answers of the run on this rank's share of its batch; a run
+  // without a weight only answers. With the step's last one the ranks begin to add up.
   at::Tensor learn(const RecipeRun& run, const Batch& batch, const at::Tensor& soft_targets,
-                   Sums& sums) {
+                   Sums& sums, bool is_last) {
     const std::vector<LayerTensors> layers = recipe_->tensors(run, recipe_->parameters());
     if (run.weight == 0.0) {
       return compute_.answers(run.network, layers, batch);
@@ -166,15 +185,34 @@ class Trainer::Impl {
     }
     const std::vector<LayerTensors> gradients = recipe_->tensors(run, optimiser_.gradient());
     const std::optional<QuantizedNetwork> quantised = recipe_->quantised(run);
+    const double weight =
+        run.weight * (static_cast<double>(share_end_ - share_begin_) / config_.batch_size);
+    LayerDone layer_done;
+    if (is_last && group_.size() > 1) {
+      reducer_.begin(gradients);
+      layer_done = [this](int layer) { reducer_.layer_done(layer); };
+    }
     const BatchLoss loss =
-        quantised ? compute_.add_quantised_gradients(*quantised, layers, batch, goal, run.weight,
-                                                     gradients, optimiser_.loss_scale())
-                  : compute_.add_gradients(run.network, layers, batch, goal, run.weight, gradients,
-                                           optimiser_.loss_scale());
-    const at::Tensor weighted = loss.mean * run.weight;
+        quantised ? compute_.add_quantised_gradients(*quantised, layers, batch, goal, weight,
+                                                     gradients, optimiser_.loss_scale(), layer_done)
+                  : compute_.add_gradients(run.network, layers, batch, goal, weight, gradients,
+                                           optimiser_.loss_scale(), layer_done);
+    const at::Tensor weighted = loss.mean * weight;
     sums.loss = sums.loss.defined() ? sums.loss + weighted : weighted;
     sums.correct = sums.correct.defined() ? sums.correct + loss.correct : loss.correct;
     return loss.logits;
+  }
+
+  // Gradient, loss and right answers of all ranks.
+  void add_up(Sums& sums) {
+    if (group_.size() == 1) {
+      return;
+    }
+    const at::Tensor both = at::stack({sums.loss, sums.correct.to(at::kDouble)});
+    const auto pending = group_.start_sum(both);
+    reducer_.finish();
+    pending->wait();
+    sums = {both[0], both[1]};
   }
 
   [[nodiscard]] double loss_limit() const {
@@ -238,11 +276,13 @@ class Trainer::Impl {
       const std::int64_t part = recipe_->images() == StepImages::kOwn ? number++ : 0;
       loader_.request({.indices = batch_indices(step, part),
                        .resolution = run.network.input.height,
-                       .stream = step_name(config_, "image", step) + "/" + std::to_string(part)});
+                       .stream = step_name(config_, "image", step) + "/" + std::to_string(part),
+                       .first = share_begin_});
     }
   }
 
-  // Every epoch is a permutation of the training images; each part of a step takes the next ones.
+  // Every epoch is a permutation of the training images; each part of a step takes the next ones,
+  // and of those a rank its share.
   std::vector<int> batch_indices(std::int64_t step, std::int64_t part) {
     const std::int64_t epoch = step / steps_per_epoch_;
     if (epoch != order_epoch_) {
@@ -255,19 +295,24 @@ class Trainer::Impl {
     const auto first = static_cast<std::size_t>(
         (step % steps_per_epoch_) * fresh_images_per_step() + part * config_.batch_size);
     std::vector<int> indices;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(config_.batch_size); ++i) {
-      indices.push_back(order_[(first + i) % order_.size()]);
+    for (int i = share_begin_; i < share_end_; ++i) {
+      indices.push_back(order_[(first + static_cast<std::size_t>(i)) % order_.size()]);
     }
     return indices;
   }
 
+  ProcessGroup alone_;
+  ProcessGroup& group_;
   std::unique_ptr<Recipe> recipe_;
   int training_images_;
   TrainerConfig config_;
   c10::Device device_;
   Optimiser optimiser_;
+  GradientReducer reducer_;
   Compute compute_;
   LastStep last_;
+  int share_begin_ = 0;  // of every batch: this rank's images
+  int share_end_ = 0;
   std::int64_t steps_per_epoch_ = 1;
   std::int64_t total_steps_ = 1;
   std::vector<int> order_;
@@ -276,8 +321,9 @@ class Trainer::Impl {
   BatchLoader loader_;
 };
 
-Trainer::Trainer(std::unique_ptr<Recipe> recipe, const ImageStore& training, TrainerConfig config)
-    : impl_(std::make_unique<Impl>(std::move(recipe), training, std::move(config))) {}
+Trainer::Trainer(std::unique_ptr<Recipe> recipe, const ImageStore& training, TrainerConfig config,
+                 ProcessGroup* group)
+    : impl_(std::make_unique<Impl>(std::move(recipe), training, std::move(config), group)) {}
 Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer& Trainer::operator=(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;

@@ -15,6 +15,12 @@
 // "<stage>/image/<s>/<part>/<i>", every shuffle from "<stage>/epoch/<e>", and save() holds weights,
 // momentum and step: a trainer that was loaded goes on exactly as the one that was saved would
 // have.
+//
+// With a process group every rank does this with its share of each batch: together they take the
+// images that one rank would take, augmented alike, through the same networks, and add up their
+// gradients. What differs from one rank is that batch norm sees a rank's share only, as usual, and
+// the order of sums. What save() returns is the same on all ranks, and another number of ranks can
+// go on from it.
 
 #include <cstdint>
 #include <functional>
@@ -26,6 +32,7 @@
 #include "supernet/augmentation.h"
 #include "supernet/image_store.h"
 #include "supernet/optimiser.h"
+#include "supernet/process_group.h"
 #include "supernet/recipe.h"
 
 namespace patchnas {
@@ -35,7 +42,7 @@ struct TrainerConfig {
   std::string stage = "train";  ///< names the random streams
   std::uint64_t seed = 0;
   double epochs = 1.0;         ///< passes over the training images
-  int batch_size = 128;        ///< images per network and step
+  int batch_size = 128;        ///< images per network and step, of all ranks together
   double learning_rate = 0.1;  ///< highest
   double warmup_epochs = 0.0;
   double label_smoothing = 0.1;
@@ -44,6 +51,9 @@ struct TrainerConfig {
   Augmentation augmentation;
   double crop_ratio = 1.0;  ///< centre_crop(), where the augmentation has no random crop
   int data_workers = 0;     ///< threads that make images ahead; results do not depend on them
+  /// That ranks add up at a time, of a gradient: the more, the fewer messages; the fewer, the more
+  /// of them travel while the backward pass still runs.
+  std::int64_t bucket_bytes = 1 << 20;
   bool operator==(const TrainerConfig&) const = default;
 };
 
@@ -52,14 +62,18 @@ struct StepReport {
   double accuracy = 0.0;  ///< on the augmented images of this step, in [0, 1]
   double learning_rate = 0.0;
   double data_seconds = 0.0;  ///< of this step's time, spent waiting for images or making them
+  double rank_seconds = 0.0;  ///< waiting for the other ranks' gradients
 };
 
 class Trainer {
  public:
   /// `training` must outlive the trainer. Running statistics are not touched: recalibrate when
   /// done.
-  /// @throws InputError without images.
-  Trainer(std::unique_ptr<Recipe> recipe, const ImageStore& training, TrainerConfig config);
+  /// @param group must outlive the trainer; null: alone. All ranks make the same calls of
+  /// train_step(), from the same state: load() one of them's where they could differ.
+  /// @throws InputError without images, or for a batch of fewer images than ranks.
+  Trainer(std::unique_ptr<Recipe> recipe, const ImageStore& training, TrainerConfig config,
+          ProcessGroup* group = nullptr);
 
   Trainer(Trainer&&) noexcept;
   Trainer& operator=(Trainer&&) noexcept;
@@ -75,9 +89,12 @@ class Trainer {
   /// weights.
   /// @throws Error if the loss exploded, or loss or gradient was not finite, naming the step; on
   /// CUDA up to some steps later. That step changed no weights.
+  /// @throws LostRankError, FailedRankError as the process group's calls; the trainer is as it was
+  /// after the step before, and can be saved.
   void train_step();
 
-  /// Waits for the device. Before the first step of this object all is 0.
+  /// Of all ranks, but for the times. Waits for the device. Before the first step of this object
+  /// all is 0.
   /// @throws Error as train_step().
   [[nodiscard]] StepReport last_step() const;
 

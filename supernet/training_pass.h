@@ -4,13 +4,14 @@
 //
 //   TrainingPass pass(network, values, workspace);
 //   std::vector<float> logits = pass.forward(images, count);
-//   std::vector<LayerGradients> gradients = pass.backward(loss_gradient(logits));
+//   pass.backward(loss_gradient(logits), [&](int layer, const LayerGradients& gradients) { ... });
 //
 // Of an int8 network it computes the integers that the exported network computes, and on the way
 // back the gradients of a network without rounding: rounding passes gradients on as they are
 // (the straight-through estimator, Bengio et al., 2013), a clamp those of values that it left alone
 // (Jacob et al., 2018).
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -62,8 +63,9 @@ class TrainingPass {
   [[nodiscard]] BatchStatistics statistics(int layer) const;
 
   /// @param logit_gradients [count, classes]
-  /// @return one entry per layer
-  std::vector<LayerGradients> backward(std::span<const float> logit_gradients);
+  /// @param deliver gets every layer's gradients as soon as they are known, the last layer's first
+  void backward(std::span<const float> logit_gradients,
+                const std::function<void(int layer, const LayerGradients& gradients)>& deliver);
 
  private:
   // Of one tensor of the network. Vectors are per padded channel and empty without batch norm.

@@ -17,7 +17,9 @@ std::vector<float> to_floats(const std::vector<double>& values, int size) {
 
 }  // namespace
 
-std::vector<LayerGradients> TrainingPass::backward(std::span<const float> logit_gradients) {
+void TrainingPass::backward(
+    std::span<const float> logit_gradients,
+    const std::function<void(int layer, const LayerGradients& gradients)>& deliver) {
   Tensor& logits = tensors_.back();
   const int classes = network_.output().channels;
   logits.gradient = take(1, logits.channels);
@@ -27,14 +29,14 @@ std::vector<LayerGradients> TrainingPass::backward(std::span<const float> logit_
                 logits.gradient.get() + std::ptrdiff_t{image} * logits.channels);
   }
   finish(logits);
-  std::vector<LayerGradients> gradients(layers_.size());
   for (int i = network_.layer_count() - 1; i >= 0; --i) {
-    run_backward(i, gradients[static_cast<std::size_t>(i)]);
+    LayerGradients gradients;
+    run_backward(i, gradients);
     tensor(i + 1).gradient.reset();
     tensor(i + 1).raw.reset();
+    deliver(i, gradients);
   }
   patches_.reset();
-  return gradients;
 }
 
 void TrainingPass::run_backward(int layer, LayerGradients& gradients) {

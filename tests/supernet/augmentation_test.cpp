@@ -283,6 +283,29 @@ TEST(BatchLoaderTest, BatchesDependOnTheirRequestsAlone) {
   }
 }
 
+TEST(BatchLoaderTest, PartsOfABatchAreTheBatch) {
+  const MemoryImages images(random_images(40, 16, 20, 3));
+  BatchLoader loader(images, Augmenter({}, kEverything, 1.0), 5, 0);
+  const std::vector<int> indices{5, 3, 9, 3, 30, 1, 2};
+  loader.request({.indices = indices, .resolution = 12, .stream = "s"});
+  const Batch whole = loader.take();
+  for (const int parts : {2, 3, 7}) {
+    Batch joined;
+    for (int part = 0; part < parts; ++part) {
+      const auto begin = indices.begin() + 7 * part / parts;
+      loader.request({.indices = {begin, indices.begin() + 7 * (part + 1) / parts},
+                      .resolution = 12,
+                      .stream = "s",
+                      .first = begin - indices.begin()});
+      const Batch batch = loader.take();
+      joined.images.insert(joined.images.end(), batch.images.begin(), batch.images.end());
+      joined.labels.insert(joined.labels.end(), batch.labels.begin(), batch.labels.end());
+    }
+    EXPECT_EQ(joined.images, whole.images);
+    EXPECT_EQ(joined.labels, whole.labels);
+  }
+}
+
 /// Some images are corrupt, one is worse; counts what was asked for.
 class FaultyImages : public MemoryImages {
  public:
