@@ -5,12 +5,17 @@
 #include <cstdlib>
 #include <exception>
 #include <unistd.h>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <netdb.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#ifdef USE_C10D_NCCL
+#include <torch/csrc/distributed/c10d/FileStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
 #include <torch/torch.h>
 
 #include "supernet/rank_watch.h"
@@ -68,13 +73,54 @@ std::shared_ptr<gloo::transport::Device> make_device(const RankPlace& place) {
   return Gloo::createDeviceForHostname(place.one_node ? "127.0.0.1" : host_address());
 }
 
+#ifdef USE_C10D_NCCL
+// Sums of tensors on CUDA.
+class Nccl {
+ public:
+  // NCCL finds its network interface by a variable of its own; the same one as Gloo unless told.
+  Nccl(const RankPlace& place, std::filesystem::path store_file, std::chrono::milliseconds timeout)
+      : place_(place), store_file_(std::move(store_file)), timeout_(timeout) {
+    const char* interface = std::getenv(kInterfaceVariable);  // NOLINT: no other thread yet
+    if (interface != nullptr || place.one_node) {
+      setenv("NCCL_SOCKET_IFNAME", interface != nullptr ? interface : "lo", 0);  // NOLINT
+    }
+  }
+
+  Work start_sum(const at::Tensor& tensor) {
+    if (!group_) {  // only now is the device known
+      const auto options = c10d::ProcessGroupNCCL::Options::create();
+      options->timeout = timeout_;
+      group_ = c10::make_intrusive<c10d::ProcessGroupNCCL>(
+          c10::make_intrusive<c10d::FileStore>(store_file_.string(), place_.count), place_.rank,
+          place_.count, options);
+    }
+    std::vector<at::Tensor> tensors{tensor};
+    return group_->allreduce(tensors);
+  }
+
+  void abandon() { group_.release(); }
+
+ private:
+  RankPlace place_;
+  std::filesystem::path store_file_;
+  std::chrono::milliseconds timeout_;
+  c10::intrusive_ptr<c10d::ProcessGroupNCCL> group_;
+};
+#endif
+
 }  // namespace
 
 class ProcessGroup::Impl {
  public:
   Impl(const RankPlace& place, const std::filesystem::path& folder,
        std::chrono::milliseconds timeout)
-      : place_(place), timeout_(timeout) {
+      : place_(place),
+        timeout_(timeout)
+#ifdef USE_C10D_NCCL
+        ,
+        nccl_(place, Rendezvous::file(place, folder, "nccl"), timeout)
+#endif
+  {
     const auto options = Gloo::Options::create(timeout);
     options->threads = 1;  // one sum at a time, in order; more threads would take the computing's
     options->devices.push_back(make_device(place));
@@ -107,7 +153,11 @@ class ProcessGroup::Impl {
       }
     }
     if (watch_->in_trouble()) {
-      group_.release();  // its destructor would wait for calls that may never end
+      // Their destructors would wait for calls that may never end.
+      group_.release();
+#ifdef USE_C10D_NCCL
+      nccl_.abandon();
+#endif
     }
   }
 
@@ -116,6 +166,11 @@ class ProcessGroup::Impl {
 
   Work start_sum(const at::Tensor& tensor) {
     return start([&] {
+#ifdef USE_C10D_NCCL
+      if (tensor.is_cuda()) {
+        return nccl_.start_sum(tensor);
+      }
+#endif
       std::vector<at::Tensor> tensors{tensor};
       return group_->allreduce(tensors);
     });
@@ -126,6 +181,15 @@ class ProcessGroup::Impl {
       std::vector<at::Tensor> tensors{tensor};
       return group_->broadcast(tensors);
     });
+  }
+
+  // On CUDA it is the device that waits.
+  void wait_for_sum(const Work& work, const at::Tensor& tensor) {
+    if (tensor.is_cuda()) {
+      guarded([&] { work->wait(); });
+    } else {
+      wait(work);
+    }
   }
 
   void wait(const Work& work) {
@@ -146,6 +210,11 @@ class ProcessGroup::Impl {
   template <typename Call>
   Work start(const Call& call) {
     watch_->check();
+    return guarded(call);
+  }
+
+  template <typename Call>
+  std::invoke_result_t<Call> guarded(const Call& call) {
     try {
       return call();
     } catch (const std::exception& error) {
@@ -168,6 +237,9 @@ class ProcessGroup::Impl {
   std::chrono::milliseconds timeout_;
   c10::intrusive_ptr<Gloo> group_;
   std::unique_ptr<RankWatch> watch_;
+#ifdef USE_C10D_NCCL
+  Nccl nccl_;
+#endif
 };
 
 ProcessGroup::ProcessGroup() = default;
@@ -195,11 +267,13 @@ std::unique_ptr<ProcessGroup::Pending> ProcessGroup::start_sum(const at::Tensor&
   };
   class Sum : public Pending {
    public:
-    Sum(Impl& impl, const at::Tensor& tensor) : impl_(impl), work_(impl.start_sum(tensor)) {}
-    void wait() override { impl_.wait(work_); }
+    Sum(Impl& impl, at::Tensor tensor)
+        : impl_(impl), tensor_(std::move(tensor)), work_(impl.start_sum(tensor_)) {}
+    void wait() override { impl_.wait_for_sum(work_, tensor_); }
 
    private:
     Impl& impl_;
+    at::Tensor tensor_;
     Work work_;
   };
   if (!impl_) {

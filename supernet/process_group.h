@@ -11,7 +11,8 @@
 // Calls are collective, but for report_failure(): all ranks make the same ones in the same order.
 // When a rank is lost, or reports a failure, they throw on all others. A rank that does not notice
 // because it computes for more than some seconds without a call ends with one line on the standard
-// error and the exit status that the exception would have had.
+// error and the exit status that the exception would have had; so does one that takes longer than a
+// minute to end.
 
 #include <chrono>
 #include <filesystem>

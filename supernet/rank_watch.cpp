@@ -17,8 +17,10 @@ namespace patchnas {
 namespace {
 
 constexpr int kTag = 0;
-/// How long the main thread may go on without a collective call once a rank is lost.
+/// Once a rank is lost: how long the main thread may go on without a collective call, and how long
+/// it may take to end when it knows.
 constexpr std::chrono::seconds kUnnoticed{5};
+constexpr std::chrono::seconds kToEnd{60};
 constexpr std::chrono::milliseconds kBetweenSignsOfLife{2000};
 /// For a message of a few hundred bytes that the rank before is waiting for.
 constexpr std::chrono::seconds kDelivery{2};
@@ -202,8 +204,9 @@ void RankWatch::speak() {
       pass_on({next_, kLostExitCode, "rank " + std::to_string(next_) + " does not answer"}, lock);
     }
   }
-  if (trouble_ &&
-      !changed_.wait_for(lock, kUnnoticed, [&] { return noticed_ || stopped_ || leaving_; })) {
+  const auto is_over = [&] { return stopped_ || leaving_; };
+  if (trouble_ && !(changed_.wait_for(lock, kUnnoticed, [&] { return noticed_ || is_over(); }) &&
+                    changed_.wait_for(lock, kToEnd, is_over))) {
     // Whatever this rank computes, nobody can use it. Files are whole at every moment.
     std::fprintf(stderr, "%s: %s\n", program_invocation_short_name, trouble_->message.c_str());
     std::_Exit(trouble_->exit_code);

@@ -93,6 +93,11 @@ void remove_earlier_attempts(const fs::path& name_file) {
 
 }  // namespace
 
+fs::path Rendezvous::file(const RankPlace& place, const fs::path& folder,
+                          std::string_view purpose) {
+  return folder / (".ranks-" + place.id + kSeparator + std::string(purpose));
+}
+
 Rendezvous::Rendezvous(const RankPlace& place, const fs::path& folder,
                        std::chrono::milliseconds timeout)
     : place_(place), name_file_(folder / (".ranks-" + place.id)) {

@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <string_view>
 
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
@@ -29,6 +30,10 @@ class Rendezvous {
   Rendezvous(const Rendezvous&) = delete;
   Rendezvous& operator=(const Rendezvous&) = delete;
   ~Rendezvous();
+
+  /// Where a store for another purpose can be: not there yet when the constructor has returned.
+  static std::filesystem::path file(const RankPlace& place, const std::filesystem::path& folder,
+                                    std::string_view purpose);
 
   [[nodiscard]] const c10::intrusive_ptr<c10d::Store>& store() const { return store_; }
   /// Removes the files. @pre nobody needs the store any more
