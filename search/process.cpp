@@ -17,6 +17,7 @@
 #include <spawn.h>
 
 #include "arch/error.h"
+#include "search/stop_signal.h"
 
 extern char** environ;  // NOLINT: POSIX leaves its declaration to programs
 
@@ -128,6 +129,10 @@ ProcessResult run_process(const std::vector<std::string>& words, const fs::path&
     ::kill(process, SIGKILL);
   }
   result.exit_code = wait_for(process);
+  if (stop_requested()) {
+    throw_interrupted();  // a queue signals whole groups of processes: what the program did is
+                          // unknown
+  }
   if (!ended) {
     throw Error(words.front() + ": does not end within " + std::to_string(limit.count()) +
                 " seconds");

@@ -1,10 +1,13 @@
 #include "search/process.h"
 
+#include <csignal>
+#include <cstdlib>
 #include <fstream>
 
 #include <gtest/gtest.h>
 
 #include "arch/error.h"
+#include "search/stop_signal.h"
 
 namespace patchnas {
 namespace {
@@ -32,6 +35,19 @@ TEST(Process, ReportsWhatCannotStart) {
   EXPECT_THROW(run_process({"true"}, "/no/such/folder", 60s), Error);
   EXPECT_FALSE(has_program("no-such-program-anywhere"));
   EXPECT_TRUE(has_program("sh"));
+}
+
+TEST(Process, IsNotTrustedOnceAStopWasRequested) {
+  const auto stopped = [] {
+    install_stop_signals();
+    std::raise(SIGUSR1);
+    try {
+      run_process({"true"}, "/", 60s);
+    } catch (const InterruptedError& error) {
+      std::exit(error.exit_code());
+    }
+  };
+  EXPECT_EXIT(stopped(), testing::ExitedWithCode(75), "");
 }
 
 TEST(Process, KillsWhatDoesNotEnd) { EXPECT_THROW(run_process({"sleep", "1000"}, "/", 0s), Error); }
