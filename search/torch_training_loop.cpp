@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "arch/error.h"
+#include "search/checkpoint_writer.h"
 #include "search/console.h"
 #include "search/stop_signal.h"
 #include "search/text.h"
@@ -124,9 +125,15 @@ void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
 
   const std::int64_t metrics_interval = std::max<std::int64_t>(1, total / kMetricsPerStage);
   const std::int64_t evaluate_interval = evaluation_interval(trainer, run);
-  const std::chrono::duration<double> checkpoint_interval(run.config().checkpoint_every_seconds);
+  CheckpointWriter writer(store, CheckpointWriter::Seconds(run.config().checkpoint_every_seconds));
+  const auto save = [&] {
+    if (run.writes()) {
+      writer.save(trainer.step(),
+                  [&] { return [snapshot = trainer.snapshot()] { return snapshot.bytes(); }; });
+    }
+  };
   Progress progress(std::string(name), "steps", trainer.step(), total);
-  Clock::time_point saved = Clock::now();
+  const Clock::time_point start = Clock::now();
   Speedometer speed;
   StepReport report;
   const auto train_step = [&] {
@@ -160,11 +167,11 @@ void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
     }
     progress.update(step, fmt::format("loss {:.3f}, {:.0f} images/s", report.loss, speed.last()));
     const bool stop = vote.stop() && step < total;
-    if (run.writes() && (stop || Clock::now() - saved >= checkpoint_interval || step == total)) {
-      store.save(step, trainer.save());
-      saved = Clock::now();
+    if (stop || writer.is_due() || step == total) {
+      save();
     }
     if (stop) {
+      writer.finish();
       throw_interrupted();
     }
   };
@@ -173,16 +180,18 @@ void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
       train_step();
     }
   } catch (const LostRankError&) {
-    if (run.writes()) {
-      store.save(trainer.step(), trainer.save());  // the last step that all ranks took
-    }
+    save();  // the last step that all ranks took
+    writer.finish();
     throw;
   }
   if (total == 0) {
-    if (run.writes()) {
-      store.save(0, trainer.save());
-    }
-  } else {
+    save();
+  }
+  writer.finish();
+  if (total > 0) {
+    const CheckpointWriter::Seconds elapsed = Clock::now() - start;
+    spdlog::info("{}: {} checkpoints, waited for {:.2f} % of the time", name, writer.count(),
+                 100.0 * writer.waited() / elapsed);
     spdlog::info("{}: loss {:.3f}, accuracy {} on the last step's images", name, report.loss,
                  percent_text(report.accuracy));
   }

@@ -122,7 +122,7 @@ Supernet& TorchWorkspace::trained_largest() {
     const std::optional<Checkpoint> checkpoint = restorable(store, group_);
     supernet_.emplace(config.space, config.seed, device_);
     Trainer trainer(largest_recipe(*supernet_), *data().training,
-                    trainer_config(StageId::kTrainLargest, config.training.largest));
+                    trainer_config(StageId::kTrainLargest, config.training.largest), &group_);
     train_to_end(trainer, checkpoint, store, StageId::kTrainLargest, run_, group_,
                  [&] { return evaluate_supernet(*this, *supernet_, StageId::kTrainLargest); });
     supernet_stage_ = StageId::kTrainLargest;
@@ -142,7 +142,7 @@ Supernet& TorchWorkspace::trained_supernet() {
       supernet_stage_.reset();
     }
     Trainer trainer(supernet_recipe(config.training, *supernet_), *data().training,
-                    trainer_config(StageId::kTrainSupernet, config.training.supernet));
+                    trainer_config(StageId::kTrainSupernet, config.training.supernet), &group_);
     train_to_end(trainer, checkpoint, store, StageId::kTrainSupernet, run_, group_,
                  [&] { return evaluate_supernet(*this, *supernet_, StageId::kTrainSupernet); });
     supernet_stage_ = StageId::kTrainSupernet;
@@ -215,7 +215,7 @@ Subnet TorchWorkspace::finetuned(const Architecture& architecture) {
   Subnet subnet = checkpoint ? Subnet(lower(config.space, architecture), config.seed, device_)
                              : untuned(architecture);
   Trainer trainer(finetune_recipe(subnet), *data().training,
-                  trainer_config(StageId::kFinetune, config.training.finetune));
+                  trainer_config(StageId::kFinetune, config.training.finetune), &group_);
   train_to_end(trainer, checkpoint, store, StageId::kFinetune, run_, group_,
                [&] { return evaluate_subnet(*this, subnet); });
   recalibrate(subnet, "finetune/recalibration");
@@ -281,7 +281,8 @@ FoldedSubnet TorchWorkspace::quantised(FoldedSubnet calibrated) {
   const CheckpointStore store = checkpoints(StageId::kQuantise);
   const std::optional<Checkpoint> checkpoint = restorable(store, group_);
   Trainer trainer(quantised_recipe(calibrated, quantiser()), *data().training,
-                  trainer_config(StageId::kQuantise, run_.config().training.quantisation_aware));
+                  trainer_config(StageId::kQuantise, run_.config().training.quantisation_aware),
+                  &group_);
   train_to_end(trainer, checkpoint, store, StageId::kQuantise, run_, group_,
                [&] { return evaluate_int8(*this, to_int8(calibrated)); });
   if (run_.writes()) {

@@ -16,8 +16,7 @@ constexpr double kFirstLossScale = 65536.0;
 constexpr double kLargestLossScale = 16777216.0;
 constexpr std::int64_t kStepsToDouble = 2000;
 
-void add_finite(StateWriter& writer, const char* name, const at::Tensor& tensor) {
-  const std::vector<float> values = to_floats(tensor);
+void add_finite(StateWriter& writer, const char* name, const std::vector<float>& values) {
   if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
     throw Error(std::string("training: ") + name + " are not finite, and are not saved");
   }
@@ -111,15 +110,30 @@ void Optimiser::adopt_average() {
   }
 }
 
-void Optimiser::save(StateWriter& writer) const {
-  writer.add("step", steps_);
-  add_finite(writer, "parameters", parameters_);
-  add_finite(writer, "momentum", momentum_);
+Optimiser::State Optimiser::state() const {
+  State state{.steps = steps_,
+              .parameters = to_floats(parameters_),
+              .momentum = to_floats(momentum_),
+              .average = {},
+              .loss_scale = {}};
   if (average_.defined()) {
-    add_finite(writer, "average", average_);
+    state.average = to_floats(average_);
   }
   if (loss_scale_.defined()) {
-    add_finite(writer, "loss_scale", at::stack({loss_scale_, good_steps_.to(at::kFloat)}));
+    state.loss_scale = to_floats(at::stack({loss_scale_, good_steps_.to(at::kFloat)}));
+  }
+  return state;
+}
+
+void Optimiser::State::save(StateWriter& writer) const {
+  writer.add("step", steps);
+  add_finite(writer, "parameters", parameters);
+  add_finite(writer, "momentum", momentum);
+  if (!average.empty()) {
+    add_finite(writer, "average", average);
+  }
+  if (!loss_scale.empty()) {
+    add_finite(writer, "loss_scale", loss_scale);
   }
 }
 

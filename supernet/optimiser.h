@@ -62,17 +62,19 @@ class Optimiser {
   /// Makes the average the parameters.
   void adopt_average();
 
-  /// @throws Error if a number is not finite.
-  void save(StateWriter& writer) const;
-
   struct State {
+    /// @throws Error if a number is not finite.
+    void save(StateWriter& writer) const;
+
     std::int64_t steps = 0;
     std::vector<float> parameters;
     std::vector<float> momentum;
     std::vector<float> average;     ///< empty without one
     std::vector<float> loss_scale;  ///< and the number of steps since it changed; empty in float32
   };
-  /// @throws InputError if the entries are others than save()'s.
+  /// A copy in host memory; waits for the device.
+  [[nodiscard]] State state() const;
+  /// @throws InputError if the entries are others than State::save()'s.
   State read(StateReader& reader) const;
   void restore(const State& state);
 

@@ -4,8 +4,8 @@
 #include <array>
 #include <cstdlib>
 #include <exception>
-#include <unistd.h>
 #include <type_traits>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 

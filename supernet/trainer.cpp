@@ -137,11 +137,9 @@ class Trainer::Impl {
     look();
   }
 
-  [[nodiscard]] std::string save() const {
+  [[nodiscard]] TrainerSnapshot snapshot() const {
     require_sound();
-    StateWriter writer(kKind, owner());
-    optimiser_.save(writer);
-    return std::move(writer).finish();
+    return {owner(), optimiser_.state()};
   }
 
   void load(std::string_view bytes) {
@@ -321,6 +319,12 @@ class Trainer::Impl {
   BatchLoader loader_;
 };
 
+std::string TrainerSnapshot::bytes() const {
+  StateWriter writer(kKind, owner);
+  state.save(writer);
+  return std::move(writer).finish();
+}
+
 Trainer::Trainer(std::unique_ptr<Recipe> recipe, const ImageStore& training, TrainerConfig config,
                  ProcessGroup* group)
     : impl_(std::make_unique<Impl>(std::move(recipe), training, std::move(config), group)) {}
@@ -335,7 +339,7 @@ int Trainer::images_per_step() const { return impl_->images_per_step(); }
 void Trainer::train_step() { impl_->train_step(); }
 StepReport Trainer::last_step() const { return impl_->last_step(); }
 void Trainer::with_result(const std::function<void()>& look) { impl_->with_result(look); }
-std::string Trainer::save() const { return impl_->save(); }
+TrainerSnapshot Trainer::snapshot() const { return impl_->snapshot(); }
 void Trainer::load(std::string_view bytes) { impl_->load(bytes); }
 
 }  // namespace patchnas

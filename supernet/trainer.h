@@ -65,6 +65,15 @@ struct StepReport {
   double rank_seconds = 0.0;  ///< waiting for the other ranks' gradients
 };
 
+/// A trainer's state at one step, in host memory: training goes on while its bytes are made.
+struct TrainerSnapshot {
+  std::string owner;  ///< the training that it belongs to
+  Optimiser::State state;
+
+  /// @throws Error if a weight is not finite: a checkpoint never holds such.
+  [[nodiscard]] std::string bytes() const;
+};
+
 class Trainer {
  public:
   /// `training` must outlive the trainer. Running statistics are not touched: recalibrate when
@@ -102,8 +111,10 @@ class Trainer {
   /// is one.
   void with_result(const std::function<void()>& look);
 
-  /// @throws Error as train_step(), or if a weight is not finite: a checkpoint never holds such.
-  [[nodiscard]] std::string save() const;
+  /// Waits for the device. @throws Error as train_step().
+  [[nodiscard]] TrainerSnapshot snapshot() const;
+  /// The snapshot's bytes, at once. @throws Error as those two.
+  [[nodiscard]] std::string save() const { return snapshot().bytes(); }
   /// @throws InputError if the bytes are damaged or belong to another training; nothing has changed
   /// then.
   void load(std::string_view bytes);

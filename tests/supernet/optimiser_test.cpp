@@ -199,7 +199,7 @@ TEST(Optimiser, NumbersThatAreNotFiniteAreNotSaved) {
   const Optimiser optimiser(parameters, mask(), {});
   parameters[2] = std::nan("");
   StateWriter writer("test", "test");
-  EXPECT_THROW(optimiser.save(writer), Error);
+  EXPECT_THROW(optimiser.state().save(writer), Error);
 }
 
 }  // namespace
