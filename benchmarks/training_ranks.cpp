@@ -2,13 +2,14 @@
 //
 //   training_ranks SPACE.yaml BATCH THREADS FOLDER
 //     for every line on standard input takes one step of four random subnets and prints its
-//     seconds, those of them spent waiting for other ranks, and those that summing a gradient
-//     takes while nothing else runs; its first line of output are the bytes of a gradient
+//     seconds, those of them spent waiting for other ranks, the processor's, and the seconds that
+//     summing a gradient takes while nothing else runs; its first line are a gradient's bytes
 //
 // Several ranks are told so by the environment, and meet in FOLDER.
 
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -67,13 +68,15 @@ void run(const std::string& space_file, int batch, int threads, const std::strin
   std::cout << gradient.nbytes() << std::endl;  // NOLINT: the other end waits for it
   for (std::string line; std::getline(std::cin, line);) {
     group.sum(at::zeros({1}));  // all ranks are there
+    const std::clock_t before = std::clock();
     const double step = seconds_of([&] { trainer.train_step(); });
+    const double processor = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
     group.sum(at::zeros({1}));
     const double sum = seconds_of([&] {
       reducer.begin({});
       reducer.finish();
     });
-    std::cout << step << ' ' << trainer.last_step().rank_seconds << ' ' << sum
+    std::cout << step << ' ' << trainer.last_step().rank_seconds << ' ' << processor << ' ' << sum
               << std::endl;  // NOLINT
   }
 }

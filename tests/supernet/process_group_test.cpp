@@ -3,6 +3,8 @@
 #include <csignal>
 #include <fstream>
 #include <map>
+#include <set>
+#include <sstream>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -282,6 +284,59 @@ TEST(ProcessGroupTest, AnUnknownInterfaceIsNamed) {
   EXPECT_EQ(ends[0], (End{2,
                           "environment: GLOO_SOCKET_IFNAME is 'nonet0', which is no network "
                           "interface with an address on this host"}));
+}
+
+constexpr const char* kConnected = "01";
+constexpr const char* kListening = "0A";
+
+// Local addresses of this process's sockets in a state, both as /proc writes them.
+std::set<std::string> addresses_of_sockets(const std::string& state) {
+  std::set<std::string> own;  // inodes
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code ignored;
+    const std::string link = std::filesystem::read_symlink(entry.path(), ignored).string();
+    if (link.starts_with("socket:[")) {
+      own.insert(link.substr(8, link.size() - 9));
+    }
+  }
+  std::set<std::string> addresses;
+  for (const char* table : {"/proc/self/net/tcp", "/proc/self/net/tcp6"}) {
+    std::ifstream in(table);
+    for (std::string line; std::getline(in, line);) {
+      std::istringstream fields(line);
+      std::vector<std::string> field(10);
+      for (std::string& text : field) {
+        fields >> text;
+      }
+      if (field[3] == state && own.contains(field[9])) {
+        addresses.insert(field[1].substr(0, field[1].find(':')));
+      }
+    }
+  }
+  return addresses;
+}
+
+TEST(ProcessGroupTest, OnOneNodeAllIsOnLoopbackAndNobodyListensOnceAllAreConnected) {
+  for (const End& end : run_ranks(2, [](ProcessGroup&) -> std::string {
+         EXPECT_EQ(addresses_of_sockets(kConnected), (std::set<std::string>{"0100007F"}));
+         EXPECT_EQ(addresses_of_sockets(kListening), std::set<std::string>());
+         return "";
+       })) {
+    EXPECT_EQ(end, (End{0, ""}));
+  }
+}
+
+TEST(ProcessGroupTest, OnSeveralNodesTheNamedInterfaceIsUsed) {
+  const RanksFolder folder;
+  const std::vector<End> ends = run_processes(2, [&](int rank) -> std::string {
+    setenv("GLOO_SOCKET_IFNAME", "lo", 1);
+    RankPlace place = place_of(rank, 2);
+    place.one_node = false;
+    ProcessGroup group(place, folder.path(), seconds(20));
+    return group.broadcast(std::to_string(rank));
+  });
+  EXPECT_EQ(ends[0], (End{0, "0"}));
+  EXPECT_EQ(ends[1], (End{0, "0"}));
 }
 
 // --- Losing ranks ---
