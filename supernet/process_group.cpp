@@ -31,7 +31,9 @@ using Work = c10::intrusive_ptr<c10d::Work>;
 constexpr std::chrono::milliseconds kLook{500};
 /// For the watch to find out why a call failed.
 constexpr std::chrono::milliseconds kFindOut{3000};
-/// A rank that is silent for so long is lost, whatever the time limit of calls.
+/// A rank that is silent for half the time limit of calls is lost, but not sooner than this, as on
+/// a busy machine threads may wait that long for a processor, and not later than that.
+constexpr std::chrono::milliseconds kShortestSilence{4000};
 constexpr std::chrono::milliseconds kLongestSilence{60000};
 
 constexpr const char* kInterfaceVariable = "GLOO_SOCKET_IFNAME";  // PyTorch's
@@ -132,8 +134,8 @@ class ProcessGroup::Impl {
     };
     try {
       group_ = connect("work");
-      watch_ =
-          std::make_unique<RankWatch>(connect("watch"), std::min(timeout / 2, kLongestSilence));
+      watch_ = std::make_unique<RankWatch>(
+          connect("watch"), std::clamp(timeout / 2, kShortestSilence, kLongestSilence));
       group_->barrier()->wait();
     } catch (const std::exception& error) {
       throw LostRankError("rank " + std::to_string(place.rank) +

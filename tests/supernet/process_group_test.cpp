@@ -446,7 +446,7 @@ TEST(ProcessGroupTest, ARankThatIsStoppedIsNamed) {
         }
         return "hung";
       },
-      seconds(8));
+      seconds(10));
   expect_ends(ends, 2, 75, "rank 2 does not answer");
 }
 
