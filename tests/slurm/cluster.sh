@@ -53,7 +53,8 @@ start_cluster() {
 
 node_is_idle() { [[ $(sinfo --noheader --format=%T --partition=low) == idle ]]; }
 
-# Two processors whatever the machine has. A requeued job waits as long as a credential lives (cred_expire).
+# More processors than there are: all jobs of a test run at once. A requeued job waits as long as a credential lives
+# (cred_expire).
 write_configuration() {
   cat >"$cluster/slurm.conf" <<CONF
 ClusterName=patchnas_test
@@ -87,7 +88,7 @@ ReturnToService=2
 KillWait=20
 MinJobAge=600
 InactiveLimit=0
-NodeName=localhost CPUs=2 RealMemory=1000 State=UNKNOWN
+NodeName=localhost CPUs=32 RealMemory=1000 State=UNKNOWN
 PartitionName=low Nodes=localhost Default=YES PriorityTier=1 MaxTime=INFINITE State=UP
 PartitionName=high Nodes=localhost PriorityTier=2 PreemptMode=OFF MaxTime=INFINITE State=UP
 CONF

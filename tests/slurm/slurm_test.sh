@@ -30,7 +30,6 @@ script="$here/../../scripts/slurm/nas_search.sbatch"
 # shellcheck source-path=SCRIPTDIR source=../build/testing.sh
 source "$here/../build/testing.sh"
 trap 'exit 130' INT TERM
-tasks=${TASKS:-2}
 # Long enough in train_supernet and search to be stopped there.
 run_options=(--set training.supernet.epochs=40 --set search.iterations=20 --set search.recalibration.batches=16)
 
@@ -50,7 +49,7 @@ submit() {
 }
 # submit_run NAME SBATCH_OPTIONS...: the run NAME, with two tasks unless the options say otherwise.
 submit_run() {
-  submit "$1" --ntasks="$tasks" "${@:2}" -- --config smoke.yaml --runs-dir "$1" "${run_options[@]}"
+  submit "$1" --ntasks=2 "${@:2}" -- --config smoke.yaml --runs-dir "$1" "${run_options[@]}"
 }
 
 # job_field KEY: of $job, as `scontrol show job` gives it.
@@ -60,15 +59,29 @@ job_is_over() { job_is COMPLETED FAILED CANCELLED TIMEOUT NODE_FAIL OUT_OF_MEMOR
 job_restarted() { [[ $(job_field Restarts) == "$1" ]]; }
 stage_runs() { grep -q "\"$2\": \"running\"" "$1/smoke/run.json"; }
 
+# signal_tasks SIGNAL TASK...: to processes of $job.
+signal_tasks() {
+  local signal=$1 task process
+  shift
+  for process in /proc/[0-9]*; do
+    for task in "$@"; do
+      if [[ $(<"$process/comm") == nas_search ]] && grep -qzx "SLURM_JOB_ID=$job" "$process/environ" &&
+        grep -qzx "SLURM_PROCID=$task" "$process/environ"; then
+        kill "-$signal" "${process#/proc/}"
+      fi
+    done
+  done 2>/dev/null  # processes that are gone
+}
+
 # stop_in STAGE NAME COMMAND...: runs the command a moment after $job began the stage, waits until it has stopped the job
 # and checks that the stage was not over.
 stop_in() {
   local stage=$1 name=$2
   shift 2
-  wait_until 120 stage_runs "$name" "$stage"
+  wait_until 240 stage_runs "$name" "$stage"
   sleep 0.5
   "$@"
-  wait_until 60 job_is PENDING CANCELLED FAILED
+  wait_until 120 job_is PENDING CANCELLED FAILED
   output="$(tail -n 20 "$name.log"; cat "$name/smoke/run.json")"
   expect "$name: stopped in the middle of $stage" stage_runs "$name" "$stage"
 }
@@ -114,48 +127,43 @@ test_requeue() {
   same_results requeued/smoke undisturbed/smoke
 }
 
-kill_last_rank() {
-  local process
-  for process in /proc/[0-9]*; do
-    if [[ $(<"$process/comm") == nas_search ]] && grep -qzx "SLURM_PROCID=$((tasks - 1))" "$process/environ"; then
-      kill -KILL "${process#/proc/}"
-    fi
-  done
-}
-
 test_killed_rank() {
   submit_run killed
-  stop_in train_supernet killed kill_last_rank
+  stop_in train_supernet killed signal_tasks KILL 1
   ends_as killed COMPLETED 0
   was_restarted killed 1
-  log_has killed "task $((tasks - 1)): Killed"
+  log_has killed "task 1: Killed"
   log_has killed "stopped (137); requeued, restart 1 of at most 20"
   same_results killed/smoke undisturbed/smoke
 }
 
+# The job in the other partition wants all processors.
 test_preemption() {
   submit_run preempted
-  stop_in train_supernet preempted sbatch --quiet --partition=high --ntasks=2 --output=/dev/null --wrap="sleep 1"
+  stop_in train_supernet preempted sbatch --quiet --partition=high --exclusive --output=/dev/null --wrap="sleep 1"
   ends_as preempted COMPLETED 0
   was_restarted preempted 1
   log_has preempted "DUE TO PREEMPTION"
   same_results preempted/smoke undisturbed/smoke
 }
 
-# Slurm looks for jobs near their time limit, in whole minutes, every 30 seconds: the job starts just before it does, and
-# is to be told a minute before its end.
+# Slurm looks for jobs near their time limit, in whole minutes, every 30 seconds. The tasks stand still until it does;
+# they are to be told a minute before the limit, so at once.
 limits_checked() { grep -c "Testing job time limits" "$cluster/slurmctld.log"; }
-limits_checked_again() { (($(limits_checked) > $1)); }
+limits_checked_since() { (($(limits_checked) > $1)); }
 test_time_limit() {
-  local before
-  before="$(limits_checked)"
-  wait_until 60 limits_checked_again "$before"
-  sleep 24
+  local count
+  count="$(limits_checked)"
+  wait_until 60 limits_checked_since "$count"
   submit_run limited --time=1 --signal=USR1@60
-  wait_until 120 job_restarted 1
+  wait_until 240 stage_runs limited train_supernet
+  count="$(limits_checked)"
+  signal_tasks STOP 0 1
+  wait_until 60 limits_checked_since "$count"
+  signal_tasks CONT 0 1
   ends_as limited COMPLETED 0
   was_restarted limited "$(job_field Restarts)"
-  expect "limited: stopped by the signal before the end" grep -q "stopped by SIG" limited/smoke/log.txt
+  log_has limited "stopped by SIGUSR1"
   log_has limited "stopped (75); requeued, restart 1 of at most 20"
   same_results limited/smoke undisturbed/smoke
 }
@@ -190,14 +198,14 @@ test_array() {
 }
 
 test_bad_input() {
-  submit bad --ntasks="$tasks" -- --config smoke.yaml --set search.populaton=8
+  submit bad --ntasks=2 -- --config smoke.yaml --set search.populaton=8
   ends_as bad FAILED 2
   log_has bad "did you mean 'population'"
   expect "bad: not started again" job_restarted 0
-  submit infeasible --ntasks="$tasks" -- --config smoke.yaml --set target.sram_bytes=100
+  submit infeasible --ntasks=2 -- --config smoke.yaml --set target.sram_bytes=100
   ends_as infeasible FAILED 3
   expect "infeasible: not started again" job_restarted 0
-  PATCHNAS_PROGRAM='' submit nowhere --ntasks="$tasks" -- --config smoke.yaml
+  PATCHNAS_PROGRAM='' submit nowhere --ntasks=2 -- --config smoke.yaml
   ends_as nowhere FAILED 2
   log_has nowhere "build it before submitting"
 }
@@ -227,9 +235,23 @@ if [[ -n $logs ]]; then
 fi
 export PATCHNAS_PROGRAM="$nas_search"
 if (($# == 0)); then
-  set -- undisturbed requeue killed_rank preemption time_limit cancel array bad_input requeue_limit
+  set -- requeue killed_rank time_limit cancel array bad_input requeue_limit
+  test_undisturbed
+  test_preemption
 fi
+run_scenario() {
+  failures=0
+  "test_$1" >"$1.out" 2>&1
+  ((failures == 0))
+}
+# Together, because most of a job's time is waiting for Slurm.
+declare -a running
 for scenario in "$@"; do
-  "test_$scenario"
+  run_scenario "$scenario" &
+  running[$!]=$scenario
+done
+for process in "${!running[@]}"; do
+  wait "$process" || failures=$((failures + 1))
+  cat "${running[$process]}.out"
 done
 finish
