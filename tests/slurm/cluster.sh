@@ -35,16 +35,18 @@ mount_cluster() {
   export TMPDIR="$cluster/tmp"
 }
 
-# start_cluster: node `localhost` with partitions `low` (default) and `high`, whose jobs preempt those of `low`.
+# start_cluster: node `localhost` with partitions `low` (default), `graceful` and `high`, whose jobs preempt those of
+# the others; of `graceful`, with a minute's notice.
 start_cluster() {
   echo localhost >/proc/sys/kernel/hostname
   ip link set lo up
   ip address add 192.0.2.1/32 dev lo  # with loopback addresses alone, glibc resolves no name for Slurm
   write_configuration
+  unset "${!SLURM_@}" "${!SBATCH_@}"  # of a job that the test may run in
   export SLURM_CONF="$cluster/slurm.conf"
   (umask 077 && head -c 128 /dev/urandom >"$cluster/munge.key")
-  munged --foreground --key-file "$cluster/munge.key" --socket "$cluster/munge.socket" --pid-file "$cluster/munged.pid" \
-    --seed-file "$cluster/munge.seed" &>"$cluster/munged.log" &
+  munged --foreground --key-file "$cluster/munge.key" --socket "$cluster/munge.socket" \
+    --pid-file "$cluster/munged.pid" --seed-file "$cluster/munge.seed" &>"$cluster/munged.log" &
   wait_until 10 test -S "$cluster/munge.socket" || return
   slurmctld -D &>/dev/null &
   slurmd -D -N localhost &>/dev/null &
@@ -90,6 +92,7 @@ MinJobAge=600
 InactiveLimit=0
 NodeName=localhost CPUs=32 RealMemory=1000 State=UNKNOWN
 PartitionName=low Nodes=localhost Default=YES PriorityTier=1 MaxTime=INFINITE State=UP
+PartitionName=graceful Nodes=localhost PriorityTier=1 GraceTime=60 MaxTime=INFINITE State=UP
 PartitionName=high Nodes=localhost PriorityTier=2 PreemptMode=OFF MaxTime=INFINITE State=UP
 CONF
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# slurm_test.sh NAS_SEARCH [LOGS [SCENARIO...]]: jobs of scripts/slurm/nas_search.sbatch in a Slurm cluster of one node that is
-# started for them (cluster.sh): requeued, preempted, at their time limit, with a rank killed, cancelled and submitted
-# again, as an array, with bad input. What they leave equals, byte for byte, what an undisturbed job leaves. Needs root
-# and the Debian packages of the group [slurm]. Leaves the logs of jobs and daemons in the folder LOGS.
+# slurm_test.sh NAS_SEARCH [LOGS [SCENARIO...]]: jobs of scripts/slurm/nas_search.sbatch in a Slurm cluster of one node
+# that is started for them (cluster.sh): requeued, preempted, at their time limit, with a rank killed, cancelled and
+# submitted again, as an array, with bad input. What they leave equals, byte for byte, what an undisturbed job leaves.
+# Needs root and the Debian packages of the group [slurm]. Leaves the logs of jobs and daemons in the folder LOGS.
 set -uo pipefail
 here="$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
 # shellcheck source-path=SCRIPTDIR source=cluster.sh
@@ -10,6 +10,10 @@ source "$here/cluster.sh"
 
 if [[ -z ${CLUSTER_NAMESPACES:-} ]]; then
   nas_search="$(realpath -- "${1:?usage: slurm_test.sh NAS_SEARCH [LOGS [SCENARIO...]]}")"
+  [[ -x $nas_search ]] || {
+    printf '%s: no such program\n' "$nas_search"
+    exit 2
+  }
   logs="${2:+$(realpath -- "$2")}"
   skip() {
     printf 'skipped: %s\n' "$*"
@@ -58,6 +62,7 @@ job_is() { [[ " $* " == *" $(job_field JobState) "* ]]; }
 job_is_over() { job_is COMPLETED FAILED CANCELLED TIMEOUT NODE_FAIL OUT_OF_MEMORY DEADLINE; }
 job_restarted() { [[ $(job_field Restarts) == "$1" ]]; }
 stage_runs() { grep -q "\"$2\": \"running\"" "$1/smoke/run.json"; }
+stage_began() { stage_runs "$@" || job_is_over; }
 
 # signal_tasks SIGNAL TASK...: to processes of $job.
 signal_tasks() {
@@ -73,12 +78,12 @@ signal_tasks() {
   done 2>/dev/null  # processes that are gone
 }
 
-# stop_in STAGE NAME COMMAND...: runs the command a moment after $job began the stage, waits until it has stopped the job
-# and checks that the stage was not over.
+# stop_in STAGE NAME COMMAND...: runs the command a moment after $job began the stage, waits until it has stopped the
+# job and checks that the stage was not over.
 stop_in() {
   local stage=$1 name=$2
   shift 2
-  wait_until 240 stage_runs "$name" "$stage"
+  wait_until 240 stage_began "$name" "$stage"
   sleep 0.5
   "$@"
   wait_until 120 job_is PENDING CANCELLED FAILED
@@ -93,8 +98,11 @@ ends_as() {
   expect "$1: ends as $2, exit code $3" is "$(job_field JobState) $(job_field ExitCode)" "$2 $3:0"
 }
 was_restarted() {
-  output="$(tail -n 20 "$1.log")"
   expect "$1: started again, $2 times" is "$(job_field Restarts)" "$2"
+  has_continued "$1" "$2"
+}
+has_continued() {
+  output="$(tail -n 20 "$1.log")"
   expect "$1: continues each time" is "$(grep -c ' resuming ' "$1/smoke/log.txt")" "$2"
 }
 log_has() {
@@ -137,14 +145,22 @@ test_killed_rank() {
   same_results killed/smoke undisturbed/smoke
 }
 
-# The job in the other partition wants all processors.
+# The job in the partition of higher priority wants all processors.
 test_preemption() {
+  submit_run graceful --partition=graceful
+  local graceful=$job
   submit_run preempted
+  wait_until 240 stage_began graceful train_supernet
   stop_in train_supernet preempted sbatch --quiet --partition=high --exclusive --output=/dev/null --wrap="sleep 1"
   ends_as preempted COMPLETED 0
   was_restarted preempted 1
   log_has preempted "DUE TO PREEMPTION"
   same_results preempted/smoke undisturbed/smoke
+  job=$graceful
+  ends_as graceful COMPLETED 0
+  was_restarted graceful 1
+  log_has graceful "stopped (75); requeued, restart 1 of at most 20"
+  same_results graceful/smoke undisturbed/smoke
 }
 
 # Slurm looks for jobs near their time limit, in whole minutes, every 30 seconds. The tasks stand still until it does;
@@ -156,13 +172,13 @@ test_time_limit() {
   count="$(limits_checked)"
   wait_until 60 limits_checked_since "$count"
   submit_run limited --time=1 --signal=USR1@60
-  wait_until 240 stage_runs limited train_supernet
+  wait_until 240 stage_began limited train_supernet
   count="$(limits_checked)"
   signal_tasks STOP 0 1
   wait_until 60 limits_checked_since "$count"
   signal_tasks CONT 0 1
   ends_as limited COMPLETED 0
-  was_restarted limited "$(job_field Restarts)"
+  has_continued limited "$(job_field Restarts)"
   log_has limited "stopped by SIGUSR1"
   log_has limited "stopped (75); requeued, restart 1 of at most 20"
   same_results limited/smoke undisturbed/smoke
@@ -176,7 +192,8 @@ test_cancel() {
   expect "cancelled: stays cancelled" job_is CANCELLED
   submit_run cancelled --ntasks=1
   ends_as cancelled COMPLETED 0
-  expect "cancelled, with one task: continues" is "$(grep -c ' resuming ' cancelled/smoke/log.txt)" 1
+  has_continued cancelled 1
+  log_has cancelled "ranks: 1"
   expect "cancelled, with one task: a result within its 3 KiB" test "$(deployed_bytes cancelled/smoke)" -le 3072
 }
 
