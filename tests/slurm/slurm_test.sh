@@ -21,7 +21,10 @@ if [[ -z ${CLUSTER_NAMESPACES:-} ]]; then
   }
   [[ $(id -u) == 0 ]] || skip "a cluster needs root"
   # shellcheck source-path=SCRIPTDIR source=../../scripts/lib/setup.sh
-  (set -e && source "$here/../../scripts/lib/setup.sh" && ensure_packages slurm) || skip "Slurm cannot be installed"
+  (source "$here/../../scripts/lib/setup.sh" && ensure_packages slurm) || skip "Slurm cannot be installed"
+  for command in slurmctld slurmd srun munged ip unshare; do
+    command -v "$command" >/dev/null || skip "$command is not installed"
+  done
   can_enter_namespaces || skip "namespaces cannot be made here"
   enter_namespaces "${BASH_SOURCE[0]}" "$nas_search" "$logs" "${@:3}"
 fi
