@@ -1,9 +1,11 @@
 #include "search/candidate.h"
 
 #include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
 
 #include "arch/checksum.h"
 #include "arch/error.h"
+#include "search/sealed_json.h"
 
 namespace patchnas {
 
@@ -29,6 +31,7 @@ std::string to_json(const Candidate& candidate) {
 }
 
 Candidate parse_candidate(std::string_view json, const std::string& source) {
+  require_shallow_json(json, source);
   Candidate candidate;
   std::string id;
   try {
@@ -48,6 +51,14 @@ Candidate parse_candidate(std::string_view json, const std::string& source) {
     fields.at("id").get_to(id);
   } catch (const nlohmann::json::exception& error) {
     throw InputError(source + ": not a candidate: " + error.what());
+  }
+  const CandidateCosts& costs = candidate.costs;
+  if (costs.macs < 0 || costs.sram_bytes < 0 || costs.flash_bytes < 0 ||
+      costs.latency.value_or(0.0) < 0.0) {
+    throw InputError(source + ": costs are negative");
+  }
+  if (const double accuracy = candidate.accuracy.value_or(0.0); accuracy < 0.0 || accuracy > 1.0) {
+    throw InputError(fmt::format("{}: accuracy {}; allowed: 0 to 1", source, accuracy));
   }
   if (id != candidate.id()) {
     throw InputError(source + ": candidate " + id + " has the content of " + candidate.id());

@@ -66,7 +66,8 @@ void sync_directory(const fs::path& path) {
 }
 
 int write_and_sync(const fs::path& path, std::string_view bytes) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  ::unlink(path.c_str());  // what a kill left, or a link to somewhere else
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (file.get() < 0) {
     return errno;
   }

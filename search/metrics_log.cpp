@@ -13,6 +13,7 @@ namespace {
 
 /// @throws InputError if it is damaged.
 nlohmann::json record_of(const std::string& line, const std::string& source) {
+  require_shallow_json(line, source);
   const auto record = nlohmann::json::parse(unseal_json(line, source), nullptr,
                                             /*allow_exceptions=*/false);
   if (!record.is_object() || !record.contains("stage") || !record["stage"].is_string() ||

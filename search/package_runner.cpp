@@ -11,6 +11,7 @@
 #include "deploy/runtime_sources.h"
 #include "search/files.h"
 #include "search/package_harness.h"
+#include "search/sealed_json.h"
 #include "search/text.h"
 
 namespace patchnas {
@@ -61,8 +62,10 @@ PackageFolder::PackageFolder(const fs::path& folder) {
                      "export/c/package.json)");
   }
   const fs::path file = path / "package.json";
+  const std::string text = read_file(file);
+  require_shallow_json(text, file.string());
   try {
-    const auto json = nlohmann::json::parse(read_file(file));
+    const auto json = nlohmann::json::parse(text);
     name = json.at("name").get<std::string>();
     const auto mode = json.at("input").get<std::string>();
     input = mode == to_string(InputMode::kStreamed) ? InputMode::kStreamed : InputMode::kResident;

@@ -8,6 +8,7 @@
 #include "arch/error.h"
 #include "search/estimate.h"
 #include "search/latency_file.h"
+#include "search/sealed_json.h"
 #include "search/text.h"
 
 namespace patchnas {
@@ -114,6 +115,7 @@ std::string make_report(const ReportInputs& inputs) {
 
 std::string last_screen(std::string_view report, const std::string& source,
                         const std::filesystem::path& folder) {
+  require_shallow_json(report, source);
   try {
     const auto json = nlohmann::ordered_json::parse(report);
     const auto& accuracy = json.at("accuracy");

@@ -40,6 +40,20 @@ void require_unused(const fs::path& path) {
   }
 }
 
+/// A run directory may come from a stranger: what is written through a link would land elsewhere.
+void require_plain_files(const fs::path& path) {
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(path, error)) {
+    const fs::file_status status = entry.symlink_status(error);
+    if (!fs::is_regular_file(status) && !fs::is_directory(status)) {
+      throw InputError(
+          entry.path().string() +
+          (fs::is_symlink(status) ? ": is a symbolic link" : ": is neither a file nor a folder") +
+          "; a run directory holds only files and folders");
+    }
+  }
+}
+
 /// The folder may have been moved: paths that were derived from where it was are derived again.
 void relocate(Config& config, const fs::path& run) {
   const std::string output = fs::absolute(run).lexically_normal().parent_path().string();
@@ -60,8 +74,10 @@ void remove_temporaries(const fs::path& path) {
 
 }  // namespace
 
-RunDirectory::RunDirectory(fs::path path, std::unique_ptr<RunLock> lock)
-    : path_(std::move(path)), lock_(std::move(lock)) {}
+RunDirectory::RunDirectory(fs::path path) : path_(std::move(path)) {
+  require_plain_files(path_);
+  lock_ = std::make_unique<RunLock>(path_ / "lock");
+}
 
 bool RunDirectory::exists(const fs::path& path) {
   std::error_code error;
@@ -74,7 +90,7 @@ RunDirectory RunDirectory::start(const Config& config) {
     require_unused(path);
     make_directory(path);
   }
-  RunDirectory run(path, std::make_unique<RunLock>(path / "lock"));
+  RunDirectory run(path);
   if (!exists(path)) {
     write_file(path / "config.yaml", to_yaml(config));  // from here on it is a run
   } else {
@@ -97,10 +113,23 @@ RunDirectory RunDirectory::resume(const fs::path& folder, const std::vector<std:
   if (!exists(path)) {
     throw InputError(path.string() + ": not a run directory: it has no config.yaml");
   }
-  RunDirectory run(path, std::make_unique<RunLock>(path / "lock"));
+  RunDirectory run(path);
   run.resumed_ = true;
   run.open(machine);
+  run.keep_cache_beside();
   return run;
+}
+
+// Here nobody but the run itself says where to write, and it may be a stranger's.
+void RunDirectory::keep_cache_beside() {
+  const std::string beside = default_cache(config_.output);
+  if (config_.data.cache != beside) {
+    warnings_.push_back(
+        fmt::format("{}: data.cache: {} is used only where the run is continued by "
+                    "its --config; images are cached in {}",
+                    (path_ / "config.yaml").string(), config_.data.cache, beside));
+    config_.data.cache = beside;
+  }
 }
 
 void RunDirectory::open(const std::vector<std::string>& machine) {
@@ -138,6 +167,7 @@ void RunDirectory::read_status() {
   const fs::path file = path_ / "run.json";
   std::string text = read_file(file);
   text.resize(text.size() - (text.ends_with('\n') ? 1 : 0));
+  require_shallow_json(text, file.string());
   const auto unsealed = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (unsealed.is_object() && unsealed.contains("format") && unsealed["format"] != kFormat) {
     throw InputError(fmt::format("{}: format {}; this program reads format {}", file.string(),
@@ -250,7 +280,8 @@ std::string RunDirectory::description() const {
 
 RunDirectory RunDirectory::follow(std::string_view description) {
   const auto json = nlohmann::json::parse(description);
-  RunDirectory run(json.at("path").get<std::string>(), nullptr);
+  RunDirectory run;
+  run.path_ = json.at("path").get<std::string>();
   run.config_ = parse_config(
       YamlReader::parse_text(json.at("config").get<std::string>(), "the run of rank 0"), "");
   const auto done = json.value("done", std::vector<std::string>());

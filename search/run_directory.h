@@ -47,6 +47,7 @@ class RunDirectory {
   /// configuration, naming the first difference.
   static RunDirectory start(const Config& config);
   /// @param machine "device=cpu" or "threads=4" where the run goes on otherwise than it began
+  /// Nothing is written outside of the folder, but for the cache of images beside it.
   /// @throws InputError also if there is no run.
   static RunDirectory resume(const std::filesystem::path& folder,
                              const std::vector<std::string>& machine = {});
@@ -94,7 +95,10 @@ class RunDirectory {
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
-  RunDirectory(std::filesystem::path path, std::unique_ptr<RunLock> lock);
+  RunDirectory() = default;
+  /// Takes the lock.
+  explicit RunDirectory(std::filesystem::path path);
+  void keep_cache_beside();
   void open(const std::vector<std::string>& machine);
   void read_status();
   void apply_status(const nlohmann::json& json);

@@ -9,11 +9,33 @@ namespace {
 constexpr std::string_view kChecksumKey = ",\"crc64\":\"";
 constexpr std::size_t kTailBytes = kChecksumKey.size() + 16 + 2;  // key, digits, "}
 
+constexpr int kDeepestJson = 100;
+
 std::string tail_of(std::string_view body) {
   return std::string(kChecksumKey) + to_hex(crc64(body)) + "\"}";
 }
 
 }  // namespace
+
+void require_shallow_json(std::string_view json, const std::string& source) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string) {
+      i += c == '\\' ? 1 : 0;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kDeepestJson) {
+        throw InputError(source + ": nested more than " + std::to_string(kDeepestJson) + " deep");
+      }
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+}
 
 std::string seal_json(std::string json) {
   json.resize(json.size() - (json.ends_with("\n}") ? 2 : 1));

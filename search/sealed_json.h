@@ -10,6 +10,10 @@
 
 namespace patchnas {
 
+/// Handling an object recurses into it: a file from a stranger must not use up the stack.
+/// @throws InputError with `source` if arrays and objects are nested more than 100 deep.
+void require_shallow_json(std::string_view json, const std::string& source);
+
 /// @param json an object with at least one member, nothing behind it
 std::string seal_json(std::string json);
 /// The object without its checksum.

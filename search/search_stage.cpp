@@ -10,6 +10,7 @@
 #include "search/console.h"
 #include "search/files.h"
 #include "search/latency_file.h"
+#include "search/sealed_json.h"
 #include "search/stop_signal.h"
 #include "search/text.h"
 
@@ -49,6 +50,7 @@ std::string to_json(const SearchResult& result) {
 }
 
 SearchResult parse_search_result(std::string_view json, const std::string& source) {
+  require_shallow_json(json, source);
   try {
     const auto fields = nlohmann::ordered_json::parse(json);
     const auto& counts = fields.at("counts");

@@ -11,6 +11,7 @@
 #include "search/export_network.h"
 #include "search/files.h"
 #include "search/package_files.h"
+#include "search/process.h"
 #include "search/report.h"
 #include "search/text.h"
 #include "search/verify_package.h"
@@ -25,8 +26,8 @@ constexpr int kEmulatedImages = 10;
 
 /// Runs the package on the emulated core, if that is installed, and adds what it measured to
 /// report.json.
-void verify_in_emulator(const std::filesystem::path& folder, const QuantizedNetwork& network,
-                        Core core, const ImageSet& images) {
+void verify_in_emulator(const std::filesystem::path& folder, const CPackage& package,
+                        const QuantizedNetwork& network, Core core, const ImageSet& images) {
   const RunTarget target = target_of(core);
   try {
     require_tools(target);
@@ -34,8 +35,11 @@ void verify_in_emulator(const std::filesystem::path& folder, const QuantizedNetw
     spdlog::warn("export: the package is not verified in the emulator: {}", missing.what());
     return;
   }
+  // The folder of a run may hold files that are not ours: they must not be compiled.
+  const TemporaryFolder clean;
+  write_package(package, clean.path());
   const Verification result =
-      verify_package(PackageFolder(folder), network, target, Rounding::kDouble,
+      verify_package(PackageFolder(clean.path()), network, target, Rounding::kDouble,
                      quantised_pixels(images, 0, std::min(kEmulatedImages, images.size())));
   if (!result.holds()) {
     throw Error("the exported package does not do what was promised:\n" + table(result));
@@ -68,9 +72,9 @@ void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const Folded
   const std::vector<std::uint8_t> model = export_tflite(quantised);
   write_file(plan.folder / "model.tflite",
              {reinterpret_cast<const char*>(model.data()), model.size()});
-  write_package(make_c_package(quantised, plan.candidate.schedule, config.target.input,
-                               c_package_name(config.name)),
-                plan.folder / "c");
+  const CPackage package = make_c_package(quantised, plan.candidate.schedule, config.target.input,
+                                          c_package_name(config.name));
+  write_package(package, plan.folder / "c");
   if (plan.dumped_test_images > 0) {
     dump_images(plan.folder, test, answers, plan.dumped_test_images);
   }
@@ -82,7 +86,7 @@ void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const Folded
                           .finetuned = plan.finetuned,
                           .tflite_bytes = static_cast<std::int64_t>(model.size()),
                           .counts = plan.counts}));
-  verify_in_emulator(plan.folder, quantised, config.target.core, test);
+  verify_in_emulator(plan.folder, package, quantised, config.target.core, test);
 }
 
 }  // namespace patchnas

@@ -8,6 +8,7 @@
 
 #include "arch/error.h"
 #include "search/files.h"
+#include "search/sealed_json.h"
 #include "search/yaml_section.h"
 
 namespace patchnas {
@@ -53,6 +54,7 @@ YamlSection append_settings(std::string& text, const std::string& heading,
 
 /// An architecture, a candidate, or a search's result, which holds a candidate.
 Architecture read_architecture(const std::string& json, const std::string& source) {
+  require_shallow_json(json, source);
   const auto document = nlohmann::ordered_json::parse(json, nullptr, /*allow_exceptions=*/false);
   const nlohmann::ordered_json* part = &document;
   for (const char* key : {"best", "architecture"}) {

@@ -10,6 +10,7 @@
 #include "deploy/c_package.h"
 #include "deploy/reference_executor.h"
 #include "search/files.h"
+#include "search/sealed_json.h"
 #include "search/text.h"
 
 namespace patchnas {
@@ -158,8 +159,10 @@ nlohmann::ordered_json verification_json(const Verification& v) {
 }
 
 void add_to_report(const std::filesystem::path& file, const Verification& verification) {
+  const std::string text = read_file(file);
+  require_shallow_json(text, file.string());
   try {
-    auto report = nlohmann::ordered_json::parse(read_file(file));
+    auto report = nlohmann::ordered_json::parse(text);
     const std::string key = std::string(to_string(verification.target)) +
                             (verification.rounding == Rounding::kSingle ? "-single-rounding" : "");
     report["verified"][key] = verification_json(verification);

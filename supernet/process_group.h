@@ -50,9 +50,9 @@ class ProcessGroup {
   /// Alone: nothing to wait for, and every call returns what it was given.
   ProcessGroup();
   /// Waits until all ranks are there. They find each other by a file in `rendezvous_folder` that is
-  /// named for place.id and gone once they have, and connect over 127.0.0.1 where all are on one node;
-  /// otherwise, or where GLOO_SOCKET_IFNAME names one, on that interface, or else on the address of
-  /// the host's name.
+  /// named for place.id and gone once they have, and connect over 127.0.0.1 where all are on one
+  /// node; otherwise, or where GLOO_SOCKET_IFNAME names one, on that interface, or else on the
+  /// address of the host's name.
   /// @param rendezvous_folder seen by all of them, and made if it is not there
   /// @param timeout of this and of each later call, where that does not say otherwise
   /// @throws LostRankError naming the ranks that did not come. @throws InputError if the folder

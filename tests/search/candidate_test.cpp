@@ -53,6 +53,28 @@ TEST(Candidate, ChangedContentOrOtherTextIsRejected) {
   EXPECT_THROW(parse_candidate("", "line"), InputError);
 }
 
+TEST(Candidate, NumbersThatCannotBeAreRejected) {
+  const std::string json = to_json(random_candidates(1).front());
+  const auto with = [&](const std::string& key, const std::string& number) {
+    const std::size_t begin = json.find("\"" + key + "\":") + key.size() + 3;
+    return json.substr(0, begin) + number + json.substr(json.find_first_of(",}", begin));
+  };
+  EXPECT_NO_THROW(parse_candidate(with("accuracy", "1.0"), "line"));
+  for (const char* key : {"accuracy", "macs", "sram_bytes", "flash_bytes"}) {
+    for (const char* number : {"-1", "NaN", "1e999", "null", "\"1\"", "[1]"}) {
+      EXPECT_THROW(parse_candidate(with(key, number), "line"), InputError) << key << " " << number;
+    }
+  }
+  EXPECT_EQ(message_of([&] { parse_candidate(with("accuracy", "1.5"), "line"); }),
+            "line: accuracy 1.5; allowed: 0 to 1");
+}
+
+TEST(Candidate, DeepNestingIsRejectedBeforeTheStackIsUsedUp) {
+  const std::string deep(1000000, '[');
+  EXPECT_EQ(message_of([&] { parse_candidate(R"({"id":"[","architecture":)" + deep, "line"); }),
+            "line: nested more than 100 deep");
+}
+
 class StoredCandidates : public testing::Test {
  protected:
   void SetUp() override {

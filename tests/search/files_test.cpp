@@ -28,6 +28,17 @@ TEST(WriteFile, OnAFullDiskKeepsTheOldFileAndLeavesNothingBehind) {
   EXPECT_FALSE(std::filesystem::exists(path.string() + ".tmp"));
 }
 
+TEST(WriteFile, FollowsNoLinkOfATemporaryName) {
+  const TestFolder folder;
+  const auto elsewhere = folder.path() / "elsewhere";
+  write_file(elsewhere, "precious");
+  std::filesystem::create_symlink(elsewhere, folder.path() / "file.tmp");
+  write_file(folder.path() / "file", "new");
+  EXPECT_EQ(read_file(elsewhere), "precious");
+  EXPECT_EQ(read_file(folder.path() / "file"), "new");
+  EXPECT_FALSE(std::filesystem::is_symlink(folder.path() / "file"));
+}
+
 TEST(WriteFile, NamesThePathThatCannotBeWritten) {
   EXPECT_EQ(message_of([] { write_file("/proc/no_such_folder/file", "x"); }),
             "/proc/no_such_folder/file: cannot write: No such file or directory");

@@ -13,7 +13,11 @@ namespace {
 
 class RunDirectoryTest : public testing::Test {
  protected:
-  RunDirectoryTest() { config_.output = (folder_.path() / "runs").string(); }
+  RunDirectoryTest() { place(folder_.path() / "runs"); }
+  void place(const std::filesystem::path& output) {
+    config_.output = output.string();
+    config_.data.cache = config_.output + "/cache";
+  }
   [[nodiscard]] std::filesystem::path path() const { return config_.run_directory(); }
 
   TestFolder folder_;
@@ -83,14 +87,6 @@ TEST_F(RunDirectoryTest, AnotherConfigurationIsRefusedByItsFirstDifference) {
                 "--resume, or choose another name with --set name=NAME");
 }
 
-TEST_F(RunDirectoryTest, AMovedFolderIsStillTheSameRun) {
-  { const RunDirectory run = RunDirectory::start(config_); }
-  const std::filesystem::path elsewhere = folder_.path() / "elsewhere";
-  std::filesystem::rename(config_.output, elsewhere);
-  config_.output = elsewhere.string();
-  EXPECT_TRUE(RunDirectory::start(config_).resumed());
-}
-
 TEST_F(RunDirectoryTest, InUseNamesTheHolder) {
   const RunDirectory run = RunDirectory::start(config_);
   const std::string message = message_of([&] { RunDirectory::resume(path()); });
@@ -117,6 +113,47 @@ TEST_F(RunDirectoryTest, AStartThatWasKilledEarlyIsStartedAgain) {
   const RunDirectory run = RunDirectory::start(config_);
   EXPECT_EQ(run.config(), config_);
   EXPECT_FALSE(std::filesystem::exists(path() / "config.yaml.tmp"));
+}
+
+TEST_F(RunDirectoryTest, LinksAreRefusedAndNothingIsWrittenThroughThem) {
+  { const RunDirectory run = RunDirectory::start(config_); }
+  const std::filesystem::path elsewhere = folder_.path() / "elsewhere";
+  make_directory(elsewhere);
+  write_file(elsewhere / "file", "precious");
+  const std::filesystem::path intact = folder_.path() / "intact";
+  std::filesystem::rename(path(), intact);
+  for (const char* name : {"lock", "log.txt", "metrics.jsonl", "run.json", "run.json.tmp",
+                           "search/candidates.jsonl", "best", "export", "supernet"}) {
+    std::filesystem::remove_all(path());
+    std::filesystem::copy(intact, path(), std::filesystem::copy_options::recursive);
+    std::filesystem::remove_all(path() / name);
+    const bool is_folder = std::filesystem::is_directory(intact / name);
+    std::filesystem::create_symlink(is_folder ? elsewhere : elsewhere / "file", path() / name);
+    EXPECT_EQ(message_of([&] { RunDirectory::resume(path()); }),
+              (path() / name).string() +
+                  ": is a symbolic link; a run directory holds only files and folders");
+    EXPECT_EQ(contents(elsewhere / "file"), "precious");
+    const auto files = std::filesystem::directory_iterator(elsewhere);
+    EXPECT_EQ(std::distance(begin(files), end(files)), 1) << name;
+  }
+}
+
+TEST_F(RunDirectoryTest, AResumedRunCachesImagesBesideItself) {
+  config_.data.cache = (folder_.path() / "elsewhere").string();
+  { const RunDirectory run = RunDirectory::start(config_); }
+  EXPECT_EQ(RunDirectory::start(config_).config().data.cache, config_.data.cache);
+  const RunDirectory run = RunDirectory::resume(path());
+  EXPECT_EQ(run.config().data.cache, config_.output + "/cache");
+  EXPECT_EQ(run.warnings().size(), 1U);
+}
+
+TEST_F(RunDirectoryTest, AMovedFolderIsStillTheSameRun) {
+  { const RunDirectory run = RunDirectory::start(config_); }
+  const std::filesystem::path elsewhere = folder_.path() / "elsewhere";
+  std::filesystem::rename(config_.output, elsewhere);
+  place(elsewhere);
+  EXPECT_TRUE(RunDirectory::start(config_).resumed());
+  EXPECT_EQ(RunDirectory::resume(path()).config().data.cache, config_.data.cache);
 }
 
 TEST_F(RunDirectoryTest, AnUnwritablePlaceIsNamed) {
