@@ -21,6 +21,10 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kHeaderBytes = 32;  // of a checkpoint, see search/checkpoint.h
 
+// Of each kind, drawn from all files, moments and interesting places.
+constexpr int kQuickDamages = 5;
+constexpr int kFullDamages = 120;
+
 struct Damage {
   std::string kind;
   std::string moment;
@@ -208,7 +212,7 @@ std::vector<Fault> damages(const Workbench& bench, std::uint64_t seed) {
   std::vector<Fault> faults;
   for (const auto& [kind, damages] : by_kind) {
     const int all = static_cast<int>(damages.size());
-    faults.push_back({kind, std::min(6, all), all,
+    faults.push_back({kind, std::min(kQuickDamages, all), std::min(kFullDamages, all),
                       [damages = damages](Trial& trial, int index) {
                         damage_one(trial, damages[static_cast<std::size_t>(index)]);
                       },

@@ -117,7 +117,7 @@ int main(int argc, char** argv) {
   app.add_option("--program", options.files.program)->required();
   app.add_option("--config", options.files.config)->required();
   app.add_option("--faults-library", options.files.faults_library)->required();
-  app.add_flag("--full", options.full, "Hundreds of kills and every damage, for half an hour");
+  app.add_flag("--full", options.full, "Hundreds of kills and of damages, for half an hour");
   app.add_option("--seed", options.seed);
   app.add_option("--only", options.only, "One kind of fault, as the table names it");
   app.add_option("--index", options.index, "One trial of it");
