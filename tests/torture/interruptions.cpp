@@ -91,13 +91,6 @@ void run_with(Trial& trial, const Interrupt& interrupt, const Judge& wrong) {
   }
 }
 
-bool is_before(const std::string& a, const std::string& b) {
-  const auto index = [](const std::string& moment) {
-    return std::find(kMoments.begin(), kMoments.end(), moment) - kMoments.begin();
-  };
-  return index(a) < index(b);
-}
-
 /// Waits until this launch has opened the run and is in the moment or later.
 void wait_for(Program& program, const Trial& trial, const std::string& moment, ino_t before) {
   const std::filesystem::path status = trial.run() / "run.json";

@@ -26,6 +26,9 @@ struct WorkbenchFiles {
 inline const std::vector<std::string> kMoments = {
     "start", "train_largest", "train_supernet", "search", "finetune", "quantise", "export", "done"};
 
+/// Of two of them.
+bool is_before(const std::string& a, const std::string& b);
+
 /// Where a run directory is within its work.
 struct RunState {
   std::string moment;      ///< of kMoments
