@@ -193,12 +193,12 @@ std::function<void(Trial&, int)> failing_operations(const std::vector<int>& erro
 
 std::vector<Fault> interruptions() {
   return {
-      {"SIGKILL at any time", 2, 40, killed_at_a_moment, ""},
-      {"SIGKILL before an operation", 1, 20, ended_by_an_operation("kill"), ""},
-      {"SIGKILL in an operation", 1, 20, ended_by_an_operation("tear"), ""},
-      {"stop signals", 2, 15, signalled, ""},
-      {"disk full from an operation", 1, 15, failing_operations({ENOSPC, EDQUOT}), ""},
-      {"I/O error from an operation", 1, 10, failing_operations({EIO, EROFS}), ""},
+      {"SIGKILL at any time", 2, killed_at_a_moment, ""},
+      {"SIGKILL before an operation", 1, ended_by_an_operation("kill"), ""},
+      {"SIGKILL in an operation", 1, ended_by_an_operation("tear"), ""},
+      {"stop signals", 2, signalled, ""},
+      {"disk full from an operation", 1, failing_operations({ENOSPC, EDQUOT}), ""},
+      {"I/O error from an operation", 1, failing_operations({EIO, EROFS}), ""},
   };
 }
 

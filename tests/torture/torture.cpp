@@ -1,11 +1,11 @@
-// torture --program nas_search --config tiny.yaml --faults-library libfile_faults.so [--full]
+// torture --program nas_search --config tiny.yaml --faults-library libfile_faults.so [--times 20]
 //   [--seed X] [--only KIND [--index I]]
 //
 // Injects faults into every stage of a tiny run of nas_search and continues it. After each the run
 // must end in the bytes of an undisturbed one, or be refused with one clear line while its last
 // good state is intact. Prints a table of what was injected and how it ended; exit code 1 if
-// anything failed. Trial I of a kind and a seed injects the same fault each time, up to the moments
-// of signals.
+// anything failed. --times 20 takes half an hour and has hundreds of kills. Trial I of a kind and a
+// seed injects the same fault each time, up to the moments of signals.
 
 #include <algorithm>
 #include <cstdlib>
@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 
 struct Options {
   WorkbenchFiles files;
-  bool full = false;
+  int times = 1;
   std::uint64_t seed = 1;
   std::string only;
   int index = -1;
@@ -68,7 +68,7 @@ void run_trials(const Fault& fault, const Workbench& bench, Tally& tally, const 
     tally.skip(fault.kind, fault.unavailable);
     return;
   }
-  const int trials = options.full ? fault.full_trials : fault.quick_trials;
+  const int trials = options.times * fault.trials;
   for (int i = 0; i < trials; ++i) {
     if (options.index >= 0 && i != options.index) {
       continue;
@@ -77,8 +77,8 @@ void run_trials(const Fault& fault, const Workbench& bench, Tally& tally, const 
                 .tally = tally,
                 .kind = fault.kind,
                 .stream = RandomStream(options.seed, fault.kind + "/" + std::to_string(i)),
-                .repeat = fmt::format("{}--seed {} --only '{}' --index {}",
-                                      options.full ? "--full " : "", options.seed, fault.kind, i)};
+                .repeat = fmt::format("--times {} --seed {} --only '{}' --index {}", options.times,
+                                      options.seed, fault.kind, i)};
     if (options.index < 0) {
       bench.remove(trial.name);
     }
@@ -117,7 +117,8 @@ int main(int argc, char** argv) {
   app.add_option("--program", options.files.program)->required();
   app.add_option("--config", options.files.config)->required();
   app.add_option("--faults-library", options.files.faults_library)->required();
-  app.add_flag("--full", options.full, "Hundreds of kills and of damages, for half an hour");
+  app.add_option("--times", options.times, "How many times the quick test's trials")
+      ->check(CLI::PositiveNumber);
   app.add_option("--seed", options.seed);
   app.add_option("--only", options.only, "One kind of fault, as the table names it");
   app.add_option("--index", options.index, "One trial of it");

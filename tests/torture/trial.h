@@ -38,8 +38,7 @@ std::string wrong_refusal(const Ending& ending, const std::string& named);
 /// A kind of fault.
 struct Fault {
   std::string kind;
-  int quick_trials = 1;
-  int full_trials = 1;
+  int trials = 1;  ///< of the quick test
   std::function<void(Trial&, int index)> run;
   std::string unavailable;  ///< why this machine cannot inject it; "" if it can
 };
