@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -40,10 +41,11 @@ fs::path beside(const PackageFolder& package, const char* name) {
 }
 
 /// The first test images of a run; for a package alone random ones.
-std::vector<std::int8_t> images_for(const VerifyOptions& options, const PackageFolder& package,
-                                    const TensorShape& shape) {
-  if (RunDirectory::exists(options.folder)) {
-    const Config config = RunDirectory::resume(options.folder).config();
+std::vector<std::int8_t> images_for(const VerifyOptions& options,
+                                    const std::optional<RunDirectory>& run,
+                                    const PackageFolder& package, const TensorShape& shape) {
+  if (run) {
+    const Config& config = run->config();
     const ImageSet test = evaluation_images(*load_test_images(config.data, console_observer()),
                                             shape.height, config.data.crop_ratio);
     return quantised_pixels(test, 0, std::min(options.images, test.size()));
@@ -57,17 +59,24 @@ std::vector<std::int8_t> images_for(const VerifyOptions& options, const PackageF
 }
 
 void verify(const VerifyOptions& options) {
+  std::optional<RunDirectory> run;
+  if (RunDirectory::exists(options.folder)) {
+    run = RunDirectory::resume(options.folder);
+  }
   const PackageFolder package(options.folder);
   const RunTarget target = named(kRunTargets, options.target);
   require_tools(target);
   const QuantizedNetwork network = import_tflite_file(beside(package, "model.tflite"));
   const Verification result =
       verify_package(package, network, target, named(kRoundings, options.rounding),
-                     images_for(options, package, network.network.input));
+                     images_for(options, run, package, network.network.input));
   const fs::path report = beside(package, "report.json");
   std::error_code error;
   if (fs::exists(report, error)) {
     add_to_report(report, result);
+    if (run) {
+      run->set_status(StageId::kExport, run->status(StageId::kExport));  // the report has changed
+    }
   }
   std::cout << (options.json ? verification_json(result).dump(2) + "\n" : table(result))
             << std::flush;

@@ -29,7 +29,8 @@ void require_unused(const fs::path& path) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(path, error)) {
     const std::string name = entry.path().filename().string();
-    if (name != "lock" && name != "config.yaml" + std::string(kTemporarySuffix)) {
+    if (name != "lock" && name != "config.yaml" + std::string(kTemporarySuffix) &&
+        !RunDirectory::exists(path)) {  // another process may be starting it
       throw InputError(
           path.string() +
           ": this folder has other content and is not a run directory; choose another name");
