@@ -5,8 +5,8 @@
 //   GradientReducer reducer(group, gradient, 1 << 20);
 //   ... backward passes of all networks but the last ...
 //   reducer.begin(views);          // of the gradient: what the last one will add to
-//   ... reducer.layer_done(i);     // as soon as it has, for every layer, from the last to the
-//   first reducer.finish();
+//   ... reducer.layer_done(i);     // as soon as it has, from the last layer to the first
+//   reducer.finish();
 //
 // Buckets start in an order that all ranks know before they begin: first those that the last
 // network does not touch, then the others from the end of the gradient to its beginning, as

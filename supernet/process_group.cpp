@@ -316,7 +316,10 @@ void ProcessGroup::rank_0_first(const std::function<void()>& work) {
 void ProcessGroup::report_failure(std::string_view message, int exit_code) {
   if (impl_) {
     impl_->watch().raise(
-        {rank(), exit_code, "rank " + std::to_string(rank()) + " failed: " + std::string(message)});
+        {.origin = rank(),
+         .exit_code = exit_code,
+         .message = "rank " + std::to_string(rank()) + " failed: " + std::string(message),
+         .is_loss = false});
   }
 }
 

@@ -91,9 +91,8 @@ class ProcessGroup {
   /// Rank 0 does the work, then the others do. They wait as long as it takes.
   void rank_0_first(const std::function<void()>& work);
 
-  /// Ends the job: the others throw a FailedRankError with this message and exit code (a
-  /// LostRankError if that is 75). Not collective; call it where no exception of this class was the
-  /// reason.
+  /// Ends the job: the others throw a FailedRankError with this message and exit code. Not
+  /// collective; call it where no exception of this class was the reason.
   void report_failure(std::string_view message, int exit_code);
 
  private:

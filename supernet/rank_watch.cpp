@@ -29,7 +29,9 @@ constexpr std::chrono::hours kForever{24 * 365};
 /// Messages whose memory is kept, in case that they are not taken at once.
 constexpr std::size_t kSentKept = 64;
 
-const int kLostExitCode = LostRankError("").exit_code();
+Trouble loss_of(int rank, std::string message) {
+  return {rank, LostRankError("").exit_code(), std::move(message), true};
+}
 
 }  // namespace
 
@@ -38,15 +40,19 @@ struct RankWatch::Note {
   Kind kind = Kind::kAlive;
   std::int32_t origin = 0;
   std::int32_t exit_code = 0;
+  std::int32_t is_loss = 0;
   std::array<char, 500> text{};
 
   static Note of(const Trouble& trouble) {
-    Note note{.kind = Kind::kTrouble, .origin = trouble.origin, .exit_code = trouble.exit_code};
+    Note note{.kind = Kind::kTrouble,
+              .origin = trouble.origin,
+              .exit_code = trouble.exit_code,
+              .is_loss = trouble.is_loss ? 1 : 0};
     std::copy_n(trouble.message.begin(), std::min(trouble.message.size(), note.text.size() - 1),
                 note.text.begin());
     return note;
   }
-  [[nodiscard]] Trouble trouble() const { return {origin, exit_code, text.data()}; }
+  [[nodiscard]] Trouble trouble() const { return {origin, exit_code, text.data(), is_loss != 0}; }
 };
 
 RankWatch::RankWatch(c10::intrusive_ptr<c10d::ProcessGroupGloo> group,
@@ -93,7 +99,7 @@ void RankWatch::listen() {
   for (std::size_t i = 0; !stopped_; i = 1 - i) {
     if (!was_received(receiving_, lock)) {
       if (!stopped_ && !leaving_) {
-        pass_on({next_, kLostExitCode, "rank " + std::to_string(next_) + " is lost"}, lock);
+        pass_on(loss_of(next_, "rank " + std::to_string(next_) + " is lost"), lock);
       }
       break;
     }
@@ -201,7 +207,7 @@ void RankWatch::speak() {
     }
     spoke = now;
     if (now - heard_ > silence_) {
-      pass_on({next_, kLostExitCode, "rank " + std::to_string(next_) + " does not answer"}, lock);
+      pass_on(loss_of(next_, "rank " + std::to_string(next_) + " does not answer"), lock);
     }
   }
   const auto is_over = [&] { return stopped_ || leaving_; };
@@ -247,7 +253,7 @@ void RankWatch::throw_trouble(const std::string& reason, std::chrono::millisecon
     Lock lock(mutex_);
     changed_.wait_for(lock, patience, [&] { return trouble_.has_value(); });
   }
-  raise({rank_, kLostExitCode, "rank " + std::to_string(rank_) + ": " + reason});
+  raise(loss_of(rank_, "rank " + std::to_string(rank_) + ": " + reason));
   const Lock lock(mutex_);
   throw_noticed();
 }
@@ -262,8 +268,8 @@ void RankWatch::raise(const Trouble& trouble) {
 void RankWatch::throw_noticed() {
   noticed_ = true;
   changed_.notify_all();
-  const Trouble trouble = trouble_.value_or(Trouble{0, kLostExitCode, "a rank is lost"});
-  if (trouble.exit_code == kLostExitCode) {
+  const Trouble trouble = trouble_.value_or(loss_of(0, "a rank is lost"));
+  if (trouble.is_loss) {
     throw LostRankError(trouble.message);
   }
   throw FailedRankError(trouble.message, trouble.exit_code);

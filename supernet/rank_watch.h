@@ -24,6 +24,7 @@ struct Trouble {
   int origin = 0;  ///< the rank that is lost, or failed
   int exit_code = 0;
   std::string message;
+  bool is_loss = false;  ///< nobody reported it: a rank is gone, or does not answer
 };
 
 class RankWatch {

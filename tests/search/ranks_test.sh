@@ -99,6 +99,8 @@ while IFS='|' read -r signal rank stage expected text; do
   done
   expect "SIG$signal to rank $rank in $stage: exit codes" is "$status" "$expected"
   expect "SIG$signal to rank $rank in $stage: says '$text'" output_has "$text"
+  [[ $signal == KILL ]] ||
+    expect "SIG$signal to rank $rank in $stage: rank 0 speaks for both" is "$(<"$name.1.err")" ""
   expect "SIG$signal to rank $rank in $stage: within seconds" test $((SECONDS - begin)) -lt $lost_within
   two "$name"
   expect "SIG$signal to rank $rank in $stage: it continues" is "$status" "0 0"
