@@ -47,7 +47,7 @@ TEST(RankPlaceTest, ComesFromTorchrunOrSlurmOrIsOne) {
   EXPECT_EQ(place({}), RankPlace());
   EXPECT_EQ(place({{"SLURM_NTASKS", "4"}, {"SLURM_JOB_ID", "7"}}), RankPlace());
   EXPECT_EQ(place({{"RANK", "1"}, {"WORLD_SIZE", "3"}, {"MASTER_PORT", "29500"}}),
-            (RankPlace{1, 3, 0, true, "torchrun-none-29500-0"}));
+            (RankPlace{1, 3, 0, 3, true, "torchrun-none-29500-0"}));
   EXPECT_EQ(place({{"RANK", "5"},
                    {"WORLD_SIZE", "8"},
                    {"LOCAL_RANK", "1"},
@@ -56,7 +56,7 @@ TEST(RankPlaceTest, ComesFromTorchrunOrSlurmOrIsOne) {
                    {"MASTER_PORT", "29500"},
                    {"TORCHELASTIC_RUN_ID", "a/b"},
                    {"TORCHELASTIC_RESTART_COUNT", "2"}}),
-            (RankPlace{5, 8, 1, false, "torchrun-a_b-29500-2"}));
+            (RankPlace{5, 8, 1, 4, false, "torchrun-a_b-29500-2"}));
   EXPECT_FALSE(place({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "node1"}}).one_node);
   EXPECT_EQ(place({{"SLURM_STEP_NUM_TASKS", "4"},
                    {"SLURM_STEP_NUM_NODES", "2"},
@@ -65,7 +65,7 @@ TEST(RankPlaceTest, ComesFromTorchrunOrSlurmOrIsOne) {
                    {"SLURM_JOB_ID", "77"},
                    {"SLURM_STEP_ID", "0"},
                    {"SLURM_RESTART_COUNT", "1"}}),
-            (RankPlace{3, 4, 1, false, "slurm-77.0.1"}));
+            (RankPlace{3, 4, 1, 2, false, "slurm-77.0.1"}));
 }
 
 TEST(RankPlaceTest, WhatIsWrongIsNamed) {
