@@ -1,7 +1,7 @@
 // nas_search without a subcommand: the whole run, from images to int8.
 
 #include <chrono>
-#include <functional>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -20,8 +20,7 @@
 #include "search/report.h"
 #include "search/schedule_stage.h"
 #include "search/stop_signal.h"
-#include "search/torch_stages.h"
-#include "supernet/process_group.h"
+#include "search/torch_job.h"
 
 namespace patchnas {
 namespace {
@@ -87,23 +86,7 @@ RunDirectory open_run(const SearchOptions& options) {
   return RunDirectory::start(config);
 }
 
-/// All ranks of a job meet in a folder that all of them see.
-ProcessGroup meet(const SearchOptions& options) {
-  const RankPlace place = rank_from_environment();
-  if (place.count == 1) {
-    return {};
-  }
-  log_as_rank(place.rank);
-  const std::filesystem::path folder =
-      options.resume.empty() ? requested_config(options).output : options.resume;
-  if (options.resume.empty()) {
-    make_directory(folder);
-  }
-  return {place, folder, std::chrono::seconds(options.rank_timeout)};
-}
-
-/// The rank that writes.
-void lead(const SearchOptions& options, ProcessGroup& group) {
+RunDirectory opened_run(const SearchOptions& options) {
   RunDirectory run = open_run(options);
   log_to_file(run.log_file());
   spdlog::info("{} {}: seed {}, {} architectures", run.resumed() ? "resuming" : "starting",
@@ -111,50 +94,17 @@ void lead(const SearchOptions& options, ProcessGroup& group) {
   for (const std::string& warning : run.warnings()) {
     spdlog::warn("{}", warning);
   }
-  const std::filesystem::path report = run.export_folder() / "report.json";
-  if (run.status(StageId::kExport) != StageStatus::kDone) {
-    if (run.resumed()) {
-      check_before_start(run.config());
-    }
-    group.broadcast(run.description());
-    run_stages(run, make_stages(run, group));
-  } else {
-    group.broadcast("");
+  if (run.resumed() && run.status(StageId::kExport) != StageStatus::kDone) {
+    check_before_start(run.config());
   }
-  std::cout << last_screen(read_file(report), report.string(), run.export_folder());
+  return run;
 }
 
-/// Any other rank.
-void follow(ProcessGroup& group) {
-  const std::string description = group.broadcast("");
-  if (description.empty()) {
-    return;  // the run is done already
-  }
-  RunDirectory run = RunDirectory::follow(description);
-  run_stages(run, make_stages(run, group));
-}
-
-/// What a rank does, and what the others learn of its failure. Rank 0 says why a job ends; others
-/// add what they alone know.
-void take_part(ProcessGroup& group, const std::function<void()>& work) {
-  const bool speaks = group.rank() == 0;
-  const std::string prefix = "rank " + std::to_string(group.rank()) + ": ";
-  try {
-    work();
-  } catch (const FailedRankError& error) {
-    throw FailedRankError(speaks ? error.what() : "", error.exit_code());
-  } catch (const LostRankError& error) {
-    throw FailedRankError(speaks ? error.what() : prefix + error.what(), error.exit_code());
-  } catch (const InterruptedError& error) {
-    group.report_failure(error.what(), error.exit_code());
-    throw FailedRankError(speaks ? error.what() : "", error.exit_code());
-  } catch (const Error& error) {
-    group.report_failure(error.what(), error.exit_code());
-    throw FailedRankError(speaks ? error.what() : prefix + error.what(), error.exit_code());
-  } catch (const std::exception& error) {
-    group.report_failure(error.what(), 1);
-    throw;
-  }
+/// That holds the run directory.
+std::filesystem::path runs_folder(const SearchOptions& options) {
+  return options.resume.empty()
+             ? std::filesystem::path(requested_config(options).output)
+             : (std::filesystem::absolute(options.resume) / "..").lexically_normal();
 }
 
 void search(const SearchOptions& options) {
@@ -162,14 +112,14 @@ void search(const SearchOptions& options) {
     throw InputError("needs --config NAME or --resume DIR, and not both; see nas_search --help");
   }
   install_stop_signals();
-  ProcessGroup group = meet(options);
-  take_part(group, [&] {
-    if (group.rank() == 0) {
-      lead(options, group);
-    } else {
-      follow(group);
-    }
-  });
+  run_job({.meeting_folder = runs_folder(options),
+           .timeout = std::chrono::seconds(options.rank_timeout),
+           .open = [&] { return opened_run(options); },
+           .report =
+               [](const RunDirectory& run) {
+                 const std::filesystem::path report = run.export_folder() / "report.json";
+                 std::cout << last_screen(read_file(report), report.string(), run.export_folder());
+               }});
 }
 
 }  // namespace
