@@ -6,10 +6,12 @@
 namespace patchnas {
 namespace {
 
-std::string encode_line(const Candidate& candidate) { return seal_json(to_json(candidate)) + "\n"; }
+std::string encode_line(const Candidate& candidate, std::string_view run) {
+  return seal_json(to_json(candidate), run) + "\n";
+}
 
-Candidate decode_line(std::string_view line, const std::string& source) {
-  Candidate candidate = parse_candidate(unseal_json(line, source), source);
+Candidate decode_line(std::string_view line, const std::string& source, std::string_view run) {
+  Candidate candidate = parse_candidate(unseal_json(line, source, run), source);
   if (!candidate.accuracy) {
     throw InputError(source + ": has no accuracy");
   }
@@ -18,7 +20,8 @@ Candidate decode_line(std::string_view line, const std::string& source) {
 
 }  // namespace
 
-CandidateStore::CandidateStore(std::filesystem::path path) : path_(std::move(path)) {
+CandidateStore::CandidateStore(std::filesystem::path path, std::string run)
+    : path_(std::move(path)), run_(std::move(run)) {
   if (std::filesystem::exists(path_)) {
     read();
   }
@@ -39,7 +42,7 @@ void CandidateStore::read() {
       if (newline == std::string::npos) {
         throw InputError(source + ": cut short");
       }
-      Candidate candidate = decode_line(line, source);
+      Candidate candidate = decode_line(line, source, run_);
       intact.append(line).push_back('\n');
       candidates_.emplace(candidate.architecture, std::move(candidate));
     } catch (const InputError& error) {
@@ -67,14 +70,14 @@ const Candidate* CandidateStore::find_id(const std::string& id) const {
 }
 
 void CandidateStore::add(const Candidate& candidate) {
-  file_->append(encode_line(candidate), Durability::kSynced);
+  file_->append(encode_line(candidate, run_), Durability::kSynced);
   candidates_.emplace(candidate.architecture, candidate);
 }
 
 void CandidateStore::arrange(const std::vector<Architecture>& order) {
   std::string text;
   for (const Architecture& architecture : order) {
-    text += encode_line(candidates_.at(architecture));
+    text += encode_line(candidates_.at(architecture), run_);
   }
   if (text != read_file(path_)) {
     file_.reset();

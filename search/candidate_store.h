@@ -2,7 +2,7 @@
 
 // Every candidate ever evaluated, on disk: search/candidates.jsonl.
 //
-//   CandidateStore store(run / "search" / "candidates.jsonl");
+//   CandidateStore store(run / "search" / "candidates.jsonl", run_identity(config));
 //   CachingEvaluator evaluator(store, supernet_evaluator);
 //   evaluator.evaluate(batch);                    // asks the supernet only for what the store does
 //   not know
@@ -19,13 +19,15 @@
 
 namespace patchnas {
 
-/// One candidate a line, each with a checksum over the line.
+/// One candidate a line, each with a checksum over the run and the line.
 class CandidateStore {
  public:
-  /// Reads what is there. Lines that a kill tore or that are damaged otherwise are dropped from the
-  /// file, with a line in `warnings()`: their candidates are simply evaluated again.
+  /// Reads what is there. Lines that a kill tore, that are damaged otherwise or come from another
+  /// run are dropped from the file, with a line in `warnings()`: their candidates are simply
+  /// evaluated again.
+  /// @param run run_identity() of the configuration
   /// @throws InputError if the file cannot be read or written.
-  explicit CandidateStore(std::filesystem::path path);
+  CandidateStore(std::filesystem::path path, std::string run);
 
   /// Null if there is none of this architecture.
   [[nodiscard]] const Candidate* find(const Architecture& architecture) const;
@@ -43,6 +45,7 @@ class CandidateStore {
   void read();
 
   std::filesystem::path path_;
+  std::string run_;
   std::map<Architecture, Candidate> candidates_;
   std::vector<std::string> warnings_;
   std::unique_ptr<AppendFile> file_;

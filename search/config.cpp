@@ -14,6 +14,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "arch/checksum.h"
 #include "search/data_config.h"
 #include "search/shipped_files.h"
 #include "search/yaml_section.h"
@@ -282,6 +283,18 @@ std::string to_yaml(const Config& config) {
       .line("percentile", config.calibration.rule.percentile);
   YamlSection(text, 2, "checkpoint").line("every_seconds", config.checkpoint_every_seconds);
   return text;
+}
+
+std::string run_identity(const Config& config) {
+  const Config defaults;
+  Config decisive = config;
+  decisive.name = defaults.name;
+  decisive.output = defaults.output;
+  decisive.device = defaults.device;
+  decisive.threads = defaults.threads;
+  decisive.data.path = defaults.data.path;
+  decisive.data.cache = defaults.data.cache;
+  return to_hex(crc64(to_yaml(decisive)));
 }
 
 std::string first_difference(const Config& a, const Config& b) {

@@ -75,6 +75,9 @@ Target read_device(const std::string& name);
 /// @throws InputError.
 Config read_config(const std::string& name, const std::vector<std::string>& assignments);
 
+/// Of all that decides what a run computes: not its name, nor the machine, nor where its files are.
+std::string run_identity(const Config& config);
+
 /// The first line in which two configurations differ, as "training.finetune.epochs: 3 and 4"; "" if
 /// they are equal.
 std::string first_difference(const Config& a, const Config& b);

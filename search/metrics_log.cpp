@@ -12,9 +12,10 @@ namespace patchnas {
 namespace {
 
 /// @throws InputError if it is damaged.
-nlohmann::json record_of(const std::string& line, const std::string& source) {
+nlohmann::json record_of(const std::string& line, const std::string& source,
+                         const std::string& run) {
   require_shallow_json(line, source);
-  const auto record = nlohmann::json::parse(unseal_json(line, source), nullptr,
+  const auto record = nlohmann::json::parse(unseal_json(line, source, run), nullptr,
                                             /*allow_exceptions=*/false);
   if (!record.is_object() || !record.contains("stage") || !record["stage"].is_string() ||
       !record.contains("step") || !record["step"].is_number_integer()) {
@@ -34,15 +35,15 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 }  // namespace
 
-MetricsLog::MetricsLog(std::filesystem::path path)
-    : path_(std::move(path)), file_(std::make_unique<AppendFile>(path_)) {
+MetricsLog::MetricsLog(std::filesystem::path path, std::string run)
+    : path_(std::move(path)), run_(std::move(run)), file_(std::make_unique<AppendFile>(path_)) {
   const std::string text = read_file(path_);
   std::string intact;
   int number = 0;
   for (const std::string& line : lines_of(text)) {
     const std::string source = path_.string() + ":" + std::to_string(++number);
     try {
-      record_of(line, source);
+      record_of(line, source, run_);
       intact.append(line).push_back('\n');
     } catch (const InputError& error) {
       const bool is_torn = intact.size() + line.size() == text.size() && warning_.empty();
@@ -69,7 +70,7 @@ void MetricsLog::rewind(std::string_view stage, std::int64_t step) {
   const std::string text = read_file(path_);
   std::string kept;
   for (const std::string& line : lines_of(text)) {
-    const nlohmann::json record = record_of(line, path_.string());
+    const nlohmann::json record = record_of(line, path_.string(), run_);
     if (record["stage"] != stage || record["step"] <= step) {
       kept += line + "\n";
     }
@@ -85,7 +86,7 @@ void MetricsLog::arrange(std::span<const StageId> stages) {
   std::string arranged;
   for (const StageId stage : stages) {
     for (const std::string& line : lines) {
-      if (record_of(line, path_.string())["stage"] == to_string(stage)) {
+      if (record_of(line, path_.string(), run_)["stage"] == to_string(stage)) {
         arranged += line + "\n";
       }
     }
@@ -103,7 +104,7 @@ void MetricsLog::write(std::string_view stage, std::int64_t step, const Values& 
   for (const auto& [key, value] : values) {
     record[std::string(key)] = value;
   }
-  file_->append(seal_json(record.dump()) + "\n", Durability::kWritten);
+  file_->append(seal_json(record.dump(), run_) + "\n", Durability::kWritten);
 }
 
 }  // namespace patchnas

@@ -23,9 +23,10 @@ class MetricsLog {
  public:
   /// Keeps nothing: of a rank that writes no files.
   MetricsLog() = default;
-  /// Drops lines that are damaged; `warning()` says so.
+  /// Drops lines that are damaged or come from another run; `warning()` says so.
+  /// @param run run_identity() of the configuration
   /// @throws InputError if the file cannot be read or written.
-  explicit MetricsLog(std::filesystem::path path);
+  MetricsLog(std::filesystem::path path, std::string run);
 
   /// "" if all lines were intact, or only the last one was torn by a kill.
   [[nodiscard]] const std::string& warning() const { return warning_; }
@@ -44,6 +45,7 @@ class MetricsLog {
   void replace(const std::string& text);
 
   std::filesystem::path path_;
+  std::string run_;
   std::string warning_;
   std::unique_ptr<AppendFile> file_;
 };

@@ -152,8 +152,8 @@ void RunDirectory::open(const std::vector<std::string>& machine) {
   for (const char* folder : {"supernet", "search", "best", "export"}) {
     make_directory(path_ / folder);
   }
-  metrics_ = std::make_unique<MetricsLog>(path_ / "metrics.jsonl");
-  timing_ = std::make_unique<MetricsLog>(path_ / "timing.jsonl");
+  metrics_ = std::make_unique<MetricsLog>(path_ / "metrics.jsonl", run_identity(config_));
+  timing_ = std::make_unique<MetricsLog>(path_ / "timing.jsonl", run_identity(config_));
   for (const MetricsLog* log : {metrics_.get(), timing_.get()}) {
     if (!log->warning().empty()) {
       warnings_.push_back(log->warning());

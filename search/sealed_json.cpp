@@ -11,8 +11,9 @@ constexpr std::size_t kTailBytes = kChecksumKey.size() + 16 + 2;  // key, digits
 
 constexpr int kDeepestJson = 100;
 
-std::string tail_of(std::string_view body) {
-  return std::string(kChecksumKey) + to_hex(crc64(body)) + "\"}";
+std::string tail_of(std::string_view body, std::string_view owner) {
+  const std::uint64_t checksum = crc64(std::string(owner).append(body));
+  return std::string(kChecksumKey) + to_hex(checksum) + "\"}";
 }
 
 }  // namespace
@@ -37,17 +38,18 @@ void require_shallow_json(std::string_view json, const std::string& source) {
   }
 }
 
-std::string seal_json(std::string json) {
+std::string seal_json(std::string json, std::string_view owner) {
   json.resize(json.size() - (json.ends_with("\n}") ? 2 : 1));
-  return json + tail_of(json);
+  return json + tail_of(json, owner);
 }
 
-std::string unseal_json(std::string_view sealed, const std::string& source) {
+std::string unseal_json(std::string_view sealed, const std::string& source,
+                        std::string_view owner) {
   if (sealed.size() < kTailBytes) {
     throw InputError(source + ": cut short");
   }
   const std::string_view body = sealed.substr(0, sealed.size() - kTailBytes);
-  if (sealed.substr(body.size()) != tail_of(body)) {
+  if (sealed.substr(body.size()) != tail_of(body, owner)) {
     throw InputError(source + ": damaged: its checksum does not agree");
   }
   return std::string(body) + "}";

@@ -15,9 +15,11 @@ namespace patchnas {
 void require_shallow_json(std::string_view json, const std::string& source);
 
 /// @param json an object with at least one member, nothing behind it
-std::string seal_json(std::string json);
+/// @param owner goes into the checksum: with another one it does not agree
+std::string seal_json(std::string json, std::string_view owner = "");
 /// The object without its checksum.
 /// @throws InputError with `source` if the checksum is missing or does not agree.
-std::string unseal_json(std::string_view sealed, const std::string& source);
+std::string unseal_json(std::string_view sealed, const std::string& source,
+                        std::string_view owner = "");
 
 }  // namespace patchnas

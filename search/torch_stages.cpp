@@ -154,7 +154,7 @@ std::filesystem::path export_again(RunDirectory& run, const ExportRequest& reque
     run.set_status(StageId::kExport, run.status(StageId::kExport));  // its files may be others now
     return folder;
   }
-  const CandidateStore store(run.candidates_file());
+  const CandidateStore store(run.candidates_file(), run_identity(run.config()));
   const Candidate* candidate = store.find_id(request.candidate_id);
   if (candidate == nullptr) {
     throw InputError(run.candidates_file().string() + ": no candidate '" + request.candidate_id +

@@ -78,7 +78,7 @@ TEST(Candidate, DeepNestingIsRejectedBeforeTheStackIsUsedUp) {
 class StoredCandidates : public testing::Test {
  protected:
   void SetUp() override {
-    CandidateStore store(path_);
+    CandidateStore store(path_, "run");
     for (const Candidate& candidate : random_candidates(5)) {
       store.add(candidate);
     }
@@ -90,7 +90,7 @@ class StoredCandidates : public testing::Test {
 };
 
 TEST_F(StoredCandidates, AreFoundAgain) {
-  const CandidateStore store(path_);
+  const CandidateStore store(path_, "run");
   EXPECT_TRUE(store.warnings().empty());
   for (const Candidate& candidate : random_candidates(5)) {
     ASSERT_NE(store.find(candidate.architecture), nullptr);
@@ -100,11 +100,17 @@ TEST_F(StoredCandidates, AreFoundAgain) {
   EXPECT_EQ(store.find_id("0000000000000000"), nullptr);
 }
 
+TEST_F(StoredCandidates, OfAnotherRunAreDropped) {
+  const CandidateStore store(path_, "another run");
+  EXPECT_TRUE(store.candidates().empty());
+  EXPECT_EQ(store.warnings().size(), 5U);
+}
+
 TEST_F(StoredCandidates, ATornLastLineIsCutOff) {
   const std::size_t last_line = text_.rfind('\n', text_.size() - 2) + 1;
   for (std::size_t length = last_line + 1; length < text_.size(); ++length) {
     overwrite(path_, text_.substr(0, length));
-    const CandidateStore store(path_);
+    const CandidateStore store(path_, "run");
     ASSERT_EQ(store.candidates().size(), 4U) << length;
     ASSERT_EQ(store.warnings().size(), 1U);
     EXPECT_EQ(store.warnings()[0].find(path_.string() + ":5: "), 0U) << store.warnings()[0];
@@ -122,10 +128,10 @@ TEST_F(StoredCandidates, ADamagedLineIsDroppedWhereverItIs) {
     }
     damaged[position] = static_cast<char>(damaged[position] ^ (1 << stream.below(7)));
     overwrite(path_, damaged);
-    const CandidateStore store(path_);
+    const CandidateStore store(path_, "run");
     EXPECT_EQ(store.candidates().size(), 4U) << position;
     EXPECT_FALSE(store.warnings().empty());
-    EXPECT_TRUE(CandidateStore(path_).warnings().empty()) << "the damage is reported once";
+    EXPECT_TRUE(CandidateStore(path_, "run").warnings().empty()) << "the damage is reported once";
   }
 }
 
@@ -139,7 +145,7 @@ class CountingEvaluator : public Evaluator {
 };
 
 TEST_F(StoredCandidates, TheCacheAsksOnlyForWhatItDoesNotKnow) {
-  CandidateStore store(path_);
+  CandidateStore store(path_, "run");
   CountingEvaluator inner;
   CachingEvaluator cache(store, inner);
   std::vector<Candidate> candidates = random_candidates(8);
@@ -151,7 +157,7 @@ TEST_F(StoredCandidates, TheCacheAsksOnlyForWhatItDoesNotKnow) {
   EXPECT_EQ(accuracies[7], 0.25);
   cache.evaluate(candidates);
   EXPECT_EQ(inner.calls, 3);
-  EXPECT_EQ(CandidateStore(path_).candidates().size(), 8U);
+  EXPECT_EQ(CandidateStore(path_, "run").candidates().size(), 8U);
 }
 
 }  // namespace

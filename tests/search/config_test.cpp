@@ -111,6 +111,24 @@ Target target_with(const std::string& lines) {
   return parse(text).target;
 }
 
+TEST(Config, TheIdentityOfARunIsNotItsPlace) {
+  const Config config = small_config();
+  Config moved = config;
+  moved.name = "another";
+  moved.output = "/elsewhere";
+  moved.threads = 7;
+  moved.device = DeviceChoice::kCuda;
+  moved.data.path = "/data";
+  moved.data.cache = "/cache";
+  EXPECT_EQ(run_identity(moved), run_identity(config));
+  Config other = config;
+  ++other.seed;
+  EXPECT_NE(run_identity(other), run_identity(config));
+  other = config;
+  other.training.supernet.learning_rate *= 2.0;
+  EXPECT_NE(run_identity(other), run_identity(config));
+}
+
 TEST(Config, ADeviceSaysWhatATargetDoesNot) {
   const Target device = target_with("device: stm32h743");
   EXPECT_EQ(device.sram_bytes, 512 * 1024);

@@ -291,8 +291,11 @@ TEST_F(RunDirectoryTest, MetricsReadAsOfAnUndisturbedRun) {
   run.metrics().rewind("train_supernet", 1);
   EXPECT_EQ(contents(path() / "metrics.jsonl"), undisturbed);
   run.metrics().write("train_supernet", 2, {{"loss", 0.25}});
-  EXPECT_EQ(contents(path() / "metrics.jsonl"),
-            undisturbed + seal_json(R"({"stage":"train_supernet","step":2,"loss":0.25})") + "\n");
+  EXPECT_EQ(
+      contents(path() / "metrics.jsonl"),
+      undisturbed +
+          seal_json(R"({"stage":"train_supernet","step":2,"loss":0.25})", run_identity(config_)) +
+          "\n");
 }
 
 class CountingStage : public Stage {

@@ -71,7 +71,8 @@ TEST_F(SearchStageTest, WritesGenerationsAndTheWinner) {
   EXPECT_EQ(written.size(), 6U + 1U + 1U + 1U);  // generations, candidates, winner, metrics
   const SearchResult result = parse_search_result(written.at("candidate.json"), "candidate.json");
   EXPECT_EQ(result.counts.evaluated, evaluated_);
-  const CandidateStore store(folder_.path() / "undisturbed/search/candidates.jsonl");
+  const CandidateStore store(folder_.path() / "undisturbed/search/candidates.jsonl",
+                             run_identity(config_));
   EXPECT_EQ(static_cast<int>(store.candidates().size()), evaluated_);
   for (const auto& [architecture, candidate] : store.candidates()) {
     EXPECT_LE(*candidate.accuracy, *result.best.accuracy);

@@ -17,9 +17,11 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
 
-#include "arch/checksum.h"
 #include "arch/error.h"
+#include "arch/yaml_reader.h"
+#include "search/config.h"
 #include "search/files.h"
+#include "search/sealed_json.h"
 #include "trial.h"
 
 namespace patchnas {
@@ -52,10 +54,10 @@ void check_that_it_can_fail(const Workbench& bench) {
   const fs::path candidates = bench.run_folder(name) / "search" / "candidates.jsonl";
   const std::string text = read_file(candidates);
   const std::string line = text.substr(0, text.find('\n'));
-  const std::string checksum = ",\"crc64\":\"";
-  std::string wrong = line.substr(0, line.find("\"accuracy\":")) + "\"accuracy\":0.0";
-  wrong += checksum + to_hex(crc64(wrong)) + "\"}\n";
-  write_file(candidates, wrong + text.substr(line.size() + 1));
+  const std::string wrong = line.substr(0, line.find("\"accuracy\":")) + "\"accuracy\":0.0}";
+  const std::string run = run_identity(
+      parse_config(YamlReader::parse_file(bench.run_folder(name) / "config.yaml"), name));
+  write_file(candidates, seal_json(wrong, run) + text.substr(line.size()));
   const Ending ending = Program(bench.resume(name)).wait();
   if (ending.exit_code != 0 || bench.difference(name).empty()) {
     throw Error("a wrong accuracy of an evaluated candidate is not noticed: " + ending.text());
