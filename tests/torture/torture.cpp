@@ -4,10 +4,11 @@
 // Injects faults into every stage of a tiny run of nas_search and continues it. After each the run
 // must end in the bytes of an undisturbed one, or be refused with one clear line while its last
 // good state is intact. Prints a table of what was injected and how it ended; exit code 1 if
-// anything failed. --times 20 takes half an hour and has hundreds of kills. Trial I of a kind and a
-// seed injects the same fault each time, up to the moments of signals.
+// anything failed, and after SIGINT or SIGTERM the table so far. --times 20 takes half an hour and
+// has hundreds of kills. Trial I of a kind and a seed injects the same fault each time, up to the
+// moments of signals.
 
-#include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -65,13 +66,16 @@ void check_that_it_can_fail(const Workbench& bench) {
   bench.remove(name);
 }
 
+/// A signal ends the test after the trial that runs, with the table so far.
+volatile std::sig_atomic_t is_stopped = 0;
+
 void run_trials(const Fault& fault, const Workbench& bench, Tally& tally, const Options& options) {
   if (!fault.unavailable.empty()) {
     tally.skip(fault.kind, fault.unavailable);
     return;
   }
   const int trials = options.times * fault.trials;
-  for (int i = 0; i < trials; ++i) {
+  for (int i = 0; i < trials && is_stopped == 0; ++i) {
     if (options.index >= 0 && i != options.index) {
       continue;
     }
@@ -103,7 +107,7 @@ int torture(const Options& options) {
       }
     }
   }
-  std::cout << "seed " << options.seed << "\n\n";
+  std::cout << "seed " << options.seed << (is_stopped != 0 ? ", stopped early" : "") << "\n\n";
   tally.print(std::cout);
   std::cout << "\n" << tally.failures() << " failed\n";
   return tally.failures() == 0 ? 0 : 1;
@@ -125,6 +129,9 @@ int main(int argc, char** argv) {
   app.add_option("--only", options.only, "One kind of fault, as the table names it");
   app.add_option("--index", options.index, "One trial of it");
   CLI11_PARSE(app, argc, argv);
+  for (const int number : {SIGINT, SIGTERM}) {
+    std::signal(number, [](int) { is_stopped = 1; });
+  }
   // In memory where possible: thousands of small files are synced.
   if (::access("/dev/shm", W_OK) == 0) {
     ::setenv("TMPDIR", "/dev/shm", 0);
