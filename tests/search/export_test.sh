@@ -9,7 +9,7 @@ source "$here/../build/testing.sh"
 source "$here/nas_search_testing.sh"
 
 nas_search="$(realpath -- "${1:?usage: export_test.sh NAS_SEARCH}")"
-start() { "$nas_search" --config smoke.yaml --threads 2 --runs-dir "$scratch" "$@" 2>/dev/null; }
+start() { "$nas_search" --config smoke.yaml --threads 2 --runs-dir "$scratch" 2>/dev/null; }
 run_directory="$scratch/smoke"
 
 screen="$(start)"
