@@ -191,7 +191,9 @@ void damage_one(Trial& trial, const Damage& damage) {
     }
     return;
   }
-  if (const std::string what = wrong_refusal(ending, trial.run() / damage.file); !what.empty()) {
+  // config.yaml is what makes a folder a run directory: without its own, the folder is named.
+  const fs::path named = damage.file == "config.yaml" ? trial.run() : trial.run() / damage.file;
+  if (const std::string what = wrong_refusal(ending, named); !what.empty()) {
     trial.failed(damage.moment, where + what);
     return;
   }
