@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
 
 #include "arch/error.h"
 #include "arch/random.h"
@@ -62,6 +63,9 @@ void verify(const VerifyOptions& options) {
   std::optional<RunDirectory> run;
   if (RunDirectory::exists(options.folder)) {
     run = RunDirectory::resume(options.folder);
+    for (const std::string& warning : run->warnings()) {
+      spdlog::warn("{}", warning);
+    }
   }
   const PackageFolder package(options.folder);
   const RunTarget target = named(kRunTargets, options.target);

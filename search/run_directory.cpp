@@ -44,14 +44,19 @@ void require_unused(const fs::path& path) {
 /// A run directory may come from a stranger: what is written through a link would land elsewhere.
 void require_plain_files(const fs::path& path) {
   std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator(path, error)) {
-    const fs::file_status status = entry.symlink_status(error);
-    if (!fs::is_regular_file(status) && !fs::is_directory(status)) {
+  fs::recursive_directory_iterator entry(path, error);
+  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    std::error_code vanished;  // another process may be at work here: the lock is not ours yet
+    const fs::file_status status = entry->symlink_status(vanished);
+    if (!fs::is_regular_file(status) && !fs::is_directory(status) && fs::exists(status)) {
       throw InputError(
-          entry.path().string() +
+          entry->path().string() +
           (fs::is_symlink(status) ? ": is a symbolic link" : ": is neither a file nor a folder") +
           "; a run directory holds only files and folders");
     }
+  }
+  if (error) {
+    throw InputError(path.string() + ": cannot be read: " + error.message());
   }
 }
 
@@ -66,9 +71,11 @@ void relocate(Config& config, const fs::path& run) {
 
 void remove_temporaries(const fs::path& path) {
   std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator(path, error)) {
-    if (entry.path().extension() == kTemporarySuffix) {
-      fs::remove(entry.path(), error);
+  fs::recursive_directory_iterator entry(path, error);
+  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    if (entry->path().extension() == kTemporarySuffix) {
+      std::error_code ignored;  // it costs space, not correctness
+      fs::remove(entry->path(), ignored);
     }
   }
 }
@@ -141,6 +148,7 @@ void RunDirectory::open(const std::vector<std::string>& machine) {
   config_ = parse_config(std::move(reader), path_.filename().string());
   relocate(config_, path_);
   config_checksum_ = file_checksum(path_ / "config.yaml");
+  identity_ = run_identity(config_);  // unless run.json knows it
   if (fs::exists(path_ / "run.json")) {
     read_status();
     redo_damaged_stages();
@@ -152,8 +160,8 @@ void RunDirectory::open(const std::vector<std::string>& machine) {
   for (const char* folder : {"supernet", "search", "best", "export"}) {
     make_directory(path_ / folder);
   }
-  metrics_ = std::make_unique<MetricsLog>(path_ / "metrics.jsonl", run_identity(config_));
-  timing_ = std::make_unique<MetricsLog>(path_ / "timing.jsonl", run_identity(config_));
+  metrics_ = std::make_unique<MetricsLog>(path_ / "metrics.jsonl", identity_);
+  timing_ = std::make_unique<MetricsLog>(path_ / "timing.jsonl", identity_);
   for (const MetricsLog* log : {metrics_.get(), timing_.get()}) {
     if (!log->warning().empty()) {
       warnings_.push_back(log->warning());
@@ -211,6 +219,7 @@ void RunDirectory::apply_status(const nlohmann::json& json) {
     }
   }
   json.at("built_from").get_to(revisions_);
+  json.at("identity").get_to(identity_);
 }
 
 void RunDirectory::redo_damaged_stages() {
@@ -252,13 +261,11 @@ void RunDirectory::set_status(StageId stage, StageStatus status) {
 }
 
 void RunDirectory::write_status() const {
-  nlohmann::ordered_json json{{"format", kFormat},
-                              {"name", config_.name},
-                              {"seed", config_.seed},
-                              {"libtorch", build_info::kLibTorchVersion},
-                              {"built_from", revisions_},
-                              {"config", config_checksum_},
-                              {"files", nlohmann::json::object()}};
+  nlohmann::ordered_json json{
+      {"format", kFormat},        {"name", config_.name},
+      {"seed", config_.seed},     {"libtorch", build_info::kLibTorchVersion},
+      {"built_from", revisions_}, {"config", config_checksum_},
+      {"identity", identity_},    {"files", nlohmann::json::object()}};
   for (const StageId stage : stages_of(config_.training)) {
     json["stages"][std::string(to_string(stage))] =
         kStatusNames[static_cast<std::size_t>(status(stage))];

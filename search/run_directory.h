@@ -61,6 +61,8 @@ class RunDirectory {
   [[nodiscard]] bool writes() const { return lock_ != nullptr; }
 
   [[nodiscard]] const Config& config() const { return config_; }
+  /// run_identity() of the build that began the run.
+  [[nodiscard]] const std::string& identity() const { return identity_; }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::filesystem::path supernet() const { return path_ / "supernet"; }
   [[nodiscard]] std::filesystem::path candidates_file() const {
@@ -113,6 +115,7 @@ class RunDirectory {
   std::array<StageStatus, kStageCount> statuses_{};
   std::map<StageId, ProductChecksums> products_;  ///< of the stages that are done
   std::string config_checksum_;
+  std::string identity_;
   std::vector<std::string> revisions_;  ///< every build that worked on this run, in order
   std::vector<std::string> warnings_;
   bool resumed_ = false;

@@ -87,7 +87,7 @@ void SearchStage::run() {
   const Config& config = run_.config();
   const std::unique_ptr<LatencyModel> latency = latency_model_for(config.target);
   ScheduleSelector selector(config.space, config.target, latency.get());
-  CandidateStore store(run_.candidates_file(), run_identity(config));
+  CandidateStore store(run_.candidates_file(), run_.identity());
   for (const std::string& warning : store.warnings()) {
     spdlog::warn("{}", warning);
   }

@@ -31,6 +31,11 @@ std::vector<fs::path> places_of(StageId stage) {
   return {};
 }
 
+/// A stranger's run.json may name any file.
+bool is_within(const fs::path& file) {
+  return file.is_relative() && std::find(file.begin(), file.end(), "..") == file.end();
+}
+
 }  // namespace
 
 // A CRC over a file that ends in its own CRC, as checkpoints do, is the same for all such files:
@@ -64,7 +69,7 @@ ProductChecksums product_checksums(const fs::path& run, StageId stage) {
 std::string damaged_product(const fs::path& run, const ProductChecksums& checksums) {
   for (const auto& [file, checksum] : checksums) {
     try {
-      if (file_checksum(run / file) == checksum) {
+      if (is_within(file) && file_checksum(run / file) == checksum) {
         continue;
       }
     } catch (const InputError&) {

@@ -1,5 +1,6 @@
 #include "search/torch_job.h"
 
+#include <optional>
 #include <string>
 
 #include "arch/error.h"
@@ -22,7 +23,9 @@ ProcessGroup meet(const Job& job) {
 
 /// The rank that writes.
 void lead(const Job& job, ProcessGroup& group) {
-  RunDirectory run = job.open();
+  std::optional<RunDirectory> opened;
+  group.rank_0_first([&] { opened.emplace(job.open()); });
+  RunDirectory& run = *opened;
   if (run.status(StageId::kExport) != StageStatus::kDone) {
     group.broadcast(run.description());
     run_stages(run, make_stages(run, group));
@@ -34,6 +37,7 @@ void lead(const Job& job, ProcessGroup& group) {
 
 /// Any other rank.
 void follow(ProcessGroup& group) {
+  group.rank_0_first([] {});
   const std::string description = group.broadcast("");
   if (description.empty()) {
     return;  // the run is done already

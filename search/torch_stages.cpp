@@ -21,7 +21,12 @@ class WorkspaceStage : public Stage {
   WorkspaceStage(StageId stage, std::shared_ptr<TorchWorkspace> workspace, Work work)
       : stage_(stage), workspace_(std::move(workspace)), work_(work) {}
   [[nodiscard]] StageId id() const override { return stage_; }
-  void run() override { work_(*workspace_); }
+  void run() override {
+    work_(*workspace_);
+    if (stage_ != StageId::kExport) {  // rank 0 alone evaluates, and the export is its alone
+      workspace_->group().rank_0_first([] {});
+    }
+  }
 
  private:
   StageId stage_;
@@ -70,12 +75,15 @@ void finetune(TorchWorkspace& workspace) {
 void quantise(TorchWorkspace& workspace) {
   const Subnet subnet = workspace.finetuned_weights(workspace.winner().best.architecture);
   FoldedSubnet calibrated = workspace.calibrated(subnet);
-  if (!workspace.run().writes()) {
-    workspace.quantised(std::move(calibrated));
+  const bool reports = workspace.run().writes();
+  double before = 0.0;
+  workspace.group().rank_0_first([&] {
+    before = reports ? workspace.validation_accuracy(workspace.to_int8(calibrated)) : 0.0;
+  });
+  const FoldedSubnet trained = workspace.quantised(std::move(calibrated));
+  if (!reports) {
     return;
   }
-  const double before = workspace.validation_accuracy(workspace.to_int8(calibrated));
-  const FoldedSubnet trained = workspace.quantised(std::move(calibrated));
   spdlog::info("quantise: {} int8 on validation images, {} before training, {} float",
                percent_text(workspace.validation_accuracy(workspace.to_int8(trained))),
                percent_text(before), percent_text(workspace.validation_accuracy(subnet)));
@@ -154,7 +162,7 @@ std::filesystem::path export_again(RunDirectory& run, const ExportRequest& reque
     run.set_status(StageId::kExport, run.status(StageId::kExport));  // its files may be others now
     return folder;
   }
-  const CandidateStore store(run.candidates_file(), run_identity(run.config()));
+  const CandidateStore store(run.candidates_file(), run.identity());
   const Candidate* candidate = store.find_id(request.candidate_id);
   if (candidate == nullptr) {
     throw InputError(run.candidates_file().string() + ": no candidate '" + request.candidate_id +

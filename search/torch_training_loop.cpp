@@ -151,8 +151,12 @@ void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
     const std::int64_t step = trainer.step();
     if (is_due(metrics_interval) || is_due(evaluate_interval)) {
       MetricsLog::Values accuracies;
-      if (is_due(evaluate_interval) && run.writes()) {
-        trainer.with_result([&] { accuracies = evaluate(); });
+      if (is_due(evaluate_interval)) {
+        group.rank_0_first([&] {
+          if (run.writes()) {
+            trainer.with_result([&] { accuracies = evaluate(); });
+          }
+        });
       }
       MetricsLog::Values values{{"loss", report.loss},
                                 {"accuracy", report.accuracy},
@@ -180,8 +184,11 @@ void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
       train_step();
     }
   } catch (const LostRankError&) {
-    save();  // the last step that all ranks took
-    writer.finish();
+    // The last step that all ranks took; a GPU may have gone on with a sum that broke.
+    if (trainer.device().is_cpu()) {
+      save();
+      writer.finish();
+    }
     throw;
   }
   if (total == 0) {

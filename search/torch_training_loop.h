@@ -24,8 +24,8 @@ using Evaluation = std::function<MetricsLog::Values()>;
 /// timing.jsonl.
 /// @param evaluate called every training.evaluate_every_epochs and at the end, unless that is 0
 /// On several ranks a signal to one stops all after the same step, and rank 0 saves and evaluates.
-/// @throws InterruptedError after a stop signal, or LostRankError, with a checkpoint of the last
-/// step on disk.
+/// @throws InterruptedError after a stop signal, or on the CPU LostRankError, with a checkpoint of
+/// the last step on disk.
 /// @throws Error if training diverged; the checkpoints are of steps before that.
 void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
                   const CheckpointStore& store, StageId stage, RunDirectory& run,

@@ -200,8 +200,12 @@ class ProcessGroup::Impl {
         work->wait(kLook);
         return;
       } catch (const std::exception& error) {
+        // The call's own failure, or no more than the end of this look at it.
         if (work->isCompleted()) {
-          fail(error);
+          if (work->isSuccess()) {
+            return;
+          }
+          guarded([&] { std::rethrow_exception(work->exception()); });
         }
       }
       watch_->check();

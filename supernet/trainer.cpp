@@ -86,6 +86,7 @@ class Trainer::Impl {
   }
 
   [[nodiscard]] std::int64_t step() const { return optimiser_.steps(); }
+  [[nodiscard]] c10::Device device() const { return device_; }
   [[nodiscard]] std::int64_t total_steps() const { return total_steps_; }
   [[nodiscard]] std::int64_t steps_per_epoch() const { return steps_per_epoch_; }
   [[nodiscard]] int images_per_step() const { return config_.batch_size * recipe_->learners(); }
@@ -333,6 +334,7 @@ Trainer& Trainer::operator=(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;
 
 std::int64_t Trainer::step() const { return impl_->step(); }
+c10::Device Trainer::device() const { return impl_->device(); }
 std::int64_t Trainer::total_steps() const { return impl_->total_steps(); }
 std::int64_t Trainer::steps_per_epoch() const { return impl_->steps_per_epoch(); }
 int Trainer::images_per_step() const { return impl_->images_per_step(); }

@@ -28,6 +28,8 @@
 #include <string>
 #include <string_view>
 
+#include <c10/core/Device.h>
+
 #include "arch/float_network.h"
 #include "supernet/augmentation.h"
 #include "supernet/image_store.h"
@@ -89,6 +91,7 @@ class Trainer {
   ~Trainer();
 
   [[nodiscard]] std::int64_t step() const;
+  [[nodiscard]] c10::Device device() const;
   [[nodiscard]] std::int64_t total_steps() const;
   [[nodiscard]] std::int64_t steps_per_epoch() const;
   /// Forward and backward passes of a step.
