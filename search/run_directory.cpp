@@ -104,8 +104,8 @@ RunDirectory RunDirectory::start(const Config& config) {
   } else {
     run.resumed_ = true;
   }
-  run.open({"device=" + std::string(to_string(config.device)),
-            "threads=" + std::to_string(config.threads)});
+  run.load_config({"device=" + std::string(to_string(config.device)),
+                   "threads=" + std::to_string(config.threads)});
   Config wanted = config;
   relocate(wanted, path);
   const std::string difference = first_difference(run.config_, wanted);
@@ -113,6 +113,7 @@ RunDirectory RunDirectory::start(const Config& config) {
     throw InputError(path.string() + ": holds a run of another configuration (" + difference +
                      "); continue it with --resume, or choose another name with --set name=NAME");
   }
+  run.open();  // from here on it is written to
   return run;
 }
 
@@ -123,7 +124,8 @@ RunDirectory RunDirectory::resume(const fs::path& folder, const std::vector<std:
   }
   RunDirectory run(path);
   run.resumed_ = true;
-  run.open(machine);
+  run.load_config(machine);
+  run.open();
   run.keep_cache_beside();
   return run;
 }
@@ -140,7 +142,7 @@ void RunDirectory::keep_cache_beside() {
   }
 }
 
-void RunDirectory::open(const std::vector<std::string>& machine) {
+void RunDirectory::load_config(const std::vector<std::string>& machine) {
   YamlReader reader = YamlReader::parse_file(path_ / "config.yaml");
   for (const std::string& assignment : machine) {
     reader.assign(assignment);
@@ -149,6 +151,9 @@ void RunDirectory::open(const std::vector<std::string>& machine) {
   relocate(config_, path_);
   config_checksum_ = file_checksum(path_ / "config.yaml");
   identity_ = run_identity(config_);  // unless run.json knows it
+}
+
+void RunDirectory::open() {
   if (fs::exists(path_ / "run.json")) {
     read_status();
     redo_damaged_stages();

@@ -101,7 +101,8 @@ class RunDirectory {
   /// Takes the lock.
   explicit RunDirectory(std::filesystem::path path);
   void keep_cache_beside();
-  void open(const std::vector<std::string>& machine);
+  void load_config(const std::vector<std::string>& machine);
+  void open();
   void read_status();
   void apply_status(const nlohmann::json& json);
   void redo_damaged_stages();

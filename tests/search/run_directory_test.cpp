@@ -87,6 +87,17 @@ TEST_F(RunDirectoryTest, AnotherConfigurationIsRefusedByItsFirstDifference) {
                 "--resume, or choose another name with --set name=NAME");
 }
 
+TEST_F(RunDirectoryTest, NothingIsWrittenBesideAnotherConfiguration) {
+  Config other = config_;
+  ++other.seed;
+  make_directory(path());
+  write_file(path() / "config.yaml", to_yaml(other));
+  EXPECT_THROW(RunDirectory::start(config_), InputError);
+  EXPECT_FALSE(std::filesystem::exists(path() / "run.json"));
+  write_file(path() / "config.yaml", to_yaml(config_));
+  EXPECT_EQ(RunDirectory::start(config_).config().seed, config_.seed);
+}
+
 TEST_F(RunDirectoryTest, InUseNamesTheHolder) {
   const RunDirectory run = RunDirectory::start(config_);
   const std::string message = message_of([&] { RunDirectory::resume(path()); });
