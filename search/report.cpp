@@ -74,7 +74,9 @@ std::string make_report(const ReportInputs& inputs) {
   if (inputs.accuracies.validation_search) {
     report["accuracy"]["validation_search"] = *inputs.accuracies.validation_search;
   }
-  report["accuracy"]["validation_exported"] = inputs.accuracies.validation_exported;
+  if (inputs.accuracies.validation_exported) {
+    report["accuracy"]["validation_exported"] = *inputs.accuracies.validation_exported;
+  }
   report["accuracy"]["test_float"] = inputs.accuracies.test_float;
   report["accuracy"]["test_int8"] = inputs.accuracies.test_int8;
   report["accuracy"]["test_images"] = inputs.accuracies.test_images;

@@ -15,7 +15,8 @@ namespace patchnas {
 /// Shares of correct answers, 0 to 1.
 struct Accuracies {
   std::optional<double> validation_search;  ///< with the supernet's weights, if it was searched
-  double validation_exported = 0.0;         ///< with the weights that were exported, in float
+  /// With the weights that were exported, in float; none if they were trained on these images.
+  std::optional<double> validation_exported;
   double test_float = 0.0;
   double test_int8 = 0.0;  ///< of the integer reference: what the exported file computes
   int test_images = 0;

@@ -33,10 +33,16 @@ MetricsLog::Values evaluate_supernet(TorchWorkspace& workspace, const Supernet& 
 }
 
 MetricsLog::Values evaluate_subnet(TorchWorkspace& workspace, Subnet& subnet) {
+  if (!workspace.validates_winner()) {
+    return {};
+  }
   return {{"accuracy_subnet", accuracy_of(workspace, subnet)}};
 }
 
 MetricsLog::Values evaluate_int8(TorchWorkspace& workspace, const QuantizedNetwork& network) {
+  if (!workspace.validates_winner()) {
+    return {};
+  }
   const int images = workspace.run().config().training.evaluation_images;
   return {{"accuracy_int8", workspace.validation_accuracy(network, images)}};
 }

@@ -13,10 +13,10 @@ namespace patchnas {
 MetricsLog::Values evaluate_supernet(TorchWorkspace& workspace, const Supernet& supernet,
                                      StageId stage);
 
-/// accuracy_subnet. Measures the running statistics of the subnet again.
+/// accuracy_subnet of the winner, if validates_winner(). Measures the running statistics of the subnet again.
 MetricsLog::Values evaluate_subnet(TorchWorkspace& workspace, Subnet& subnet);
 
-/// accuracy_int8, of the exported network.
+/// accuracy_int8, of the exported network, if validates_winner().
 MetricsLog::Values evaluate_int8(TorchWorkspace& workspace, const QuantizedNetwork& network);
 
 }  // namespace patchnas

@@ -64,7 +64,7 @@ class SharedSearchStage : public Stage {
 void finetune(TorchWorkspace& workspace) {
   const SearchResult result = workspace.winner();
   const Subnet subnet = workspace.finetuned(result.best.architecture);
-  if (!workspace.run().writes()) {
+  if (!workspace.run().writes() || !workspace.validates_winner()) {
     return;
   }
   spdlog::info("finetune: {} on validation images{}",
@@ -75,7 +75,7 @@ void finetune(TorchWorkspace& workspace) {
 void quantise(TorchWorkspace& workspace) {
   const Subnet subnet = workspace.finetuned_weights(workspace.winner().best.architecture);
   FoldedSubnet calibrated = workspace.calibrated(subnet);
-  const bool reports = workspace.run().writes();
+  const bool reports = workspace.run().writes() && workspace.validates_winner();
   double before = 0.0;
   workspace.group().rank_0_first([&] {
     before = reports ? workspace.validation_accuracy(workspace.to_int8(calibrated)) : 0.0;

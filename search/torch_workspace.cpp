@@ -90,6 +90,14 @@ const ImageSet& TorchWorkspace::validation_images(int resolution) {
                    .first->second;
 }
 
+bool TorchWorkspace::validates_winner() const {
+  return !run_.config().training.finetune_on_validation;
+}
+
+const ImageStore& TorchWorkspace::finetuning_images() {
+  return validates_winner() ? *data().training : *data().both;
+}
+
 TrainerConfig TorchWorkspace::trainer_config(StageId stage,
                                              const TrainingSettings& settings) const {
   const Config& config = run_.config();
@@ -214,7 +222,7 @@ Subnet TorchWorkspace::finetuned(const Architecture& architecture) {
   const std::optional<Checkpoint> checkpoint = restorable(store, group_);
   Subnet subnet = checkpoint ? Subnet(lower(config.space, architecture), config.seed, device_)
                              : untuned(architecture);
-  Trainer trainer(finetune_recipe(subnet), *data().training,
+  Trainer trainer(finetune_recipe(subnet), finetuning_images(),
                   trainer_config(StageId::kFinetune, config.training.finetune), &group_);
   train_to_end(trainer, checkpoint, store, StageId::kFinetune, run_, group_,
                [&] { return evaluate_subnet(*this, subnet); });
@@ -280,7 +288,7 @@ Quantiser TorchWorkspace::quantiser() const {
 FoldedSubnet TorchWorkspace::quantised(FoldedSubnet calibrated) {
   const CheckpointStore store = checkpoints(StageId::kQuantise);
   const std::optional<Checkpoint> checkpoint = restorable(store, group_);
-  Trainer trainer(quantised_recipe(calibrated, quantiser()), *data().training,
+  Trainer trainer(quantised_recipe(calibrated, quantiser()), finetuning_images(),
                   trainer_config(StageId::kQuantise, run_.config().training.quantisation_aware),
                   &group_);
   train_to_end(trainer, checkpoint, store, StageId::kQuantise, run_, group_,

@@ -63,6 +63,10 @@ class TorchWorkspace {
 
   /// Measures the statistics of batch norm, on training images drawn from the named stream.
   void recalibrate(Subnet& subnet, std::string_view stream_name);
+  /// The images that the winner is trained on.
+  const ImageStore& finetuning_images();
+  /// Whether validation images still tell how good the winner is: it was not trained on them.
+  [[nodiscard]] bool validates_winner() const;
   /// On at most so many of the validation images.
   double validation_accuracy(const Subnet& subnet,
                              int most_images = std::numeric_limits<int>::max());

@@ -97,6 +97,7 @@ void parse_finetune(YamlReader finetune, TrainingPlan& plan) {
   plan.finetune = parse_settings(finetune, plan.finetune);
   plan.finetune_distillation =
       finetune.number("distillation", {0.0, 1.0}, plan.finetune_distillation);
+  plan.finetune_on_validation = finetune.boolean("on_validation", plan.finetune_on_validation);
   const bool is_standalone = plan.recipe == TrainingRecipe::kStandalone;
   if (is_standalone && plan.finetune_distillation > 0.0 && plan.teacher.empty()) {
     finetune.fail("distillation",
@@ -170,7 +171,9 @@ std::string to_yaml(const TrainingPlan& plan) {
   append_settings(text, "supernet", plan.supernet)
       .line("subnets_per_step", plan.subnets_per_step)
       .line("inplace_distillation", plan.inplace_distillation);
-  append_settings(text, "finetune", plan.finetune).line("distillation", plan.finetune_distillation);
+  append_settings(text, "finetune", plan.finetune)
+      .line("distillation", plan.finetune_distillation)
+      .line("on_validation", plan.finetune_on_validation ? "true" : "false");
   append_settings(text, "quantisation_aware", plan.quantisation_aware);
   return text;
 }

@@ -44,6 +44,9 @@ struct TrainingPlan {
   /// Share of a teacher's answers in the targets of fine-tuning. The teacher is the supernet's
   /// largest network; of a standalone network the winner of `teacher`.
   double finetune_distillation = 0.0;
+  /// Once the search is over, fine-tuning and quantisation-aware training learn from the validation
+  /// images as well; nothing is evaluated on them any more.
+  bool finetune_on_validation = false;
   /// 0 epochs: post-training quantisation only. What a config leaves out is fine-tuning's, at a
   /// tenth of its learning rate.
   TrainingSettings quantisation_aware{.epochs = 10, .learning_rate = 0.002};

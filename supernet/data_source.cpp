@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -226,8 +227,11 @@ TrainingData load_training_data(const DataConfig& config, std::uint64_t seed,
   RandomStream stream(seed, "data/split");
   DataSplit split = stratified_split(labels, config.classes, config.validation_images,
                                      config.limit_training_images, stream);
-  return {std::make_unique<PartOfImages>(all, std::move(split.training)),
-          std::make_unique<PartOfImages>(all, std::move(split.validation))};
+  std::vector<int> both;
+  std::ranges::merge(split.training, split.validation, std::back_inserter(both));
+  return {.training = std::make_unique<PartOfImages>(all, std::move(split.training)),
+          .validation = std::make_unique<PartOfImages>(all, std::move(split.validation)),
+          .both = std::make_unique<PartOfImages>(all, std::move(both))};
 }
 
 std::unique_ptr<const PartOfImages> load_test_images(const DataConfig& config,

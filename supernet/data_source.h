@@ -76,6 +76,7 @@ constexpr int default_workers(DataKind kind) { return has_image_files(kind) ? 2 
 struct TrainingData {
   std::unique_ptr<const PartOfImages> training;
   std::unique_ptr<const PartOfImages> validation;
+  std::unique_ptr<const PartOfImages> both;  ///< in the files' order
 };
 
 /// Splits the training files. The validation images (and a limited training set) are a random

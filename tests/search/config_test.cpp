@@ -93,6 +93,7 @@ TEST(Config, ResolvedYamlReadsBackEqual) {
   config.training.architecture = smallest(config.space);
   config.training.teacher = "/a run/of \"mine\"";
   config.training.finetune_distillation = 0.5;
+  config.training.finetune_on_validation = true;
   config.training.inplace_distillation = 0.25;
   config.training.precision = Precision::kMixed;
   config.training.evaluate_every_epochs = 0.5;

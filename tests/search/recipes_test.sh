@@ -74,6 +74,13 @@ stopped_recipe alone_stopped finetune "${alone[@]}"
 expect "stopped in the training of it ($stopped_status)" is "$stopped_status" 75
 output="$(same_results alone alone_stopped 2>&1)"
 expect "and continued: the same bytes" is "$output" ""
+recipe alone_with_all "${alone[@]}" --set training.finetune.on_validation=true
+expect "trained on the validation images as well" is "$status" 0
+steps_of() { metrics_of "$1" finetune | tail -n 1 | grep -o '"step":[0-9]*' | cut -d : -f 2; }
+expect "1,300 images in batches of 64 instead of 1,000, 4 times" is "$(steps_of alone) $(steps_of alone_with_all)" "60 80"
+expect "nothing is evaluated on them" is "$(grep -c '"accuracy_' alone_with_all/smoke/metrics.jsonl)" 0
+expect "nor by the export" is "$(grep -c validation_exported {alone,alone_with_all}/smoke/export/report.json | cut -d : -f 2 | tr '\n' ' ')" \
+  "1 0 "
 run export alone/smoke --out again
 expect "exported again" is "$status" 0
 output="$(diff -r alone/smoke/export again 2>&1)"

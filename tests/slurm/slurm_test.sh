@@ -187,6 +187,23 @@ test_time_limit() {
   same_results limited/smoke undisturbed/smoke
 }
 
+# Nobody is told before the limit. Slurm wakes what stands still and sends SIGTERM.
+test_struck_by_limit() {
+  submit_run struck --time=1 --signal=USR1@0
+  wait_until 240 stage_began struck train_supernet
+  signal_tasks STOP 0 1
+  wait_until 180 job_is_over
+  output="$(tail -n 20 struck.log; cat struck/smoke/run.json)"
+  expect "struck: by the time limit" job_is TIMEOUT
+  expect "struck: in the middle of train_supernet" stage_runs struck train_supernet
+  log_has struck "DUE TO TIME LIMIT"
+  expect "struck: not started again by itself" job_restarted 0
+  submit_run struck
+  ends_as struck COMPLETED 0
+  has_continued struck 1
+  same_results struck/smoke undisturbed/smoke
+}
+
 deployed_bytes() { grep -o '"deployed": [0-9]*' "$1/export/report.json" | head -n 1 | cut -d ' ' -f 2; }
 test_cancel() {
   submit_run cancelled
@@ -255,7 +272,7 @@ if [[ -n $logs ]]; then
 fi
 export PATCHNAS_PROGRAM="$nas_search"
 if (($# == 0)); then
-  set -- requeue killed_rank time_limit cancel array bad_input requeue_limit
+  set -- struck_by_limit requeue killed_rank time_limit cancel array bad_input requeue_limit
   test_undisturbed
   test_preemption
 fi

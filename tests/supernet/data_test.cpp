@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -115,6 +116,9 @@ TEST_F(DataTest, SplitIsDisjointStratifiedAndSeeded) {
   const auto indices = [](const PartOfImages& part) {
     return std::vector<int>(part.indices().begin(), part.indices().end());
   };
+  std::vector<int> all(120);
+  std::iota(all.begin(), all.end(), 0);
+  EXPECT_EQ(indices(*data.both), all);
   EXPECT_EQ(indices(*load_training_data(config_, 7).validation), indices(*data.validation));
   EXPECT_NE(indices(*load_training_data(config_, 8).validation), indices(*data.validation));
 }
