@@ -87,8 +87,8 @@ QuantizedLayer quantise_parameters(const Layer& layer, const FloatLayer& paramet
   result.weight_scales =
       channel_scales(parameters, channels, channels_last, input_scale, output_scale);
   if (layer.kind == LayerKind::kFullyConnected) {
-    result.weight_scales = {
-        *std::max_element(result.weight_scales.begin(), result.weight_scales.end())};
+    const float largest = *std::ranges::max_element(result.weight_scales);
+    result.weight_scales.assign(1, largest);
   }
   const auto scale_of = [&](std::size_t channel) {
     return double{result.weight_scales[result.weight_scales.size() == 1 ? 0 : channel]};
