@@ -3,7 +3,7 @@
 namespace patchnas {
 namespace {
 
-constexpr std::string_view kRecalibrationStream = "evaluation/recalibration";
+constexpr const char* kRecalibrationStream = "evaluation/recalibration";
 constexpr int kRandomSubnets = 2;
 
 double accuracy_of(TorchWorkspace& workspace, Subnet subnet) {

@@ -13,7 +13,8 @@ namespace patchnas {
 MetricsLog::Values evaluate_supernet(TorchWorkspace& workspace, const Supernet& supernet,
                                      StageId stage);
 
-/// accuracy_subnet of the winner, if validates_winner(). Measures the running statistics of the subnet again.
+/// accuracy_subnet of the winner, if validates_winner(). Measures the running statistics of the
+/// subnet again.
 MetricsLog::Values evaluate_subnet(TorchWorkspace& workspace, Subnet& subnet);
 
 /// accuracy_int8, of the exported network, if validates_winner().

@@ -60,14 +60,14 @@ void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const Folded
   const Int8Answers answers = run_int8(quantised, test);
   const ArenaCheck arena_check = check_schedule(
       quantised, plan.candidate.schedule, config.target.input, test, answers, kArenaCheckedImages);
-  const Accuracies accuracies{.validation_search = plan.candidate.accuracy,
-                              .validation_exported =
-                                  plan.finetuned && !workspace.validates_winner()
-                                      ? std::nullopt
-                                      : std::optional(workspace.validation_accuracy(subnet)),
-                              .test_float = accuracy(subnet, test, config.data.normalisation),
-                              .test_int8 = answers.accuracy,
-                              .test_images = test.size()};
+  const Accuracies accuracies{
+      .validation_search = plan.candidate.accuracy,
+      .validation_exported = plan.finetuned && !workspace.validates_winner()
+                                 ? std::nullopt
+                                 : std::optional(workspace.validation_accuracy(subnet)),
+      .test_float = accuracy(subnet, test, config.data.normalisation),
+      .test_int8 = answers.accuracy,
+      .test_images = test.size()};
   spdlog::info("export: test accuracy {} int8, {} float", percent_text(accuracies.test_int8),
                percent_text(accuracies.test_float));
 

@@ -158,22 +158,17 @@ Supernet& TorchWorkspace::trained_supernet() {
   return *supernet_;
 }
 
-void TorchWorkspace::recalibrate(Subnet& subnet, std::string_view stream_name) {
+void TorchWorkspace::recalibrate(Subnet& subnet, const std::string& stream_name) {
   const Config& config = run_.config();
-  RandomStream stream(config.seed, stream_name);
-  const int resolution = subnet.network().input.height;
-  const auto key = std::pair(std::string(stream_name), resolution);
-  auto found = recalibration_images_.find(key);
-  if (found == recalibration_images_.end()) {
-    found = recalibration_images_
-                .emplace(key, recalibration_images(*data().training,
-                                                   {.batches = config.recalibration.batches,
-                                                    .batch_size = config.recalibration.batch_size},
-                                                   resolution, config.data.crop_ratio, stream))
-                .first;
-  }
-  recalibrate_batch_norm(subnet, found->second, config.data.normalisation,
-                         config.recalibration.batch_size);
+  recalibrate_batch_norm(
+      subnet,
+      {.training = *data().training,
+       .augmenter =
+           Augmenter(config.data.normalisation, config.data.augmentation, config.data.crop_ratio),
+       .seed = config.seed,
+       .stream = stream_name,
+       .workers = config.data.workers},
+      {.batches = config.recalibration.batches, .batch_size = config.recalibration.batch_size});
 }
 
 Subnet TorchWorkspace::recalibrated(const Architecture& architecture) {

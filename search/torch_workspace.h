@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "search/checkpoint.h"
 #include "search/run_directory.h"
@@ -61,8 +60,9 @@ class TorchWorkspace {
   /// The int8 network that a folded subnet becomes.
   [[nodiscard]] QuantizedNetwork to_int8(const FoldedSubnet& subnet) const;
 
-  /// Measures the statistics of batch norm, on training images drawn from the named stream.
-  void recalibrate(Subnet& subnet, std::string_view stream_name);
+  /// Measures the statistics of batch norm, on augmented training images drawn from the named
+  /// stream.
+  void recalibrate(Subnet& subnet, const std::string& stream_name);
   /// The images that the winner is trained on.
   const ImageStore& finetuning_images();
   /// Whether validation images still tell how good the winner is: it was not trained on them.
@@ -96,8 +96,6 @@ class TorchWorkspace {
   c10::Device device_;
   std::optional<TrainingData> data_;
   std::map<int, ImageSet> validation_images_;  ///< by resolution
-  std::map<std::pair<std::string, int>, ImageSet>
-      recalibration_images_;  ///< by stream and resolution
   std::optional<Supernet> supernet_;
   std::optional<StageId> supernet_stage_;  ///< the training that supernet_ has behind it
 };

@@ -1,10 +1,12 @@
 #include "supernet/evaluation.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
-#include "supernet/augmentation.h"
+#include "arch/random.h"
+#include "supernet/batch_loader.h"
 #include "supernet/compute.h"
-#include "supernet/evaluation_images.h"
 
 namespace patchnas {
 namespace {
@@ -49,29 +51,25 @@ double share_correct(const std::vector<int>& classes, const ImageSet& images) {
 
 }  // namespace
 
-ImageSet recalibration_images(const ImageStore& training, const RecalibrationConfig& config,
-                              int resolution, double crop_ratio, RandomStream& stream) {
-  std::vector<int> indices(static_cast<std::size_t>(config.batches) *
-                           static_cast<std::size_t>(config.batch_size));
-  for (int& index : indices) {
-    index = static_cast<int>(stream.below(static_cast<std::uint64_t>(training.size())));
+void recalibrate_batch_norm(Subnet& subnet, const RecalibrationImages& images,
+                            const RecalibrationConfig& config) {
+  BatchLoader loader(images.training, images.augmenter, images.seed, images.workers);
+  RandomStream stream(images.seed, images.stream);
+  for (int i = 0; i < config.batches; ++i) {
+    BatchRequest request{.resolution = subnet.network().input.height,
+                         .stream = images.stream + "/" + std::to_string(i)};
+    for (int j = 0; j < config.batch_size; ++j) {
+      request.indices.push_back(
+          static_cast<int>(stream.below(static_cast<std::uint64_t>(images.training.size()))));
+    }
+    loader.request(std::move(request));
   }
-  return evaluation_images(training, indices, resolution, crop_ratio);
-}
-
-void recalibrate_batch_norm(Subnet& subnet, const ImageSet& images,
-                            const PixelNormalisation& normalisation, int batch_size) {
-  check_image_size(subnet.network(), images);
   Compute compute;
   std::vector<std::vector<double>> means(subnet.layers().size());
   std::vector<std::vector<double>> variances(subnet.layers().size());
-  int batches = 0;
-  for (int begin = 0; begin < images.size(); begin += batch_size, ++batches) {
-    const int size = std::min(batch_size, images.size() - begin);
-    std::vector<float> batch(static_cast<std::size_t>(size) * images.image_bytes());
-    normalise_images(images, begin, begin + size, normalisation, batch.data());
-    const std::vector<fused::BatchStatistics> statistics =
-        compute.batch_statistics(subnet.network(), subnet.layers(), batch, size);
+  for (int batch = 0; batch < config.batches; ++batch) {
+    const std::vector<fused::BatchStatistics> statistics = compute.batch_statistics(
+        subnet.network(), subnet.layers(), loader.take().images, config.batch_size);
     for (std::size_t i = 0; i < statistics.size(); ++i) {
       add_to(statistics[i].mean, means[i]);
       add_to(statistics[i].variance, variances[i]);
@@ -79,9 +77,9 @@ void recalibrate_batch_norm(Subnet& subnet, const ImageSet& images,
   }
   for (std::size_t i = 0; i < means.size(); ++i) {
     const LayerTensors& layer = subnet.layers()[i];
-    if (layer.gamma.defined() && batches > 0) {
-      copy_floats(divided(means[i], batches), layer.running_mean);
-      copy_floats(divided(variances[i], batches), layer.running_variance);
+    if (layer.gamma.defined() && config.batches > 0) {
+      copy_floats(divided(means[i], config.batches), layer.running_mean);
+      copy_floats(divided(variances[i], config.batches), layer.running_variance);
     }
   }
 }

@@ -2,11 +2,13 @@
 
 // Measuring a subnet.
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "arch/float_network.h"
 #include "arch/quantized_network.h"
-#include "arch/random.h"
+#include "supernet/augmentation.h"
 #include "supernet/image_set.h"
 #include "supernet/image_store.h"
 #include "supernet/subnet.h"
@@ -19,16 +21,20 @@ struct RecalibrationConfig {
   bool operator==(const RecalibrationConfig&) const = default;
 };
 
-/// Images for `config.batches` batches, drawn from `stream` with repetition, without augmentation:
-/// networks that are to be compared are recalibrated with the same ones.
-ImageSet recalibration_images(const ImageStore& training, const RecalibrationConfig& config,
-                              int resolution, double crop_ratio, RandomStream& stream);
+/// Where recalibration takes its images: drawn with repetition and augmented, all by the streams
+/// of that name. Networks that are to be compared get the same ones.
+struct RecalibrationImages {
+  const ImageStore& training;
+  Augmenter augmenter;  ///< as in training: weights suit the statistics that they were trained with
+  std::uint64_t seed = 0;
+  std::string stream;
+  int workers = 0;  ///< threads that make images ahead
+};
 
-/// Replaces the running statistics by the average over batches, each of the next `batch_size` of
-/// `images`; each batch is normalised by its own statistics on the way.
-/// @param images of the network's input size
-void recalibrate_batch_norm(Subnet& subnet, const ImageSet& images,
-                            const PixelNormalisation& normalisation, int batch_size);
+/// Replaces the running statistics by the average over batches, each of which is normalised by its
+/// own statistics on the way.
+void recalibrate_batch_norm(Subnet& subnet, const RecalibrationImages& images,
+                            const RecalibrationConfig& config);
 
 /// [N] the most probable class of every image, with running statistics.
 /// @param images of the network's input size

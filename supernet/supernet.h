@@ -8,7 +8,7 @@
 //   supernet.sort_channels();
 //   ... Trainer(random_recipe(supernet, 4), *data.training, config) ...
 //   Subnet subnet = supernet.extract(architecture);
-//   recalibrate_batch_norm(subnet, images, normalisation, /*batch_size=*/64);
+//   recalibrate_batch_norm(subnet, {*data.training, augmenter, seed, "recalibration"}, {});
 //   double top1 = accuracy(subnet, data.validation, normalisation);
 //
 // Weights are shared as in Once-for-All and MCUNetV2: a smaller kernel is the centre of the larger

@@ -81,16 +81,27 @@ std::vector<float> naive_layer(const FloatNetwork& net, std::size_t index,
   return y;
 }
 
+struct Draws {
+  std::string stream = "test/recalibrate";
+  Augmentation augmentation = {};
+  int workers = 0;
+};
+
 class EvaluationTest : public testing::Test {
  protected:
   void SetUp() override { set_threads(1); }
   PixelNormalisation normalisation_{.mean = 100, .stddev = 50.0};
   SearchSpace space_ = test::varied_space(Padding::kSymmetric);
-  void recalibrate(Subnet& subnet, const RecalibrationConfig& config, RandomStream& stream) const {
+  void recalibrate(Subnet& subnet, const ImageSet& images, const RecalibrationConfig& config,
+                   const Draws& draws = {}) const {
+    const MemoryImages training(images);
     recalibrate_batch_norm(subnet,
-                           recalibration_images(MemoryImages(training_), config,
-                                                subnet.network().input.height, 1.0, stream),
-                           normalisation_, config.batch_size);
+                           {.training = training,
+                            .augmenter = Augmenter(normalisation_, draws.augmentation, 1.0),
+                            .seed = 1,
+                            .stream = draws.stream,
+                            .workers = draws.workers},
+                           config);
   }
   static ImageSet at_resolution(const ImageSet& images, int resolution) {
     return evaluation_images(MemoryImages(images), resolution, 1.0);
@@ -103,7 +114,7 @@ TEST_F(EvaluationTest, FloatNetworkEqualsSubnet) {
   const Supernet supernet(space_, 2);
   for (int i = 0; i < 4; ++i) {
     Subnet subnet = supernet.extract(sample(space_, stream));
-    recalibrate(subnet, {.batches = 2, .batch_size = 16}, stream);
+    recalibrate(subnet, training_, {.batches = 2, .batch_size = 16});
     const FloatNetwork plain = subnet.to_float_network();
     const ImageSet image =
         at_resolution(subset(training_, std::vector<int>{i}), subnet.network().input.height);
@@ -134,7 +145,7 @@ TEST_F(EvaluationTest, RecalibrationOverOneBatchGivesItsExactStatistics) {
   const Supernet supernet(space_, 3);
   Subnet subnet = supernet.extract(largest(space_));
   const ImageSet one = subset(training_, std::vector<int>{17});
-  recalibrate_batch_norm(subnet, subset(one, std::vector<int>{0, 0, 0}), normalisation_, 3);
+  recalibrate(subnet, one, {.batches = 1, .batch_size = 3});
   std::vector<float> pixels(one.pixels.size());
   normalise_images(one, 0, 1, normalisation_, pixels.data());
   ForwardObserver observer;
@@ -158,14 +169,26 @@ TEST_F(EvaluationTest, RecalibrationOverOneBatchGivesItsExactStatistics) {
 TEST_F(EvaluationTest, RecalibrationDependsOnTheStreamOnly) {
   const Supernet supernet(space_, 3);
   std::vector<std::string> states;
-  for (const char* name : {"a", "a", "b"}) {
+  for (const Draws& draws :
+       {Draws{.stream = "a"}, Draws{.stream = "a", .workers = 2}, Draws{.stream = "b"}}) {
     Subnet subnet = supernet.extract(largest(space_));
-    RandomStream stream(1, name);
-    recalibrate(subnet, {.batches = 2, .batch_size = 8}, stream);
+    recalibrate(subnet, training_, {.batches = 4, .batch_size = 8}, draws);
     states.push_back(subnet.save());
   }
   EXPECT_TRUE(states[0] == states[1]);
   EXPECT_FALSE(states[0] == states[2]);
+}
+
+TEST_F(EvaluationTest, RecalibrationSeesAugmentedImages) {
+  Subnet subnet = Supernet(space_, 3).extract(largest(space_));
+  // A cutout that leaves nothing of the image: all zeros, and the stem has no bias.
+  recalibrate(subnet, training_, {.batches = 2, .batch_size = 8},
+              {.augmentation = {.cutout_pixels = 1000}});
+  const LayerTensors& stem = subnet.layers()[0];
+  EXPECT_EQ(stem.running_mean.abs().max().item<float>(), 0.0F);
+  EXPECT_EQ(stem.running_variance.abs().max().item<float>(), 0.0F);
+  recalibrate(subnet, training_, {.batches = 2, .batch_size = 8});
+  EXPECT_GT(stem.running_variance.min().item<float>(), 0.0F);
 }
 
 TEST_F(EvaluationTest, AccuracyCountsPredictions) {
@@ -184,8 +207,7 @@ TEST_F(EvaluationTest, AccuracyCountsPredictions) {
 
 TEST_F(EvaluationTest, SubnetStateRoundTrips) {
   Subnet subnet(lower(space_, smallest(space_)), 5);
-  RandomStream stream(1, "test/state");
-  recalibrate(subnet, {.batches = 1, .batch_size = 8}, stream);
+  recalibrate(subnet, training_, {.batches = 1, .batch_size = 8});
   Subnet other(subnet.network(), 6);
   other.load(subnet.save());
   EXPECT_TRUE(other.save() == subnet.save());

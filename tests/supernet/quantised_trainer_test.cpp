@@ -51,9 +51,8 @@ class QuantisedTrainerTest : public testing::Test {
       while (trainer.step() < trainer.total_steps()) {
         trainer.train_step();
       }
-      RandomStream stream(1, "test/recalibrate");
-      recalibrate_batch_norm(subnet, recalibration_images(images, {}, 20, 1.0, stream), kPixels,
-                             64);
+      recalibrate_batch_norm(
+          subnet, {images, Augmenter(c.normalisation, c.augmentation, 1.0), 1, "recalibrate"}, {});
       return subnet;
     }();
     return instance;

@@ -118,10 +118,7 @@ TEST_F(RecipeTest, ATaughtSubnetLearnsFromLabelsAndTeacher) {
   const double share = 0.3;
   const Supernet supernet(space_, 5);
   Subnet teacher = Supernet(space_, 6).extract(largest(space_));
-  RandomStream stream(1, "test/recalibrate");
-  recalibrate_batch_norm(
-      teacher, recalibration_images(images_, {}, teacher.network().input.height, 1.0, stream), {},
-      64);
+  recalibrate_batch_norm(teacher, {images_, Augmenter({}, {}, 1.0), 1, "recalibrate"}, {});
   Subnet student = supernet.extract(smallest(space_));
   const at::Tensor before = teacher.parameters().clone();
 

@@ -105,9 +105,8 @@ TEST_F(TrainerTest, LearnsSyntheticImages) {
   }
   EXPECT_EQ(trainer.total_steps(), 60);
   EXPECT_LT(trainer.last_step().loss, 0.75 * first);
-  RandomStream stream(1, "test/recalibrate");
-  recalibrate_batch_norm(subnet, recalibration_images(images_, {}, 20, 1.0, stream),
-                         c.normalisation, 64);
+  recalibrate_batch_norm(
+      subnet, {images_, Augmenter(c.normalisation, c.augmentation, 1.0), 1, "recalibrate"}, {});
   EXPECT_GT(accuracy(subnet, test::synthetic_images(100, 20, 1, 5, 2), c.normalisation), 0.6);
 }
 
