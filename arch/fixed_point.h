@@ -6,6 +6,7 @@
 // deploy/litert_arithmetic.h has what XNNPACK does instead.
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -58,7 +59,7 @@ inline std::int32_t requantise_rounding_once(std::int32_t x, const Requantisatio
   return static_cast<std::int32_t>(std::clamp(scaled, -kLargest, kLargest));
 }
 
-/// The nearest multiplier and shift for a real factor >= 0; factors below 2^-32 become 0.
+/// The nearest multiplier and shift for a real factor; those less than 2^-32 away from 0 become 0.
 inline Requantisation quantise_multiplier(double factor) {
   if (factor == 0.0) {
     return {};
@@ -73,6 +74,18 @@ inline Requantisation quantise_multiplier(double factor) {
     return {};
   }
   return {.multiplier = static_cast<std::int32_t>(mantissa), .shift = shift};
+}
+
+/// Of a mean over `count` values whose scale is `factor` times that of the result: 1 / count is
+/// folded into the multiplier, rounded down, and makes it as small as 2^29. `count` is in
+/// [1, kMostMeanValues].
+inline Requantisation quantise_mean(double factor, std::int64_t count) {
+  const Requantisation scale = quantise_multiplier(factor);
+  const int shift = std::min(
+      static_cast<int>(std::bit_width(static_cast<std::uint64_t>(count))) - 1, 31 + scale.shift);
+  return {
+      .multiplier = static_cast<std::int32_t>((std::int64_t{scale.multiplier} << shift) / count),
+      .shift = scale.shift - shift};
 }
 
 }  // namespace patchnas

@@ -10,7 +10,7 @@ std::string_view to_string(KernelFunction kernel) {
       "patchnas_depthwise", "patchnas_depthwise_in_place",
       "patchnas_add",       "patchnas_average_pool",
       "patchnas_max_pool",  "patchnas_fully_connected",
-      "patchnas_softmax"};
+      "patchnas_softmax",   "patchnas_mean"};
   return kNames[static_cast<std::size_t>(kernel)];
 }
 
@@ -29,9 +29,11 @@ KernelFunction kernel_function(const Layer& layer, bool in_place) {
     case LayerKind::kFullyConnected:
       return KernelFunction::kFullyConnected;
     case LayerKind::kSoftmax:
+      return KernelFunction::kSoftmax;
+    case LayerKind::kMean:
       break;
   }
-  return KernelFunction::kSoftmax;
+  return KernelFunction::kMean;
 }
 
 }  // namespace patchnas

@@ -18,14 +18,15 @@ enum class KernelFunction {
   kAveragePool,
   kMaxPool,
   kFullyConnected,
-  kSoftmax
+  kSoftmax,
+  kMean
 };
 inline constexpr KernelFunction kKernelFunctions[] = {
     KernelFunction::kConvolve,  KernelFunction::kPointwise,
     KernelFunction::kDepthwise, KernelFunction::kDepthwiseInPlace,
     KernelFunction::kAdd,       KernelFunction::kAveragePool,
     KernelFunction::kMaxPool,   KernelFunction::kFullyConnected,
-    KernelFunction::kSoftmax};
+    KernelFunction::kSoftmax,   KernelFunction::kMean};
 
 /// Its name in C: "patchnas_convolve", …
 std::string_view to_string(KernelFunction kernel);

@@ -32,6 +32,8 @@ std::string_view to_string(LayerKind kind) {
       return "fully_connected";
     case LayerKind::kSoftmax:
       return "softmax";
+    case LayerKind::kMean:
+      return "mean";
   }
   return "";
 }
@@ -156,6 +158,12 @@ bool axis_is_consistent(int input, int output, int kernel, int stride, int pad_b
   return last_begin < input;
 }
 
+// A mean is taken over all of an axis, or leaves it as it is.
+bool mean_axis_is_whole(int input, int output, int kernel, int stride, int pad_before) {
+  return (kernel == input || kernel == 1) && stride == kernel && pad_before == 0 &&
+         output == input / kernel;
+}
+
 // `where` is a function, and messages are put together only to be thrown: a search validates every
 // network that it looks at.
 template <typename Where>
@@ -237,6 +245,15 @@ void check_layer(const Network& network, int index) {
     case LayerKind::kMaxPool:
       require(in.channels == out.channels, "changes the number of channels");
       break;
+    case LayerKind::kMean:
+      require(in.channels == out.channels, "changes the number of channels");
+      require(mean_axis_is_whole(in.height, out.height, k.height, k.stride_h, k.pad_top) &&
+                  mean_axis_is_whole(in.width, out.width, k.width, k.stride_w, k.pad_left),
+              "is a mean over a part of an axis");
+      if (std::int64_t{k.height} * k.width > kMostMeanValues) {
+        fail("is a mean over more than " + std::to_string(kMostMeanValues) + " values");
+      }
+      return;
     case LayerKind::kConv2d:
       break;
   }

@@ -37,6 +37,8 @@ inline constexpr int kMostLayers = 4096;
 inline constexpr std::int64_t kMostElements = std::int64_t{1} << 30;  ///< of one tensor
 inline constexpr std::int64_t kMostWeights = std::int64_t{1} << 31;   ///< of one layer
 inline constexpr std::int64_t kMostMacs = std::int64_t{1} << 53;      ///< of one inference
+/// Under one mean, so that sums of differences to a zero point stay below 2^31.
+inline constexpr std::int64_t kMostMeanValues = std::int64_t{1} << 23;
 
 /// Tensor 0 is the input image; layer i writes tensor i + 1.
 using TensorId = int;
@@ -50,7 +52,10 @@ enum class LayerKind {
   kAveragePool,
   kMaxPool,
   kFullyConnected,
-  kSoftmax
+  kSoftmax,
+  /// Over all rows, all columns or both, with a requantisation of its own, which an average pooling
+  /// does not have.
+  kMean
 };
 enum class Activation { kNone, kRelu, kRelu6 };
 

@@ -18,7 +18,8 @@ struct TensorQuantisation {
   bool operator==(const TensorQuantisation&) const = default;
 };
 
-/// Multiplication by multiplier * 2^(shift - 31); multiplier is 0 or in [2^30, 2^31).
+/// Multiplication by multiplier * 2^(shift - 31); multiplier is 0 or in [2^30, 2^31). That of a
+/// mean may be smaller, those of channels with negative weight scales are negative.
 struct Requantisation {
   std::int32_t multiplier = 0;
   int shift = 0;
@@ -62,6 +63,8 @@ struct QuantizedLayer {
   ActivationClamp clamp;
   AddArithmetic add;
   SoftmaxArithmetic softmax;
+  Requantisation
+      mean;  ///< of the sum of differences to the input's zero point; has 1 / count in it
 
   bool operator==(const QuantizedLayer&) const = default;
 };

@@ -54,6 +54,7 @@ Json measured_sizes(InputMode input) {
   return {{"kernel_struct", sizes.kernel_struct_bytes()},
           {"weights_struct", sizes.weights_struct_bytes()},
           {"add_scales_struct", sizes.add_scales_struct_bytes()},
+          {"mean_scale_struct", sizes.mean_scale_struct_bytes()},
           {"program", program.bytes(kCore, program_part(input))},
           {"patch_loops", program.bytes(kCore, ProgramPart::kPatchLoops)}};
 }

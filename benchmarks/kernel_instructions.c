@@ -85,6 +85,17 @@ static void pool(const char* name, enum pooling pooling, int32_t extent, int32_t
   report(name, extent * extent * channels, board_instructions() - begin);
 }
 
+static void mean(const char* name, int32_t extent, int32_t channels) {
+  static const patchnas_mean_scale scale = {-3, 1200000000, -4, 5};
+  const patchnas_kernel kernel = {extent, extent, extent, extent, 0, 0, extent, extent};
+  const patchnas_window in = {input_bytes, 0, 0, extent, channels};
+  const patchnas_window out = {output_bytes, 0, 0, 1, channels};
+  const patchnas_rect all = {0, 1, 0, 1};
+  const uint64_t begin = board_instructions();
+  patchnas_mean(&kernel, &scale, &in, &out, all);
+  report(name, extent * extent * channels, board_instructions() - begin);
+}
+
 static void fully_connected(const char* name, int32_t from, int32_t to) {
   const uint64_t begin = board_instructions();
   patchnas_fully_connected(&weights, input_bytes, from, output_bytes, to);
@@ -117,6 +128,7 @@ int main(int argc, char** argv) {
   add("addition_28x28x24", 28, 24);
   pool("average_pool_7x7x160", kAverage, 7, 160);
   pool("max_pool_7x7x160", kMax, 7, 160);
+  mean("mean_7x7x160", 7, 160);
   fully_connected("fully_connected_160_to_10", 160, 10);
   return 0;
 }

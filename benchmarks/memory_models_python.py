@@ -77,6 +77,7 @@ class Network:
             "fully_connected": sizes["weights_struct"],
             "average_pool": sizes["kernel_struct"],
             "max_pool": sizes["kernel_struct"],
+            "mean": sizes["kernel_struct"] + sizes["mean_scale_struct"],
             "add": sizes["add_scales_struct"],
         }
         return layer.macs_per_pixel + channels * (4 + 5) + parameters.get(layer.kind, 0)

@@ -1,11 +1,12 @@
 // NAME_weights.c and its header: what stays in flash and is not code.
 
 #include <charconv>
-#include <numeric>
+#include <limits>
 
 #include "arch/kernel_function.h"
 #include "deploy/c_emitter.h"
 #include "deploy/c_names.h"
+#include "deploy/kernel_weights.h"
 #include "deploy/text_template.h"
 
 namespace patchnas {
@@ -37,30 +38,6 @@ void append_array(std::string& text, std::string_view type, const std::string& n
     column += length;
   }
   text += "\n};\n";
-}
-
-// bias - zero point of the input * sum of the channel's weights, modulo 2^32: the kernels multiply
-// stored values, and read the zero point where a window leaves the image.
-std::vector<std::int32_t> folded_biases(const CProgram& program, int layer) {
-  const auto index = static_cast<std::size_t>(layer);
-  const QuantizedLayer& quantised = program.quantised.layers[index];
-  const Layer& l = program.layer(layer);
-  const std::size_t channels = quantised.biases.size();
-  const std::size_t per_channel = quantised.weights.size() / channels;
-  const bool channels_last = l.kind == LayerKind::kDepthwiseConv2d;
-  const auto zero_point = static_cast<std::uint32_t>(
-      program.quantised.tensors[static_cast<std::size_t>(l.inputs[0])].zero_point);
-  std::vector<std::int32_t> result;
-  for (std::size_t c = 0; c < channels; ++c) {
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < per_channel; ++i) {
-      sum += static_cast<std::uint32_t>(
-          std::int32_t{quantised.weights[channels_last ? i * channels + c : c * per_channel + i]});
-    }
-    result.push_back(static_cast<std::int32_t>(static_cast<std::uint32_t>(quantised.biases[c]) -
-                                               zero_point * sum));
-  }
-  return result;
 }
 
 std::string kernel_constant(const CProgram& program, int layer) {
@@ -98,19 +75,16 @@ ZeroPointsAndClamp zero_points_and_clamp(const CProgram& program, int layer) {
 }
 
 std::string weights_constant(const CProgram& program, int layer) {
-  const QuantizedLayer& quantised = program.quantised.layers[static_cast<std::size_t>(layer)];
+  const Layer& l = program.layer(layer);
+  const KernelWeights weights =
+      kernel_weights(l, program.quantised.layers[static_cast<std::size_t>(layer)],
+                     program.quantised.tensors[static_cast<std::size_t>(l.inputs[0])].zero_point);
   const std::string prefix = program.layers[static_cast<std::size_t>(layer)];
-  std::vector<std::int32_t> multipliers;
-  std::vector<std::int32_t> shifts;
-  for (const Requantisation& r : quantised.requantisation) {
-    multipliers.push_back(r.multiplier);
-    shifts.push_back(r.shift);
-  }
   std::string text = "\n";
-  append_array(text, "int8_t", prefix + "_values", quantised.weights);
-  append_array(text, "int32_t", prefix + "_biases", folded_biases(program, layer));
-  append_array(text, "int32_t", prefix + "_multipliers", multipliers);
-  append_array(text, "int8_t", prefix + "_shifts", shifts);
+  append_array(text, "int8_t", prefix + "_values", weights.weights);
+  append_array(text, "int32_t", prefix + "_biases", weights.biases);
+  append_array(text, "int32_t", prefix + "_multipliers", weights.multipliers);
+  append_array(text, "int8_t", prefix + "_shifts", weights.shifts);
   const ZeroPointsAndClamp numbers = zero_points_and_clamp(program, layer);
   return text + fill(R"(const patchnas_weights @name@ = {
     .weights = @prefix@_values, .biases = @prefix@_biases,
@@ -152,12 +126,29 @@ const patchnas_add_scales @name@ = {
        {"max", numbers.max}});
 }
 
+std::string mean_constant(const CProgram& program, int layer) {
+  const Requantisation& mean = program.quantised.layers[static_cast<std::size_t>(layer)].mean;
+  const ZeroPointsAndClamp numbers = zero_points_and_clamp(program, layer);
+  return fill(
+      R"(
+const patchnas_mean_scale @name@ = {
+    .input_zero_point = @input@, .multiplier = @multiplier@, .shift = @shift@,
+    .output_zero_point = @output@};
+)",
+      {{"name", program.constant(layer, "scale")},
+       {"input", numbers.input},
+       {"multiplier", std::to_string(mean.multiplier)},
+       {"shift", std::to_string(mean.shift)},
+       {"output", numbers.output}});
+}
+
 bool has_kernel_constant(const Layer& layer) {
   switch (kernel_function(layer, false)) {
     case KernelFunction::kConvolve:
     case KernelFunction::kDepthwise:
     case KernelFunction::kAveragePool:
     case KernelFunction::kMaxPool:
+    case KernelFunction::kMean:
       return true;
     default:
       return false;
@@ -188,6 +179,9 @@ std::string emit_constants(const CProgram& program) {
     if (l.kind == LayerKind::kAdd) {
       text += add_constant(program, layer);
     }
+    if (l.kind == LayerKind::kMean) {
+      text += mean_constant(program, layer);
+    }
   }
   return text;
 }
@@ -207,6 +201,9 @@ std::string emit_declarations(const CProgram& program) {
     }
     if (l.kind == LayerKind::kAdd) {
       declare("patchnas_add_scales", program.constant(layer, "scales"));
+    }
+    if (l.kind == LayerKind::kMean) {
+      declare("patchnas_mean_scale", program.constant(layer, "scale"));
     }
   }
   return fill(R"(/* Constants of @name@'s layers; for @name@.c alone. Generated by PatchNAS. */

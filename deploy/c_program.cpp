@@ -233,6 +233,8 @@ typedef struct span {
       case KernelFunction::kMaxPool:
         return windowed(constant("kernel") + ", " + number(clamp.min) + ", " + number(clamp.max)) +
                ");";
+      case KernelFunction::kMean:
+        return windowed(constant("kernel") + ", " + constant("scale")) + ");";
       case KernelFunction::kFullyConnected:
         return "patchnas_fully_connected(" + constant("weights") + ", in.data, " +
                number(program_.network.shape(l.inputs[0]).elements()) + ", out.data, " +

@@ -1,8 +1,8 @@
 #pragma once
 
 // What LiteRT's default CPU kernels (XNNPACK) compute where TensorFlow Lite Micro's requantise in
-// integers: convolutions multiply their accumulators by single-precision scales (the fp32 variants
-// of its qs8 kernels), additions round once (its qs8 vadd). Poolings are the same in both.
+// integers: convolutions and means multiply their accumulators by single-precision scales (the fp32
+// variants of its qs8 kernels), additions round once (its qs8 vadd). Poolings are the same in both.
 // scripts/check_litert shows that this is what the runtime does, bit for bit.
 
 #include <algorithm>
@@ -26,6 +26,14 @@ inline std::int32_t litert_requantise(std::int32_t accumulator, float input_scal
                                       float weight_scale, float output_scale) {
   const float scaled =
       static_cast<float>(accumulator) * (input_scale * weight_scale / output_scale);
+  return static_cast<std::int32_t>(std::lrint(std::clamp(scaled, -512.0F, 512.0F)));
+}
+
+/// round(sum * (input_scale / output_scale) * (1 / count)), as above.
+inline std::int32_t litert_mean(std::int32_t sum, int count, float input_scale,
+                                float output_scale) {
+  const float factor = input_scale / output_scale * (1.0F / static_cast<float>(count));
+  const float scaled = static_cast<float>(sum) * factor;
   return static_cast<std::int32_t>(std::lrint(std::clamp(scaled, -512.0F, 512.0F)));
 }
 

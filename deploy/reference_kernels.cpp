@@ -56,6 +56,8 @@ void run_layer(const LayerContext& context, const std::array<InputWindow, 2>& in
       return connect_fully(context, inputs[0], output);
     case LayerKind::kSoftmax:
       return softmax(context, inputs[0], output, computed);
+    case LayerKind::kMean:
+      return mean(context, inputs[0], output, computed);
   }
 }
 

@@ -48,6 +48,8 @@ void add(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
          const OutputWindow& output, const Rect& computed);
 void pool_average(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
                   const Rect& computed);
+void mean(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
+          const Rect& computed);
 void pool_max(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
               const Rect& computed);
 void softmax(const LayerContext& context, const InputWindow& input, const OutputWindow& output,

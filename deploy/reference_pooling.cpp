@@ -54,6 +54,22 @@ void pool_average(const LayerContext& context, const InputWindow& input, const O
       });
 }
 
+void mean(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
+          const Rect& computed) {
+  const TensorQuantisation& from = context.inputs[0];
+  const TensorQuantisation& to = context.output;
+  pool(
+      context, input, output, computed, 0,
+      [&from](std::int32_t sum, std::int32_t value) { return sum + (value - from.zero_point); },
+      [&](std::int32_t sum, int count) {
+        const std::int32_t scaled =
+            context.arithmetic == Arithmetic::kLiteRt
+                ? litert_mean(sum, count, from.scale, to.scale)
+                : requantise(sum, context.quantised.mean, context.arithmetic);
+        return scaled + to.zero_point;
+      });
+}
+
 void pool_max(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
               const Rect& computed) {
   pool(

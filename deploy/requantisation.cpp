@@ -46,6 +46,9 @@ class Derivation {
       case LayerKind::kSoftmax:
         derive_softmax();
         break;
+      case LayerKind::kMean:
+        derive_mean();
+        break;
     }
   }
 
@@ -99,7 +102,7 @@ class Derivation {
     quantised_.requantisation.assign(channels, {});
     for (std::size_t c = 0; c < channels; ++c) {
       const float scale = scales.size() == 1 ? scales[0] : scales[c];
-      require(std::isfinite(scale) && scale > 0, "weight scales must be positive");
+      require(std::isfinite(scale), "weight scales must be finite");
       // TensorFlow Lite prepares in double precision, but multiplies the two scales of a fully
       // connected layer with one weight scale in single precision.
       const double product = layer_.kind == LayerKind::kFullyConnected && scales.size() == 1
@@ -119,12 +122,23 @@ class Derivation {
     const bool depthwise = layer_.kind == LayerKind::kDepthwiseConv2d;  // channels last, not first
     for (std::size_t c = 0; c < channels; ++c) {
       std::int64_t sum = 0;
+      int least_weight = 0;
       for (std::size_t i = 0; i < per_channel; ++i) {
-        sum += largest_input *
-               std::abs(quantised_.weights[depthwise ? i * channels + c : c * per_channel + i]);
+        const int weight = quantised_.weights[depthwise ? i * channels + c : c * per_channel + i];
+        sum += largest_input * std::abs(weight);
+        least_weight = std::min(least_weight, weight);
       }
       require(sum <= std::numeric_limits<std::int32_t>::max(),
               "its int32 accumulators can overflow");
+      // kernel_weights() negates these channels, which has to stay within their types.
+      const std::int32_t multiplier = quantised_.requantisation[c].multiplier;
+      require(
+          multiplier >= 0 ||
+              (multiplier > std::numeric_limits<std::int32_t>::min() && least_weight > -128 &&
+               sum + std::abs(std::int64_t{quantised_.biases[c]}) <=
+                   std::numeric_limits<std::int32_t>::max()),
+          "a channel with a negative weight scale has a weight of -128 or a bias or scale at the "
+          "end of its type, which the kernels cannot execute");
     }
   }
 
@@ -151,6 +165,14 @@ class Derivation {
     quantised_.softmax.difference = difference;
     const double largest = ((1 << kIntegerBits) - 1) * 0x1p26 / std::ldexp(1.0, difference.shift);
     quantised_.softmax.smallest_difference = -static_cast<std::int32_t>(std::floor(largest));
+  }
+
+  void derive_mean() {
+    const double factor = double{input_.scale} / double{output_.scale};
+    // So that no sum wraps around when it is shifted, nor a zero point when it is added.
+    require(factor < 0x1p20, "the input's scale is too large for the output's");
+    quantised_.mean =
+        quantise_mean(factor, std::int64_t{layer_.kernel.height} * layer_.kernel.width);
   }
 
   int index_;

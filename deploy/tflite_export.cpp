@@ -27,7 +27,7 @@ int operator_version(BuiltinOperator code) {
     case BuiltinOperator::FULLY_CONNECTED:
       return 4;
     default:
-      return 2;  // ADD, AVERAGE_POOL_2D, MAX_POOL_2D, SOFTMAX, PAD
+      return 2;  // ADD, AVERAGE_POOL_2D, MAX_POOL_2D, MEAN, SOFTMAX, PAD
   }
 }
 
@@ -173,6 +173,8 @@ class Exporter {
         return add_operator(BuiltinOperator::SOFTMAX, {layer_at(index).inputs[0]}, index + 1,
                             tflite::BuiltinOptions::SoftmaxOptions,
                             tflite::CreateSoftmaxOptions(builder_, 1.0F).Union());
+      case LayerKind::kMean:
+        return add_mean(index);
     }
   }
 
@@ -250,6 +252,28 @@ class Exporter {
                                                      activation_function(layer.activation));
     add_operator(code, {layer.inputs[0]}, index + 1, tflite::BuiltinOptions::Pool2DOptions,
                  options.Union());
+  }
+
+  // Over all extents that its window covers, axes of extent 1 included: over rows, columns or both.
+  void add_mean(int index) {
+    const Layer& layer = layer_at(index);
+    if (flat_[static_cast<std::size_t>(layer.inputs[0])]) {
+      fail(index, "a mean of the output of a fully connected layer cannot be written");
+    }
+    const TensorShape& input = shapes_.shape(layer.inputs[0]);
+    std::vector<std::int32_t> axes;
+    if (layer.kernel.height == input.height) {
+      axes.push_back(1);
+    }
+    if (layer.kernel.width == input.width) {
+      axes.push_back(2);
+    }
+    const int reduced =
+        add_tensor(shapes_.layer_name(index) + "/axes", {static_cast<std::int32_t>(axes.size())},
+                   tflite::TensorType::INT32, add_buffer(axes), {}, {}, 0);
+    add_operator(BuiltinOperator::MEAN, {layer.inputs[0], reduced}, index + 1,
+                 tflite::BuiltinOptions::ReducerOptions,
+                 tflite::CreateReducerOptions(builder_, true).Union());
   }
 
   void add_add(int index) {

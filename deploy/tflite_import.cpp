@@ -373,8 +373,7 @@ class Importer {
     append(op, layer);
   }
 
-  // A mean over rows or columns, or both, is an average pooling over all of them. TensorFlow Lite
-  // rounds ties differently in the two, and an odd number of values has none.
+  // Over rows or columns, or both. No average pooling: TensorFlow Lite rounds the two differently.
   void import_mean(const FileOperator& op) {
     FileValue view = value(op, 0);
     if (view.has_margins()) {
@@ -383,7 +382,7 @@ class Importer {
     const bool keep = options<tflite::ReducerOptions>(op).keep_dims();
     const std::vector<std::int32_t> reduced = model_.int32_data(op.input(1), op);
     Layer layer;
-    layer.kind = LayerKind::kAveragePool;
+    layer.kind = LayerKind::kMean;
     layer.inputs = {view.id, kNoTensor};
     std::vector<FileAxis> kept;
     for (std::size_t i = 0; i < view.axes.size(); ++i) {
@@ -401,10 +400,6 @@ class Importer {
       if (keep || !over_this) {
         kept.push_back(view.axes[i]);
       }
-    }
-    if (take_ == Take::kEverything &&
-        layer.kernel.height * std::int64_t{layer.kernel.width} % 2 == 0) {
-      model_.fail(op, "only means over an odd number of values are supported");
     }
     view.id = result_.network.layer_count() + 1;
     view.shape.height /= layer.kernel.height;

@@ -227,8 +227,8 @@ std::vector<float> TfliteModel::weight_scales(FileTensor index, int channel_axis
   }
   std::vector<float> scales(q->scale()->begin(), q->scale()->end());
   for (const float scale : scales) {
-    if (!std::isfinite(scale) || scale <= 0) {
-      fail(&at, index, "scales must be positive and finite");
+    if (!std::isfinite(scale)) {
+      fail(&at, index, "scales must be finite");
     }
   }
   return scales;

@@ -19,6 +19,7 @@ bool reads_windows(KernelFunction kernel) {
     case KernelFunction::kDepthwiseInPlace:
     case KernelFunction::kAveragePool:
     case KernelFunction::kMaxPool:
+    case KernelFunction::kMean:
       return true;
     default:
       return false;

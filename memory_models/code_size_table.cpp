@@ -41,6 +41,7 @@ CodeSizeTable CodeSizeTable::parse(std::string_view yaml, const std::string& sou
   table.kernel_struct_bytes_ = structs.integer("patchnas_kernel", kBytes);
   table.weights_struct_bytes_ = structs.integer("patchnas_weights", kBytes);
   table.add_scales_struct_bytes_ = structs.integer("patchnas_add_scales", kBytes);
+  table.mean_scale_struct_bytes_ = structs.integer("patchnas_mean_scale", kBytes);
   YamlReader targets = reader.map("targets");
   for (const Core core : kCores) {
     CoreSizes& sizes = table.cores_[static_cast<std::size_t>(core)];

@@ -63,6 +63,7 @@ class CodeSizeTable {
   [[nodiscard]] std::int64_t kernel_struct_bytes() const { return kernel_struct_bytes_; }
   [[nodiscard]] std::int64_t weights_struct_bytes() const { return weights_struct_bytes_; }
   [[nodiscard]] std::int64_t add_scales_struct_bytes() const { return add_scales_struct_bytes_; }
+  [[nodiscard]] std::int64_t mean_scale_struct_bytes() const { return mean_scale_struct_bytes_; }
 
  private:
   struct SharedCode {
@@ -83,6 +84,7 @@ class CodeSizeTable {
   std::int64_t kernel_struct_bytes_ = 0;
   std::int64_t weights_struct_bytes_ = 0;
   std::int64_t add_scales_struct_bytes_ = 0;
+  std::int64_t mean_scale_struct_bytes_ = 0;
 };
 
 /// The table of the runtime that this program was built with.

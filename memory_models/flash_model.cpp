@@ -18,6 +18,8 @@ std::int64_t layer_parameters_bytes(const Layer& layer) {
       return sizes.kernel_struct_bytes();
     case KernelFunction::kAdd:
       return sizes.add_scales_struct_bytes();
+    case KernelFunction::kMean:
+      return sizes.kernel_struct_bytes() + sizes.mean_scale_struct_bytes();
     case KernelFunction::kSoftmax:
       break;
   }

@@ -30,6 +30,7 @@ ProgramPart whole_call(const Layer& layer) {
       return ProgramPart::kConvolution;
     case LayerKind::kAveragePool:
     case LayerKind::kMaxPool:
+    case LayerKind::kMean:
       return ProgramPart::kPool;
     case LayerKind::kAdd:
       return ProgramPart::kAdd;
@@ -48,6 +49,7 @@ ProgramPart patch_call(const Layer& layer) {
       return ProgramPart::kConvolutionPatch;
     case LayerKind::kAveragePool:
     case LayerKind::kMaxPool:
+    case LayerKind::kMean:
       return ProgramPart::kPoolPatch;
     case LayerKind::kAdd:
       return ProgramPart::kAddPatch;

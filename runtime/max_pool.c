@@ -1,22 +1,8 @@
-#include "runtime/simd.h"
-
-#if defined(PATCHNAS_MVE)
-#include "runtime/mve.h"
-#elif defined(PATCHNAS_DSP)
-#include "runtime/dsp.h"
-#else
-#include "runtime/arithmetic.h"
-#endif
-
-/* What one output pixel is the largest of: the pixels of a rectangle inside the image. */
-typedef struct pool {
-  const int8_t* first;
-  int32_t rows, cols, row_pitch, channels;
-} pool;
+#include "runtime/pixels.h"
 
 #if defined(PATCHNAS_MVE)
 /* Sixteen channels at a time. */
-static void largest(const pool* p, int32_t clamp_min, int32_t clamp_max, int8_t* out) {
+static void largest(const patchnas_pixels* p, int32_t clamp_min, int32_t clamp_max, int8_t* out) {
   const int8x16_t low = vdupq_n_s8((int8_t)clamp_min);
   const int8x16_t high = vdupq_n_s8((int8_t)clamp_max);
   for (int32_t c = 0; c < p->channels; c += 16) {
@@ -33,7 +19,7 @@ static void largest(const pool* p, int32_t clamp_min, int32_t clamp_max, int8_t*
   }
 }
 #else
-static void largest(const pool* p, int32_t clamp_min, int32_t clamp_max, int8_t* out) {
+static void largest(const patchnas_pixels* p, int32_t clamp_min, int32_t clamp_max, int8_t* out) {
   for (int32_t c = 0; c < p->channels; ++c) {
     const int8_t* row = p->first + c;
     int32_t value = clamp_min;
@@ -51,7 +37,7 @@ static void largest(const pool* p, int32_t clamp_min, int32_t clamp_max, int8_t*
 
 #if defined(PATCHNAS_DSP) && !defined(PATCHNAS_MVE)
 /* At least four channels, four at a time; the last four overlap those before them. */
-static void largest_words(const pool* p, uint32_t lows, uint32_t highs, int8_t* out) {
+static void largest_words(const patchnas_pixels* p, uint32_t lows, uint32_t highs, int8_t* out) {
   for (int32_t done = 0; done < p->channels; done += 4) {
     const int32_t c = p->channels - done >= 4 ? done : p->channels - 4;
     const int8_t* row = p->first + c;
@@ -71,17 +57,12 @@ static void largest_words(const pool* p, uint32_t lows, uint32_t highs, int8_t* 
 void patchnas_max_pool(const patchnas_kernel* kernel, int32_t clamp_min, int32_t clamp_max,
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed) {
-  const int32_t channels = input->channels;
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
-    const patchnas_taps rows = patchnas_row_taps(kernel, row);
     for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
-      const patchnas_taps cols = patchnas_col_taps(kernel, col);
-      const pool p = {patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin),
-                      rows.end - rows.begin, cols.end - cols.begin, input->width * channels,
-                      channels};
+      const patchnas_pixels p = patchnas_pixels_under(kernel, input, row, col);
       int8_t* const out = patchnas_pixel(output, row, col);
 #if defined(PATCHNAS_DSP) && !defined(PATCHNAS_MVE)
-      if (channels >= 4) {
+      if (p.channels >= 4) {
         largest_words(&p, patchnas_four_bytes(clamp_min), patchnas_four_bytes(clamp_max), out);
         continue;
       }

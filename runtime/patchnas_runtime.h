@@ -61,6 +61,12 @@ typedef struct patchnas_add_scales {
   int32_t output_zero_point, output_multiplier, output_shift, clamp_min, clamp_max;
 } patchnas_add_scales;
 
+/* out = clamp(output_zero_point + scale(sum of (in - input_zero_point))), as a weight's scale; the
+ * number of values is part of the multiplier, which may be below 2^30. */
+typedef struct patchnas_mean_scale {
+  int32_t input_zero_point, multiplier, shift, output_zero_point;
+} patchnas_mean_scale;
+
 void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed);
@@ -89,6 +95,11 @@ void patchnas_average_pool(const patchnas_kernel* kernel, int32_t clamp_min, int
 void patchnas_max_pool(const patchnas_kernel* kernel, int32_t clamp_min, int32_t clamp_max,
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed);
+
+/* Over at most 2^23 values; what a pooling cannot do: another scale, another rounding. */
+void patchnas_mean(const patchnas_kernel* kernel, const patchnas_mean_scale* scale,
+                   const patchnas_window* input, const patchnas_window* output,
+                   patchnas_rect computed);
 
 void patchnas_fully_connected(const patchnas_weights* weights, const int8_t* input,
                               int32_t input_count, int8_t* output, int32_t output_count);

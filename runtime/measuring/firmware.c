@@ -142,8 +142,9 @@ static int32_t number_of(const char* word) {
 /* ----- operators ------------------------------------------------------------------------------ */
 
 static const char* const kernel_names[] = {
-    "convolve", "pointwise",       "depthwise", "depthwise_in_place", "add", "average_pool",
-    "max_pool", "fully_connected", "softmax"};
+    "convolve", "pointwise",    "depthwise", "depthwise_in_place",
+    "add",      "average_pool", "max_pool",  "fully_connected",
+    "softmax",  "mean"};
 enum {
   kConvolve,
   kPointwise,
@@ -154,6 +155,7 @@ enum {
   kMaxPool,
   kFullyConnected,
   kSoftmax,
+  kMean,
   kKernels
 };
 
@@ -250,6 +252,7 @@ static int set_up(operator* o, const int32_t* n) {
 static void execute(const operator* o) {
   static const patchnas_add_scales scales = {
       {-3, 5}, {1 << 30, 1500000000}, {0, -1}, -7, 1200000000, -18, -128, 127};
+  static const patchnas_mean_scale mean = {-3, 1200000000, -4, 5};
   switch (o->kernel) {
     case kConvolve:
       patchnas_convolve(&o->window, &o->weights, &o->in, &o->out, o->computed);
@@ -272,6 +275,9 @@ static void execute(const operator* o) {
       break;
     case kMaxPool:
       patchnas_max_pool(&o->window, -128, 127, &o->in, &o->out, o->computed);
+      break;
+    case kMean:
+      patchnas_mean(&o->window, &mean, &o->in, &o->out, o->computed);
       break;
     case kFullyConnected:
       patchnas_fully_connected(&o->weights, o->in.data, o->in.channels, o->out.data,

@@ -1,9 +1,12 @@
-// Flash that the model estimates against packages linked for each core.
+// Flash that the model estimates against packages linked for each core. PATCHNAS_FLASH_PACKAGES=N
+// links N random packages instead of a few; how far the estimates were off is printed.
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 
 #include <gtest/gtest.h>
@@ -59,24 +62,43 @@ class FlashEstimate : public ::testing::TestWithParam<Core> {
     return text + data;
   }
 
+  void TearDown() override {
+    if (errors_.empty()) {
+      return;
+    }
+    double squares = 0;
+    double worst = 0;
+    for (const double error : errors_) {
+      squares += error * error;
+      worst = std::max(worst, std::abs(error));
+    }
+    std::cout << to_string(GetParam()) << ": " << errors_.size() << " packages, off by "
+              << 100 * std::sqrt(squares / static_cast<double>(errors_.size()))
+              << " % (root of the mean square), by at most " << 100 * worst << " %\n";
+  }
+
   void expect_within_allowed(const QuantizedNetwork& network, const PatchSchedule& schedule,
-                             InputMode input, const std::string& name) const {
+                             InputMode input, const std::string& name) {
     const CPackage package = make_c_package(network, schedule, input, name);
     const FlashReport estimate = flash_report(network.network, schedule, input, GetParam());
     const std::int64_t linked = linked_bytes(package, name);
     const double error =
         static_cast<double>(estimate.total_bytes()) / static_cast<double>(linked) - 1.0;
+    errors_.push_back(error);
     EXPECT_LE(std::abs(error), kAllowed)
         << name << ", " << to_json(schedule) << ", " << to_string(input) << ": linked " << linked
         << ", estimated " << estimate.total_bytes();
   }
 
   testing::TemporaryFolder folder_;
+  std::vector<double> errors_;
 };
 
 TEST_P(FlashEstimate, OfSmallRandomPackages) {
   RandomStream stream(51, "flash estimate");
-  for (int i = 0; i < 20; ++i) {
+  const char* const packages = std::getenv("PATCHNAS_FLASH_PACKAGES");
+  const int count = packages != nullptr ? std::atoi(packages) : 20;
+  for (int i = 0; i < count; ++i) {
     const QuantizedNetwork network = testing::random_quantized_network(stream);
     const PatchSchedule schedule = testing::random_schedule(network.network, stream);
     const InputMode input = stream.chance(0.5) ? InputMode::kResident : InputMode::kStreamed;

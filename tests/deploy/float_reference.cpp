@@ -101,7 +101,9 @@ class LayerRun {
     if (layer_.kind == LayerKind::kMaxPool) {
       return largest;
     }
-    return static_cast<float>(layer_.kind == LayerKind::kAveragePool ? sum / count : sum);
+    return static_cast<float>(
+        layer_.kind == LayerKind::kAveragePool || layer_.kind == LayerKind::kMean ? sum / count
+                                                                                  : sum);
   }
 
   [[nodiscard]] double products(const float* pixel, int tap, int channel) const {

@@ -72,10 +72,21 @@ std::vector<std::int8_t> random_image(const TensorShape& shape, RandomStream& st
   return image;
 }
 
+// How the last map becomes a vector. Most exporters write a MEAN, ours an AVERAGE_POOL_2D.
+enum class Head { kAveragePool, kMean };
+
 // Ranges from float runs over some images, as calibration would find them.
-QuantizedNetwork random_classifier(Padding padding, RandomStream& stream) {
+QuantizedNetwork random_classifier(Padding padding, Head head, RandomStream& stream) {
   const SearchSpace space = classifier_space(padding);
-  const FloatNetwork network = random_float_network(lower(space, sample(space, stream)), stream);
+  Network shapes = lower(space, sample(space, stream));
+  for (Layer& layer : shapes.layers) {
+    if (head == Head::kMean && layer.kind == LayerKind::kAveragePool) {
+      layer.kind = LayerKind::kMean;
+      layer.kernel.stride_h = layer.kernel.height;
+      layer.kernel.stride_w = layer.kernel.width;
+    }
+  }
+  const FloatNetwork network = random_float_network(shapes, stream);
   std::vector<std::vector<std::vector<float>>> runs;
   for (int i = 0; i < 12; ++i) {
     std::vector<float> image;
@@ -130,7 +141,9 @@ int main(int argc, char** argv) {
   patchnas::RandomStream stream(61, "litert cases");
   for (int i = 0; i < patchnas::testing::kCases; ++i) {
     const auto padding = i % 2 == 0 ? patchnas::Padding::kSame : patchnas::Padding::kSymmetric;
-    const auto network = patchnas::testing::random_classifier(padding, stream);
+    const auto head =
+        i < 2 ? patchnas::testing::Head::kMean : patchnas::testing::Head::kAveragePool;
+    const auto network = patchnas::testing::random_classifier(padding, head, stream);
     const auto name = "case" + std::to_string(i);
     patchnas::testing::write_case(std::filesystem::path(argv[1]) / name, network, stream);
   }

@@ -183,7 +183,8 @@ TEST(FlashModel, TheSweepIsTheReportOfEverySchedule) {
 std::string table_text(const std::string& first_core_extra) {
   std::string text =
       "sources_sha256: 0123abcd\n"
-      "structs: {patchnas_kernel: 32, patchnas_weights: 24, patchnas_add_scales: 44}\n"
+      "structs: {patchnas_kernel: 32, patchnas_weights: 24, patchnas_add_scales: 44, "
+      "patchnas_mean_scale: 16}\n"
       "targets:\n";
   for (const Core core : kCores) {
     text += "  " + std::string(to_string(core)) + ":\n    kernels:\n";

@@ -9,6 +9,7 @@
 #include "arch/fixed_point.h"
 #include "arch/kernel_function.h"
 #include "arch/tile_geometry.h"
+#include "deploy/kernel_weights.h"
 #include "deploy/random_quantized.h"
 #include "deploy/reference_kernels.h"
 #include "deploy/requantisation.h"
@@ -39,9 +40,11 @@ LayerKind kind_of(Call call) {
     case Call::kFullyConnected:
       return LayerKind::kFullyConnected;
     case Call::kSoftmax:
+      return LayerKind::kSoftmax;
+    case Call::kMean:
       break;
   }
-  return LayerKind::kSoftmax;
+  return LayerKind::kMean;
 }
 
 class CaseMaker {
@@ -62,7 +65,7 @@ class CaseMaker {
   }
   [[nodiscard]] bool slides() const {
     return call_ != Call::kPointwise && call_ != Call::kAdd && call_ != Call::kFullyConnected &&
-           call_ != Call::kSoftmax;
+           call_ != Call::kSoftmax && call_ != Call::kMean;
   }
   [[nodiscard]] bool pools() const {
     return call_ == Call::kAveragePool || call_ == Call::kMaxPool;
@@ -72,6 +75,7 @@ class CaseMaker {
   }
 
   void choose_axis(int& input, int& output, int& kernel, int& stride, int& pad);
+  void choose_mean_axis(int& input, int& output, int& kernel, int& stride);
   void choose_shapes();
   void choose_rectangles();
   void choose_parameters();
@@ -82,7 +86,6 @@ class CaseMaker {
   Interval widened(const Interval& interval, int extent);
   Interval needed(const Interval& output, int kernel, int stride, int pad, int extent) const;
   [[nodiscard]] std::vector<std::int8_t> expected() const;
-  [[nodiscard]] std::vector<std::int32_t> folded_biases() const;
 
   Call call_;
   Arithmetic arithmetic_;
@@ -115,11 +118,22 @@ void CaseMaker::choose_axis(int& input, int& output, int& kernel, int& stride, i
   output = std::min(output, (input - 1 + pad) / stride + 1);
 }
 
+// All of an axis, more of both than 16-bit sums can hold, or nothing of it.
+void CaseMaker::choose_mean_axis(int& input, int& output, int& kernel, int& stride) {
+  input = between(1, stream_.chance(0.2) ? 19 : 9);
+  kernel = stride = stream_.chance(0.7) ? input : 1;
+  output = input / kernel;
+}
+
 void CaseMaker::choose_shapes() {
   layer_.kind = kind_of(call_);
   Kernel& k = layer_.kernel;
   choose_axis(input_.height, layer_.output.height, k.height, k.stride_h, k.pad_top);
-  if (pools() && stream_.chance(0.15)) {  // of the whole image, more than 16-bit sums can hold
+  if (call_ == Call::kMean) {
+    choose_mean_axis(input_.height, layer_.output.height, k.height, k.stride_h);
+    choose_mean_axis(input_.width, layer_.output.width, k.width, k.stride_w);
+  } else if (pools() &&
+             stream_.chance(0.15)) {  // of the whole image, more than 16-bit sums can hold
     input_.height = between(12, 19);
     input_.width = between(12, 19);
     k = {.height = input_.height, .width = input_.width};
@@ -259,6 +273,13 @@ void CaseMaker::choose_parameters() {
         .smallest_difference = -static_cast<std::int32_t>(std::floor(largest))};
     return;
   }
+  if (call_ == Call::kMean) {
+    clamp = {};
+    quantised_.mean = quantise_mean(
+        std::ldexp(0.5 + stream_.uniform(), between(-4, stream_.chance(0.1) ? 12 : 4)),
+        std::int64_t{layer_.kernel.height} * layer_.kernel.width);
+    return;
+  }
   if (pools()) {
     return;
   }
@@ -278,6 +299,12 @@ void CaseMaker::choose_parameters() {
   }
   if (stream_.chance(0.15)) {
     choose_extremes();
+  } else if (stream_.chance(0.1)) {  // as negative weight scales give
+    std::replace(quantised_.weights.begin(), quantised_.weights.end(), std::int8_t{-128},
+                 std::int8_t{-127});
+    for (Requantisation& r : quantised_.requantisation) {
+      r.multiplier *= stream_.chance(0.5) ? -1 : 1;
+    }
   }
 }
 
@@ -299,7 +326,7 @@ void CaseMaker::choose_add() {
 void CaseMaker::choose_inputs() {
   for (std::vector<std::int8_t>& values : values_) {
     values = random_bytes(read_.pixels() * input_.channels, stream_);
-    if (stream_.chance(pools() ? 0.4 : 0.03)) {
+    if (stream_.chance(pools() || call_ == Call::kMean ? 0.4 : 0.03)) {
       std::fill(values.begin(), values.end(), std::int8_t{-128});
     }
   }
@@ -320,21 +347,6 @@ std::vector<std::int8_t> CaseMaker::expected() const {
   return output;
 }
 
-std::vector<std::int32_t> CaseMaker::folded_biases() const {
-  const std::size_t channels = quantised_.biases.size();
-  const bool depthwise = layer_.kind == LayerKind::kDepthwiseConv2d;
-  std::vector<std::int32_t> folded;
-  for (std::size_t o = 0; o < channels; ++o) {
-    const std::size_t count = quantised_.weights.size() / channels;
-    std::int32_t sum = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      sum += quantised_.weights[depthwise ? i * channels + o : o * count + i];
-    }
-    folded.push_back(wrapping_add(quantised_.biases[o], -in_quantisation_.zero_point * sum));
-  }
-  return folded;
-}
-
 template <typename T>
 void append_array(std::vector<std::int32_t>& words, const std::vector<T>& items) {
   const std::size_t bytes = items.size() * sizeof(T);
@@ -349,14 +361,9 @@ void CaseMaker::append_to(std::vector<std::int32_t>& words) const {
   const auto append = [&](std::initializer_list<std::int32_t> more) {
     words.insert(words.end(), more);
   };
-  std::vector<std::int32_t> multipliers;
-  std::vector<std::int8_t> shifts;
-  for (const Requantisation& r : quantised_.requantisation) {
-    multipliers.push_back(r.multiplier);
-    shifts.push_back(static_cast<std::int8_t>(r.shift));
-  }
+  const KernelWeights constants = kernel_weights(layer_, quantised_, in_quantisation_.zero_point);
+  const std::vector<std::int8_t> shifts(constants.shifts.begin(), constants.shifts.end());
   const std::vector<std::int8_t> answer = expected();
-  const std::vector<std::int32_t> biases = folded_biases();
   const Kernel& k = layer_.kernel;
   append({static_cast<std::int32_t>(call_)});
   append({k.height, k.width, k.stride_h, k.stride_w, k.pad_top, k.pad_left, input_.height,
@@ -369,19 +376,20 @@ void CaseMaker::append_to(std::vector<std::int32_t>& words) const {
             quantised_.softmax.difference.shift, 0, 0, 0, 0, 0, 0});
   } else {
     const AddArithmetic& add = quantised_.add;
-    append({in_quantisation_.zero_point, second_quantisation_.zero_point, add.inputs[0].multiplier,
-            add.inputs[1].multiplier, add.inputs[0].shift, add.inputs[1].shift,
+    const Requantisation& first = call_ == Call::kMean ? quantised_.mean : quantised_.add.inputs[0];
+    append({in_quantisation_.zero_point, second_quantisation_.zero_point, first.multiplier,
+            add.inputs[1].multiplier, first.shift, add.inputs[1].shift,
             out_quantisation_.zero_point, add.output.multiplier, add.output.shift,
             quantised_.clamp.min, quantised_.clamp.max});
   }
   append({static_cast<std::int32_t>(values_[0].size()), static_cast<std::int32_t>(answer.size()),
-          static_cast<std::int32_t>(quantised_.weights.size()),
-          static_cast<std::int32_t>(biases.size())});
+          static_cast<std::int32_t>(constants.weights.size()),
+          static_cast<std::int32_t>(constants.biases.size())});
   append_array(words, values_[0]);
   append_array(words, values_[1]);
-  append_array(words, quantised_.weights);
-  append_array(words, biases);
-  append_array(words, multipliers);
+  append_array(words, constants.weights);
+  append_array(words, constants.biases);
+  append_array(words, constants.multipliers);
   append_array(words, shifts);
   append_array(words, answer);
 }

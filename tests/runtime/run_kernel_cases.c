@@ -11,7 +11,8 @@ enum {
   kAveragePool,
   kMaxPool,
   kFullyConnected,
-  kSoftmax
+  kSoftmax,
+  kMean
 };
 enum { kBufferBytes = 1 << 16, kGuardBytes = 8, kGuard = 0x5e };
 
@@ -148,6 +149,12 @@ static int run_case(reader* r, int32_t kind, int32_t number) {
     case kFullyConnected:
       patchnas_fully_connected(&w, in_data, input_bytes, out_data, output_bytes);
       break;
+    case kMean: { /* its scale stands in the fields of an add's first input */
+      const patchnas_mean_scale scale = {w.input_zero_point, scales.multipliers[0],
+                                         scales.shifts[0], w.output_zero_point};
+      patchnas_mean(&k, &scale, &in, &out, computed);
+      break;
+    }
     default: /* kSoftmax: its three numbers stand in the fields of an add */
       patchnas_softmax(scales.multipliers[0], scales.shifts[0], scales.multipliers[1], in_data,
                        out_data, input_bytes / in.channels, in.channels);

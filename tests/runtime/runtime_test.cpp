@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "arch/quantized_network.h"
+#include "deploy/kernel_weights.h"
+#include "deploy/operator_cases.h"
 #include "deploy/random_quantized.h"
 #include "deploy/reference_executor.h"
 #include "memory_models/liveness.h"
@@ -48,15 +50,12 @@ class LayerUnderTest {
         index_(layer),
         layer_(network.network.layers[static_cast<std::size_t>(layer)]),
         quantised_(network.layers[static_cast<std::size_t>(layer)]),
-        tensors_(tensors) {
-    for (const Requantisation& r : quantised_.requantisation) {
-      multipliers_.push_back(r.multiplier);
-      shifts_.push_back(static_cast<std::int8_t>(r.shift));
-    }
-    fold_zero_point();
-    weights_ = {quantised_.weights.data(),
-                biases_.data(),
-                multipliers_.data(),
+        tensors_(tensors),
+        constants_(kernel_weights(layer_, quantised_, quantisation(layer_.inputs[0]).zero_point)),
+        shifts_(constants_.shifts.begin(), constants_.shifts.end()) {
+    weights_ = {constants_.weights.data(),
+                constants_.biases.data(),
+                constants_.multipliers.data(),
                 shifts_.data(),
                 quantisation(layer_.inputs[0]).zero_point,
                 quantisation(layer + 1).zero_point,
@@ -91,6 +90,12 @@ class LayerUnderTest {
       case LayerKind::kMaxPool:
         patchnas_max_pool(&kernel, weights_.clamp_min, weights_.clamp_max, &in, &output, rect);
         break;
+      case LayerKind::kMean: {
+        const patchnas_mean_scale scale = {weights_.input_zero_point, quantised_.mean.multiplier,
+                                           quantised_.mean.shift, weights_.output_zero_point};
+        patchnas_mean(&kernel, &scale, &in, &output, rect);
+        break;
+      }
       case LayerKind::kFullyConnected:
         patchnas_fully_connected(&weights_, a.data(), static_cast<std::int32_t>(a.size()),
                                  out.data(), layer_.output.channels);
@@ -142,23 +147,6 @@ class LayerUnderTest {
   [[nodiscard]] LayerKind kind() const { return layer_.kind; }
 
  private:
-  // biases_[o] = bias - zero point * the sum of the weights of o. Only depthwise layers have the
-  // output channel as the innermost index.
-  void fold_zero_point() {
-    const auto zero_point = static_cast<std::uint32_t>(quantisation(layer_.inputs[0]).zero_point);
-    const std::size_t channels = quantised_.biases.size();
-    for (std::size_t o = 0; o < channels; ++o) {
-      const bool depthwise = layer_.kind == LayerKind::kDepthwiseConv2d;
-      const std::size_t count = quantised_.weights.size() / channels;
-      std::uint32_t sum = 0;
-      for (std::size_t i = 0; i < count; ++i) {
-        sum += static_cast<std::uint32_t>(
-            quantised_.weights[depthwise ? i * channels + o : o * count + i]);
-      }
-      biases_.push_back(static_cast<std::int32_t>(static_cast<std::uint32_t>(quantised_.biases[o]) -
-                                                  zero_point * sum));
-    }
-  }
   [[nodiscard]] bool is_pointwise() const { return layer_.kernel == Kernel{}; }
   [[nodiscard]] const TensorShape& shape(TensorId tensor) const {
     return network_.network.shape(tensor);
@@ -187,8 +175,7 @@ class LayerUnderTest {
   const Layer& layer_;
   const QuantizedLayer& quantised_;
   const std::vector<Bytes>& tensors_;
-  std::vector<std::int32_t> biases_;
-  std::vector<std::int32_t> multipliers_;
+  KernelWeights constants_;
   std::vector<std::int8_t> shifts_;
   patchnas_weights weights_{};
 };
@@ -238,8 +225,23 @@ TEST(Runtime, EveryTileOfEveryLayerEqualsTheIntegerReference) {
   }
   for (const LayerKind kind :
        {LayerKind::kConv2d, LayerKind::kDepthwiseConv2d, LayerKind::kAdd, LayerKind::kAveragePool,
-        LayerKind::kMaxPool, LayerKind::kFullyConnected, LayerKind::kSoftmax}) {
+        LayerKind::kMaxPool, LayerKind::kFullyConnected, LayerKind::kSoftmax, LayerKind::kMean}) {
     EXPECT_GT(tiles[kind], 0) << to_string(kind) << " was never run";
+  }
+}
+
+// The sizes, scales and biases for which operator_bytes_test.cpp has another implementation's
+// bytes.
+TEST(Runtime, EveryOperatorCaseEqualsTheIntegerReference) {
+  for (const auto& [name, network, input] : testing::operator_cases()) {
+    SCOPED_TRACE(name);
+    const std::vector<Bytes> tensors = run_all_layers(network, input);
+    for (int i = 0; i < network.network.layer_count(); ++i) {
+      const auto& inputs = network.network.layers[static_cast<std::size_t>(i)].inputs;
+      const Rect read = full_rect(network.network.shape(inputs[0]));
+      check_tile(LayerUnderTest(network, i, tensors), full_rect(network.network.shape(i + 1)),
+                 {read, read});
+    }
   }
 }
 

@@ -82,6 +82,19 @@ void append_residual(Network& network, RandomStream& stream) {
   network.layers.push_back(add);
 }
 
+// Over rows, columns or both.
+void append_mean(Network& network, RandomStream& stream) {
+  const TensorShape in = network.output();
+  const std::uint64_t kept = stream.below(3);
+  Layer mean;
+  mean.kind = LayerKind::kMean;
+  mean.inputs = {network.layer_count(), kNoTensor};
+  mean.kernel.height = mean.kernel.stride_h = kept == 0 ? 1 : in.height;
+  mean.kernel.width = mean.kernel.stride_w = kept == 1 ? 1 : in.width;
+  mean.output = {in.height / mean.kernel.height, in.width / mean.kernel.width, in.channels};
+  network.layers.push_back(mean);
+}
+
 }  // namespace
 
 SearchSpace random_space(RandomStream& stream) {
@@ -139,6 +152,9 @@ Network random_general_network(RandomStream& stream) {
         append_residual(network, stream);
         break;
     }
+  }
+  if (stream.chance(0.4)) {
+    append_mean(network, stream);
   }
   if (stream.chance(0.5)) {
     Layer classifier;

@@ -1,0 +1,59 @@
+// Every operator against bytes that TensorFlow Lite Micro's reference kernels gave (commit
+// 90b983c2b, x86-64, double rounding): operator_bytes.txt, a name and the output in hexadecimal
+// digits a line. make_operator_cases writes the files that it was given.
+
+#include <fstream>
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "deploy/reference_executor.h"
+#include "deploy/tflite_export.h"
+#include "deploy/tflite_import.h"
+#include "operator_cases.h"
+
+namespace patchnas {
+namespace {
+
+std::string hexadecimal(const std::vector<std::int8_t>& bytes) {
+  std::string text;
+  for (const std::int8_t byte : bytes) {
+    const auto value = static_cast<unsigned char>(byte);
+    text += "0123456789abcdef"[value >> 4];
+    text += "0123456789abcdef"[value & 15];
+  }
+  return text;
+}
+
+std::map<std::string, std::string> recorded_bytes() {
+  std::ifstream file(PATCHNAS_SOURCE_DIR "/tests/deploy/operator_bytes.txt");
+  std::map<std::string, std::string> result;
+  std::string name;
+  std::string bytes;
+  while (file >> name >> bytes) {
+    result[name] = bytes;
+  }
+  return result;
+}
+
+TEST(OperatorBytes, AreTensorFlowLiteMicros) {
+  const std::map<std::string, std::string> recorded = recorded_bytes();
+  const std::vector<testing::OperatorCase> cases = testing::operator_cases();
+  ASSERT_EQ(recorded.size(), cases.size());
+  for (const auto& [name, network, input] : cases) {
+    ASSERT_TRUE(recorded.contains(name)) << name;
+    EXPECT_EQ(hexadecimal(run_layer_by_layer(network, input)), recorded.at(name)) << name;
+  }
+}
+
+// So that the recorded files were about these networks.
+TEST(OperatorBytes, AreOfNetworksThatFilesHold) {
+  for (const auto& [name, network, input] : testing::operator_cases()) {
+    QuantizedNetwork imported = import_tflite(export_tflite(network), name);
+    imported.network.names.clear();
+    EXPECT_TRUE(imported == network) << name;
+  }
+}
+
+}  // namespace
+}  // namespace patchnas
