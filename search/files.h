@@ -15,8 +15,9 @@ namespace patchnas {
 /// @throws InputError with path and reason.
 std::string read_file(const std::filesystem::path& path);
 
-/// Temporary name, write, sync, rename, sync of the folder. If anything fails the temporary is
-/// removed and the old file stays.
+/// Regular files and new ones: temporary name, write, sync, rename, sync of the folder; links are
+/// followed, and the file keeps its permissions. If anything fails the temporary is removed and
+/// the old file stays. Anything else (a device, a pipe, standard output by name) is written to.
 /// @throws InputError with path and reason (unwritable folder, full disk).
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 

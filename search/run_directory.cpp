@@ -29,7 +29,8 @@ void require_unused(const fs::path& path) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(path, error)) {
     const std::string name = entry.path().filename().string();
-    if (name != "lock" && name != "config.yaml" + std::string(kTemporarySuffix) &&
+    const bool is_config = name.starts_with("config.yaml") && name.ends_with(kTemporarySuffix);
+    if (name != "lock" && !is_config &&
         !RunDirectory::exists(path)) {  // another process may be starting it
       throw InputError(
           path.string() +
