@@ -8,6 +8,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include "arch/byte_size.h"
 #include "arch/error.h"
 
 namespace patchnas {
@@ -15,7 +16,7 @@ namespace patchnas {
 struct YamlReader::Document {
   std::string source;
   YAML::Node root;
-  std::map<std::string, std::string> assignments;  // dotted key -> the text that set it
+  std::map<std::string, std::string> assignments;  // dotted key -> the text that made or set it
 };
 
 namespace {
@@ -80,6 +81,16 @@ std::string position(const std::string& source, const YAML::Mark& mark) {
   return source + ":" + std::to_string(mark.line + 1) + ":" + std::to_string(mark.column + 1);
 }
 
+// The one document of a text. YAML allows several; what stands in the others would be lost.
+YAML::Node load(std::string_view text, const std::string& source) {
+  const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+  if (documents.size() > 1) {
+    throw InputError(position(source, documents[1].Mark()) +
+                     ": a second YAML document begins here; allowed: one");
+  }
+  return documents.empty() ? YAML::Node() : documents.front();
+}
+
 }  // namespace
 
 std::string nearest_word(const std::string& word, const std::vector<std::string>& candidates) {
@@ -119,7 +130,7 @@ YamlReader YamlReader::parse_text(std::string_view text, const std::string& sour
   auto document = std::make_shared<Document>();
   document->source = source;
   try {
-    document->root = YAML::Load(std::string(text));
+    document->root = load(text, source);
   } catch (const YAML::Exception& e) {
     throw InputError(position(source, e.mark) + ": not valid YAML: " + quotable(e.msg));
   }
@@ -139,7 +150,7 @@ void YamlReader::assign(const std::string& assignment) {
   const std::string key = assignment.substr(0, equals);
   YAML::Node value;
   try {
-    value = YAML::Load(assignment.substr(equals + 1));
+    value = load(assignment.substr(equals + 1), origin);
   } catch (const YAML::Exception& e) {
     throw InputError(origin + ": not a YAML value: " + quotable(e.msg));
   }
@@ -149,7 +160,9 @@ void YamlReader::assign(const std::string& assignment) {
   for (std::string part; std::getline(parts, part, '.');) {
     names.push_back(part);
   }
+  std::string path;
   for (std::size_t i = 0; i < names.size(); ++i) {
+    path += (i == 0 ? "" : ".") + names[i];
     if (names[i].empty() || !node.IsMap()) {
       throw InputError(origin + ": there is no key '" + key + "'");
     }
@@ -159,6 +172,7 @@ void YamlReader::assign(const std::string& assignment) {
     }
     if (!node[names[i]]) {
       node[names[i]] = YAML::Node(YAML::NodeType::Map);
+      document_->assignments[path] = origin;
     }
     node.reset(node[names[i]]);
   }
@@ -349,27 +363,18 @@ std::int64_t YamlReader::bytes(const std::string& key, Allowed<std::int64_t> all
     return *fallback;
   }
   const YAML::Node node = require(key);
-  const std::string form = "must be a number of bytes, as 65536, 64KiB, 2MiB or 1GiB";
+  const std::string form(kByteSizeForm);
   if (!node.IsScalar()) {
     fail_at(node, key, form);
   }
   const std::string& text = node.Scalar();
-  std::size_t digits = 0;
-  while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') {
-    ++digits;
-  }
-  std::string unit = text.substr(digits);
-  unit.erase(0, unit.find_first_not_of(' ') == std::string::npos ? unit.size()
-                                                                 : unit.find_first_not_of(' '));
-  const std::map<std::string, std::int64_t> units = {
-      {"", 1}, {"B", 1}, {"KiB", 1024}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
-  const auto factor = units.find(unit);
-  if (digits == 0 || digits > (unit == "GiB" ? 9 : 12) || factor == units.end()) {
+  const std::optional<std::int64_t> size = parse_byte_size(text);
+  if (!size) {
     fail_at(node, key, form + ", not '" + quotable(text) + "'");
   }
-  const std::int64_t value = std::stoll(text.substr(0, digits)) * factor->second;
+  const std::int64_t value = *size;
   if (value < allowed.min || value > allowed.max) {
-    fail_at(node, key, text + " is out of range; allowed in bytes: " + describe(allowed));
+    fail_at(node, key, quotable(text) + " is out of range; allowed in bytes: " + describe(allowed));
   }
   return value;
 }

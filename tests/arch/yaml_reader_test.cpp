@@ -35,6 +35,9 @@ TEST(YamlReader, ReadsAndFallsBack) {
 
 TEST(YamlReader, EveryErrorIsOneLineWithItsPlace) {
   EXPECT_EQ(error_of([] { reader("a: [1"); }).substr(0, 27), "c.yaml:1:1: not valid YAML:");
+  EXPECT_EQ(error_of([] { reader("a: 1\n---\nb: 2\n"); }),
+            "c.yaml:3:1: a second YAML document begins here; allowed: one");
+  EXPECT_EQ(error_of([] { reader("---\na: 1\n...\n"); }), "accepted");
   EXPECT_EQ(error_of([] { reader("just text"); }), "c.yaml: must be a mapping of keys to values");
   EXPECT_EQ(error_of([] { reader("a: 3.5").integer("a"); }),
             "c.yaml:1:4: a: must be a whole number, not '3.5'");
@@ -50,8 +53,9 @@ TEST(YamlReader, EveryErrorIsOneLineWithItsPlace) {
               reader("a: red").choice("a", {"green", "blue"});
             }),
             "c.yaml:1:4: a: 'red' is unknown; allowed: green, blue");
-  EXPECT_EQ(error_of([] { reader("a: 3 kB").bytes("a"); }),
-            "c.yaml:1:4: a: must be a number of bytes, as 65536, 64KiB, 2MiB or 1GiB, not '3 kB'");
+  EXPECT_EQ(
+      error_of([] { reader("a: 3 kB").bytes("a"); }),
+      "c.yaml:1:4: a: must be a number of bytes, as 65536, 64KiB, 0.5MiB or 1GiB, not '3 kB'");
   EXPECT_EQ(error_of([] { reader("a: 1").map("a"); }),
             "c.yaml:1:4: a: must be a mapping of keys to values");
   EXPECT_EQ(error_of([] { reader("a: 1").integer("b"); }), "c.yaml:1:1: b: is missing");
@@ -87,6 +91,18 @@ TEST(YamlReader, AssignmentsOverrideAndAreNamedInErrors) {
             "--set population: must have the form key=value, for example search.population=50");
   EXPECT_EQ(error_of([&] { config.assign("search.population.x=1"); }),
             "--set search.population.x=1: there is no key 'search.population.x'");
+  EXPECT_EQ(error_of([&] { config.assign("search.population=1\n---\n2"); }).substr(0, 24),
+            "--set search.population=");
+}
+
+TEST(YamlReader, KeysThatAnAssignmentMadeAreBlamedOnIt) {
+  YamlReader config = reader("training: {epochs: 10}\n");
+  config.assign("trainig.epochs=20");
+  config.optional_map("training").integer("epochs");
+  EXPECT_EQ(error_of([&] { config.finish(); }),
+            "--set trainig.epochs=20: trainig: unknown key; did you mean 'training'?");
+  EXPECT_EQ(error_of([&] { config.map("trainig").integer("batch"); }),
+            "--set trainig.epochs=20: trainig.batch: is missing");
 }
 
 }  // namespace

@@ -246,7 +246,7 @@ TEST(ConfigErrors, NameTheKeyAndWhatIsAllowed) {
             "cortex-m4, cortex-m7, cortex-m55");
   EXPECT_EQ(error_with("target.sram_bytes=32k"),
             "--set target.sram_bytes=32k: target.sram_bytes: must be a number of bytes, as 65536, "
-            "64KiB, 2MiB or 1GiB, not "
+            "64KiB, 0.5MiB or 1GiB, not "
             "'32k'");
   EXPECT_EQ(error_with("name=../elsewhere"),
             "--set name=../elsewhere: name: '../elsewhere' cannot name a folder; allowed: letters, "
