@@ -2,7 +2,9 @@
 
 // The parts of a C package, each a file: used by c_package.cpp alone.
 
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "arch/quantized_network.h"
@@ -42,6 +44,9 @@ std::string emit_interface(const CProgram& program);     ///< NAME.h
 std::string emit_program(const CProgram& program);       ///< NAME.c
 std::string emit_constants(const CProgram& program);     ///< NAME_weights.c
 std::string emit_declarations(const CProgram& program);  ///< NAME_weights.h
+/// runtime/: path in the package -> text
+/// @param calls the sources that call the kernels
+std::map<std::string, std::string> emit_runtime(const CProgram& program, std::string_view calls);
 std::string emit_readme(const CProgram& program);
 /// @param sources every .c file of the package, by its path there
 std::string emit_makefile(const CProgram& program, const std::vector<std::string>& sources);

@@ -14,6 +14,10 @@ namespace patchnas {
 /// Letters, digits and single underscores, the first no digit; empty if nothing is left.
 std::string c_identifier(std::string_view text);
 
+/// Whether a package called so, in lower case, would hide a header, a library or a target of a
+/// build system, or bear the name of our own kernels.
+bool is_taken_name(std::string_view name);
+
 /// "VWW"
 std::string upper_case(std::string_view identifier);
 

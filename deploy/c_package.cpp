@@ -6,7 +6,6 @@
 #include "arch/error.h"
 #include "deploy/c_emitter.h"
 #include "deploy/c_names.h"
-#include "deploy/runtime_sources.h"
 #include "memory_models/liveness.h"
 
 namespace patchnas {
@@ -27,18 +26,23 @@ CProgram::CProgram(const QuantizedNetwork& quantised_network, const PatchSchedul
 }
 
 std::string c_package_name(std::string_view text) {
-  std::string name = c_identifier(text);
+  constexpr std::size_t kLongest = 60;  // the longest name of a file is that of NAME_weights.c
+  std::string name = c_identifier(text.substr(0, kLongest));
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return name.empty() ? "network" : name;
+  if (name.empty()) {
+    return "network";
+  }
+  return is_taken_name(name) ? c_package_name("net_" + name) : name;
 }
 
 CPackage make_c_package(const QuantizedNetwork& network, const PatchSchedule& schedule,
                         InputMode input, const std::string& name) {
-  if (name.empty() || name != c_package_name(name)) {
+  if (const std::string allowed = c_package_name(name); name.empty() || name != allowed) {
     throw InputError("package name '" + name +
-                     "': allowed are lower-case letters, digits and single underscores, a letter "
-                     "first");
+                     "': allowed are up to 60 lower-case letters, digits and single underscores, a "
+                     "letter first, that no header, library or build target is called, as '" +
+                     allowed + "'");
   }
   const CProgram program(network, schedule, input, name);
   CPackage package{.files = {}, .arena_bytes = program.plan.arena_bytes};
@@ -48,10 +52,7 @@ CPackage make_c_package(const QuantizedNetwork& network, const PatchSchedule& sc
   files[name + "_weights.h"] = emit_declarations(program);
   files[name + "_weights.c"] = emit_constants(program);
   // The constants' header brings in the interface of the kernels.
-  for (const SourceFile& file :
-       linked_runtime_sources(files[name + ".c"] + files[name + "_weights.h"])) {
-    files[std::string(file.path)] = file.text;
-  }
+  files.merge(emit_runtime(program, files[name + ".c"] + files[name + "_weights.h"]));
   std::vector<std::string> sources;
   for (const auto& [path, text] : files) {
     if (path.ends_with(".c")) {

@@ -223,9 +223,42 @@ TEST_F(CPackageTest, NeedsNoLibraryAndHasNoVariables) {
       if (line[type] == 'U') {
         EXPECT_EQ(name, "_GLOBAL_OFFSET_TABLE_");
       } else if (std::isupper(static_cast<unsigned char>(line[type])) != 0) {
-        EXPECT_TRUE(name.starts_with(c.name + "_") || name.starts_with("patchnas_")) << line;
+        EXPECT_TRUE(name.starts_with(c.name + "_")) << line;
       }
     }
+  }
+}
+
+// As an Arduino sketch or a CubeIDE project compiles them: every source, every folder searched.
+TEST_F(CPackageTest, SeveralInOneProgramEachCallTheirOwnKernels) {
+  RandomStream stream(43, "two packages");
+  const std::vector<Case> cases = random_cases(2, stream);
+  const testing::CompiledPackages compiled(packages_of(cases), "", testing::PackageFolders::kOwn);
+  ASSERT_EQ(compiled.errors(), "");
+  for (const Case& c : cases) {
+    const auto image = testing::random_bytes(c.network.network.input.elements(), stream);
+    GuardedArena arena(c.package().arena_bytes, stream);
+    EXPECT_EQ(c.run(compiled, image, arena.arena()), run_layer_by_layer(c.network, image))
+        << c.description();
+  }
+  // Kernels that round otherwise than those of the package beside it, or are of another version.
+  std::vector<CPackage> packages = packages_of({cases[0], cases[2]});
+  for (auto& [path, text] : packages[1].files) {
+    if (path == "runtime/patchnas_runtime.h") {
+      text.insert(0, "#define PATCHNAS_SINGLE_ROUNDING\n");
+    }
+  }
+  const testing::CompiledPackages mixed(packages, "", testing::PackageFolders::kOwn);
+  ASSERT_EQ(mixed.errors(), "");
+  for (const std::size_t i : {0, 2}) {
+    const Case& c = cases[i];
+    const auto image = testing::random_bytes(c.network.network.input.elements(), stream);
+    GuardedArena arena(c.package().arena_bytes, stream);
+    EXPECT_EQ(c.run(mixed, image, arena.arena()),
+              run_layer_by_layer(
+                  c.network, image,
+                  i == 0 ? Arithmetic::kTfliteMicro : Arithmetic::kTfliteMicroSingleRounding))
+        << c.description();
   }
 }
 
@@ -284,10 +317,45 @@ TEST(CPackageNames, AreIdentifiersInLowerCase) {
   EXPECT_EQ(c_package_name("mcunet-5fps (1)"), "mcunet_5fps_1");
   EXPECT_EQ(c_package_name("96_VWW"), "vww");
   EXPECT_EQ(c_package_name("---"), "network");
+  EXPECT_EQ(c_package_name("M\xc3\xbcller 2"), "m_ller_2");
+  EXPECT_EQ(c_package_name(std::string(300, 'a')).size(), 60U);
+  EXPECT_EQ(c_package_name("StdInt"), "net_stdint");
+  EXPECT_EQ(c_package_name("patchnas_x"), "net_patchnas_x");
+  EXPECT_EQ(c_package_name("my_stdint"), "my_stdint");
   RandomStream stream(37, "names");
   const QuantizedNetwork network = testing::random_quantized_network(stream);
-  for (const char* const name : {"", "a-b", "9a", "Upper", "a__b", "a/b"}) {
+  for (const char* const name :
+       {"", "a-b", "9a", "Upper", "a__b", "a/b", "stdint", "main", "patchnas_x"}) {
     EXPECT_THROW(make_c_package(network, {}, InputMode::kResident, name), InputError) << name;
+  }
+}
+
+// Each with its folder searched first for every header, as it has to be.
+TEST(CPackageNames, OfHeadersFunctionsAndKeywordsMakePackagesThatCompile) {
+  if (!testing::has_c_compiler()) {
+    GTEST_SKIP() << "no C compiler (Debian: gcc)";
+  }
+  RandomStream stream(44, "names that mean something");
+  Network layers{.input = {6, 6, 2}, .layers = {}, .names = {}};
+  layers.names = {"stem", "add"};
+  layers.layers.push_back({.output = {6, 6, 2}, .kernel = {}});
+  layers.layers.push_back(
+      {.kind = LayerKind::kAdd, .inputs = {0, 1}, .output = {6, 6, 2}, .kernel = {}});
+  const QuantizedNetwork network = testing::random_quantized(layers, stream);
+  for (const char* const file : {"patchnas_x", "patchnas", "patchnas_add", "stdint", "stddef",
+                                 "features", "arm_acle", "main", "int", "register", "memcpy",
+                                 "1_net", "m", "names", "runtime", "span", "NULL", "int8_t"}) {
+    const std::string name = c_package_name(file);
+    const testing::CompiledPackages compiled(
+        {make_c_package(network, {}, InputMode::kResident, name)});
+    ASSERT_EQ(compiled.errors(), "") << file;
+    const auto image = testing::random_bytes(network.network.input.elements(), stream);
+    const std::int64_t arena_bytes =
+        plan_arena(network.network, {}, InputMode::kResident).arena_bytes;
+    std::vector<std::int8_t> arena = testing::random_bytes(arena_bytes, stream);
+    EXPECT_EQ(compiled.run_resident(name, image, arena, network.network.output().elements()),
+              run_layer_by_layer(network, image))
+        << file;
   }
 }
 

@@ -48,19 +48,26 @@ CommandResult run_command(const std::string& command) {
 
 bool has_c_compiler() { return run_command("cc --version").status == 0; }
 
-CompiledPackages::CompiledPackages(const std::vector<CPackage>& packages,
-                                   const std::string& flags) {
+CompiledPackages::CompiledPackages(const std::vector<CPackage>& packages, const std::string& flags,
+                                   PackageFolders folders) {
   std::set<std::string> sources;
-  for (const CPackage& package : packages) {
-    write_package(package, folder_.path());
-    for (const auto& [path, text] : package.files) {
+  std::set<std::string> include_folders;
+  for (std::size_t i = 0; i < packages.size(); ++i) {
+    const std::string folder =
+        folders == PackageFolders::kShared ? "." : "package" + std::to_string(i);
+    include_folders.insert("-I" + folder);
+    write_package(packages[i], folder_.path() / folder);
+    for (const auto& [path, text] : packages[i].files) {
       if (path.ends_with(".c")) {
-        sources.insert(path);
+        sources.insert(folder + "/" + path);
       }
     }
   }
-  std::string command = "cd '" + folder_.path().string() + "' && cc -shared -fPIC -I. -O1 " +
+  std::string command = "cd '" + folder_.path().string() + "' && cc -shared -fPIC -O1 " +
                         kPackageFlags + " " + flags + " -o packages.so";
+  for (const std::string& folder : include_folders) {
+    command += " " + folder;
+  }
   for (const std::string& source : sources) {
     command += " " + source;
   }

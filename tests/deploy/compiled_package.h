@@ -43,10 +43,15 @@ bool has_c_compiler();
 inline constexpr const char* kPackageFlags =
     "-std=c99 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror";
 
+/// Whether packages lie in one folder, with the kernels of the last one, or each in one of its own
+/// with its own kernels.
+enum class PackageFolders { kShared, kOwn };
+
 /// Several packages with different names in one shared library.
 class CompiledPackages {
  public:
-  explicit CompiledPackages(const std::vector<CPackage>& packages, const std::string& flags = "");
+  explicit CompiledPackages(const std::vector<CPackage>& packages, const std::string& flags = "",
+                            PackageFolders folders = PackageFolders::kShared);
   CompiledPackages(const CompiledPackages&) = delete;
   CompiledPackages& operator=(const CompiledPackages&) = delete;
   ~CompiledPackages();
