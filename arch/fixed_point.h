@@ -59,7 +59,8 @@ inline std::int32_t requantise_rounding_once(std::int32_t x, const Requantisatio
   return static_cast<std::int32_t>(std::clamp(scaled, -kLargest, kLargest));
 }
 
-/// The nearest multiplier and shift for a real factor; those less than 2^-32 away from 0 become 0.
+/// The nearest multiplier and shift for a real factor, which weights with a negative scale make
+/// negative; factors within 2^-32 of 0 become 0.
 inline Requantisation quantise_multiplier(double factor) {
   if (factor == 0.0) {
     return {};

@@ -227,8 +227,8 @@ void check_layer(const Network& network, int index) {
   }
   const PadOperator& pad = layer.pad_operator;
   require(pad == PadOperator{} || layer.kind == LayerKind::kConv2d ||
-              layer.kind == LayerKind::kDepthwiseConv2d,
-          "has a PAD operator, which only a convolution may have");
+              layer.kind == LayerKind::kDepthwiseConv2d || layer.kind == LayerKind::kMaxPool,
+          "has a PAD operator, which only a convolution or maximum pooling may have");
   switch (layer.kind) {
     case LayerKind::kAdd:
       require(in == network.shape(layer.inputs[1]) && in == out,

@@ -107,8 +107,9 @@ struct Layer {
   /// Input and output channels fall into this many groups, each convolved by itself; kConv2d only.
   /// Such a network can be priced, but the kernels do not execute it.
   int groups = 1;
-  /// Set where the .tflite form of this convolution has a PAD operator of its own in front: the
-  /// extents of that operator's output. For execution its padding is part of `kernel`.
+  /// Set where the .tflite form of this convolution or maximum pooling has a PAD operator of its
+  /// own in front: the extents of that operator's output. For execution its padding is part of
+  /// `kernel`.
   PadOperator pad_operator{};
 
   [[nodiscard]] int input_count() const { return inputs[1] == kNoTensor ? 1 : 2; }

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "arch/network.h"
@@ -18,8 +19,9 @@ struct TensorQuantisation {
   bool operator==(const TensorQuantisation&) const = default;
 };
 
-/// Multiplication by multiplier * 2^(shift - 31); multiplier is 0 or in [2^30, 2^31). That of a
-/// mean may be smaller, those of channels with negative weight scales are negative.
+/// Multiplication by multiplier * 2^(shift - 31); the multiplier is 0 or its magnitude in
+/// [2^30, 2^31). Those of channels with a negative weight scale are negative; that of a mean may be
+/// as small as 2^29.
 struct Requantisation {
   std::int32_t multiplier = 0;
   int shift = 0;
@@ -50,6 +52,11 @@ struct SoftmaxArithmetic {
   bool operator==(const SoftmaxArithmetic&) const = default;
 };
 
+/// What a kConv2d layer is in a .tflite file. FULLY_CONNECTED there may be a 1x1 convolution of a
+/// map: it is applied to every pixel. TensorFlow Lite multiplies the scales of the two in different
+/// precision.
+enum class ConvolutionOperator { kConv2d, kFullyConnected };
+
 struct QuantizedLayer {
   // Given. Weights are [O, kh, kw, I], depthwise [1, kh, kw, C], fully connected [O, I]; the bias
   // is [O] with scale input scale * weight scale. weight_scales has one entry per output channel,
@@ -57,6 +64,7 @@ struct QuantizedLayer {
   std::vector<std::int8_t> weights;
   std::vector<float> weight_scales;
   std::vector<std::int32_t> biases;
+  ConvolutionOperator convolution_operator = ConvolutionOperator::kConv2d;
 
   // Derived from the scales by derive_arithmetic (deploy/requantisation.h).
   std::vector<Requantisation> requantisation;  ///< per output channel
@@ -69,13 +77,36 @@ struct QuantizedLayer {
   bool operator==(const QuantizedLayer&) const = default;
 };
 
+/// The numbers that the user of a network holds at one of its ends.
+enum class EndNumbers { kInt8, kUint8, kFloat32 };
+
+/// One end of a network as the .tflite file has it that the network came from. The network itself
+/// computes in int8; deploy/end_numbers.h converts.
+struct NetworkEnd {
+  EndNumbers numbers = EndNumbers::kInt8;
+  /// Of kUint8, its zero point in [0, 255].
+  TensorQuantisation uint8{};
+  /// What the file says of the int8 tensor to its user, where that is not what the layers compute
+  /// with: a RESHAPE keeps the bytes and may state another scale.
+  std::optional<TensorQuantisation> restated{};
+  bool operator==(const NetworkEnd&) const = default;
+};
+
 struct QuantizedNetwork {
   Network network;
   std::vector<TensorQuantisation>
       tensors;  ///< one per tensor: tensor 0 is the image, layer i writes tensor i + 1
   std::vector<QuantizedLayer> layers;  ///< one per layer
+  NetworkEnd input_end{};
+  NetworkEnd output_end{};
 
-  [[nodiscard]] const TensorQuantisation& output_quantisation() const { return tensors.back(); }
+  /// What the int8 image and output are to the network's user.
+  [[nodiscard]] TensorQuantisation input_quantisation() const {
+    return input_end.restated.value_or(tensors.front());
+  }
+  [[nodiscard]] TensorQuantisation output_quantisation() const {
+    return output_end.restated.value_or(tensors.back());
+  }
   bool operator==(const QuantizedNetwork&) const = default;
 };
 

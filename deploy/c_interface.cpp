@@ -106,8 +106,8 @@ std::string emit_interface(const CProgram& program) {
   };
   const TensorShape& input = program.network.input;
   const TensorShape& output = program.network.output();
-  const TensorQuantisation& input_scale = program.quantised.tensors.front();
-  const TensorQuantisation& output_scale = program.quantised.output_quantisation();
+  const TensorQuantisation input_scale = program.quantised.input_quantisation();
+  const TensorQuantisation output_scale = program.quantised.output_quantisation();
   const bool streamed = program.reads_by_callback();
   return fill(kInterface, {{"name", program.name},
                            {"NAME", program.upper},

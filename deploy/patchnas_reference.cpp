@@ -1,10 +1,11 @@
-// Runs raw int8 images through the integer reference:
+// Runs raw images through the integer reference:
 //
 //   patchnas_reference [--litert|--single-rounding] MODEL.tflite INPUT.bin OUTPUT.bin
 //
-// INPUT.bin has images [H, W, C] back to back, OUTPUT.bin gets the outputs back to back. With
-// --litert it computes as LiteRT does, not as TensorFlow Lite Micro; with --single-rounding as
-// TensorFlow Lite Micro built with TFLITE_SINGLE_ROUNDING.
+// INPUT.bin has images [H, W, C] back to back, OUTPUT.bin gets the outputs back to back, both in
+// the numbers of the file's ends: int8, uint8 or float32. With --litert it computes as LiteRT does,
+// not as TensorFlow Lite Micro; with --single-rounding as TensorFlow Lite Micro built with
+// TFLITE_SINGLE_ROUNDING.
 
 #include <cstdint>
 #include <fstream>
@@ -14,12 +15,13 @@
 #include <vector>
 
 #include "arch/error.h"
+#include "deploy/end_numbers.h"
 #include "deploy/reference_executor.h"
 #include "deploy/tflite_import.h"
 
 namespace {
 
-std::vector<std::int8_t> read_images(const std::string& path) {
+std::vector<std::uint8_t> read_images(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::vector<char> bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   if (!file) {
@@ -28,7 +30,7 @@ std::vector<std::int8_t> read_images(const std::string& path) {
   return {bytes.begin(), bytes.end()};
 }
 
-void write(const std::string& path, const std::vector<std::int8_t>& values) {
+void write(const std::string& path, const std::vector<std::uint8_t>& values) {
   std::ofstream file(path, std::ios::binary);
   file.write(reinterpret_cast<const char*>(values.data()),
              static_cast<std::streamsize>(values.size()));
@@ -57,7 +59,11 @@ int main(int argc, char** argv) {
           "OUTPUT.bin");
     }
     const patchnas::QuantizedNetwork network = patchnas::import_tflite_file(arguments[0]);
-    write(arguments[2], patchnas::run_images(network, read_images(arguments[1]), arithmetic));
+    const std::vector<std::int8_t> images = patchnas::to_int8(
+        read_images(arguments[1]), network.input_end, network.input_quantisation(), arithmetic);
+    write(arguments[2],
+          patchnas::from_int8(patchnas::run_images(network, images, arithmetic), network.output_end,
+                              network.output_quantisation(), arithmetic));
   } catch (const patchnas::Error& error) {
     std::cerr << error.what() << '\n';
     return error.exit_code();

@@ -83,10 +83,16 @@ class Derivation {
   }
 
   [[nodiscard]] Requantisation multiplier(double factor) const {
-    const Requantisation result = quantise_multiplier(factor);
-    require(result.shift <= kLargestShift,
+    const bool finite = std::isfinite(factor);
+    const Requantisation result = finite ? quantise_multiplier(factor) : Requantisation{};
+    require(finite && result.shift <= kLargestShift,
             "the input's and weights' scales are too large for the output's");
     return result;
+  }
+
+  [[nodiscard]] bool is_fully_connected() const {
+    return layer_.kind == LayerKind::kFullyConnected ||
+           quantised_.convolution_operator == ConvolutionOperator::kFullyConnected;
   }
 
   void derive_weighted() {
@@ -99,15 +105,21 @@ class Derivation {
     require(quantised_.biases.size() == channels, "needs one bias per output channel");
     require(scales.size() == 1 || scales.size() == channels,
             "needs one weight scale, or one per output channel");
+    const Kernel one_pixel;
+    require(quantised_.convolution_operator == ConvolutionOperator::kConv2d ||
+                (layer_.kind == LayerKind::kConv2d && layer_.kernel == one_pixel),
+            "only a 1x1 convolution can be a fully connected layer applied to every pixel");
     quantised_.requantisation.assign(channels, {});
     for (std::size_t c = 0; c < channels; ++c) {
       const float scale = scales.size() == 1 ? scales[0] : scales[c];
       require(std::isfinite(scale), "weight scales must be finite");
       // TensorFlow Lite prepares in double precision, but multiplies the two scales of a fully
-      // connected layer with one weight scale in single precision.
-      const double product = layer_.kind == LayerKind::kFullyConnected && scales.size() == 1
-                                 ? static_cast<double>(input_.scale * scale)
-                                 : double{input_.scale} * double{scale};
+      // connected layer with one weight scale in single precision, and wants no negative one.
+      const bool in_single = is_fully_connected() && scales.size() == 1;
+      require(!in_single || scale >= 0,
+              "the only weight scale of a fully connected layer must not be negative");
+      const double product = in_single ? static_cast<double>(input_.scale * scale)
+                                       : double{input_.scale} * double{scale};
       quantised_.requantisation[c] = multiplier(product / double{output_.scale});
     }
     check_accumulators();
@@ -183,19 +195,38 @@ class Derivation {
   const TensorQuantisation& output_;
 };
 
+void check_int8(const TensorQuantisation& tensor, const std::string& name) {
+  if (!std::isfinite(tensor.scale) || tensor.scale <= 0 || tensor.zero_point < -128 ||
+      tensor.zero_point > 127) {
+    throw InputError(name + ": scale must be positive and finite, zero point in [-128, 127]");
+  }
+}
+
+// What a conversion between uint8 and int8 multiplies with must not shift values out of int32.
+void check_end(const NetworkEnd& end, const TensorQuantisation& tensor, const std::string& name) {
+  constexpr float kLargestRatio = 0x1p20F;
+  const float ratio = end.uint8.scale / tensor.scale;
+  if (end.numbers == EndNumbers::kUint8 &&
+      (!(ratio <= kLargestRatio && ratio >= 1 / kLargestRatio) || end.uint8.zero_point < 0 ||
+       end.uint8.zero_point > 255)) {
+    throw InputError("the network's " + name +
+                     ": the scales of uint8 and int8 numbers must be positive and no further apart "
+                     "than 2^20, the zero point of uint8 ones in [0, 255]");
+  }
+}
+
 void check_tensors(const QuantizedNetwork& network) {
   if (network.tensors.size() != static_cast<std::size_t>(network.network.tensor_count()) ||
       network.layers.size() != network.network.layers.size()) {
     throw InputError("a quantised network needs one scale per tensor and one entry per layer");
   }
   for (std::size_t i = 0; i < network.tensors.size(); ++i) {
-    const TensorQuantisation& tensor = network.tensors[i];
-    if (!std::isfinite(tensor.scale) || tensor.scale <= 0 || tensor.zero_point < -128 ||
-        tensor.zero_point > 127) {
-      throw InputError("tensor " + std::to_string(i) +
-                       ": scale must be positive and finite, zero point in [-128, 127]");
-    }
+    check_int8(network.tensors[i], "tensor " + std::to_string(i));
   }
+  check_int8(network.input_quantisation(), "the network's input");
+  check_int8(network.output_quantisation(), "the network's output");
+  check_end(network.input_end, network.input_quantisation(), "input");
+  check_end(network.output_end, network.output_quantisation(), "output");
 }
 
 }  // namespace
@@ -203,8 +234,16 @@ void check_tensors(const QuantizedNetwork& network) {
 QuantizedNetwork derive_arithmetic(QuantizedNetwork network) {
   validate(network.network);
   check_tensors(network);
+  std::string obstacles;
   for (int layer = 0; layer < network.network.layer_count(); ++layer) {
-    Derivation(network, layer).run();
+    try {
+      Derivation(network, layer).run();
+    } catch (const InputError& error) {
+      obstacles += (obstacles.empty() ? "" : "; ") + std::string(error.what());
+    }
+  }
+  if (!obstacles.empty()) {
+    throw InputError(obstacles);
   }
   return network;
 }

@@ -8,6 +8,7 @@
 
 #include "arch/error.h"
 #include "arch/window_padding.h"
+#include "deploy/end_numbers.h"
 #include "tflite_generated.h"
 
 namespace patchnas {
@@ -27,7 +28,8 @@ int operator_version(BuiltinOperator code) {
     case BuiltinOperator::FULLY_CONNECTED:
       return 4;
     default:
-      return 2;  // ADD, AVERAGE_POOL_2D, MAX_POOL_2D, MEAN, SOFTMAX, PAD
+      // ADD, AVERAGE_POOL_2D, MAX_POOL_2D, MEAN, SOFTMAX, PAD, PADV2, QUANTIZE, DEQUANTIZE
+      return 2;
   }
 }
 
@@ -42,9 +44,11 @@ class Exporter {
     for (TensorId tensor = 0; tensor < shapes_.tensor_count(); ++tensor) {
       add_activation(tensor);
     }
+    input_ = add_input_end();
     for (int layer = 0; layer < shapes_.layer_count(); ++layer) {
       add_layer(layer);
     }
+    output_ = add_output_end();
     finish();
     return {builder_.GetBufferPointer(), builder_.GetBufferPointer() + builder_.GetSize()};
   }
@@ -64,18 +68,86 @@ class Exporter {
 
   // Activations come first in the file, so a tensor of ours has the same number there.
   void add_activation(TensorId tensor) {
-    const TensorShape& shape = shapes_.shape(tensor);
     const bool from_flat =
         tensor != kImage && (layer_at(tensor - 1).kind == LayerKind::kFullyConnected ||
                              flat_[static_cast<std::size_t>(layer_at(tensor - 1).inputs[0])]);
     flat_.push_back(from_flat);
-    std::vector<std::int32_t> dimensions{1, shape.height, shape.width, shape.channels};
-    if (from_flat) {
-      dimensions = {1, shape.channels};
-    }
-    const std::string name = tensor == kImage ? "image" : shapes_.layer_name(tensor - 1);
     const TensorQuantisation& q = quantisation(tensor);
-    add_tensor(name, dimensions, tflite::TensorType::INT8, 0, {q.scale}, {q.zero_point}, 0);
+    add_tensor(tensor_name(tensor), dimensions(tensor), tflite::TensorType::INT8, 0, {q.scale},
+               {q.zero_point}, 0);
+  }
+
+  [[nodiscard]] std::string tensor_name(TensorId tensor) const {
+    return tensor == kImage ? "image" : shapes_.layer_name(tensor - 1);
+  }
+
+  [[nodiscard]] std::vector<std::int32_t> dimensions(TensorId tensor) const {
+    const TensorShape& shape = shapes_.shape(tensor);
+    if (flat_[static_cast<std::size_t>(tensor)]) {
+      return {1, shape.channels};
+    }
+    return {1, shape.height, shape.width, shape.channels};
+  }
+
+  // From the tensor that the file's user writes to the image; returns the former.
+  int add_input_end() {
+    const NetworkEnd& end = network_.input_end;
+    const int given = end.restated ? add_restated(kImage, *end.restated) : kImage;
+    int outer = given;
+    if (end.numbers != EndNumbers::kInt8) {
+      outer = add_outer(kImage, end);
+      add_conversion(BuiltinOperator::QUANTIZE, outer, given);
+    }
+    if (given != kImage) {
+      add_reshape(given, kImage, kImage);
+    }
+    return outer;
+  }
+
+  // From the network's output to the tensor that the file's user reads; returns the latter.
+  int add_output_end() {
+    const NetworkEnd& end = network_.output_end;
+    const TensorId output = shapes_.layer_count();
+    int outer = output;
+    if (end.restated) {
+      outer = add_restated(output, *end.restated);
+      add_reshape(output, outer, output);
+    }
+    if (end.numbers != EndNumbers::kInt8) {
+      const int given = outer;
+      outer = add_outer(output, end);
+      add_conversion(end.numbers == EndNumbers::kFloat32 ? BuiltinOperator::DEQUANTIZE
+                                                         : BuiltinOperator::QUANTIZE,
+                     given, outer);
+    }
+    return outer;
+  }
+
+  void add_conversion(BuiltinOperator code, int from, int to) {
+    add_operator(code, {from}, to, tflite::BuiltinOptions::NONE, 0);
+  }
+
+  // Keeps the dimensions, which are those of `tensor`.
+  void add_reshape(int from, int to, TensorId tensor) {
+    const auto shape = builder_.CreateVector(dimensions(tensor));
+    add_operator(BuiltinOperator::RESHAPE, {from}, to, tflite::BuiltinOptions::ReshapeOptions,
+                 tflite::CreateReshapeOptions(builder_, shape).Union());
+  }
+
+  // `tensor` with another scale and zero point.
+  int add_restated(TensorId tensor, const TensorQuantisation& q) {
+    return add_tensor(tensor_name(tensor) + "/restated", dimensions(tensor),
+                      tflite::TensorType::INT8, 0, {q.scale}, {q.zero_point}, 0);
+  }
+
+  // `tensor` in the numbers of the file's user.
+  int add_outer(TensorId tensor, const NetworkEnd& end) {
+    const std::string name = tensor_name(tensor) + "/" + std::string(to_string(end.numbers));
+    if (end.numbers == EndNumbers::kFloat32) {
+      return add_tensor(name, dimensions(tensor), tflite::TensorType::FLOAT32, 0, {}, {}, 0);
+    }
+    return add_tensor(name, dimensions(tensor), tflite::TensorType::UINT8, 0, {end.uint8.scale},
+                      {end.uint8.zero_point}, 0);
   }
 
   int add_tensor(const std::string& name, const std::vector<std::int32_t>& dimensions,
@@ -168,7 +240,8 @@ class Exporter {
       case LayerKind::kAdd:
         return add_add(index);
       case LayerKind::kFullyConnected:
-        return add_fully_connected(index);
+        return add_fully_connected(
+            index, static_cast<std::int32_t>(shapes_.shape(layer_at(index).inputs[0]).elements()));
       case LayerKind::kSoftmax:
         return add_operator(BuiltinOperator::SOFTMAX, {layer_at(index).inputs[0]}, index + 1,
                             tflite::BuiltinOptions::SoftmaxOptions,
@@ -198,7 +271,8 @@ class Exporter {
                                                       : tflite::Padding::VALID;
   }
 
-  // A PAD operator in front of `index`; returns the padded tensor.
+  // A PAD operator in front of `index`; returns the padded tensor. That of a maximum pooling must
+  // not win: it pads with the least value.
   std::int32_t add_pad(int index, const WindowPadding& padding) {
     const TensorId input = layer_at(index).inputs[0];
     const PadOperator& padded_to = layer_at(index).pad_operator;
@@ -211,8 +285,16 @@ class Exporter {
     const int padded =
         add_tensor(name, {1, padded_to.height, padded_to.width, shapes_.shape(input).channels},
                    tflite::TensorType::INT8, 0, {q.scale}, {q.zero_point}, 0);
-    add_operator(BuiltinOperator::PAD, {input, paddings}, padded,
-                 tflite::BuiltinOptions::PadOptions, tflite::CreatePadOptions(builder_).Union());
+    if (layer_at(index).kind == LayerKind::kMaxPool) {
+      const int least =
+          add_tensor(name + "/value", {}, tflite::TensorType::INT8,
+                     add_buffer(std::vector<std::int8_t>{-128}), {q.scale}, {q.zero_point}, 0);
+      add_operator(BuiltinOperator::PADV2, {input, paddings, least}, padded,
+                   tflite::BuiltinOptions::NONE, 0);
+    } else {
+      add_operator(BuiltinOperator::PAD, {input, paddings}, padded,
+                   tflite::BuiltinOptions::PadOptions, tflite::CreatePadOptions(builder_).Union());
+    }
     return padded;
   }
 
@@ -231,6 +313,9 @@ class Exporter {
                                                                 k.stride_h, 1, activation);
       add_operator(BuiltinOperator::DEPTHWISE_CONV_2D, inputs, index + 1,
                    tflite::BuiltinOptions::DepthwiseConv2DOptions, options.Union());
+    } else if (network_.layers[static_cast<std::size_t>(index)].convolution_operator ==
+               ConvolutionOperator::kFullyConnected) {
+      add_fully_connected(index, shapes_.shape(layer.inputs[0]).channels);
     } else {
       const int in_channels = shapes_.shape(layer.inputs[0]).channels;
       const auto inputs =
@@ -247,11 +332,13 @@ class Exporter {
     const Kernel& k = layer.kernel;
     const auto code = layer.kind == LayerKind::kMaxPool ? BuiltinOperator::MAX_POOL_2D
                                                         : BuiltinOperator::AVERAGE_POOL_2D;
-    const auto options = tflite::CreatePool2DOptions(builder_, implicit_padding(padding(index)),
-                                                     k.stride_w, k.stride_h, k.width, k.height,
-                                                     activation_function(layer.activation));
-    add_operator(code, {layer.inputs[0]}, index + 1, tflite::BuiltinOptions::Pool2DOptions,
-                 options.Union());
+    const WindowPadding window = padding(index);
+    const std::int32_t input =
+        layer.pad_operator.is_present() ? add_pad(index, window) : layer.inputs[0];
+    const auto options =
+        tflite::CreatePool2DOptions(builder_, implicit_padding(window), k.stride_w, k.stride_h,
+                                    k.width, k.height, activation_function(layer.activation));
+    add_operator(code, {input}, index + 1, tflite::BuiltinOptions::Pool2DOptions, options.Union());
   }
 
   // Over all extents that its window covers, axes of extent 1 included: over rows, columns or both.
@@ -287,12 +374,14 @@ class Exporter {
                  tflite::BuiltinOptions::AddOptions, options.Union());
   }
 
-  void add_fully_connected(int index) {
+  // Of one pixel's channels it is applied to each pixel, and keeps the dimensions.
+  void add_fully_connected(int index, std::int32_t input_count) {
     const Layer& layer = layer_at(index);
-    const auto elements = static_cast<std::int32_t>(shapes_.shape(layer.inputs[0]).elements());
-    const auto inputs = weighted_inputs(index, layer.inputs[0], {layer.output.channels, elements});
-    const auto options =
-        tflite::CreateFullyConnectedOptions(builder_, activation_function(layer.activation));
+    const auto inputs =
+        weighted_inputs(index, layer.inputs[0], {layer.output.channels, input_count});
+    const auto options = tflite::CreateFullyConnectedOptions(
+        builder_, activation_function(layer.activation),
+        tflite::FullyConnectedWeightsFormat::DEFAULT, layer.kind == LayerKind::kConv2d);
     add_operator(BuiltinOperator::FULLY_CONNECTED, inputs, index + 1,
                  tflite::BuiltinOptions::FullyConnectedOptions, options.Union());
   }
@@ -300,8 +389,8 @@ class Exporter {
   void finish() {
     // One statement each: the order in which they are written is the order in the file.
     const auto tensors = builder_.CreateVector(tensors_);
-    const auto inputs = builder_.CreateVector(std::vector<std::int32_t>{kImage});
-    const auto outputs = builder_.CreateVector(std::vector<std::int32_t>{shapes_.layer_count()});
+    const auto inputs = builder_.CreateVector(std::vector<std::int32_t>{input_});
+    const auto outputs = builder_.CreateVector(std::vector<std::int32_t>{output_});
     const auto operators = builder_.CreateVector(operators_);
     const auto graph_name = builder_.CreateString("main");
     const std::vector graphs{
@@ -331,6 +420,8 @@ class Exporter {
   const Network& shapes_;
   flatbuffers::FlatBufferBuilder builder_;
   std::vector<bool> flat_;  // per tensor of ours: written as [1, C]
+  int input_ = kImage;      // of the file
+  int output_ = kNoTensor;
   std::vector<Offset<tflite::Tensor>> tensors_;
   std::vector<Offset<tflite::Buffer>> buffers_;
   std::vector<Offset<tflite::Operator>> operators_;

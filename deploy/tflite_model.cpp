@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "arch/error.h"
+#include "deploy/tflite_obstacles.h"
 
 namespace patchnas {
 namespace {
@@ -66,14 +67,8 @@ TfliteModel::TfliteModel(std::span<const std::uint8_t> bytes, std::string source
     throw InputError(source_ + ": must have exactly one subgraph");
   }
   graph_ = model_->subgraphs()->Get(0);
-  const auto inputs = indices(graph_->inputs(), false, "the graph's inputs");
-  const auto outputs = indices(graph_->outputs(), false, "the graph's outputs");
-  if (inputs.size() != 1 || outputs.size() != 1) {
-    throw InputError(source_ + ": has " + std::to_string(inputs.size()) + " inputs and " +
-                     std::to_string(outputs.size()) + " outputs, only one of each is supported");
-  }
-  input_ = inputs[0];
-  output_ = outputs[0];
+  inputs_ = indices(graph_->inputs(), false, "the graph's inputs");
+  outputs_ = indices(graph_->outputs(), false, "the graph's outputs");
   read_operators();
 }
 
@@ -95,6 +90,8 @@ void TfliteModel::read_operators() {
     op.name = tflite::EnumNameBuiltinOperator(op.code);
     if (op.name.empty()) {
       op.name = "builtin " + std::to_string(static_cast<int>(op.code));
+    } else if (op.code == tflite::BuiltinOperator::CUSTOM) {
+      op.name += " '" + printable(code.custom_code()) + "'";
     }
     op.inputs = indices(data->inputs(), true, where + " " + op.name + ": inputs");
     op.outputs = indices(data->outputs(), false, where + " " + op.name + ": outputs");
@@ -121,7 +118,7 @@ std::vector<FileTensor> TfliteModel::indices(const flatbuffers::Vector<std::int3
 void TfliteModel::fail(const FileOperator* at, FileTensor tensor, const std::string& what) const {
   std::string place;
   if (at != nullptr) {
-    place = "operator " + std::to_string(at->index) + " " + at->name;
+    place = "operator " + std::to_string(at->index);
     if (tensor < 0 && !at->outputs.empty()) {
       tensor = at->outputs[0];
     }
@@ -130,7 +127,7 @@ void TfliteModel::fail(const FileOperator* at, FileTensor tensor, const std::str
     place += (place.empty() ? "" : ", ") + ("tensor " + std::to_string(tensor)) + " '" +
              tensor_name(tensor) + "'";
   }
-  throw InputError(source_ + ": " + place + ": " + what);
+  throw FileObstacle(at != nullptr ? at->name : "", place, what);
 }
 
 const tflite::Tensor& TfliteModel::tensor(FileTensor tensor, const FileOperator* at) const {
@@ -166,19 +163,6 @@ std::vector<int> TfliteModel::dimensions(FileTensor index, const FileOperator* a
   return result;
 }
 
-TensorShape TfliteModel::activation_shape(FileTensor index, const FileOperator* at) const {
-  const std::vector<int> d = dimensions(index, at);
-  if (d.size() == 4 && d[0] == 1) {
-    return {d[1], d[2], d[3]};
-  }
-  if (d.size() == 2 && d[0] == 1) {
-    return {1, 1, d[1]};
-  }
-  fail(at, index,
-       "has shape " + dimensions_text(d) +
-           ", only [1, height, width, channels] and [1, channels] are supported");
-}
-
 tflite::TensorType TfliteModel::type(FileTensor index, const FileOperator* at) const {
   return tensor(index, at).type();
 }
@@ -191,10 +175,19 @@ void TfliteModel::require_type(FileTensor index, tflite::TensorType type,
   }
 }
 
-TensorQuantisation TfliteModel::activation_quantisation(FileTensor index,
-                                                        const FileOperator* at) const {
+bool TfliteModel::is_constant(FileTensor index) const {
+  const std::uint32_t buffer = tensor(index, nullptr).buffer();
+  if (buffer >= model_->buffers()->size()) {
+    return false;
+  }
+  const auto* const data = model_->buffers()->Get(buffer)->data();
+  return data != nullptr && data->size() > 0;
+}
+
+TensorQuantisation TfliteModel::activation_quantisation(FileTensor index, const FileOperator* at,
+                                                        tflite::TensorType type) const {
   const tflite::Tensor& t = tensor(index, at);
-  require_type(index, tflite::TensorType::INT8, at);
+  require_type(index, type, at);
   const auto* const q = t.quantization();
   if (q == nullptr || q->scale() == nullptr || q->scale()->size() != 1 ||
       q->zero_point() == nullptr || q->zero_point()->size() != 1) {
@@ -202,10 +195,21 @@ TensorQuantisation TfliteModel::activation_quantisation(FileTensor index,
   }
   const float scale = q->scale()->Get(0);
   const std::int64_t zero_point = element(*q->zero_point(), 0);
-  if (!std::isfinite(scale) || scale <= 0 || zero_point < -128 || zero_point > 127) {
-    fail(at, index, "scale must be positive and finite, zero point in [-128, 127]");
+  const std::int64_t lowest = type == tflite::TensorType::UINT8 ? 0 : -128;
+  const std::int64_t highest = lowest + 255;
+  if (!std::isfinite(scale) || scale <= 0 || zero_point < lowest || zero_point > highest) {
+    fail(at, index,
+         "scale must be positive and finite, zero point in [" + std::to_string(lowest) + ", " +
+             std::to_string(highest) + "]");
   }
   return {scale, static_cast<std::int32_t>(zero_point)};
+}
+
+float TfliteModel::first_scale(FileTensor index) const {
+  const auto* const q = tensor(index, nullptr).quantization();
+  const bool has_both = q != nullptr && q->scale() != nullptr && q->scale()->size() > 0 &&
+                        q->zero_point() != nullptr && q->zero_point()->size() > 0;
+  return has_both ? q->scale()->Get(0) : 0.0F;
 }
 
 std::vector<float> TfliteModel::weight_scales(FileTensor index, int channel_axis,
@@ -266,6 +270,22 @@ std::vector<std::int32_t> TfliteModel::int32_data(FileTensor index, const FileOp
   std::vector<std::int32_t> result;
   for (std::size_t i = 0; i < bytes.size(); i += sizeof(std::int32_t)) {
     result.push_back(flatbuffers::ReadScalar<std::int32_t>(bytes.data() + i));
+  }
+  return result;
+}
+
+std::unordered_set<int> needed_operators(const TfliteModel& model) {
+  std::unordered_set<FileTensor> tensors(model.outputs().begin(), model.outputs().end());
+  std::unordered_set<int> result;
+  for (auto op = model.operators().rbegin(); op != model.operators().rend(); ++op) {
+    if (std::none_of(op->outputs.begin(), op->outputs.end(),
+                     [&](FileTensor output) { return tensors.contains(output); })) {
+      continue;
+    }
+    result.insert(op->index);
+    const bool is_reshape = op->code == tflite::BuiltinOperator::RESHAPE;
+    tensors.insert(op->inputs.begin(),
+                   is_reshape && !op->inputs.empty() ? op->inputs.begin() + 1 : op->inputs.end());
   }
   return result;
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "arch/network.h"
@@ -37,23 +38,28 @@ class TfliteModel {
   /// @throws InputError if the bytes are not a model of schema version 3 with one subgraph.
   TfliteModel(std::span<const std::uint8_t> bytes, std::string source);
 
+  [[nodiscard]] const std::string& source() const { return source_; }
   [[nodiscard]] const std::vector<FileOperator>& operators() const { return operators_; }
-  /// The one input and the one output of the graph.
-  [[nodiscard]] FileTensor input() const { return input_; }
-  [[nodiscard]] FileTensor output() const { return output_; }
+  /// Of the graph.
+  [[nodiscard]] const std::vector<FileTensor>& inputs() const { return inputs_; }
+  [[nodiscard]] const std::vector<FileTensor>& outputs() const { return outputs_; }
 
   // Properties of a tensor; `at` is named in errors and may be null.
   [[nodiscard]] std::string tensor_name(FileTensor tensor) const;
   [[nodiscard]] std::vector<int> dimensions(FileTensor tensor, const FileOperator* at) const;
-  /// [1, H, W, C], or [1, C] read as [1, 1, 1, C].
-  [[nodiscard]] TensorShape activation_shape(FileTensor tensor, const FileOperator* at) const;
   [[nodiscard]] tflite::TensorType type(FileTensor tensor, const FileOperator* at) const;
   /// Fails unless the tensor has this type.
   void require_type(FileTensor tensor, tflite::TensorType type, const FileOperator* at) const;
-  /// Of an int8 activation.
-  [[nodiscard]] TensorQuantisation activation_quantisation(FileTensor tensor,
-                                                           const FileOperator* at) const;
-  /// Scales of constant weights with zero point 0: one, or one per slice of `channel_axis`.
+  /// Whether the file has the tensor's data.
+  [[nodiscard]] bool is_constant(FileTensor tensor) const;
+  /// Of an activation, which must have `type`: INT8 or UINT8.
+  [[nodiscard]] TensorQuantisation activation_quantisation(
+      FileTensor tensor, const FileOperator* at,
+      tflite::TensorType type = tflite::TensorType::INT8) const;
+  /// The first scale, 0 without one: as TensorFlow Lite Micro reads it where it wants only one.
+  [[nodiscard]] float first_scale(FileTensor tensor) const;
+  /// Scales of constant weights with zero point 0: one, or one per slice of `channel_axis`. They
+  /// may be 0 or negative.
   [[nodiscard]] std::vector<float> weight_scales(FileTensor tensor, int channel_axis,
                                                  const FileOperator& at) const;
   /// Constant data, its size checked against the tensor's shape.
@@ -64,7 +70,7 @@ class TfliteModel {
   std::span<const std::uint8_t> constant(FileTensor tensor, tflite::TensorType type,
                                          const FileOperator& at) const;
 
-  /// "SOURCE: operator 3 CONV_2D, tensor 7 'name': what".
+  /// Throws a FileObstacle.
   [[noreturn]] void fail(const FileOperator* at, FileTensor tensor, const std::string& what) const;
   [[noreturn]] void fail(const FileOperator& at, const std::string& what) const {
     fail(&at, -1, what);
@@ -81,8 +87,12 @@ class TfliteModel {
   const tflite::Model* model_ = nullptr;
   const tflite::SubGraph* graph_ = nullptr;
   std::vector<FileOperator> operators_;
-  FileTensor input_ = -1;
-  FileTensor output_ = -1;
+  std::vector<FileTensor> inputs_;
+  std::vector<FileTensor> outputs_;
 };
+
+/// Indices of the operators that the graph's outputs depend on. What only computes the shape of a
+/// RESHAPE does not count: the file declares what that comes to.
+std::unordered_set<int> needed_operators(const TfliteModel& model);
 
 }  // namespace patchnas

@@ -42,10 +42,16 @@ WindowPlace place_window(const TfliteModel& model, const FileOperator& op, const
   return place;
 }
 
+WindowOptions turned(const WindowOptions& window) {
+  return {window.kernel_w, window.kernel_h, window.stride_w, window.stride_h, window.padding};
+}
+
 }  // namespace
 
 Layer window_layer(const TfliteModel& model, const FileOperator& op, LayerKind kind,
-                   const FileValue& input, const WindowOptions& window, int output_channels) {
+                   const FileValue& input, const WindowOptions& window_in_file,
+                   int output_channels) {
+  const WindowOptions window = input.is_turned() ? turned(window_in_file) : window_in_file;
   const WindowPlace rows = place_window(model, op,
                                         {input.shape.height, input.extent(FileAxis::kRows),
                                          input.margins.top, window.kernel_h, window.stride_h},
