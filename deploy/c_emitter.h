@@ -41,6 +41,7 @@ struct CProgram {
 };
 
 std::string emit_interface(const CProgram& program);     ///< NAME.h
+std::string emit_conversions(const CProgram& program);   ///< a part of it
 std::string emit_program(const CProgram& program);       ///< NAME.c
 std::string emit_constants(const CProgram& program);     ///< NAME_weights.c
 std::string emit_declarations(const CProgram& program);  ///< NAME_weights.h

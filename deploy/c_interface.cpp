@@ -52,6 +52,7 @@ enum {
 /* Where the output lies in the arena after a call, until the next. */
 int8_t* @name@_output(int8_t* arena);
 
+@conversions@
 /* For profiling. With PATCHNAS_LAYER_HOOK defined as the name of a function when @name@.c is
  * compiled, that function is called with the index of each layer before it runs (in each patch
  * again), and with @NAME@_LAYERS when what follows belongs to none. */
@@ -115,6 +116,7 @@ std::string emit_interface(const CProgram& program) {
                            {"output", extents(output)},
                            {"example", with_names(streamed ? kStreamedExample : kResidentExample)},
                            {"invoke", with_names(streamed ? kStreamedInvoke : kResidentInvoke)},
+                           {"conversions", emit_conversions(program)},
                            {"input_height", std::to_string(input.height)},
                            {"input_width", std::to_string(input.width)},
                            {"input_channels", std::to_string(input.channels)},

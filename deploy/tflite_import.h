@@ -15,12 +15,13 @@
 
 namespace patchnas {
 
-/// A chain of CONV_2D, DEPTHWISE_CONV_2D (depth multiplier 1), ADD, AVERAGE_POOL_2D, MAX_POOL_2D,
-/// FULLY_CONNECTED and SOFTMAX in int8, batch size 1. PAD before a convolution is folded into it,
-/// MEAN over rows and columns becomes an average pooling, RESHAPE that flattens and TRANSPOSE
-/// around such means are dropped. Layers are named after their output tensors.
-/// @throws InputError naming `source`, operator and tensor for anything else, and for damaged
-/// files.
+/// A graph of CONV_2D, DEPTHWISE_CONV_2D, ADD, AVERAGE_POOL_2D, MAX_POOL_2D, FULLY_CONNECTED and
+/// SOFTMAX in int8, batch size 1, in the forms that docs/networks.md lists. PAD is folded into the
+/// layer behind it, MEAN over rows and columns becomes an average pooling, what only views bytes in
+/// other dimensions is dropped; QUANTIZE and DEQUANTIZE at the ends become `input_end` and
+/// `output_end`. Layers are named after their output tensors.
+/// @throws InputError naming `source` and everything that stands in the way, each with operator and
+/// tensor, and for damaged files.
 QuantizedNetwork import_tflite(std::span<const std::uint8_t> bytes, const std::string& source);
 
 /// @throws InputError also if the file cannot be read.
@@ -35,8 +36,8 @@ struct TfliteStructure {
 };
 
 /// The layers alone, for estimates: of the operators that import_tflite() reads, in int8 or
-/// float32; scales and values do not matter. Conversions from a float or uint8 image to int8 and
-/// from an int8 result are left out, and a mean may be over an even number of values.
+/// float32; scales and values do not matter. A mean may be over an even number of values, and
+/// convolutions may have groups.
 /// @throws InputError as import_tflite().
 TfliteStructure import_tflite_structure(std::span<const std::uint8_t> bytes,
                                         const std::string& source);

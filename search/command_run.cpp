@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "arch/error.h"
+#include "deploy/end_numbers.h"
 #include "search/commands.h"
 #include "search/files.h"
 #include "search/option_names.h"
@@ -28,16 +29,26 @@ struct RunOptions {
 void run_package(const RunOptions& options) {
   const PackageFolder package(options.folder);
   const std::string bytes = read_file(options.input);
-  if (static_cast<std::int64_t>(bytes.size()) != package.input_bytes) {
+  const auto& [input_end, input_int8] = package.input_numbers;
+  const auto& [output_end, output_int8] = package.output_numbers;
+  const auto input_bytes =
+      static_cast<std::size_t>(package.input_bytes) * bytes_of(input_end.numbers);
+  if (bytes.size() != input_bytes) {
     throw InputError(options.input + ": has " + std::to_string(bytes.size()) + " bytes; " +
-                     package.name + " reads " + std::to_string(package.input_bytes));
+                     package.name + " reads " + std::to_string(input_bytes) + ": " +
+                     std::to_string(package.input_bytes) + " " +
+                     std::string(to_string(input_end.numbers)) + " numbers");
   }
   const RunTarget target = named(kRunTargets, options.target);
   const PackageRunner runner(package, target, named(kRoundings, options.rounding), Profiling::kOff);
-  const PackageRun run =
-      runner.run({reinterpret_cast<const std::int8_t*>(bytes.data()), bytes.size()});
-  write_file(options.output,
-             {reinterpret_cast<const char*>(run.outputs.data()), run.outputs.size()});
+  const Arithmetic arithmetic = arithmetic_of(named(kRoundings, options.rounding));
+  const std::vector<std::int8_t> image =
+      to_int8({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, input_end,
+              input_int8, arithmetic);
+  const PackageRun run = runner.run(image);
+  const std::vector<std::uint8_t> output =
+      from_int8(run.outputs, output_end, output_int8, arithmetic);
+  write_file(options.output, {reinterpret_cast<const char*>(output.data()), output.size()});
   nlohmann::ordered_json json{
       {"package", package.name}, {"target", to_string(target)}, {"rounding", options.rounding}};
   if (run.instructions) {
@@ -79,10 +90,16 @@ void add_run_command(CLI::App& app) {
                    "single (-DPATCHNAS_SINGLE_ROUNDING)")
       ->check(CLI::IsMember(names_of(kRoundings)))
       ->capture_default_str();
-  command->add_option("--input", options->input, "Raw int8 image [H, W, C]")
+  command
+      ->add_option(
+          "--input", options->input,
+          "Raw image [H, W, C] in the numbers of the package's .tflite file: int8, uint8 or "
+          "float32 (little-endian), as its package.json says")
       ->required()
       ->type_name("IN.bin");
-  command->add_option("--output", options->output, "Gets the raw int8 output")
+  command
+      ->add_option("--output", options->output,
+                   "Gets the raw output, in the file's numbers as well")
       ->required()
       ->type_name("OUT.bin");
   command->add_flag("--json", options->json, "One JSON object on standard output");

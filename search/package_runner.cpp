@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
 
 #include "arch/error.h"
 #include "deploy/c_package.h"
+#include "deploy/end_numbers.h"
 #include "deploy/runtime_sources.h"
 #include "search/files.h"
 #include "search/package_harness.h"
@@ -28,6 +30,37 @@ constexpr std::chrono::seconds kImageLimit(60);
 std::vector<std::string> joined(std::vector<std::string> a, const std::vector<std::string>& b) {
   a.insert(a.end(), b.begin(), b.end());
   return a;
+}
+
+TensorQuantisation quantisation_in(const nlohmann::json& json) {
+  return {json.at("scale").get<float>(), json.at("zero_point").get<int>()};
+}
+
+bool is_valid(const TensorQuantisation& q, int lowest) {
+  return std::isfinite(q.scale) && q.scale > 0 && q.zero_point >= lowest &&
+         q.zero_point <= lowest + 255;
+}
+
+// Of package.json's `key`; int8 on both sides where an older package does not say. Empty if it
+// makes no sense.
+std::optional<PackageEnd> end_in(const nlohmann::json& package, const std::string& key) {
+  if (!package.contains(key)) {
+    return PackageEnd{};
+  }
+  const nlohmann::json& json = package.at(key);
+  const auto type = json.at("type").get<std::string>();
+  PackageEnd result{.end = {}, .int8 = quantisation_in(json.at("int8"))};
+  for (const auto numbers : {EndNumbers::kInt8, EndNumbers::kUint8, EndNumbers::kFloat32}) {
+    if (type == to_string(numbers)) {
+      result.end.numbers = numbers;
+    }
+  }
+  if (result.end.numbers == EndNumbers::kUint8) {
+    result.end.uint8 = quantisation_in(json.at("uint8"));
+  }
+  const bool makes_sense = type == to_string(result.end.numbers) && is_valid(result.int8, -128) &&
+                           is_valid(result.end.uint8, 0);
+  return makes_sense ? std::optional(result) : std::nullopt;
 }
 
 // Sources are compiled, so they must lie in the package.
@@ -64,6 +97,7 @@ PackageFolder::PackageFolder(const fs::path& folder) {
   const fs::path file = path / "package.json";
   const std::string text = read_file(file);
   require_shallow_json(text, file.string());
+  bool ends_make_sense = false;
   try {
     const auto json = nlohmann::json::parse(text);
     name = json.at("name").get<std::string>();
@@ -73,12 +107,17 @@ PackageFolder::PackageFolder(const fs::path& folder) {
     arena_bytes = json.at("arena_bytes").get<std::int64_t>();
     input_bytes = json.at("input_bytes").get<std::int64_t>();
     output_bytes = json.at("output_bytes").get<std::int64_t>();
+    const auto input_end = end_in(json, "input_numbers");
+    const auto output_end = end_in(json, "output_numbers");
+    ends_make_sense = input_end && output_end;
+    input_numbers = input_end.value_or(PackageEnd{});
+    output_numbers = output_end.value_or(PackageEnd{});
     sources = json.at("sources").get<std::vector<std::string>>();
     layers = json.at("layers").get<std::vector<std::string>>();
   } catch (const nlohmann::json::exception& damage) {
     throw InputError(file.string() + ": does not describe a package: " + damage.what());
   }
-  if (name != c_package_name(name) || input_bytes < 1 || output_bytes < 1 ||
+  if (name != c_package_name(name) || input_bytes < 1 || output_bytes < 1 || !ends_make_sense ||
       !std::all_of(sources.begin(), sources.end(), stays_inside)) {
     throw InputError(file.string() + ": does not describe a package");
   }

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "arch/quantized_network.h"
 #include "deploy/litert_arithmetic.h"
 #include "memory_models/memory_models.h"
 #include "search/link_map.h"
@@ -21,6 +22,12 @@
 #include "search/toolchain.h"
 
 namespace patchnas {
+
+/// One end of a package: the numbers of its user, and the int8 that they become or come from.
+struct PackageEnd {
+  NetworkEnd end;
+  TensorQuantisation int8;
+};
 
 /// What package.json says about a package.
 struct PackageFolder {
@@ -35,6 +42,8 @@ struct PackageFolder {
   std::int64_t arena_bytes = 0;
   std::int64_t input_bytes = 0;
   std::int64_t output_bytes = 0;
+  PackageEnd input_numbers;
+  PackageEnd output_numbers;
   std::vector<std::string> sources;
   std::vector<std::string> layers;
 };

@@ -3,12 +3,15 @@
 #include "deploy/c_package.h"
 
 #include <algorithm>
+#include <cstring>
+#include <limits>
 #include <sstream>
 
 #include <gtest/gtest.h>
 
 #include "arch/error.h"
 #include "compiled_package.h"
+#include "deploy/end_numbers.h"
 #include "deploy/reference_executor.h"
 #include "deploy/tflite_import.h"
 #include "random_quantized.h"
@@ -409,6 +412,115 @@ INSTANTIATE_TEST_SUITE_P(Published, PublishedPackage,
                            std::replace(text.begin(), text.end(), '-', '_');
                            return text;
                          });
+
+// The conversions of NAME.h, which are inline, as functions of the library.
+CPackage with_probe(CPackage package, const std::string& name, const NetworkEnd& in,
+                    const NetworkEnd& out) {
+  std::string probe = "#include \"" + name + ".h\"\n";
+  const auto add = [&](const std::string& result, const std::string& function,
+                       const std::string& argument) {
+    const std::string signature =
+        result + " probe_" + name + "_" + function + "(" + argument + " x)";
+    probe += signature + ";\n" + signature + " { return " + name + "_" + function + "(x); }\n";
+  };
+  add("int8_t", "quantize", "float");
+  add("float", "dequantize", "int8_t");
+  if (in.numbers == EndNumbers::kUint8) {
+    add("int8_t", "from_uint8", "uint8_t");
+  }
+  if (out.numbers == EndNumbers::kUint8) {
+    add("uint8_t", "to_uint8", "int8_t");
+  }
+  package.files[name + "_probe.c"] = probe;
+  return package;
+}
+
+NetworkEnd random_end(const TensorQuantisation& tensor, RandomStream& stream) {
+  NetworkEnd end;
+  end.numbers =
+      stream.pick(std::vector{EndNumbers::kInt8, EndNumbers::kUint8, EndNumbers::kFloat32});
+  if (end.numbers == EndNumbers::kUint8) {
+    const std::vector<float> factors{1.0F, 1.0F, 0.37F, 4.0F, 0.001F, 300.0F};
+    end.uint8 = {tensor.scale * stream.pick(factors), static_cast<std::int32_t>(stream.below(256))};
+  }
+  return end;
+}
+
+// Halves of steps far beyond int8, and numbers that have no step.
+std::vector<float> real_numbers(float scale) {
+  std::vector<float> numbers{0.0F, -0.0F, 1e30F, -1e30F, std::numeric_limits<float>::quiet_NaN()};
+  for (int half = -700; half <= 700; ++half) {
+    numbers.push_back(scale * 0.5F * static_cast<float>(half));
+  }
+  return numbers;
+}
+
+void expect_real_conversions(const Case& each, const testing::CompiledPackages& compiled) {
+  const NetworkEnd real{.numbers = EndNumbers::kFloat32};
+  const std::string probe = "probe_" + each.name + "_";
+  auto* const quantize = compiled.function<std::int8_t(float)>(probe + "quantize");
+  auto* const dequantize = compiled.function<float(std::int8_t)>(probe + "dequantize");
+  const TensorQuantisation in = each.network.input_quantisation();
+  const TensorQuantisation out = each.network.output_quantisation();
+  for (const float number : real_numbers(in.scale)) {
+    std::vector<std::uint8_t> bytes(sizeof number);
+    std::memcpy(bytes.data(), &number, sizeof number);
+    EXPECT_EQ(quantize(number), to_int8(bytes, real, in)[0]) << each.name << ": " << number;
+  }
+  for (int value = -128; value <= 127; ++value) {
+    const std::vector one{static_cast<std::int8_t>(value)};
+    float expected = 0;
+    std::memcpy(&expected, from_int8(one, real, out).data(), sizeof expected);
+    EXPECT_EQ(dequantize(one[0]), expected) << each.name << ": " << value;
+  }
+}
+
+void expect_uint8_conversions(const Case& each, const testing::CompiledPackages& compiled,
+                              Arithmetic arithmetic) {
+  const QuantizedNetwork& network = each.network;
+  const std::string probe = "probe_" + each.name + "_";
+  for (int i = 0; i < 256; ++i) {
+    const std::vector number{static_cast<std::uint8_t>(i)};
+    const std::vector value{static_cast<std::int8_t>(i - 128)};
+    if (network.input_end.numbers == EndNumbers::kUint8) {
+      auto* const convert = compiled.function<std::int8_t(std::uint8_t)>(probe + "from_uint8");
+      EXPECT_EQ(convert(number[0]),
+                to_int8(number, network.input_end, network.input_quantisation(), arithmetic)[0]);
+    }
+    if (network.output_end.numbers == EndNumbers::kUint8) {
+      auto* const convert = compiled.function<std::uint8_t(std::int8_t)>(probe + "to_uint8");
+      EXPECT_EQ(convert(value[0]),
+                from_int8(value, network.output_end, network.output_quantisation(), arithmetic)[0]);
+    }
+  }
+}
+
+TEST_F(CPackageTest, HeadersConvertTheNumbersOfBothEnds) {
+  RandomStream stream(38, "ends");
+  std::vector<Case> cases;
+  std::vector<CPackage> packages;
+  for (int i = 0; i < 8; ++i) {
+    QuantizedNetwork network = testing::random_quantized_network(stream);
+    network.input_end = random_end(network.tensors.front(), stream);
+    network.output_end = random_end(network.tensors.back(), stream);
+    if (stream.chance(0.3)) {
+      network.output_end.restated = TensorQuantisation{0.3F, 12};
+    }
+    const std::string name = "ends" + std::to_string(i);
+    cases.push_back({network, PatchSchedule::layer_by_layer(), InputMode::kResident, name});
+    packages.push_back(
+        with_probe(cases.back().package(), name, network.input_end, network.output_end));
+  }
+  for (const bool once : {false, true}) {
+    const testing::CompiledPackages compiled(packages, once ? "-DPATCHNAS_SINGLE_ROUNDING" : "");
+    ASSERT_EQ(compiled.errors(), "");
+    for (const Case& each : cases) {
+      expect_real_conversions(each, compiled);
+      expect_uint8_conversions(
+          each, compiled, once ? Arithmetic::kTfliteMicroSingleRounding : Arithmetic::kTfliteMicro);
+    }
+  }
+}
 
 }  // namespace
 }  // namespace patchnas

@@ -12,10 +12,16 @@ namespace {
 
 void add_tflite(std::vector<std::string>& corpus, const Network& network, RandomStream& stream) {
   try {
-    const std::vector<std::uint8_t> file = export_tflite(random_quantized(network, stream));
+    QuantizedNetwork quantised = random_quantized(network, stream);
+    const std::vector<std::uint8_t> file = export_tflite(quantised);
     const std::vector<std::uint8_t> floats = with_float_numbers(file);
     corpus.emplace_back(file.begin(), file.end());
     corpus.emplace_back(floats.begin(), floats.end());
+    quantised.input_end = {.numbers = EndNumbers::kFloat32,
+                           .restated = TensorQuantisation{0.5F, 3}};
+    quantised.output_end = {.numbers = EndNumbers::kUint8, .uint8 = {0.25F, 128}};
+    const std::vector<std::uint8_t> converted = export_tflite(quantised);
+    corpus.emplace_back(converted.begin(), converted.end());
   } catch (const InputError&) {
     // A pooling whose padding the format cannot express.
   }
