@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+
 #include "arch/search_space.h"
 #include "deploy/c_package.h"
 #include "deploy/runtime_sources.h"
 #include "deploy/text_template.h"
-#include "search/files.h"
 #include "search/latency_file.h"
+#include "search/listed_folder.h"
 #include "search/untrained_network.h"
 
 namespace patchnas {
@@ -73,6 +75,13 @@ void calibration_invoke(int32_t index, int8_t* arena) {
               {{"includes", includes}, {"cases", cases}});
 }
 
+constexpr const char* kList = "firmware.json";
+constexpr const char* kMark = "kernels";
+
+ListedFolder firmware_folder(const fs::path& folder) {
+  return {.path = folder, .list = kList, .mark = kMark};
+}
+
 }  // namespace
 
 const Calibration& calibration() {
@@ -93,32 +102,35 @@ const Calibration& calibration() {
   return instance;
 }
 
+void require_firmware_place(const fs::path& folder) { firmware_folder(folder).require_ours(); }
+
 void write_firmware_sources(const fs::path& folder) {
-  for (const char* part : {"", "runtime", "measuring"}) {
-    make_directory(folder / part);
-  }
+  std::map<std::string, std::string> files;
   for (const SourceFile& file : runtime_sources()) {
     if (file.path.ends_with(".c") || file.path.ends_with(".h")) {
-      write_file(folder / file.path, file.text);
+      files[std::string(file.path)] = file.text;
     }
   }
   for (const SourceFile& file : measuring_sources()) {
-    write_file(folder / "measuring" / fs::path(file.path).filename(), file.text);
+    files["measuring/" + fs::path(file.path).filename().string()] = file.text;
   }
   RandomStream stream(1, "latency/calibration");
   const QuantizedNetwork network = untrained_network(calibration().network, stream);
   for (std::size_t i = 0; i < calibration().schedules.size(); ++i) {
     const CPackage package =
         make_c_package(network, calibration().schedules[i], InputMode::kResident, package_name(i));
+    // All of them with the kernels that are measured.
     for (const auto& [path, text] : package.files) {
       if (path.starts_with(package_name(i))) {
-        write_file(folder / path, text);
+        files[path] = text;
       }
     }
   }
-  write_file(folder / "calibration.h", calibration_header());
-  write_file(folder / "calibration.c", calibration_source());
-  write_file(folder / "README.md", fill(kReadme, {{"kernels", kernels_version()}}));
+  files["calibration.h"] = calibration_header();
+  files["calibration.c"] = calibration_source();
+  files["README.md"] = fill(kReadme, {{"kernels", kernels_version()}});
+  files[kList] = nlohmann::ordered_json{{kMark, kernels_version()}}.dump();
+  firmware_folder(folder).replace(files);
 }
 
 LatencyFirmware::LatencyFirmware(RunTarget target) {

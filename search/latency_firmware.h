@@ -25,6 +25,10 @@ struct Calibration {
 };
 const Calibration& calibration();
 
+/// @throws InputError unless the folder is absent, empty, or holds these sources, perhaps older
+/// ones.
+void require_firmware_place(const std::filesystem::path& folder);
+
 /// Everything that the firmware is compiled from: runtime/, measuring/, the calibration packages
 /// and README.md. For a board, measuring/port_cortex_m.c and the board's own code are added.
 /// @throws InputError with path and reason.

@@ -1,18 +1,31 @@
 #include "search/package_files.h"
 
-#include "search/files.h"
+#include "search/listed_folder.h"
 
 namespace patchnas {
+namespace {
 
-void write_package(const CPackage& package, const std::filesystem::path& folder) {
-  const std::string description = "package.json";
-  for (const auto& [path, text] : package.files) {
-    if (path != description) {
-      make_directory((folder / path).parent_path());
-      write_file(folder / path, text);
-    }
-  }
-  write_file(folder / description, package.files.at(description));
+ListedFolder package_folder(const std::filesystem::path& folder) {
+  return {.path = folder, .list = "package.json", .mark = "arena_bytes"};
+}
+
+}  // namespace
+
+void require_package_place(const std::filesystem::path& folder) {
+  package_folder(folder).require_ours();
+}
+
+void require_export_place(const std::filesystem::path& folder) {
+  ListedFolder exported = package_folder(folder);
+  exported.list = "c/package.json";
+  exported.require_ours();
+}
+
+void write_package(const CPackage& package, const std::filesystem::path& folder,
+                   const std::map<std::string, std::string>& beside) {
+  std::map<std::string, std::string> files = package.files;
+  files.insert(beside.begin(), beside.end());
+  package_folder(folder).replace(files);
 }
 
 }  // namespace patchnas

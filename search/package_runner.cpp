@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "arch/error.h"
-#include "deploy/c_package.h"
 #include "deploy/end_numbers.h"
 #include "deploy/runtime_sources.h"
 #include "search/files.h"
@@ -70,6 +69,12 @@ bool stays_inside(const std::string& source) {
          std::find(path.begin(), path.end(), "..") == path.end() && source.front() != '-';
 }
 
+// What the names of files and symbols may begin with.
+bool is_symbol(const std::string& name) {
+  return !name.empty() && name.front() >= 'a' && name.front() <= 'z' &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+}
+
 }  // namespace
 
 std::string_view to_string(Rounding rounding) {
@@ -117,7 +122,7 @@ PackageFolder::PackageFolder(const fs::path& folder) {
   } catch (const nlohmann::json::exception& damage) {
     throw InputError(file.string() + ": does not describe a package: " + damage.what());
   }
-  if (name != c_package_name(name) || input_bytes < 1 || output_bytes < 1 || !ends_make_sense ||
+  if (!is_symbol(name) || input_bytes < 1 || output_bytes < 1 || !ends_make_sense ||
       !std::all_of(sources.begin(), sources.end(), stays_inside)) {
     throw InputError(file.string() + ": does not describe a package");
   }

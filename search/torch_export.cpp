@@ -71,13 +71,13 @@ void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const Folded
   spdlog::info("export: test accuracy {} int8, {} float", percent_text(accuracies.test_int8),
                percent_text(accuracies.test_float));
 
-  make_directory(plan.folder);
-  const std::vector<std::uint8_t> model = export_tflite(quantised);
-  write_file(plan.folder / "model.tflite",
-             {reinterpret_cast<const char*>(model.data()), model.size()});
+  // First the package: its list makes the folder one of ours, should this be killed.
   const CPackage package = make_c_package(quantised, plan.candidate.schedule, config.target.input,
                                           c_package_name(config.name));
   write_package(package, plan.folder / "c");
+  const std::vector<std::uint8_t> model = export_tflite(quantised);
+  write_file(plan.folder / "model.tflite",
+             {reinterpret_cast<const char*>(model.data()), model.size()});
   if (plan.dumped_test_images > 0) {
     dump_images(plan.folder, test, answers, plan.dumped_test_images);
   }

@@ -22,6 +22,11 @@ expect "export again" is "$status" 0
 output="$(diff -r "$run_directory/export" "$scratch/again" 2>&1)"
 expect "export again: the same bytes" is "$output" ""
 
+run export "$run_directory" --out "$scratch/again"
+expect "an earlier export is replaced" is "$status" 0
+output="$(diff -r "$run_directory/export" "$scratch/again" 2>&1)"
+expect "by the same bytes" is "$output" ""
+
 best="$(grep -o '"id": "[0-9a-f]*"' "$run_directory/export/report.json" | grep -o '[0-9a-f]\{16\}')"
 other="$(grep -o '"id":"[0-9a-f]*"' "$run_directory/search/candidates.jsonl" | grep -o '[0-9a-f]\{16\}' | grep -v "$best" |
   head -n 1)"
