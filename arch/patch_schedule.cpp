@@ -157,7 +157,7 @@ int split_layer_after_block(const Network& network, int blocks) {
   int available = -1;
   for (int split = 1; split <= network.layer_count(); ++split) {
     const int ended = split_block(network, split);
-    if (ended == blocks) {
+    if (ended == blocks && blocks >= 0) {
       return split;
     }
     available = std::max(available, ended);

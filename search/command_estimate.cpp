@@ -22,6 +22,8 @@
 #include "search/schedule_chooser.h"
 #include "search/schedule_selector.h"
 #include "search/schedule_tradeoff.h"
+#include "search/size_option.h"
+#include "search/sram_advice.h"
 
 namespace patchnas {
 namespace {
@@ -185,22 +187,70 @@ PatchSchedule schedule_for(const EstimateOptions& options, const Subject& subjec
   return chooser.choose(subject.network).schedule;
 }
 
-void print_estimate(const EstimateOptions& options) {
+SramWays sram_ways(const EstimateOptions& options) {
+  SramWays ways = options.config.empty() ? SramWays{} : kConfigSramWays;
+  ways.streamed = "--input streamed";
+  if (options.config.empty()) {
+    ways.more_patches = "--max-patches " + std::to_string(kAdvisedPatches);
+  }
+  if (!options.patches.empty() || options.schedule == "layer-by-layer") {
+    ways = {.best_schedule = "--schedule best"};
+  }
+  return ways;
+}
+
+/// What --pareto or --every-schedule ask for.
+std::vector<ScheduleChoice> asked_tradeoff(const EstimateOptions& options, const Subject& subject,
+                                           ScheduleChooser& chooser) {
+  if (options.pareto) {
+    return pareto_front(chooser.all(subject.network));
+  }
+  return options.every_schedule ? chooser.all(subject.network) : std::vector<ScheduleChoice>{};
+}
+
+void print_json(const EstimateOptions& options, const Subject& subject,
+                const NetworkEstimate& estimate, const CandidateCosts& costs,
+                const std::vector<ScheduleChoice>& tradeoff) {
+  nlohmann::ordered_json json = estimate.json();
+  if (!subject.assumption.empty()) {
+    json["assumption"] = subject.assumption;
+  }
+  if (subject.has_limits()) {
+    json["fits"] = meets_limits(costs, subject.target);
+  }
+  if (options.pareto || options.every_schedule) {
+    json[options.pareto ? "pareto" : "schedules"] = tradeoff_json(subject.network, tradeoff);
+  }
+  std::cout << json.dump(2) << "\n";
+}
+
+void print_table(const EstimateOptions& options, const Subject& subject,
+                 const NetworkEstimate& estimate, const std::string& limits,
+                 const std::vector<ScheduleChoice>& tradeoff) {
+  std::cout << estimate.table();
+  if (!subject.assumption.empty()) {
+    std::cout << "assumption     " << subject.assumption << "\n";
+  }
+  if (subject.has_limits()) {
+    std::cout << "limits         " << limits << "\n";
+  }
+  if (options.pareto || options.every_schedule) {
+    std::cout << (options.pareto ? "\nless SRAM for more MACs" : "\nevery schedule") << ", SRAM by "
+              << to_string(subject.target.memory_model) << ":\n"
+              << tradeoff_table(subject.network, tradeoff);
+  }
+}
+
+void estimate_network(const EstimateOptions& options) {
   const Subject subject = read_subject(options);
   const Target& target = subject.target;
   const std::unique_ptr<LatencyModel> latency = latency_model_for(target);
   ScheduleChooser chooser(subject.grids, subject.split_points, target, latency.get());
   const PatchSchedule schedule = schedule_for(options, subject, chooser);
   const NetworkEstimate estimate(subject.network, schedule, target, latency.get());
-  std::vector<ScheduleChoice> tradeoff;
-  if (options.pareto || options.every_schedule) {
-    tradeoff = chooser.all(subject.network);
-  }
-  if (options.pareto) {
-    tradeoff = pareto_front(std::move(tradeoff));
-  }
+  const std::vector<ScheduleChoice> tradeoff = asked_tradeoff(options, subject, chooser);
+  const std::string& source = options.config.empty() ? options.network : options.config;
   if (!options.plot.empty()) {
-    const std::string& source = options.config.empty() ? options.network : options.config;
     write_file(
         options.plot,
         memory_plot(estimate, target.memory_model,
@@ -208,35 +258,16 @@ void print_estimate(const EstimateOptions& options) {
                     std::filesystem::path(source).stem().string()));
   }
   const CandidateCosts costs = costs_of(subject.network, schedule, target, latency.get());
+  const std::string limits = compare_with_limits(costs, target, chooser.latency_unit());
   if (options.json) {
-    nlohmann::ordered_json json = estimate.json();
-    if (!subject.assumption.empty()) {
-      json["assumption"] = subject.assumption;
-    }
-    if (subject.has_limits()) {
-      json["fits"] = meets_limits(costs, target);
-    }
-    if (options.pareto || options.every_schedule) {
-      json[options.pareto ? "pareto" : "schedules"] = tradeoff_json(subject.network, tradeoff);
-    }
-    std::cout << json.dump(2) << "\n";
-    return;
+    print_json(options, subject, estimate, costs, tradeoff);
+  } else {
+    print_table(options, subject, estimate, limits, tradeoff);
   }
-  std::cout << estimate.table();
-  if (!subject.assumption.empty()) {
-    std::cout << "assumption     " << subject.assumption << "\n";
-  }
-  if (subject.has_limits()) {
-    std::cout << "limits         " << compare_with_limits(costs, target, chooser.latency_unit())
-              << "\n";
-  }
-  if (options.every_schedule) {
-    std::cout << "\nevery schedule, SRAM by " << to_string(target.memory_model) << ":\n"
-              << tradeoff_table(subject.network, tradeoff);
-  }
-  if (options.pareto) {
-    std::cout << "\nless SRAM for more MACs, SRAM by " << to_string(target.memory_model) << ":\n"
-              << tradeoff_table(subject.network, tradeoff);
+  if (subject.has_limits() && !meets_limits(costs, target)) {
+    throw InfeasibleError(source + ": does not fit the limits: " + limits +
+                          sram_advice(subject.network, costs, target, subject.grids,
+                                      subject.split_points, sram_ways(options)));
   }
 }
 
@@ -289,10 +320,10 @@ void add_estimate_command(CLI::App& app) {
       ->capture_default_str()
       ->type_name("P");
   command->add_option("--sram", options->sram_bytes, "Limit, as 128KiB")
-      ->transform(CLI::AsSizeValue(true))
+      ->transform(byte_size())
       ->type_name("BYTES");
   command->add_option("--flash", options->flash_bytes, "Limit, as 1MiB")
-      ->transform(CLI::AsSizeValue(true))
+      ->transform(byte_size())
       ->type_name("BYTES");
   command
       ->add_option("--memory-model", options->memory_model,
@@ -320,7 +351,16 @@ void add_estimate_command(CLI::App& app) {
   command->add_option("--plot", options->plot, "Draw the layers' memory, with and without patches")
       ->type_name("FILE.svg");
   command->add_flag("--json", options->json, "One JSON object on standard output");
-  command->callback([options] { print_estimate(*options); });
+  command->footer(R"(
+Examples:
+  nas_search estimate --network mobilenet_v2 --patches 4 --split-block 4
+  nas_search estimate --network model.tflite --sram 128KiB --input streamed --pareto --plot memory.svg
+  nas_search estimate --network net.json --device stm32h743 --latency-table cortex-m7 --json
+  nas_search estimate --config fashion_mnist_32kb.yaml --architecture smallest
+
+Exits with 3 if limits are known and the network does not fit them under the schedule.
+)");
+  command->callback([options] { estimate_network(*options); });
 }
 
 }  // namespace patchnas

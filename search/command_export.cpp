@@ -9,6 +9,7 @@
 #include "search/commands.h"
 #include "search/console.h"
 #include "search/files.h"
+#include "search/package_files.h"
 #include "search/report.h"
 #include "search/stop_signal.h"
 #include "search/torch_stages.h"
@@ -31,15 +32,25 @@ void add_export_command(CLI::App& app) {
       ->type_name("ID");
   command
       ->add_option("--out", options->request.folder,
-                   "Folder for the files; default: RUN/export, RUN/export-ID")
+                   "Folder for the files, new, empty or that of an earlier export; default: "
+                   "RUN/export, RUN/export-ID")
       ->type_name("DIR");
   command
       ->add_option("--dump-test-images", options->request.dumped_test_images,
                    "Also write inputs.bin, outputs.bin and labels.bin of the first N test images")
       ->type_name("N")
       ->check(CLI::Range(0, 1 << 30));
+  command->footer(R"(
+Examples:
+  nas_search export runs/fashion_mnist_32kb --out exported
+  nas_search export runs/fashion_mnist_32kb --candidate 313b59360b05859d
+  nas_search export runs/fashion_mnist_32kb --out exported --dump-test-images 1000
+)");
   command->callback([options] {
     install_stop_signals();
+    if (!options->request.folder.empty()) {
+      require_export_place(options->request.folder);
+    }
     RunDirectory run = RunDirectory::resume(options->run);
     log_to_file(run.log_file());
     for (const std::string& warning : run.warnings()) {

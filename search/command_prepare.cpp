@@ -68,6 +68,11 @@ void add_prepare_command(CLI::App& app) {
                    "Override a key, as data.path=/data/coco; may be repeated")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  command->footer(R"(
+Examples:
+  nas_search prepare --config fashion_mnist_32kb.yaml
+  nas_search prepare --config vww_32kb.yaml --set data.path=/data/coco
+)");
   command->callback([options] {
     install_stop_signals();
     prepare(read_config(options->config, options->assignments));

@@ -103,6 +103,11 @@ void add_run_command(CLI::App& app) {
       ->required()
       ->type_name("OUT.bin");
   command->add_flag("--json", options->json, "One JSON object on standard output");
+  command->footer(R"(
+Examples:
+  nas_search run model_64kib --target cortex-m4 --input image.bin --output scores.bin
+  nas_search run runs/fashion_mnist_32kb --target host --input image.bin --output scores.bin --json
+)");
   command->callback([options] { run_package(*options); });
 }
 

@@ -13,20 +13,26 @@
 #include "deploy/tflite_import.h"
 #include "search/commands.h"
 #include "search/estimate.h"
-#include "search/files.h"
 #include "search/latency_file.h"
+#include "search/model_file.h"
 #include "search/option_names.h"
 #include "search/package_files.h"
 #include "search/schedule_chooser.h"
 #include "search/schedule_selector.h"
+#include "search/size_option.h"
+#include "search/sram_advice.h"
 #include "search/text.h"
 
 namespace patchnas {
 namespace {
 
+const SramWays kOptionSramWays{.streamed = "--input streamed",
+                               .more_patches = "--max-patches " + std::to_string(kAdvisedPatches)};
+
 struct ScheduleOptions {
   std::string model;
   std::string folder;
+  std::string name;
   std::int64_t sram_bytes = kNoLimit;
   std::int64_t flash_bytes = kNoLimit;
   std::string input = std::string(to_string(InputMode::kResident));
@@ -36,7 +42,9 @@ struct ScheduleOptions {
 };
 
 void schedule_model(const ScheduleOptions& options) {
-  const std::string model = read_file(options.model);
+  const std::filesystem::path folder = options.folder;
+  require_package_place(folder);
+  const std::string model = read_model_file(options.model);
   const QuantizedNetwork network = import_tflite(
       {reinterpret_cast<const std::uint8_t*>(model.data()), model.size()}, options.model);
   const Target target{.sram_bytes = options.sram_bytes,
@@ -45,16 +53,19 @@ void schedule_model(const ScheduleOptions& options) {
                       .core = named(kCores, options.core),
                       .latency_table = options.latency_table};
   const std::unique_ptr<LatencyModel> latency = latency_model_for(target);
-  ScheduleChooser chooser(grids_up_to(options.max_patches), SplitPoints::kLayers, target,
-                          latency.get());
+  const std::vector<TileGrid> grids = grids_up_to(options.max_patches);
+  ScheduleChooser chooser(grids, SplitPoints::kLayers, target, latency.get());
   const ScheduleChoice choice = chooser.choose(network.network);
   if (!choice.fits) {
     throw InfeasibleError(options.model + ": no schedule fits; the one of least SRAM, " +
                           describe(network.network, choice.schedule) + ", " +
-                          compare_with_limits(choice.costs, target, chooser.latency_unit()));
+                          compare_with_limits(choice.costs, target, chooser.latency_unit()) +
+                          sram_advice(network.network, choice.costs, target, grids,
+                                      SplitPoints::kLayers, kOptionSramWays));
   }
-  const std::filesystem::path folder = options.folder;
-  const std::string name = c_package_name(std::filesystem::path(options.model).stem().string());
+  const std::string name =
+      options.name.empty() ? c_package_name(std::filesystem::path(options.model).stem().string())
+                           : options.name;
   const CPackage package = make_c_package(network, choice.schedule, target.input, name);
   const NetworkEstimate estimate(network.network, choice.schedule, target, latency.get());
   nlohmann::ordered_json report = estimate.json();
@@ -66,10 +77,7 @@ void schedule_model(const ScheduleOptions& options) {
   if (target.flash_bytes < kNoLimit) {
     report["limits"]["flash_bytes"] = target.flash_bytes;
   }
-  make_directory(folder);
-  write_file(folder / "model.tflite", model);
-  write_package(package, folder);
-  write_file(folder / "report.json", report.dump(2) + "\n");
+  write_package(package, folder, {{"model.tflite", model}, {"report.json", report.dump(2) + "\n"}});
   std::cout << "schedule  " << describe(network.network, choice.schedule) << "\n"
             << "SRAM      " << with_separators(package.arena_bytes) << " bytes, input "
             << options.input << "\n"
@@ -95,19 +103,24 @@ void add_schedule_command(CLI::App& app) {
       ->type_name("MODEL.tflite");
   command
       ->add_option("--out", options->folder,
-                   "Folder that gets the package, report.json and a copy of the model")
+                   "Folder that gets the package, report.json and a copy of the model; a package "
+                   "that is there is replaced")
       ->required()
       ->type_name("DIR");
+  command
+      ->add_option("--name", options->name,
+                   "Begins the names of files and symbols; default: after the model's file")
+      ->type_name("NAME");
   command
       ->add_option(
           "--sram", options->sram_bytes,
           "Limit, as 64KiB; of the schedules that fit the one of least MACs is taken, or of "
           "least latency with --latency-table")
       ->required()
-      ->transform(CLI::AsSizeValue(true))
+      ->transform(byte_size())
       ->type_name("BYTES");
   command->add_option("--flash", options->flash_bytes, "Limit, as 1MiB")
-      ->transform(CLI::AsSizeValue(true))
+      ->transform(byte_size())
       ->type_name("BYTES");
   command->add_option("--input", options->input, "Whether the whole image sits in SRAM")
       ->check(CLI::IsMember(names_of(kInputModes)))
@@ -125,6 +138,12 @@ void add_schedule_command(CLI::App& app) {
       ->check(CLI::Range(1, kLargestGrid))
       ->capture_default_str()
       ->type_name("P");
+  command->footer(R"(
+Examples:
+  nas_search schedule model.tflite --sram 64KiB --out model_64kib
+  nas_search schedule model.tflite --sram 0.5MiB --flash 1MiB --input streamed --out package
+  nas_search schedule b.tflite --sram 32KiB --name wakeword --latency-table cortex-m7 --core cortex-m7 --out b
+)");
   command->callback([options] { schedule_model(*options); });
 }
 

@@ -89,8 +89,10 @@ RunDirectory open_run(const SearchOptions& options) {
 RunDirectory opened_run(const SearchOptions& options) {
   RunDirectory run = open_run(options);
   log_to_file(run.log_file());
-  spdlog::info("{} {}: seed {}, {} architectures", run.resumed() ? "resuming" : "starting",
-               run.path().string(), run.config().seed, count_architectures(run.config().space));
+  const std::string architectures = count_architectures(run.config().space);
+  spdlog::info("{} {}: seed {}, {}", run.resumed() ? "resuming" : "starting", run.path().string(),
+               run.config().seed,
+               architectures == "1" ? "1 architecture" : architectures + " architectures");
   for (const std::string& warning : run.warnings()) {
     spdlog::warn("{}", warning);
   }

@@ -118,6 +118,11 @@ void add_verify_command(CLI::App& app) {
       ->capture_default_str()
       ->type_name("N");
   command->add_flag("--json", options->json, "One JSON object on standard output");
+  command->footer(R"(
+Examples:
+  nas_search verify runs/fashion_mnist_32kb --target cortex-m7 --images 100
+  nas_search verify model_64kib --target cortex-m4 --rounding single --json
+)");
   command->callback([options] { verify(*options); });
 }
 

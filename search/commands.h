@@ -15,5 +15,6 @@ void add_prepare_command(CLI::App& app);
 void add_schedule_command(CLI::App& app);
 void add_run_command(CLI::App& app);
 void add_verify_command(CLI::App& app);
+void add_help_command(CLI::App& app);
 
 }  // namespace patchnas

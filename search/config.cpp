@@ -15,6 +15,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "arch/checksum.h"
+#include "arch/error.h"
 #include "search/data_config.h"
 #include "search/shipped_files.h"
 #include "search/yaml_section.h"
@@ -122,10 +123,21 @@ std::int64_t parse_max_macs(YamlReader& reader) {
   return std::llround(*macs);
 }
 
+std::optional<Target> known_device(const YamlReader& reader, const std::string& name) {
+  if (name.empty()) {
+    return std::nullopt;
+  }
+  try {
+    return read_device(name);
+  } catch (const InputError& error) {
+    reader.fail("device", error.what());
+  }
+}
+
 Target parse_target(YamlReader reader) {
   Target target;
   const std::string device = reader.string("device", "");
-  parse_device(reader, device.empty() ? std::nullopt : std::optional(read_device(device)), target);
+  parse_device(reader, known_device(reader, device), target);
   target.memory_model = kMemoryModels[reader.choice("memory_model", memory_model_names(), 0)];
   target.input = static_cast<InputMode>(reader.choice("input", input_mode_names(), 0));
   target.max_macs = parse_max_macs(reader);
@@ -203,9 +215,7 @@ void check_name(const YamlReader& reader, const std::string& name) {
 }  // namespace
 
 Target read_device(const std::string& name) {
-  const bool is_bare = name.find('/') == std::string::npos && !name.ends_with(".yaml");
-  YamlReader reader = YamlReader::parse_file(
-      find_shipped_file(is_bare ? "targets/" + name : name, ShippedKind::kConfig));
+  YamlReader reader = YamlReader::parse_file(find_shipped_file(name, ShippedKind::kDevice));
   Target device;
   parse_device(reader, std::nullopt, device);
   reader.string("description", "");

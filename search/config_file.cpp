@@ -1,7 +1,28 @@
+#include <algorithm>
+#include <cctype>
+
 #include "search/config.h"
 #include "search/shipped_files.h"
 
 namespace patchnas {
+namespace {
+
+/// What a file may be called, as the name of a folder; what that may not have becomes '_'.
+std::string run_name(const std::string& stem) {
+  std::string name;
+  for (const char c : stem) {
+    const bool is_plain =
+        std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || (c == '.' && !name.empty());
+    if (is_plain) {
+      name += c;
+    } else if (c == '_' || !name.ends_with('_')) {
+      name += '_';
+    }
+  }
+  return name.empty() ? "run" : name;
+}
+
+}  // namespace
 
 Config read_config(const std::string& name, const std::vector<std::string>& assignments) {
   const std::filesystem::path path = find_shipped_file(name, ShippedKind::kConfig);
@@ -9,7 +30,7 @@ Config read_config(const std::string& name, const std::vector<std::string>& assi
   for (const std::string& assignment : assignments) {
     reader.assign(assignment);
   }
-  return parse_config(std::move(reader), path.stem().string());
+  return parse_config(std::move(reader), run_name(path.stem().string()));
 }
 
 }  // namespace patchnas

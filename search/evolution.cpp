@@ -6,6 +6,8 @@
 #include <tuple>
 
 #include "arch/error.h"
+#include "search/sram_advice.h"
+#include "search/text.h"
 
 namespace patchnas {
 namespace {
@@ -75,8 +77,10 @@ void Evolution::propose_random() {
                              : *closest_miss_;
       throw InfeasibleError(
           "nothing in the search space fits: neither its smallest architecture nor any of " +
-          std::to_string(counts_.sampled) + " random ones, under any patch schedule; the closest " +
-          compare_with_limits(miss.costs, target, selector_.latency_unit()));
+          counted(counts_.sampled, "random one") + ", under any patch schedule; the closest " +
+          compare_with_limits(miss.costs, target, selector_.latency_unit()) +
+          sram_advice(lower(space, miss.architecture), miss.costs, target, space.patch_grids,
+                      space.split_points, kConfigSramWays));
     }
     propose([&] { return smallest(space); });
   }

@@ -83,10 +83,9 @@ std::string check_latency(const Config& config, RunTarget target, const std::str
     progress.update(i + 1);
   }
   return text +
-         fmt::format(
-             "\n{} candidates on {}: mean error {:.2f} %, worst {:.2f} %, Kendall's tau {:.4f}\n",
-             candidates, to_string(target), 100.0 * error / candidates, 100.0 * worst,
-             kendall_tau(predicted, measured));
+         fmt::format("\n{} on {}: mean error {:.2f} %, worst {:.2f} %, Kendall's tau {:.4f}\n",
+                     counted(candidates, "candidate"), to_string(target),
+                     100.0 * error / candidates, 100.0 * worst, kendall_tau(predicted, measured));
 }
 
 }  // namespace patchnas

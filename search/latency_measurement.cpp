@@ -30,6 +30,9 @@ LatencyMeasurement::LatencyMeasurement(fs::path file, const LatencyOrigin& origi
     : file_(std::move(file)) {
   std::error_code error;
   if (fs::exists(file_, error)) {
+    if (!fs::is_regular_file(file_, error)) {
+      throw InputError(file_.string() + ": is no file that a table could be continued in");
+    }
     table_ = LatencyTable::parse(read_file(file_), file_.string());
     if (identity(table_.origin) != identity(origin)) {
       throw InputError(file_.string() + ": was measured on " + identity(table_.origin) +
@@ -54,7 +57,7 @@ void LatencyMeasurement::read_journal() {
   const std::string text = read_file(journal_file());
   // A kill may have cut off the last line.
   const std::size_t end = text.rfind('\n');
-  if (end == std::string::npos) {
+  if (end == std::string::npos && identity(table_.origin).starts_with(text)) {
     fs::remove(journal_file(), error);
     return;
   }

@@ -20,6 +20,8 @@ Examples:
   nas_search run model_64kib --target cortex-m4 --input image.bin --output scores.bin
   nas_search verify runs/fashion_mnist_32kb --target cortex-m7 --images 100
 
+nas_search help SUBCOMMAND has the options and examples of each.
+
 Exit codes: 0 done, 2 bad input, 3 nothing fits the limits, 75 stopped by a signal
 (resume it), 1 anything else.
 )";
@@ -42,5 +44,6 @@ int main(int argc, char** argv) {
   patchnas::add_schedule_command(app);
   patchnas::add_run_command(app);
   patchnas::add_verify_command(app);
+  patchnas::add_help_command(app);
   return patchnas::run_program(app, argc, argv);
 }

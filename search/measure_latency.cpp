@@ -241,17 +241,15 @@ class Measuring {
   void report(std::int64_t before) {
     const LatencyTable& table = measurement_.table();
     const auto now = static_cast<std::int64_t>(table.measurements.size());
-    std::cout << fmt::format("{}: {} operators on {}, in {}; {} measured now in {}\n",
-                             options_.table, with_separators(now), table.origin.target,
-                             table.origin.unit, with_separators(now - before),
-                             duration_text(60.0 * minutes()));
+    std::cout << fmt::format("{}: {} on {}, in {}; {} measured now in {}\n", options_.table,
+                             counted(now, "operator"), table.origin.target, table.origin.unit,
+                             with_separators(now - before), duration_text(60.0 * minutes()));
     if (too_large_ > 0) {
-      std::cout << fmt::format("{} operators do not fit the target's memory and are predicted\n",
-                               with_separators(too_large_));
+      std::cout << fmt::format("too large for the target's memory, and predicted: {}\n",
+                               counted(too_large_, "operator"));
     }
     if (bench_.line().resent() > 0) {
-      std::cout << fmt::format("{} requests had to be sent again\n",
-                               with_separators(bench_.line().resent()));
+      std::cout << fmt::format("sent again: {}\n", counted(bench_.line().resent(), "request"));
     }
     std::cout << fmt::format(
         "overhead: {:.1f} a layer, {:.1f} a patch, {:.1f} a layer of a patch\n",
@@ -282,6 +280,7 @@ void check(const MeasureOptions& options) {
 
 void measure(const MeasureOptions& options) {
   if (!options.firmware.empty()) {
+    require_firmware_place(options.firmware);
     write_firmware_sources(options.firmware);
     std::cout << "firmware: " << (fs::path(options.firmware) / "README.md").string() << "\n";
     return;

@@ -8,7 +8,7 @@
 #include "arch/arch.h"
 #include "deploy/tflite_import.h"
 #include "search/config.h"
-#include "search/files.h"
+#include "search/model_file.h"
 #include "search/shipped_files.h"
 
 namespace patchnas {
@@ -108,14 +108,23 @@ NetworkFile read_tflite(const std::string& content, const std::string& source) {
               : ""};
 }
 
+fs::path path_of(const std::string& name) {
+  try {
+    return find_shipped_file(name, ShippedKind::kNetwork);
+  } catch (const InputError&) {
+    std::error_code error;
+    if (fs::is_directory(name, error)) {
+      return name;  // to be called what it is
+    }
+    throw;
+  }
+}
+
 }  // namespace
 
 NetworkFile read_network_file(const std::string& name, const NetworkFileOptions& options) {
-  std::error_code error;
-  const bool is_bare = name.find('/') == std::string::npos && !fs::exists(name, error);
-  const fs::path path =
-      find_shipped_file(is_bare ? "networks/" + name : name, ShippedKind::kConfig);
-  const std::string content = read_file(path);
+  const fs::path path = path_of(name);
+  const std::string content = read_model_file(path);
   const FileForm form = form_of(path, content);
   if (form == FileForm::kSpace) {
     return {read_space(content, path.string(), options), ""};

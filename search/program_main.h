@@ -9,7 +9,8 @@ class App;
 
 namespace patchnas {
 
-/// Parses the command line and runs what it asks for.
+/// Parses the command line, in which no value may be empty, and runs what it asks for. It is done
+/// when standard output has taken what was printed.
 /// @return the exit code: 0 done, 2 bad input, 3 nothing fits, 75 stopped by a signal, 1 anything
 /// else
 int run_program(CLI::App& app, int argc, char** argv);

@@ -30,10 +30,12 @@ std::string limit_bar(std::int64_t used, std::int64_t limit) {
 }
 
 std::string search_line(const nlohmann::ordered_json& search) {
-  return fmt::format("{} architectures in the space: {} drawn, {} rejected, {} evaluated",
-                     search.at("architectures").get<std::string>(),
-                     with_separators(search.at("sampled")), with_separators(search.at("rejected")),
-                     with_separators(search.at("evaluated")));
+  const auto architectures = search.at("architectures").get<std::string>();
+  return fmt::format(
+      "{} in the space: {} drawn, {} rejected, {} evaluated",
+      architectures == "1" ? counted(1, "architecture") : architectures + " architectures",
+      with_separators(search.at("sampled")), with_separators(search.at("rejected")),
+      with_separators(search.at("evaluated")));
 }
 
 /// What `verify` measured, a line for each target.
@@ -41,9 +43,9 @@ std::string verified_lines(const nlohmann::ordered_json& report) {
   std::string text;
   const auto verified = report.value("verified", nlohmann::ordered_json::object());
   for (const auto& [target, v] : verified.items()) {
-    text += fmt::format("  {}on {}: {} images, {}; linked {} bytes SRAM, {} flash, {} stack{}\n",
+    text += fmt::format("  {}on {}: {}, {}; linked {} bytes SRAM, {} flash, {} stack{}\n",
                         text.empty() ? "verified       " : "               ", target,
-                        with_separators(v.at("images")),
+                        counted(v.at("images"), "image"),
                         v.at("identical").get<bool>() ? "the same bits" : "OTHER BITS",
                         with_separators(v.at("sram_bytes")), with_separators(v.at("flash_bytes")),
                         with_separators(v.at("stack_bytes")),
@@ -131,11 +133,10 @@ std::string last_screen(std::string_view report, const std::string& source,
 
     std::string text = fmt::format("\n{}: candidate {}\n", json.at("name").get<std::string>(),
                                    json.at("candidate").at("id").get<std::string>());
-    text +=
-        fmt::format("  test accuracy  {} int8, {} float, on {} images{}\n",
-                    percent_text(accuracy.at("test_int8")), percent_text(accuracy.at("test_float")),
-                    with_separators(accuracy.at("test_images")),
-                    json.at("finetuned").get<bool>() ? "" : " (supernet weights, not fine-tuned)");
+    text += fmt::format(
+        "  test accuracy  {} int8, {} float, on {}{}\n", percent_text(accuracy.at("test_int8")),
+        percent_text(accuracy.at("test_float")), counted(accuracy.at("test_images"), "image"),
+        json.at("finetuned").get<bool>() ? "" : " (supernet weights, not fine-tuned)");
     text += fmt::format("  SRAM           {:>10}  {}\n", kib_text(sram),
                         limit_bar(sram, limits.at("sram_bytes")));
     text += fmt::format("  flash          {:>10}  {}\n", kib_text(flash),
@@ -152,9 +153,9 @@ std::string last_screen(std::string_view report, const std::string& source,
     }
     text += fmt::format("  schedule       {}\n", json.at("schedule_text").get<std::string>());
     const auto& executed = json.at("executed_in_arena");
-    text += fmt::format("  executed       in an arena of {} bytes: {} images, the same bits\n",
+    text += fmt::format("  executed       in an arena of {} bytes: {}, the same bits\n",
                         with_separators(executed.at("arena_bytes")),
-                        with_separators(executed.at("identical_images")));
+                        counted(executed.at("identical_images"), "image"));
     text += verified_lines(json);
     text += fmt::format("  without it     {} SRAM, {} MACs\n",
                         kib_text(plain.at("peak_sram_bytes").at(model).get<std::int64_t>()),

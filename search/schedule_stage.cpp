@@ -7,6 +7,7 @@
 #include "search/files.h"
 #include "search/latency_file.h"
 #include "search/search_stage.h"
+#include "search/sram_advice.h"
 
 namespace patchnas {
 
@@ -17,7 +18,10 @@ Candidate only_candidate(const Config& config) {
   if (!selection.candidate) {
     throw InfeasibleError(
         "training.architecture: does not fit under any patch schedule; the closest " +
-        compare_with_limits(selection.miss->costs, config.target, selector.latency_unit()));
+        compare_with_limits(selection.miss->costs, config.target, selector.latency_unit()) +
+        sram_advice(lower(config.space, *config.training.architecture), selection.miss->costs,
+                    config.target, config.space.patch_grids, config.space.split_points,
+                    kConfigSramWays));
   }
   return *selection.candidate;
 }

@@ -1,9 +1,11 @@
 #include "search/shipped_files.h"
 
+#include <algorithm>
 #include <system_error>
 #include <vector>
 
 #include "arch/error.h"
+#include "arch/yaml_reader.h"
 #include "patchnas_build_info.h"
 
 namespace patchnas {
@@ -19,9 +21,17 @@ struct Kind {
 };
 
 Kind kind_of(ShippedKind kind) {
-  return kind == ShippedKind::kConfig
-             ? Kind{"configuration", ".yaml", "configs", "configs"}
-             : Kind{"latency table", ".txt", "latency_tables", "latency_models/tables"};
+  switch (kind) {
+    case ShippedKind::kConfig:
+      return {"configuration", ".yaml", "configs", "configs"};
+    case ShippedKind::kNetwork:
+      return {"network", ".yaml", "configs/networks", "configs/networks"};
+    case ShippedKind::kDevice:
+      return {"device", ".yaml", "configs/targets", "configs/targets"};
+    case ShippedKind::kLatencyTable:
+      break;
+  }
+  return {"latency table", ".txt", "latency_tables", "latency_models/tables"};
 }
 
 std::vector<fs::path> shipped_folders(const Kind& kind) {
@@ -40,6 +50,43 @@ std::vector<fs::path> shipped_folders(const Kind& kind) {
   return folders;
 }
 
+// "a, b, c"; of the first folder that has any.
+std::vector<std::string> shipped_names(const Kind& kind) {
+  std::vector<std::string> names;
+  for (const fs::path& folder : shipped_folders(kind)) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+      if (entry.path().extension() == kind.ending) {
+        names.push_back(entry.path().stem().string());
+      }
+    }
+    if (!names.empty()) {
+      break;
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+[[noreturn]] void fail(const std::string& name, const Kind& kind) {
+  std::error_code error;
+  if (fs::is_directory(name, error)) {
+    throw InputError(name + ": is a folder, no " + kind.what);
+  }
+  std::string message = name + ": no such " + kind.what;
+  if (name.find('/') == std::string::npos) {
+    const std::vector<std::string> names = shipped_names(kind);
+    const std::string near = nearest_word(name, names);
+    message += near.empty() ? "" : "; did you mean '" + near + "'?";
+    message += (near.empty() ? "; there are" : " There are");
+    for (const std::string& shipped : names) {
+      message += (shipped == names.front() ? " " : ", ") + shipped;
+    }
+    message += ", and any file";
+  }
+  throw InputError(message);
+}
+
 }  // namespace
 
 fs::path find_shipped_file(const std::string& name, ShippedKind shipped) {
@@ -48,7 +95,6 @@ fs::path find_shipped_file(const std::string& name, ShippedKind shipped) {
     return name;
   }
   const Kind kind = kind_of(shipped);
-  std::string searched = name;
   for (const fs::path& folder : shipped_folders(kind)) {
     for (const char* ending : {"", kind.ending}) {
       const fs::path path = folder / (name + ending);
@@ -56,9 +102,8 @@ fs::path find_shipped_file(const std::string& name, ShippedKind shipped) {
         return path;
       }
     }
-    searched += ", " + (folder / name).string();
   }
-  throw InputError(name + ": no such " + kind.what + "; searched: " + searched);
+  fail(name, kind);
 }
 
 }  // namespace patchnas

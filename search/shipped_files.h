@@ -8,10 +8,10 @@
 
 namespace patchnas {
 
-enum class ShippedKind { kConfig, kLatencyTable };
+enum class ShippedKind { kConfig, kNetwork, kDevice, kLatencyTable };
 
 /// The file as given, else the shipped one of this name, with or without its ending.
-/// @throws InputError naming the places that were searched.
+/// @throws InputError with the names that there are, the likeliest first.
 std::filesystem::path find_shipped_file(const std::string& name, ShippedKind kind);
 
 }  // namespace patchnas

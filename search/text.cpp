@@ -16,6 +16,10 @@ std::string with_separators(std::int64_t value) {
   return text;
 }
 
+std::string counted(std::int64_t value, std::string_view thing) {
+  return with_separators(value) + " " + std::string(thing) + (value == 1 ? "" : "s");
+}
+
 std::string kib_text(std::int64_t bytes) {
   return fmt::format("{:.1f} KiB", static_cast<double>(bytes) / 1024.0);
 }

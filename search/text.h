@@ -10,6 +10,8 @@ namespace patchnas {
 
 /// "1,404,928"
 std::string with_separators(std::int64_t value);
+/// "1 image", "1,000 images"
+std::string counted(std::int64_t value, std::string_view thing);
 /// "32.0 KiB"
 std::string kib_text(std::int64_t bytes);
 /// "91.23 %"

@@ -92,9 +92,8 @@ Verification verify_package(const PackageFolder& package, const QuantizedNetwork
 }
 
 std::string table(const Verification& v) {
-  std::string text =
-      fmt::format("{} on {}, {} images, {} rounding\n", v.package, to_string(v.target),
-                  with_separators(v.images), to_string(v.rounding));
+  std::string text = fmt::format("{} on {}, {}, {} rounding\n", v.package, to_string(v.target),
+                                 counted(v.images, "image"), to_string(v.rounding));
   text +=
       v.first_difference
           ? fmt::format("  outputs       differ: image {}, byte {} is {}, the reference has {}\n",

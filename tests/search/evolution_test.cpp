@@ -149,6 +149,8 @@ TEST(Evolution, SaysHowCloseItGetsWhenNothingFits) {
             0U)
       << message;
   EXPECT_NE(message.find("over the limit of 200) and"), std::string::npos) << message;
+  EXPECT_NE(message.find("; with target.input=streamed it would need "), std::string::npos)
+      << message;
 }
 
 TEST(Evolution, GrowsFromTheSmallestWhereChanceFindsNothing) {

@@ -63,6 +63,18 @@ expect "within 2 % of them ($mean)" awk -v mean="$mean" 'BEGIN { exit !(mean != 
 # A board: the same firmware behind a pseudo-terminal.
 run --write-firmware firmware
 expect "the firmware's sources: exit 0" is "$status" 0
+echo 'stale' >firmware/runtime/of_a_former_version.c
+sed -i 's|"files": \[|&"runtime/of_a_former_version.c",|' firmware/firmware.json
+run --write-firmware firmware
+expect "the firmware's sources again: exit 0" is "$status" 0
+expect "nothing of a former version is compiled" test ! -e firmware/runtime/of_a_former_version.c
+mkdir theirs && echo precious >theirs/README.md
+expect "a folder with other content" fails_with 2 "theirs: this folder has other content" --write-firmware theirs
+expect "which stays as it is" is "$(cat theirs/README.md) $(find theirs | wc -l)" "precious 2"
+output="$("$nas_search" --write-firmware more 2>&1 >/dev/full)"
+expect "standard output that is full: exit 1" is "$?" 1
+expect "standard output that is full: says so" output_is \
+  "measure_latency: standard output: cannot write: No space left on device"
 kernels="$(sed -n 's/^kernels: //p' m4.txt)"
 # shellcheck disable=SC2046  # a list of files
 arm-none-eabi-gcc -std=c99 -O2 -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mthumb -mfloat-abi=hard -ffunction-sections \
@@ -94,6 +106,10 @@ expect "no target" fails_with 2 "needs --target" --config smoke.yaml
 expect "an unknown target" fails_with 2 "--target" --config smoke.yaml --target pdp11 --table x.txt
 expect "a board without a port" fails_with 2 "needs --port" --config smoke.yaml --target board --table x.txt
 expect "a port without a board" fails_with 2 "needs --target board" "${smoke[@]}" --table x.txt --port /dev/null
+mkfifo pipe
+expect "a table that is no file" fails_with 2 "pipe: is no file that a table could be continued in" "${smoke[@]}" --table pipe
+expect "a misspelt network" fails_with 2 "did you mean 'mcunet_vww0'?" \
+  --network mcunet_vww --target cortex-m4 --table x.txt
 expect "no such port" fails_with 2 "/no/port: cannot open" --config smoke.yaml --target board --port /no/port --table x.txt
 expect "no such rate" fails_with 2 "allowed: 9600" --config smoke.yaml --target board --port /dev/null --baud 7 --table x.txt
 expect "a table of another core" fails_with 2 "give another file" --config smoke.yaml --target cortex-m7 --table m4.txt

@@ -196,7 +196,10 @@ TEST(NetworkFile, OptionsThatDoNotApplyAreRefused) {
   EXPECT_THAT(error_of("mcunet_in2", {.width = 0.5}),
               HasSubstr("only networks whose stages state a base `width`"));
   EXPECT_THAT(error_of("mobilenet_v2", {.width = 99}), HasSubstr("must be from 0.01 to 16"));
-  EXPECT_THAT(error_of("no_such_network"), HasSubstr("networks/no_such_network: no such"));
+  EXPECT_THAT(error_of("no_such_network"),
+              HasSubstr("no_such_network: no such network; there are fbnet_a, mcunet_in2,"));
+  EXPECT_THAT(error_of("mobilenet_v3"),
+              HasSubstr("mobilenet_v3: no such network; did you mean 'mobilenet_v2'? There are"));
   write_file(folder.path() / "cut.tflite", "TFL");
   EXPECT_THAT(error_of((folder.path() / "cut.tflite").string()),
               HasSubstr("cut.tflite: is not a .tflite file, or is damaged or cut short"));

@@ -37,6 +37,7 @@ sram="$(json_number deployed)"
 run schedule "$model" --sram 1 --out nowhere
 expect "nothing fits 1 byte: exit 3" is "$status" 3
 expect "how close it gets is said" output_has "no schedule fits; the one of least SRAM"
+expect "what would need less is said" output_has "; with --input streamed it would need "
 expect "nothing is written then" test ! -e nowhere
 
 # runs_on PACKAGE TARGET: one image, twice on emulated cores.
@@ -104,6 +105,76 @@ expect "host: executed multiply-accumulates are counted" test "$(json_number mac
 expect "host: as many as the schedule has" is "$(json_number macs)" "$(json_number estimated_macs)"
 expect "no temporary files are left" is "$(find . -name '*.tmp')" ""
 
+# Outputs go where the name leads.
+output_bytes=$(wc -c <expected.bin)
+ln -s real.bin link.bin
+mkfifo pipe
+exec 4<>pipe
+for file in link.bin pipe; do
+  run run streamed --target host --input image.bin --output "$file"
+  expect "run --output $file: exit 0" is "$status" 0
+done
+expect "a link is followed" cmp -s real.bin expected.bin
+expect "and stays one" test -L link.bin
+expect "a pipe's reader gets the bytes" cmp -s <(timeout 5 head -c "$output_bytes" <&4) expected.bin
+expect "and it stays a pipe" test -p pipe
+head -c "$(wc -c <image.bin)" cases/case0/inputs.bin >one.bin
+"$reference" "$model" one.bin pipe
+expect "so does the reference's" cmp -s <(timeout 5 head -c "$output_bytes" <&4) expected.bin
+exec 4<&-
+output="$("$reference" "$model" one.bin "" 2>&1)"
+expect "no name: exit 2" is "$?" 2
+output="$("$reference" --help 2>&1 >/dev/full)"
+expect "patchnas_reference --help to a full disk: exit 1" is "$?" 1
+
+# Any model's name makes a package that runs.
+for named in patchnas_x=net_patchnas_x stdint=net_stdint 1=network arm_acle=net_arm_acle main=net_main; do
+  file="${named%=*}.tflite" name="${named#*=}"
+  cp "$model" "$file"
+  run schedule "$file" --sram "$sram" --out named
+  expect "$file: scheduled" is "$status" 0
+  run run named --target host --input image.bin --output output.bin
+  expect "$file: runs" is "$status" 0
+  expect "$file: the reference's bits" cmp -s output.bin expected.bin
+  expect "$file: no other package's sources" is "$(echo named/*.c)" "named/$name.c named/${name}_weights.c"
+done
+run schedule "$model" --sram "$sram" --out named --name wakeword
+expect "a name that is given" test -s named/wakeword.h
+expect "a name that is taken" fails_with 2 "package name 'stdint': allowed are" \
+  schedule "$model" --sram "$sram" --out other --name stdint
+expect "a name that is none" fails_with 2 "as 'a_b'" schedule "$model" --sram "$sram" --out other --name a-b
+
+# A folder belongs to whose content it has.
+mkdir theirs
+echo precious >theirs/README.md
+expect "a folder with other content" fails_with 2 "theirs: this folder has other content" \
+  schedule "$model" --sram "$sram" --out theirs
+echo '{"name": "a web page", "files": ["README.md"]}' >theirs/package.json
+expect "another program's package.json" fails_with 2 "theirs: this folder has other content" \
+  schedule "$model" --sram "$sram" --out theirs
+expect "what is there stays" is "$(cat theirs/README.md) $(find theirs | wc -l)" "precious 3"
+expect "export too" fails_with 2 "theirs: this folder has other content" export no_such_run --out theirs
+echo 'int added;' >named/added.c
+run schedule cases/case1/model.tflite --sram 1MiB --out named
+expect "a package replaces a package" is "$status" 0
+expect "nothing of the old one is compiled" is "$(cd named && ls ./*.c)" "./added.c
+./model.c
+./model_weights.c"
+expect "only kernels that are listed" is "$(cd named && find runtime -type f | sort)" \
+  "$(grep -o '"runtime/[a-z_0-9]*\.[ch]"' named/package.json | tr -d '"' | sort -u)"
+run verify named --target host --images 1
+expect "it is that package" is "$status" 0
+
+# Several packages in one program: every symbol is the package's own, on every core.
+for target in "${targets[@]}"; do
+  [[ $target != host ]] || continue
+  (cd named && arm-none-eabi-gcc -O2 -mcpu="$target" -mthumb -mfloat-abi=hard -I. -c runtime/*.c model.c model_weights.c &&
+    arm-none-eabi-nm -g --defined-only ./*.o | awk 'NF == 3 {print $3}' | grep -v '^model_' >foreign.txt)
+  expect "$target: symbols are compiled" test -s named/model.o
+  expect "$target: all begin with the name" is "$(cat named/foreign.txt)" ""
+  rm named/*.o named/foreign.txt
+done
+
 # Bad input.
 package=resident
 head -c 3 image.bin >short.bin
@@ -113,6 +184,8 @@ expect "no package" fails_with 2 "no exported package there" run cases --target 
 expect "unknown target" fails_with 2 "--target" run "$package" --target cortex-m0 --input image.bin --output o.bin
 expect "unknown rounding" fails_with 2 "--rounding" \
   run "$package" --target host --rounding none --input image.bin --output o.bin
+expect "a limit that is none" fails_with 2 "--sram: must be a number of bytes" \
+  schedule "$model" --sram -1 --out o
 expect "no such model" fails_with 2 "none.tflite: cannot open" schedule none.tflite --sram 1KiB --out o
 expect "unwritable folder" fails_with 2 "/proc/o: cannot create" schedule cases/case0/model.tflite --sram 1MiB --out /proc/o
 mkdir damaged && echo '{"name": "../x"}' >damaged/package.json
