@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <map>
 #include <sstream>
 
@@ -10,6 +9,7 @@
 
 #include "arch/byte_size.h"
 #include "arch/error.h"
+#include "arch/input_file.h"
 
 namespace patchnas {
 
@@ -112,18 +112,7 @@ YamlReader::YamlReader(std::shared_ptr<Document> document, const YAML::Node& nod
       path_(std::move(path)) {}
 
 YamlReader YamlReader::parse_file(const std::filesystem::path& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
-    throw InputError(path.string() + ": is a directory, not a file");
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    throw InputError(path.string() + ": cannot be read: " +
-                     (std::filesystem::exists(path, error) ? "permission denied" : "no such file"));
-  }
-  std::ostringstream text;
-  text << file.rdbuf();
-  return parse_text(text.str(), path.string());
+  return parse_text(read_input(path), path.string());
 }
 
 YamlReader YamlReader::parse_text(std::string_view text, const std::string& source) {

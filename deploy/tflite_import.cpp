@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "arch/error.h"
+#include "arch/input_file.h"
 #include "deploy/requantisation.h"
 #include "deploy/tflite_model.h"
 #include "deploy/tflite_numbers.h"
@@ -800,12 +799,7 @@ auto naming(const std::string& source, Import import) {
 }
 
 std::vector<std::uint8_t> read_bytes(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::vector<char> bytes{std::istreambuf_iterator<char>(file),
-                                std::istreambuf_iterator<char>()};
-  if (!file) {
-    throw InputError(path.string() + ": cannot be read");
-  }
+  const std::string bytes = read_input(path);
   return {bytes.begin(), bytes.end()};
 }
 

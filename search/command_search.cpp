@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,7 +71,8 @@ void check_before_start(const Config& config) {
   const Evolution first_generation(config.search, selector, config.seed);
 }
 
-RunDirectory open_run(const SearchOptions& options) {
+/// @param config as requested, where it is no --resume; it may come from a pipe and be read once
+RunDirectory open_run(const SearchOptions& options, const std::optional<Config>& config) {
   if (!options.resume.empty()) {
     if (!options.assignments.empty() || !options.runs_folder.empty()) {
       throw InputError(
@@ -79,15 +81,14 @@ RunDirectory open_run(const SearchOptions& options) {
     }
     return RunDirectory::resume(options.resume, machine_assignments(options));
   }
-  const Config config = requested_config(options);
-  if (!RunDirectory::exists(config.run_directory())) {
-    check_before_start(config);  // before anything is written
+  if (!RunDirectory::exists(config->run_directory())) {
+    check_before_start(*config);  // before anything is written
   }
-  return RunDirectory::start(config);
+  return RunDirectory::start(*config);
 }
 
-RunDirectory opened_run(const SearchOptions& options) {
-  RunDirectory run = open_run(options);
+RunDirectory opened_run(const SearchOptions& options, const std::optional<Config>& config) {
+  RunDirectory run = open_run(options, config);
   log_to_file(run.log_file());
   const std::string architectures = count_architectures(run.config().space);
   spdlog::info("{} {}: seed {}, {}", run.resumed() ? "resuming" : "starting", run.path().string(),
@@ -103,10 +104,10 @@ RunDirectory opened_run(const SearchOptions& options) {
 }
 
 /// That holds the run directory.
-std::filesystem::path runs_folder(const SearchOptions& options) {
-  return options.resume.empty()
-             ? std::filesystem::path(requested_config(options).output)
-             : (std::filesystem::absolute(options.resume) / "..").lexically_normal();
+std::filesystem::path runs_folder(const SearchOptions& options,
+                                  const std::optional<Config>& config) {
+  return config ? std::filesystem::path(config->output)
+                : (std::filesystem::absolute(options.resume) / "..").lexically_normal();
 }
 
 void search(const SearchOptions& options) {
@@ -114,9 +115,11 @@ void search(const SearchOptions& options) {
     throw InputError("needs --config NAME or --resume DIR, and not both; see nas_search --help");
   }
   install_stop_signals();
-  run_job({.meeting_folder = runs_folder(options),
+  const std::optional<Config> config =
+      options.config.empty() ? std::nullopt : std::optional(requested_config(options));
+  run_job({.meeting_folder = runs_folder(options, config),
            .timeout = std::chrono::seconds(options.rank_timeout),
-           .open = [&] { return opened_run(options); },
+           .open = [&] { return opened_run(options, config); },
            .report =
                [](const RunDirectory& run) {
                  const std::filesystem::path report = run.export_folder() / "report.json";

@@ -17,6 +17,7 @@
 #include "arch/checksum.h"
 #include "arch/error.h"
 #include "search/data_config.h"
+#include "search/files.h"
 #include "search/shipped_files.h"
 #include "search/yaml_section.h"
 
@@ -215,7 +216,8 @@ void check_name(const YamlReader& reader, const std::string& name) {
 }  // namespace
 
 Target read_device(const std::string& name) {
-  YamlReader reader = YamlReader::parse_file(find_shipped_file(name, ShippedKind::kDevice));
+  const std::filesystem::path file = find_shipped_file(name, ShippedKind::kDevice);
+  YamlReader reader = YamlReader::parse_text(read_file(file), file.string());
   Target device;
   parse_device(reader, std::nullopt, device);
   reader.string("description", "");

@@ -2,6 +2,7 @@
 #include <cctype>
 
 #include "search/config.h"
+#include "search/files.h"
 #include "search/shipped_files.h"
 
 namespace patchnas {
@@ -26,7 +27,7 @@ std::string run_name(const std::string& stem) {
 
 Config read_config(const std::string& name, const std::vector<std::string>& assignments) {
   const std::filesystem::path path = find_shipped_file(name, ShippedKind::kConfig);
-  YamlReader reader = YamlReader::parse_file(path);
+  YamlReader reader = YamlReader::parse_text(read_file(path), path.string());
   for (const std::string& assignment : assignments) {
     reader.assign(assignment);
   }

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 
 #include "arch/error.h"
+#include "arch/input_file.h"
+#include "search/stop_signal.h"
 
 namespace patchnas {
 namespace {
@@ -192,30 +194,11 @@ int replace(const Place& place, std::string_view bytes) {
 }  // namespace
 
 std::string read_file(const fs::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) {
-    fail(path, "cannot open", errno);
-  }
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) {
-    fail(path, "cannot read", errno);
-  }
-  std::string bytes;
-  bytes.reserve(static_cast<std::size_t>(status.st_size));
-  char buffer[1 << 16];
-  while (true) {
-    const ssize_t count = ::read(file.get(), buffer, sizeof buffer);
-    if (count == 0) {
-      return bytes;
+  return read_input(path, [] {
+    if (stop_requested()) {
+      throw_interrupted();
     }
-    if (count < 0) {
-      if (errno == EINTR) {
-        continue;
-      }
-      fail(path, "cannot read", errno);
-    }
-    bytes.append(buffer, static_cast<std::size_t>(count));
-  }
+  });
 }
 
 void write_file(const fs::path& path, std::string_view bytes) {

@@ -12,7 +12,8 @@
 
 namespace patchnas {
 
-/// @throws InputError with path and reason.
+/// A file's, or a pipe's until its other end is closed: read_input().
+/// @throws InputError with path and reason; InterruptedError if a stop is requested meanwhile.
 std::string read_file(const std::filesystem::path& path);
 
 /// Regular files and new ones: temporary name, write, sync, rename, sync of the folder; links are

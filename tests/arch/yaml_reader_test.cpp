@@ -60,7 +60,7 @@ TEST(YamlReader, EveryErrorIsOneLineWithItsPlace) {
             "c.yaml:1:4: a: must be a mapping of keys to values");
   EXPECT_EQ(error_of([] { reader("a: 1").integer("b"); }), "c.yaml:1:1: b: is missing");
   EXPECT_EQ(error_of([] { YamlReader::parse_file("does/not/exist.yaml"); }),
-            "does/not/exist.yaml: cannot be read: no such file");
+            "does/not/exist.yaml: cannot open: No such file or directory");
 }
 
 TEST(YamlReader, UnknownAndRepeatedKeysAreErrors) {

@@ -8,6 +8,7 @@
 
 #include <sys/stat.h>
 
+#include "search/stop_signal.h"
 #include "support.h"
 
 namespace patchnas {
@@ -153,6 +154,22 @@ TEST(WriteFile, NamesThePathThatCannotBeWritten) {
 TEST(ReadFile, NamesAMissingFile) {
   EXPECT_EQ(message_of([] { (void)read_file("/no/such/file"); }),
             "/no/such/file: cannot open: No such file or directory");
+}
+
+TEST(ReadFile, IsStoppedBySignalsWhereNobodyWritesToAPipe) {
+  const TestFolder folder;
+  const auto path = folder.path() / "fifo";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const auto stopped = [&] {
+    install_stop_signals();
+    std::raise(SIGTERM);
+    try {
+      (void)read_file(path);
+    } catch (const InterruptedError& error) {
+      std::exit(error.exit_code());
+    }
+  };
+  EXPECT_EXIT(stopped(), testing::ExitedWithCode(75), "");
 }
 
 TEST(MakeDirectory, NamesAFileInTheWay) {
