@@ -5,6 +5,8 @@
 #include <opencv2/imgproc.hpp>
 
 #include "arch/error.h"
+#include "arch/input_file.h"
+#include "supernet/class_coverage.h"
 #include "supernet/image_decoder.h"
 
 namespace patchnas {
@@ -42,6 +44,35 @@ void append_image(const std::uint8_t* planes, ImageSet& set) {
   set.pixels.insert(set.pixels.end(), image.datastart, image.dataend);
 }
 
+std::vector<std::uint8_t> read_records(const std::filesystem::path& file, CifarKind kind) {
+  std::vector<std::uint8_t> bytes = read_bytes(file);
+  check_size(file, bytes.size(), kind);
+  return bytes;
+}
+
+/// Of the record that begins at `at`.
+std::int32_t label_at(const std::filesystem::path& file, const std::vector<std::uint8_t>& bytes,
+                      std::size_t at, CifarKind kind) {
+  const int classes = static_cast<int>(kind);
+  const std::int32_t label = bytes[at + label_bytes(kind) - 1];
+  if (label >= classes) {
+    throw InputError(file.string() + ": label " + std::to_string(label) + " of image " +
+                     std::to_string(at / record_bytes(kind)) + "; allowed are 0 to " +
+                     std::to_string(classes - 1));
+  }
+  return label;
+}
+
+void require_every_class(const std::vector<std::filesystem::path>& files,
+                         const std::vector<std::int32_t>& labels, CifarKind kind) {
+  const std::string missing = missing_classes(labels, static_cast<int>(kind), "images");
+  if (!missing.empty()) {
+    throw InputError(files.front().string() +
+                     (files.size() == 1 ? "" : " to " + files.back().filename().string()) + ": " +
+                     missing + "; every class needs some");
+  }
+}
+
 }  // namespace
 
 ImageSet read_cifar_files(const std::vector<std::filesystem::path>& files, CifarKind kind,
@@ -49,23 +80,29 @@ ImageSet read_cifar_files(const std::vector<std::filesystem::path>& files, Cifar
   const int classes = static_cast<int>(kind);
   ImageSet set{kSide, kSide, channels, classes, {}, {}};
   for (const std::filesystem::path& file : files) {
-    const std::vector<std::uint8_t> bytes = read_bytes(file);
-    check_size(file, bytes.size(), kind);
+    const std::vector<std::uint8_t> bytes = read_records(file, kind);
     for (std::size_t at = 0; at < bytes.size(); at += record_bytes(kind)) {
-      const int label = bytes[at + label_bytes(kind) - 1];
-      if (label >= classes) {
-        throw InputError(file.string() + ": label " + std::to_string(label) + " of image " +
-                         std::to_string(at / record_bytes(kind)) + "; allowed are 0 to " +
-                         std::to_string(classes - 1));
-      }
-      set.labels.push_back(label);
+      set.labels.push_back(label_at(file, bytes, at, kind));
       append_image(&bytes[at + label_bytes(kind)], set);
     }
   }
+  require_every_class(files, set.labels, kind);
   return set;
 }
 
+void check_cifar_labels(const std::vector<std::filesystem::path>& files, CifarKind kind) {
+  std::vector<std::int32_t> labels;
+  for (const std::filesystem::path& file : files) {
+    const std::vector<std::uint8_t> bytes = read_records(file, kind);
+    for (std::size_t at = 0; at < bytes.size(); at += record_bytes(kind)) {
+      labels.push_back(label_at(file, bytes, at, kind));
+    }
+  }
+  require_every_class(files, labels, kind);
+}
+
 void check_cifar_file(const std::filesystem::path& file, CifarKind kind) {
+  require_file(file);
   std::error_code error;
   const std::uintmax_t bytes = std::filesystem::file_size(file, error);
   if (error) {

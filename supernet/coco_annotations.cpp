@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "arch/error.h"
+#include "arch/input_file.h"
 
 namespace patchnas {
 namespace {
@@ -144,6 +145,7 @@ class Reader : public nlohmann::json_sax<Json> {
 }  // namespace
 
 CocoAnnotations read_coco_annotations(const std::filesystem::path& file) {
+  require_file(file);
   std::ifstream stream(file, std::ios::binary);
   if (!stream) {
     throw InputError(file.string() + ": cannot be read");

@@ -11,6 +11,7 @@
 #include "arch/error.h"
 #include "arch/random.h"
 #include "supernet/cifar_file.h"
+#include "supernet/class_coverage.h"
 #include "supernet/class_folders.h"
 #include "supernet/data_split.h"
 #include "supernet/idx_images.h"
@@ -114,9 +115,9 @@ ImageList list_files(const DataConfig& config, Part part, const DataObserver& ob
   if (config.kind == DataKind::kImageFolder) {
     return list_image_folder(config, part, observer);
   }
-  return list_visual_wake_words(coco_places(config), part == Part::kTraining
-                                                         ? WakeWordsPart::kTraining
-                                                         : WakeWordsPart::kTest);
+  return list_visual_wake_words(
+      coco_places(config),
+      part == Part::kTraining ? WakeWordsPart::kTraining : WakeWordsPart::kTest, observer);
 }
 
 /// So large that neither the evaluation's crop nor a random crop of mean area is enlarged.
@@ -133,14 +134,20 @@ std::shared_ptr<const ImageStore> open_files(const DataConfig& config, ImageList
   const CacheFormat format{config.channels, stored_side(config)};
   auto corrupt = std::make_shared<CorruptImages>(config.max_corrupt_images, observer);
   const std::int64_t needed = estimated_cache_bytes(list, format);
-  if (needed <= config.cache_bytes && config.cache_bytes > 0) {
-    return open_image_cache(list, format, config.cache, std::move(corrupt), observer);
-  }
   constexpr std::int64_t kMib = std::int64_t{1} << 20;
-  observer.say(list.folder.string() +
-               ": images are decoded at every access; a cache of them needs " +
-               std::to_string(needed / kMib + 1) + " MiB, data.cache_size is " +
-               std::to_string(config.cache_bytes / kMib) + " MiB");
+  std::string why;
+  if (needed <= config.cache_bytes && config.cache_bytes > 0) {
+    const CacheFolders folders{config.cache,
+                               {config.finished_caches.begin(), config.finished_caches.end()}};
+    if (auto images = open_image_cache(list, format, folders, corrupt, observer)) {
+      return images;
+    }
+    why = "there is no cache of them, and none can be written";
+  } else {
+    why = "a cache of them needs " + std::to_string(needed / kMib + 1) +
+          " MiB, data.cache_size is " + std::to_string(config.cache_bytes / kMib) + " MiB";
+  }
+  observer.say(list.folder.string() + ": images are decoded at every access; " + why);
   return std::make_shared<ImageFiles>(std::move(list), config.channels, std::move(corrupt));
 }
 
@@ -209,6 +216,14 @@ void check_some_images(const ImageList& list) {
   }
 }
 
+/// Every class has files; which of them are chosen is the user's affair.
+void say_missing_classes(const ImageStore& images, const std::string& what, const std::string& key,
+                         const DataObserver& observer) {
+  if (const std::string missing = missing_classes(images, what); !missing.empty()) {
+    observer.say(missing + "; data." + key + " decides how many there are");
+  }
+}
+
 }  // namespace
 
 TrainingData load_training_data(const DataConfig& config, std::uint64_t seed,
@@ -229,9 +244,12 @@ TrainingData load_training_data(const DataConfig& config, std::uint64_t seed,
                                      config.limit_training_images, stream);
   std::vector<int> both;
   std::ranges::merge(split.training, split.validation, std::back_inserter(both));
-  return {.training = std::make_unique<PartOfImages>(all, std::move(split.training)),
-          .validation = std::make_unique<PartOfImages>(all, std::move(split.validation)),
-          .both = std::make_unique<PartOfImages>(all, std::move(both))};
+  TrainingData data{.training = std::make_unique<PartOfImages>(all, std::move(split.training)),
+                    .validation = std::make_unique<PartOfImages>(all, std::move(split.validation)),
+                    .both = std::make_unique<PartOfImages>(all, std::move(both))};
+  say_missing_classes(*data.training, "training images", "limit_training_images", observer);
+  say_missing_classes(*data.validation, "validation images", "validation_images", observer);
+  return data;
 }
 
 std::unique_ptr<const PartOfImages> load_test_images(const DataConfig& config,
@@ -245,32 +263,37 @@ std::unique_ptr<const PartOfImages> load_test_images(const DataConfig& config,
     indices.push_back(
         has_image_files(config.kind) ? static_cast<int>(std::int64_t{all->size()} * i / count) : i);
   }
-  return std::make_unique<PartOfImages>(all, std::move(indices));
+  auto images = std::make_unique<PartOfImages>(all, std::move(indices));
+  say_missing_classes(*images, "test images", "limit_test_images", observer);
+  return images;
 }
 
 void check_data_files(const DataConfig& config, const DataObserver& observer) {
   switch (config.kind) {
     case DataKind::kFashionMnist:
     case DataKind::kIdx:
-      check_idx_files(folder_of(config));
+      check_idx_files(folder_of(config), config.classes);
       return;
     case DataKind::kCifar10:
     case DataKind::kCifar100:
-      cifar_files(config, Part::kTraining);
-      cifar_files(config, Part::kTest);
       require_fit(config, static_cast<int>(cifar_kind(config)), config.channels);
+      for (const Part part : {Part::kTraining, Part::kTest}) {
+        check_cifar_labels(cifar_files(config, part), cifar_kind(config));
+      }
       return;
     case DataKind::kVisualWakeWords:
       require_fit(config, 2, config.channels);
-      check_visual_wake_words(coco_places(config));
+      check_visual_wake_words(coco_places(config), observer);
       return;
-    case DataKind::kImageFolder:
-      for (const Part part : {Part::kTraining, Part::kTest}) {
-        const ImageList list = list_image_folder(config, part, observer);
-        require_fit(config, static_cast<int>(list.class_names.size()), config.channels);
-        check_some_images(list);
-      }
+    case DataKind::kImageFolder: {
+      const ImageList training = list_image_folder(config, Part::kTraining, observer);
+      require_fit(config, static_cast<int>(training.class_names.size()), config.channels);
+      const ImageList test = list_image_folder(config, Part::kTest, observer);
+      require_no_common_files(training, test);
+      check_some_images(training);
+      check_some_images(test);
       return;
+    }
   }
 }
 

@@ -57,7 +57,8 @@ struct DataConfig {
   Augmentation augmentation{.shift_pixels = 2, .flip = true};
   double crop_ratio = 1.0;  ///< centre_crop() that an evaluation sees
 
-  std::string cache = "cache";                       ///< folder of decoded images
+  std::string cache = "cache";                       ///< folder of decoded images; empty: none
+  std::vector<std::string> finished_caches = {};     ///< folders of caches that are only read
   std::int64_t cache_bytes = std::int64_t{8} << 30;  ///< largest cache file; 0: no cache
   int max_corrupt_images = 10;                       ///< of each part
   int workers = 1;                                   ///< threads that make training images ahead

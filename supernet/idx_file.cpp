@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "arch/error.h"
+#include "arch/input_file.h"
 
 namespace patchnas {
 namespace {
@@ -21,8 +22,7 @@ constexpr std::uint32_t kMaxExtent = 4096;
 // zlib reads plain files as they are.
 class GzipReader {
  public:
-  explicit GzipReader(const std::filesystem::path& path)
-      : path_(path), file_(gzopen(path.c_str(), "rb")) {
+  explicit GzipReader(const std::filesystem::path& path) : path_(path), file_(open(path)) {
     if (file_ == nullptr) {
       throw InputError(path.string() + ": cannot be opened: " + std::strerror(errno));
     }
@@ -56,6 +56,10 @@ class GzipReader {
   struct Close {
     void operator()(gzFile file) const { gzclose(file); }
   };
+  static gzFile open(const std::filesystem::path& path) {
+    require_file(path);
+    return gzopen(path.c_str(), "rb");
+  }
   std::filesystem::path path_;
   std::unique_ptr<gzFile_s, Close> file_;
 };

@@ -1,8 +1,11 @@
 #include "supernet/idx_images.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "arch/error.h"
+#include "supernet/class_coverage.h"
 #include "supernet/idx_file.h"
 
 namespace patchnas {
@@ -27,9 +30,27 @@ void check_counts(const Paths& paths, const IdxHeader& images, const IdxHeader& 
   }
 }
 
-IdxHeader check_headers(const Paths& paths) {
-  const IdxHeader images = read_idx_header(paths.images, IdxContent::kImages);
-  check_counts(paths, images, read_idx_header(paths.labels, IdxContent::kLabels));
+/// Every class has images.
+std::vector<std::int32_t> read_labels(const Paths& paths, const IdxHeader& images, int classes) {
+  const IdxFile file = read_idx_file(paths.labels, IdxContent::kLabels);
+  check_counts(paths, images, file.header);
+  for (std::size_t i = 0; i < file.bytes.size(); ++i) {
+    if (file.bytes[i] >= classes) {
+      throw InputError(paths.labels.string() + ": label " + std::to_string(file.bytes[i]) +
+                       " at index " + std::to_string(i) + "; allowed are 0 to " +
+                       std::to_string(classes - 1));
+    }
+  }
+  std::vector<std::int32_t> labels(file.bytes.begin(), file.bytes.end());
+  if (const std::string missing = missing_classes(labels, classes, "images"); !missing.empty()) {
+    throw InputError(paths.labels.string() + ": " + missing + "; every class needs some");
+  }
+  return labels;
+}
+
+IdxHeader check(const Paths& paths, int classes) {
+  IdxHeader images = read_idx_header(paths.images, IdxContent::kImages);
+  read_labels(paths, images, classes);
   return images;
 }
 
@@ -38,29 +59,20 @@ IdxHeader check_headers(const Paths& paths) {
 ImageSet read_idx_images(const std::filesystem::path& folder, IdxPart part, int classes) {
   const Paths paths = find(folder, part);
   IdxFile images = read_idx_file(paths.images, IdxContent::kImages);
-  const IdxFile labels = read_idx_file(paths.labels, IdxContent::kLabels);
-  check_counts(paths, images.header, labels.header);
-  for (std::size_t i = 0; i < labels.bytes.size(); ++i) {
-    if (labels.bytes[i] >= classes) {
-      throw InputError(paths.labels.string() + ": label " + std::to_string(labels.bytes[i]) +
-                       " at index " + std::to_string(i) + "; allowed are 0 to " +
-                       std::to_string(classes - 1));
-    }
-  }
   ImageSet set;
+  set.labels = read_labels(paths, images.header, classes);
   set.height = images.header.extents[1];
   set.width = images.header.extents[2];
   set.channels = 1;
   set.classes = classes;
   set.pixels = std::move(images.bytes);
-  set.labels.assign(labels.bytes.begin(), labels.bytes.end());
   return set;
 }
 
-void check_idx_files(const std::filesystem::path& folder) {
+void check_idx_files(const std::filesystem::path& folder, int classes) {
   const Paths test = find(folder, IdxPart::kTest);
-  const IdxHeader training_header = check_headers(find(folder, IdxPart::kTraining));
-  const IdxHeader test_header = check_headers(test);
+  const IdxHeader training_header = check(find(folder, IdxPart::kTraining), classes);
+  const IdxHeader test_header = check(test, classes);
   for (const std::size_t axis : {1U, 2U}) {
     if (training_header.extents[axis] != test_header.extents[axis]) {
       throw InputError(test.images.string() + ": images of another size than the training images");

@@ -13,11 +13,12 @@ enum class IdxPart { kTraining, kTest };
 
 /// Grey images.
 /// @throws InputError naming the file: missing, cut short, wrong magic number, counts that differ,
-///         or a label that is not in [0, classes).
+///         a label that is not in [0, classes), or a class without images.
 ImageSet read_idx_images(const std::filesystem::path& folder, IdxPart part, int classes);
 
-/// Reads the headers of all four files: they exist, have the right magic numbers and agree.
+/// Reads the headers and the labels of both parts: all four files exist, have the right magic
+/// numbers and agree, and every class has images.
 /// @throws InputError naming the file.
-void check_idx_files(const std::filesystem::path& folder);
+void check_idx_files(const std::filesystem::path& folder, int classes);
 
 }  // namespace patchnas

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <span>
 #include <string_view>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -35,7 +37,7 @@ class UnusableCache : public Error {
 class MappedFile {
  public:
   explicit MappedFile(const fs::path& path) {
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) {
       throw UnusableCache(std::strerror(errno));
     }
@@ -151,19 +153,22 @@ class CachedImages : public ImageStore {
 /// Where a file system has no locks both build, each under a name of its own.
 class BuildLock {
  public:
-  BuildLock(const fs::path& path, const DataObserver& observer)
+  /// @param images that the cache is to hold
+  BuildLock(const fs::path& path, int images, const DataObserver& observer)
       : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
     if (file_ < 0) {
       throw InputError(path.string() + ": cannot be created: " + std::strerror(errno) +
                        "; data.cache names another folder");
     }
-    if (::flock(file_, LOCK_EX | LOCK_NB) == 0) {
+    if (::flock(file_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
       return;
     }
-    if (errno == EWOULDBLOCK) {
-      observer.say(path.string() + ": waiting for another process that decodes the same images");
-      while (::flock(file_, LOCK_EX) != 0 && errno == EINTR) {
-      }
+    observer.say(path.string() + ": waiting for another process that decodes the same images");
+    try {
+      wait(images, observer);
+    } catch (...) {
+      ::close(file_);
+      throw;
     }
   }
   BuildLock(const BuildLock&) = delete;
@@ -171,6 +176,17 @@ class BuildLock {
   ~BuildLock() { ::close(file_); }
 
  private:
+  /// The observer may stop it.
+  void wait(int images, const DataObserver& observer) const {
+    constexpr std::chrono::milliseconds kPatience(100);
+    while (::flock(file_, LOCK_EX | LOCK_NB) != 0 && (errno == EWOULDBLOCK || errno == EINTR)) {
+      if (observer.progress) {
+        observer.progress(0, images);
+      }
+      std::this_thread::sleep_for(kPatience);
+    }
+  }
+
   int file_;
 };
 
@@ -215,34 +231,44 @@ std::int64_t estimated_cache_bytes(const ImageList& list, const CacheFormat& for
 }
 
 std::unique_ptr<const ImageStore> open_image_cache(const ImageList& list, const CacheFormat& format,
-                                                   const fs::path& folder,
+                                                   const CacheFolders& folders,
                                                    std::shared_ptr<CorruptImages> corrupt,
                                                    const DataObserver& observer) {
   std::error_code error;
-  fs::create_directories(folder, error);
   const std::uint64_t key = cache_key(list, format);
-  const fs::path path = folder / (to_hex(key) + ".images");
-  const auto open = [&](const char* otherwise) -> std::unique_ptr<CachedImages> {
-    if (!fs::exists(path, error)) {
+  const std::string name = to_hex(key) + ".images";
+  const auto open = [&](const fs::path& folder,
+                        const char* otherwise) -> std::unique_ptr<CachedImages> {
+    const fs::path path = folder / name;
+    if (folder.empty() || !fs::exists(path, error)) {
       return nullptr;
     }
     try {
-      return std::make_unique<CachedImages>(path, list, format, key);
+      auto images = std::make_unique<CachedImages>(path, list, format, key);
+      images->report(*corrupt);
+      return images;
     } catch (const UnusableCache& unusable) {
       observer.say(path.string() + ": " + unusable.what() + otherwise);
       return nullptr;
     }
   };
-  std::unique_ptr<CachedImages> images = open("; it is built again");
-  if (!images) {
-    const BuildLock lock(folder / (to_hex(key) + ".lock"), observer);
-    images = open("");  // another process may have built it meanwhile
+  std::unique_ptr<CachedImages> images = open(folders.own, "; it is built again");
+  for (const fs::path& folder : folders.read_only) {
     if (!images) {
-      write_image_cache(path, list, format, key, corrupt, observer);  // reports them itself
-      return std::make_unique<CachedImages>(path, list, format, key);
+      images = open(folder, "; it is not used");
     }
   }
-  images->report(*corrupt);
+  if (images || folders.own.empty()) {
+    return images;
+  }
+  fs::create_directories(folders.own, error);
+  const BuildLock lock(folders.own / (to_hex(key) + ".lock"), list.size(), observer);
+  images = open(folders.own, "");  // another process may have built it meanwhile
+  if (!images) {
+    const fs::path path = folders.own / name;
+    write_image_cache(path, list, format, key, corrupt, observer);  // reports corrupt ones itself
+    images = std::make_unique<CachedImages>(path, list, format, key);
+  }
   return images;
 }
 

@@ -10,6 +10,7 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include "arch/input_file.h"
 #include "supernet/image_header.h"
 
 namespace patchnas {
@@ -54,6 +55,7 @@ StoredImage stored(cv::Mat matrix) {
 }  // namespace
 
 std::vector<std::uint8_t> read_bytes(const std::filesystem::path& path) {
+  require_file(path);
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
                                                              &std::fclose);
   std::vector<std::uint8_t> bytes;

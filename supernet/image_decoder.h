@@ -12,7 +12,7 @@
 
 namespace patchnas {
 
-/// @throws InputError with path and reason.
+/// @throws InputError with path and reason, also if it is no file (require_file).
 std::vector<std::uint8_t> read_bytes(const std::filesystem::path& path);
 
 /// Grey, CMYK, 16-bit, transparent and EXIF-rotated files become what is asked for: RGB or grey,

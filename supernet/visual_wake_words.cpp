@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "arch/error.h"
+#include "arch/input_file.h"
 #include "supernet/coco_annotations.h"
 #include "supernet/image_decoder.h"
 #include "supernet/image_header.h"
@@ -79,26 +80,65 @@ std::vector<fs::path> image_folders(const CocoPlaces& places) {
   return folders;
 }
 
-std::unordered_set<std::int64_t> test_ids(const CocoPlaces& places) {
+fs::path test_ids_file(const CocoPlaces& places) {
   constexpr const char* kName = "mscoco_minival_ids.txt";
-  fs::path file = places.path / (places.test_ids.empty() ? kName : places.test_ids);
-  if (places.test_ids.empty() && !is_there(file)) {
-    file = places.path / "annotations" / kName;
-  }
-  std::ifstream stream(file);
-  if (!stream) {
-    throw InputError(file.string() + ": not found; data.test_ids may name another" + kWhereIdsAre);
-  }
-  std::unordered_set<std::int64_t> ids;
-  for (std::int64_t id = 0; stream >> id;) {
-    ids.insert(id);
-  }
-  if (!stream.eof() || ids.empty()) {
-    throw InputError(file.string() + ": is not a list of image ids, one a line; " +
-                     std::to_string(ids.size()) + " could be read");
-  }
-  return ids;
+  const fs::path file = places.path / (places.test_ids.empty() ? kName : places.test_ids);
+  return places.test_ids.empty() && !is_there(file) ? places.path / "annotations" / kName : file;
 }
+
+/// The ids of the test images, in the order of their file.
+class TestIds {
+ public:
+  explicit TestIds(fs::path file) : file_(std::move(file)) {
+    require_file(file_);
+    std::ifstream stream(file_);
+    if (!stream) {
+      throw InputError(file_.string() + ": not found; data.test_ids may name another" +
+                       kWhereIdsAre);
+    }
+    for (std::int64_t id = 0; stream >> id;) {
+      if (ids_.insert(id).second) {
+        order_.push_back(id);
+      } else if (repeated_++ == 0) {
+        first_repeated_ = id;
+      }
+    }
+    if (!stream.eof() || ids_.empty()) {
+      throw InputError(file_.string() + ": is not a list of image ids, one a line; " +
+                       std::to_string(ids_.size()) + " could be read");
+    }
+  }
+
+  [[nodiscard]] bool contains(std::int64_t id) const { return ids_.contains(id); }
+
+  /// @throws InputError with the number of ids that are not among those of the annotations.
+  void require_known(const std::unordered_map<std::int64_t, fs::path>& annotated) const {
+    const auto is_unknown = [&](std::int64_t id) { return !annotated.contains(id); };
+    const auto first = std::find_if(order_.begin(), order_.end(), is_unknown);
+    if (first != order_.end()) {
+      throw InputError(
+          file_.string() + ": " + std::to_string(std::count_if(first, order_.end(), is_unknown)) +
+          " of its " + std::to_string(order_.size()) +
+          " image ids are in none of the annotation files, the first is " + std::to_string(*first) +
+          "; all must be there, since accuracies are quoted on all of them");
+    }
+  }
+
+  void report(const DataObserver& observer) const {
+    if (repeated_ > 0) {
+      observer.say(file_.string() + ": " + std::to_string(repeated_) +
+                   " image ids are listed again, the first is " + std::to_string(first_repeated_) +
+                   "; each counts once");
+    }
+  }
+
+ private:
+  fs::path file_;
+  std::vector<std::int64_t> order_;
+  std::unordered_set<std::int64_t> ids_;
+  int repeated_ = 0;
+  std::int64_t first_repeated_ = 0;
+};
 
 /// Which folder each image file is in.
 class FileFinder {
@@ -174,7 +214,41 @@ struct Listing {
   std::vector<CocoImage> images;  ///< of the list
 };
 
-Listing list_part(const CocoPlaces& places, WakeWordsPart part) {
+/// All images, with the annotation file that each is in.
+/// @throws InputError where one is in two: it would be among the training and the validation
+/// images.
+class AnnotatedImages {
+ public:
+  explicit AnnotatedImages(const std::vector<fs::path>& files) {
+    for (const fs::path& file : files) {
+      for (LabelledImage& image : read_labelled(file)) {
+        add(file, std::move(image));
+      }
+    }
+  }
+  [[nodiscard]] std::vector<LabelledImage>& images() { return images_; }
+  [[nodiscard]] const std::unordered_map<std::int64_t, fs::path>& files() const { return files_; }
+
+ private:
+  void add(const fs::path& file, LabelledImage image) {
+    const auto [known, is_new] = files_.emplace(image.image.id, file);
+    if (!is_new) {
+      throw InputError(file.string() + ": image " + std::to_string(image.image.id) + " is in " +
+                       known->second.string() + " too; each image may be in one " +
+                       "annotation file");
+    }
+    if (!names_.insert(image.image.file_name).second) {
+      throw InputError(file.string() + ": two images have the file name " + image.image.file_name);
+    }
+    images_.push_back(std::move(image));
+  }
+
+  std::vector<LabelledImage> images_;
+  std::unordered_map<std::int64_t, fs::path> files_;  ///< by the image's id
+  std::unordered_set<std::string> names_;
+};
+
+Listing list_part(const CocoPlaces& places, WakeWordsPart part, const DataObserver& observer) {
   std::error_code ignored;
   if (!fs::is_directory(places.path, ignored)) {
     throw InputError(places.path.string() + ": no such folder; data.path must name COCO's" +
@@ -182,22 +256,26 @@ Listing list_part(const CocoPlaces& places, WakeWordsPart part) {
   }
   const std::vector<fs::path> files = annotation_files(places);
   const FileFinder finder(places.path, image_folders(places));
-  const std::unordered_set<std::int64_t> ids = test_ids(places);
+  const TestIds ids(test_ids_file(places));
+  AnnotatedImages annotated(files);
+  ids.require_known(annotated.files());
+  if (part == WakeWordsPart::kTest) {
+    ids.report(observer);
+  }
   Listing listing{{places.path, {}, {}, {"not_person", kCategory}}, {}};
   std::string missing;
   int missing_count = 0;
-  for (const fs::path& file : files) {
-    for (LabelledImage& image : read_labelled(file)) {
-      if (ids.contains(image.image.id) != (part == WakeWordsPart::kTest)) {
-        continue;
-      }
-      if (std::optional<std::string> path = finder.find(image.image.file_name)) {
-        listing.list.files.push_back(std::move(*path));
-        listing.list.labels.push_back(image.has_person ? 1 : 0);
-        listing.images.push_back(std::move(image.image));
-      } else if (missing_count++ == 0) {
-        missing = image.image.file_name;
-      }
+  for (LabelledImage& image : annotated.images()) {
+    if (ids.contains(image.image.id) != (part == WakeWordsPart::kTest)) {
+      continue;
+    }
+    if (std::optional<std::string> path = finder.find(image.image.file_name)) {
+      require_file(places.path / *path);
+      listing.list.files.push_back(std::move(*path));
+      listing.list.labels.push_back(image.has_person ? 1 : 0);
+      listing.images.push_back(std::move(image.image));
+    } else if (missing_count++ == 0) {
+      missing = image.image.file_name;
     }
   }
   if (missing_count > 0) {
@@ -239,13 +317,14 @@ void check_sizes(const Listing& listing) {
 
 }  // namespace
 
-ImageList list_visual_wake_words(const CocoPlaces& places, WakeWordsPart part) {
-  return list_part(places, part).list;
+ImageList list_visual_wake_words(const CocoPlaces& places, WakeWordsPart part,
+                                 const DataObserver& observer) {
+  return list_part(places, part, observer).list;
 }
 
-void check_visual_wake_words(const CocoPlaces& places) {
-  check_sizes(list_part(places, WakeWordsPart::kTraining));
-  check_sizes(list_part(places, WakeWordsPart::kTest));
+void check_visual_wake_words(const CocoPlaces& places, const DataObserver& observer) {
+  check_sizes(list_part(places, WakeWordsPart::kTraining, observer));
+  check_sizes(list_part(places, WakeWordsPart::kTest, observer));
 }
 
 }  // namespace patchnas

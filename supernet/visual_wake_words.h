@@ -27,12 +27,14 @@ enum class WakeWordsPart { kTraining, kTest };
 
 /// The images of one part, in the order of the annotation files.
 /// @throws InputError in one line: a file or folder that is missing, and where COCO's project has
-///         it; an image that is not in any folder; annotations of images or categories that are not
-///         listed; a part without images or with one class only.
-ImageList list_visual_wake_words(const CocoPlaces& places, WakeWordsPart part);
+///         it; an image that is not in any folder, or listed twice; annotations of images or
+///         categories that are not listed; a test id that no annotation file has; a part without
+///         images or with one class only.
+ImageList list_visual_wake_words(const CocoPlaces& places, WakeWordsPart part,
+                                 const DataObserver& observer);
 
 /// Compares height and width of some images with the annotations.
 /// @throws InputError naming the first image that differs.
-void check_visual_wake_words(const CocoPlaces& places);
+void check_visual_wake_words(const CocoPlaces& places, const DataObserver& observer);
 
 }  // namespace patchnas

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <set>
 
+#include <sys/stat.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <zlib.h>
@@ -201,6 +203,27 @@ TEST_F(DataTest, LabelsOutOfRangeAndTooFewImagesAreRefused) {
   config_.classes = 3;
   config_.validation_images = 120;
   expect_error("120 training images; validation_images and limit_training_images need 121");
+}
+
+TEST_F(DataTest, ClassesWithoutImagesAreRefusedBeforeTheRun) {
+  config_.classes = 5;
+  const char* const text =
+      "train-labels-idx1-ubyte: 2 of the 5 classes have no images, the first is class 3; every "
+      "class needs some";
+  expect_error(text);
+  EXPECT_THAT([&] { check_data_files(config_); },
+              testing::ThrowsMessage<InputError>(HasSubstr(text)));
+  config_.classes = 3;
+  write("t10k-images-idx3-ubyte", images(2));
+  write("t10k-labels-idx1-ubyte", labels(2));
+  EXPECT_THAT([&] { check_data_files(config_); },
+              testing::ThrowsMessage<InputError>(HasSubstr("1 of the 3 classes have no images")));
+}
+
+TEST_F(DataTest, AFifoIsRefusedAndNotWaitedFor) {
+  std::filesystem::remove(folder_ / "train-labels-idx1-ubyte");
+  ASSERT_EQ(::mkfifo((folder_ / "train-labels-idx1-ubyte").c_str(), 0600), 0);
+  expect_error("train-labels-idx1-ubyte: is a FIFO, not a file");
 }
 
 TEST(FashionMnistTest, DebiansPackageLoads) {

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/stat.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <opencv2/imgcodecs.hpp>
@@ -85,6 +87,15 @@ class FolderTest : public testing::Test {
   }
   void write_text(const fs::path& file, const std::string& text) const {
     write(file, Bytes(text.begin(), text.end()));
+  }
+
+  /// Opening it for reading would wait for ever.
+  void make_fifo(const fs::path& file) const {
+    fs::create_directories((folder_ / file).parent_path());
+    ASSERT_EQ(::mkfifo((folder_ / file).c_str(), 0600), 0);
+  }
+  void link(const fs::path& file, const fs::path& target) const {
+    fs::create_symlink(target, folder_ / file);
   }
 
   fs::path folder_;

@@ -1,6 +1,10 @@
 // Class folders, their caches, and CIFAR.
 
+#include <fcntl.h>
 #include <thread>
+#include <unistd.h>
+
+#include <sys/file.h>
 
 #include "image_files.h"
 #include "supernet/evaluation_images.h"
@@ -43,9 +47,10 @@ class ClassFoldersTest : public FolderTest {
   [[nodiscard]] std::string problem() const {
     return error_of([&] { check_data_files(config_, observer_); });
   }
-  [[nodiscard]] std::vector<fs::path> caches() const {
+  [[nodiscard]] std::vector<fs::path> caches() const { return caches_in(config_.cache); }
+  static std::vector<fs::path> caches_in(const fs::path& folder) {
     std::vector<fs::path> files;
-    for (const auto& entry : fs::directory_iterator(config_.cache)) {
+    for (const auto& entry : fs::directory_iterator(folder)) {
       if (entry.path().extension() != ".lock") {
         files.push_back(entry.path());
       }
@@ -115,6 +120,30 @@ TEST_F(ClassFoldersTest, ACacheIsUsedAgainAndRebuiltWhenItIsNotWhole) {
   EXPECT_EQ(caches().size(), 2U);
 }
 
+TEST_F(ClassFoldersTest, AFinishedCacheElsewhereIsUsedAndNothingIsWrittenThere) {
+  const ImageSet expected = evaluation_images(*load().training, 14, 0.875);
+  const std::string finished = config_.cache;
+  config_.finished_caches = {(folder_ / "nowhere").string(), finished};
+  config_.cache = (folder_ / "own").string();
+  EXPECT_EQ(evaluation_images(*load().training, 14, 0.875), expected);
+  EXPECT_FALSE(fs::exists(config_.cache)) << "it was decoded again";
+
+  const fs::path file = caches_in(finished).front();
+  fs::resize_file(file, fs::file_size(file) - 1);
+  EXPECT_EQ(evaluation_images(*load().training, 14, 0.875), expected);
+  EXPECT_THAT(log_, HasSubstr("it is cut short; it is not used"));
+  EXPECT_EQ(caches_in(config_.cache).size(), 1U);
+  EXPECT_EQ(caches_in(finished).size(), 1U);
+
+  fs::remove_all(config_.cache);
+  config_.cache.clear();  // nothing may be written
+  log_.clear();
+  EXPECT_EQ(load().training->size(), 17);
+  EXPECT_THAT(log_, HasSubstr("decoded at every access; there is no cache of them, and none can be "
+                              "written"));
+  EXPECT_FALSE(fs::exists(folder_ / "own"));
+}
+
 TEST_F(ClassFoldersTest, SeveralProcessesCanBuildOneCache) {
   // Threads with a lock file each stand for processes; parallel.h has one caller at a time unless
   // it has one thread.
@@ -136,6 +165,18 @@ TEST_F(ClassFoldersTest, SeveralProcessesCanBuildOneCache) {
     EXPECT_EQ(result.size(), 17);
   }
   EXPECT_EQ(caches().size(), 1U);
+}
+
+TEST_F(ClassFoldersTest, WaitingForAnotherProcessThatBuildsCanBeStopped) {
+  load();
+  const fs::path cache = caches().front();
+  fs::remove(cache);
+  const int lock = ::open(fs::path(cache).replace_extension(".lock").c_str(), O_RDWR);
+  ASSERT_EQ(::flock(lock, LOCK_EX), 0);
+  observer_.progress = [](std::int64_t, std::int64_t) { throw InterruptedError("enough"); };
+  EXPECT_THROW(load(), InterruptedError);
+  EXPECT_THAT(log_, HasSubstr("waiting for another process"));
+  ::close(lock);
 }
 
 TEST_F(ClassFoldersTest, CorruptImagesAreNamedAndSkippedUpToALimit) {
@@ -191,6 +232,98 @@ TEST_F(ClassFoldersTest, WhatIsWrongWithTheFoldersIsSaidInOneLine) {
   EXPECT_THAT(problem(), HasSubstr("no such folder"));
 }
 
+TEST_F(ClassFoldersTest, EveryImageCountsOnceByWhateverLinks) {
+  const std::vector<std::string> names = [&] {
+    std::vector<std::string> all;
+    const TrainingData data = load();
+    for (int i = 0; i < data.both->size(); ++i) {
+      all.push_back(data.both->name(i));
+    }
+    return all;
+  }();
+  EXPECT_EQ(log_, "");
+  link("train/ant/loop", folder_ / "train/ant");
+  fs::create_directories(folder_ / "train/ant/deep/er");
+  link("train/ant/deep/er/up", "../..");
+  link("train/bee/again.jpg", "10.jpg");
+  link("train/cat/photos", folder_ / "photos");
+  link("train/cat/photos_again", folder_ / "photos");
+  write("photos/1.jpg", encoded(".jpg", two_colours(30, 30)));
+  write("train/ant/.thumbnails/10.jpg", encoded(".jpg", two_colours(30, 30)));
+  check_data_files(config_, observer_);
+  EXPECT_THAT(log_, HasSubstr("train: 4 links lead to what is there already, the first is "
+                              "ant/deep/er/up; every image counts once"));
+  const TrainingData data = load();
+  EXPECT_EQ(data.training->size(), 18);
+  EXPECT_EQ(data.validation->size(), 6);
+  std::vector<std::string> expected = names;
+  expected.push_back("cat/photos/1.jpg");
+  for (int i = 0; i < data.both->size(); ++i) {
+    EXPECT_EQ(data.both->name(i), expected[static_cast<std::size_t>(i)]);
+  }
+}
+
+TEST_F(ClassFoldersTest, AFileOfTwoClassesOrOfBothPartsIsRefused) {
+  link("train/cat/bee.jpg", "../bee/11.jpg");
+  EXPECT_THAT(problem(), HasSubstr("train/cat/bee.jpg: is the same file as bee/11.jpg, an image of "
+                                   "another class"));
+  fs::remove(folder_ / "train/cat/bee.jpg");
+  link("train/wasp", "bee");
+  config_.classes = 4;
+  EXPECT_THAT(problem(), HasSubstr("train/wasp/10.jpg: is the same file as bee/10.jpg"));
+  fs::remove(folder_ / "train/wasp");
+  config_.classes = 3;
+  link("test/bee/more", folder_ / "train/bee");
+  EXPECT_THAT(problem(), HasSubstr("test: 7 of the 13 test images are training images too: "));
+  EXPECT_THAT(problem(), HasSubstr("test/bee/more/10.jpg is "));
+}
+
+TEST_F(ClassFoldersTest, WhatIsNoFileIsRefusedAndNotWaitedFor) {
+  const fs::path image = folder_ / "train/ant/15.jpg";
+  make_fifo("train/ant/15.jpg");
+  EXPECT_THAT(problem(), HasSubstr("train/ant/15.jpg: is a FIFO, not a file"));
+  fs::remove(image);
+  fs::create_symlink("/dev/zero", image);
+  EXPECT_THAT(problem(), HasSubstr("train/ant/15.jpg: is a device, not a file"));
+  fs::remove(image);
+  fs::create_symlink("nowhere.jpg", image);
+  EXPECT_THAT(problem(), HasSubstr("train/ant/15.jpg: is a link to nothing"));
+  fs::remove(image);
+  make_fifo("train/ant/notes.txt");
+  EXPECT_EQ(problem(), "no error");
+
+  config_.cache_bytes = 0;  // an image that has become something else since
+  const TrainingData data = load();
+  fs::remove(folder_ / "train" / data.training->name(0));
+  make_fifo(fs::path("train") / data.training->name(0));
+  EXPECT_THAT(error_of([&] { (void)data.training->image(0, kFullSize); }),
+              HasSubstr("is a FIFO, not a file"));
+}
+
+TEST_F(ClassFoldersTest, AClassWithoutImagesIsRefusedInEitherPart) {
+  fs::rename(folder_ / "test/bee", folder_ / "bees");
+  const char* const text =
+      "test/bee: has no JPEG or PNG files; 1 of the 3 classes have none here, and every class "
+      "needs training and test images";
+  EXPECT_THAT(problem(), HasSubstr(text));
+  EXPECT_THAT(error_of([&] { load_test_images(config_); }), HasSubstr(text));
+  fs::create_directories(folder_ / "test/bee");
+  EXPECT_THAT(problem(), HasSubstr(text));
+}
+
+TEST_F(ClassFoldersTest, AClassWithoutAShareOfTheImagesIsSaid) {
+  config_.validation_images = 2;
+  config_.limit_test_images = 2;
+  const TrainingData data = load();
+  EXPECT_EQ(log_,
+            "1 of the 3 classes have no validation images, the first is class 0; "
+            "data.validation_images decides how many there are\n");
+  log_.clear();
+  load_test_images(config_, observer_);
+  EXPECT_THAT(log_, HasSubstr("1 of the 3 classes have no test images, the first is class 2; "
+                              "data.limit_test_images decides"));
+}
+
 TEST_F(ClassFoldersTest, ClassesWithoutAReadableImageAreFoundEarly) {
   for (int i = 0; i < 4; ++i) {
     write_text("train/ant/1" + std::to_string(i) + ".jpg", "no image");
@@ -215,9 +348,9 @@ TEST_F(FolderTest, CifarFilesAreRead) {
   for (int i = 1; i <= 5; ++i) {
     write("data_batch_" + std::to_string(i) + ".bin", records(10 * i - 10, 10, 10));
   }
-  write("test_batch.bin", records(0, 7, 10));
-  write("train.bin", records(0, 60, 100));
-  write("test.bin", records(0, 5, 100));
+  write("test_batch.bin", records(0, 17, 10));
+  write("train.bin", records(0, 160, 100));
+  write("test.bin", records(0, 105, 100));
   for (const DataKind kind : {DataKind::kCifar10, DataKind::kCifar100}) {
     DataConfig config;
     config.kind = kind;
@@ -231,7 +364,7 @@ TEST_F(FolderTest, CifarFilesAreRead) {
       const int record = data.training->indices()[static_cast<std::size_t>(i)];
       const StoredImage image = data.training->image(i, kFullSize);
       EXPECT_EQ(image.label, record % config.classes);
-      expect_near(pixel(image, 31, 31), {record, 2 * record, 3 * record}, 0);
+      expect_near(pixel(image, 31, 31), {record, 2 * record % 256, 3 * record % 256}, 0);
     }
     config.channels = 1;
     expect_near(pixel(load_test_images(config)->image(4, kFullSize), 0, 0), {7, 0, 0}, 1);
@@ -244,9 +377,19 @@ TEST_F(FolderTest, CifarFilesAreRead) {
   bad[0] = 11;
   write("data_batch_1.bin", bad);
   EXPECT_THAT(error_of([&] { load_training_data(config, 1); }), HasSubstr("label 11 of image 0"));
+  EXPECT_THAT(error_of([&] { check_data_files(config); }), HasSubstr("label 11 of image 0"));
+  write("data_batch_1.bin", records(0, 10, 10));
+  write("test_batch.bin", records(0, 7, 10));
+  EXPECT_THAT(error_of([&] { check_data_files(config); }),
+              HasSubstr("test_batch.bin: 3 of the 10 classes have no images, the first is class "
+                        "7; every class needs some"));
   bad.pop_back();
   write("data_batch_1.bin", bad);
   EXPECT_THAT(error_of([&] { check_data_files(config); }), HasSubstr("cut short"));
+  fs::remove(folder_ / "data_batch_1.bin");
+  make_fifo("data_batch_1.bin");
+  EXPECT_THAT(error_of([&] { check_data_files(config); }),
+              HasSubstr("data_batch_1.bin: is a FIFO, not a file"));
   fs::remove(folder_ / "data_batch_1.bin");
   EXPECT_THAT(error_of([&] { check_data_files(config); }), HasSubstr("cs.toronto.edu"));
 }

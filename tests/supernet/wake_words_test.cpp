@@ -21,7 +21,7 @@ class WakeWordsTest : public FolderTest {
             encoded(".jpg", two_colours(40, 50)));
     }
     write_annotations();
-    write_text("annotations/mscoco_minival_ids.txt", "102\n105\n999\n");
+    write_text("annotations/mscoco_minival_ids.txt", "102\n105\n");
     config_.kind = DataKind::kVisualWakeWords;
     config_.path = folder_.string();
     config_.classes = 2;
@@ -56,7 +56,7 @@ class WakeWordsTest : public FolderTest {
             {"iscrowd", 0},      {"segmentation", {{1.5, 2, 3, 4}}}, {"extra", {{"id", 5}}}};
   }
   [[nodiscard]] std::string problem() const {
-    return error_of([&] { check_data_files(config_); });
+    return error_of([&] { check_data_files(config_, observer_); });
   }
 
   // 0.5 % of 40x50 pixels are 10.
@@ -131,6 +131,45 @@ TEST_F(WakeWordsTest, AnnotationsThatDoNotFitAreRefused) {
   annotations_.erase(annotations_.begin() + 1);
   write_annotations();
   EXPECT_THAT(problem(), HasSubstr("0 of the 4 training images show a person"));
+}
+
+TEST_F(WakeWordsTest, TestIdsAreImagesOfTheAnnotations) {
+  write_text("annotations/mscoco_minival_ids.txt", "102\n999\n105\n998\n");
+  const char* const text =
+      "mscoco_minival_ids.txt: 2 of its 4 image ids are in none of the annotation files, the first "
+      "is 999; all must be there";
+  EXPECT_THAT(problem(), HasSubstr(text));
+  EXPECT_THAT(error_of([&] { load_training_data(config_, 1); }), HasSubstr(text));
+  write_text("annotations/mscoco_minival_ids.txt", "102\n105\n102\n");
+  EXPECT_EQ(problem(), "no error");
+  EXPECT_THAT(log_, HasSubstr("mscoco_minival_ids.txt: 1 image ids are listed again, the first is "
+                              "102; each counts once"));
+  EXPECT_EQ(load_test_images(config_)->size(), 2);
+}
+
+TEST_F(WakeWordsTest, AnImageIsInOneAnnotationFile) {
+  config_.annotations = {"annotations/instances_train2014.json",
+                         "annotations/instances_val2014.json",
+                         "annotations/instances_train2014.json"};
+  EXPECT_THAT(problem(), HasSubstr("image 100 is in "));
+  EXPECT_THAT(problem(), HasSubstr("each image may be in one annotation file"));
+  config_.annotations.clear();
+  const fs::path file = folder_ / "annotations/instances_val2014.json";
+  nlohmann::json json = nlohmann::json::parse(std::ifstream(file));
+  json["images"][0]["file_name"] = name(100);
+  write_text("annotations/instances_val2014.json", json.dump());
+  EXPECT_THAT(problem(), HasSubstr("two images have the file name COCO_100.jpg"));
+}
+
+TEST_F(WakeWordsTest, WhatIsNoFileIsRefusedAndNotWaitedFor) {
+  for (const char* name : {"annotations/instances_train2014.json",
+                           "annotations/mscoco_minival_ids.txt", "train2014/COCO_103.jpg"}) {
+    const fs::path file = folder_ / name;
+    fs::rename(file, folder_ / "kept");
+    make_fifo(name);
+    EXPECT_THAT(problem(), HasSubstr(std::string(name) + ": is a FIFO, not a file"));
+    fs::rename(folder_ / "kept", file);
+  }
 }
 
 fs::path shared_data() {
