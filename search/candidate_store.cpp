@@ -20,15 +20,17 @@ Candidate decode_line(std::string_view line, const std::string& source, std::str
 
 }  // namespace
 
-CandidateStore::CandidateStore(std::filesystem::path path, std::string run)
+CandidateStore::CandidateStore(std::filesystem::path path, std::string run, StoreAccess access)
     : path_(std::move(path)), run_(std::move(run)) {
   if (std::filesystem::exists(path_)) {
-    read();
+    read(access);
   }
-  file_ = std::make_unique<AppendFile>(path_);
+  if (access == StoreAccess::kReadWrite) {
+    file_ = std::make_unique<AppendFile>(path_);
+  }
 }
 
-void CandidateStore::read() {
+void CandidateStore::read(StoreAccess access) {
   const std::string text = read_file(path_);
   std::string intact;
   int line_number = 0;
@@ -50,7 +52,7 @@ void CandidateStore::read() {
                           std::string("; dropped, it will be evaluated again if needed"));
     }
   }
-  if (intact.size() != text.size()) {
+  if (intact.size() != text.size() && access == StoreAccess::kReadWrite) {
     write_file(path_, intact);
   }
 }

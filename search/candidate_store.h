@@ -19,6 +19,8 @@
 
 namespace patchnas {
 
+enum class StoreAccess { kReadWrite, kReadOnly };
+
 /// One candidate a line, each with a checksum over the run and the line.
 class CandidateStore {
  public:
@@ -26,8 +28,10 @@ class CandidateStore {
   /// run are dropped from the file, with a line in `warnings()`: their candidates are simply
   /// evaluated again.
   /// @param run run_identity() of the configuration
+  /// @param access kReadOnly: the file stays as it is, and nothing may be added
   /// @throws InputError if the file cannot be read or written.
-  CandidateStore(std::filesystem::path path, std::string run);
+  CandidateStore(std::filesystem::path path, std::string run,
+                 StoreAccess access = StoreAccess::kReadWrite);
 
   /// Null if there is none of this architecture.
   [[nodiscard]] const Candidate* find(const Architecture& architecture) const;
@@ -42,7 +46,7 @@ class CandidateStore {
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
-  void read();
+  void read(StoreAccess access);
 
   std::filesystem::path path_;
   std::string run_;

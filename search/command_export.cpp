@@ -51,8 +51,10 @@ Examples:
     if (!options->request.folder.empty()) {
       require_export_place(options->request.folder);
     }
-    RunDirectory run = RunDirectory::resume(options->run);
-    log_to_file(run.log_file());
+    RunDirectory run = RunDirectory::read(options->run);
+    if (run.writes()) {
+      log_to_file(run.log_file());
+    }
     for (const std::string& warning : run.warnings()) {
       spdlog::warn("{}", warning);
     }

@@ -12,6 +12,7 @@
 #include "search/files.h"
 #include "search/option_names.h"
 #include "search/package_runner.h"
+#include "search/stop_signal.h"
 #include "search/text.h"
 
 namespace patchnas {
@@ -27,6 +28,7 @@ struct RunOptions {
 };
 
 void run_package(const RunOptions& options) {
+  install_stop_signals();
   const PackageFolder package(options.folder);
   const std::string bytes = read_file(options.input);
   const auto& [input_end, input_int8] = package.input_numbers;

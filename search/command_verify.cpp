@@ -1,9 +1,12 @@
 // nas_search verify: an exported package against the integer reference and the estimates.
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -17,6 +20,7 @@
 #include "search/export_network.h"
 #include "search/option_names.h"
 #include "search/run_directory.h"
+#include "search/stop_signal.h"
 #include "search/verify_package.h"
 #include "supernet/data_source.h"
 #include "supernet/evaluation_images.h"
@@ -59,10 +63,27 @@ std::vector<std::int8_t> images_for(const VerifyOptions& options,
   return pixels;
 }
 
+/// In the report, if there is one and it can be changed.
+void record(const Verification& result, const fs::path& report, std::optional<RunDirectory>& run) {
+  std::error_code error;
+  if (!fs::exists(report, error) || (run && !run->writes())) {
+    return;
+  }
+  if (!run && ::access(report.parent_path().c_str(), W_OK) != 0) {
+    spdlog::warn("{}: stays as it is: {}", report.string(), std::strerror(errno));
+    return;
+  }
+  add_to_report(report, result);
+  if (run) {
+    run->set_status(StageId::kExport, run->status(StageId::kExport));  // the report has changed
+  }
+}
+
 void verify(const VerifyOptions& options) {
+  install_stop_signals();
   std::optional<RunDirectory> run;
   if (RunDirectory::exists(options.folder)) {
-    run = RunDirectory::resume(options.folder);
+    run = RunDirectory::read(options.folder);
     for (const std::string& warning : run->warnings()) {
       spdlog::warn("{}", warning);
     }
@@ -74,16 +95,9 @@ void verify(const VerifyOptions& options) {
   const Verification result =
       verify_package(package, network, target, named(kRoundings, options.rounding),
                      images_for(options, run, package, network.network.input));
-  const fs::path report = beside(package, "report.json");
-  std::error_code error;
-  if (fs::exists(report, error)) {
-    add_to_report(report, result);
-    if (run) {
-      run->set_status(StageId::kExport, run->status(StageId::kExport));  // the report has changed
-    }
-  }
   std::cout << (options.json ? verification_json(result).dump(2) + "\n" : table(result))
             << std::flush;
+  record(result, beside(package, "report.json"), run);
   if (!result.holds()) {
     throw Error(package.name + " on " + options.target +
                 ": outputs, SRAM, multiply-accumulates or stack are not what was promised");

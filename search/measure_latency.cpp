@@ -179,6 +179,18 @@ class Measuring {
         begin_(std::chrono::steady_clock::now()) {}
 
   void run(const Wanted& wanted) {
+    try {
+      measure_wanted(wanted);
+    } catch (const Error&) {
+      if (stop_requested()) {
+        throw_interrupted();  // the signal may have ended the firmware as well
+      }
+      throw;
+    }
+  }
+
+ private:
+  void measure_wanted(const Wanted& wanted) {
     measurement_.calibrate(bench_.line());
     const auto before = static_cast<std::int64_t>(measurement_.table().measurements.size());
     measure_all(wanted.keys);
@@ -189,7 +201,6 @@ class Measuring {
     report(before);
   }
 
- private:
   [[nodiscard]] double minutes() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count() / 60.0;
   }

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sstream>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -28,31 +29,38 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-/// All that can be read before the other end is closed.
-/// @return false if that is later than `deadline`
-bool read_to_end(int pipe_end, Clock::time_point deadline, std::string& text) {
+/// How long a program that was asked to end may take, to remove its own temporary files.
+constexpr std::chrono::seconds kGrace(2);
+
+enum class ReadingEnd { kClosed, kDeadline, kStop };
+
+/// Until the other end is closed, the deadline is past, or a stop is requested.
+ReadingEnd read_to_end(int pipe_end, Clock::time_point deadline, std::string& text) {
+  constexpr std::int64_t kSliceMs = 100;  // a signal may come just before poll()
   std::array<char, 4096> buffer{};
   for (;;) {
-    const auto left =
+    if (stop_requested()) {
+      return ReadingEnd::kStop;
+    }
+    const std::int64_t left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count() + 1;
     pollfd readable{pipe_end, POLLIN, 0};
     const int ready =
-        ::poll(&readable, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 1 << 30)));
+        ::poll(&readable, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, kSliceMs)));
     if (ready == 0) {
-      return false;
+      if (left <= kSliceMs) {
+        return ReadingEnd::kDeadline;
+      }
+      continue;
     }
     const ssize_t count = ready > 0 ? ::read(pipe_end, buffer.data(), buffer.size()) : -1;
     if (count > 0) {
       text.append(buffer.data(), static_cast<std::size_t>(count));
     } else if (count == 0 || errno != EINTR) {
-      return true;
+      return ReadingEnd::kClosed;
     }
   }
 }
-
-}  // namespace
-
-namespace {
 
 struct Pipe {
   Pipe() {
@@ -78,10 +86,16 @@ struct Pipe {
   std::array<int, 2> ends{-1, -1};  // for reading, for writing
 };
 
+enum class Role {
+  kAwaited,  ///< standard error goes the same way as standard output; leads a group of processes
+  kBeside
+};
+
 /// @param input what it reads; null for nothing
-/// @param with_errors whether standard error goes the same way as standard output
 pid_t start(const std::vector<std::string>& words, const fs::path& folder, Pipe* input,
-            const Pipe& output, bool with_errors) {
+            const Pipe& output, Role role) {
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
@@ -91,8 +105,10 @@ pid_t start(const std::vector<std::string>& words, const fs::path& folder, Pipe*
     ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   }
   ::posix_spawn_file_actions_adddup2(&actions, output.ends[1], STDOUT_FILENO);
-  if (with_errors) {
+  if (role == Role::kAwaited) {
     ::posix_spawn_file_actions_adddup2(&actions, output.ends[1], STDERR_FILENO);
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    ::posix_spawnattr_setpgroup(&attributes, 0);
   }
   std::vector<char*> arguments;
   for (const std::string& word : words) {
@@ -101,8 +117,9 @@ pid_t start(const std::vector<std::string>& words, const fs::path& folder, Pipe*
   arguments.push_back(nullptr);
   pid_t process = 0;
   const int error =
-      ::posix_spawnp(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
+      ::posix_spawnp(&process, arguments[0], &actions, &attributes, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
+  ::posix_spawnattr_destroy(&attributes);
   if (error != 0) {
     throw Error(words.front() + ": cannot start: " + std::strerror(error));
   }
@@ -116,24 +133,44 @@ int wait_for(pid_t process) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/// SIGTERM for its group, so that a compiler's own programs end too, and SIGKILL for what is left.
+void stop(pid_t leader) {
+  ::kill(-leader, SIGTERM);
+  const Clock::time_point deadline = Clock::now() + kGrace;
+  const auto has_ended = [&] {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(leader), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           info.si_pid == leader;
+  };
+  while (!has_ended() && Clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  ::kill(-leader, SIGKILL);  // the group is there as long as its leader is not waited for
+  wait_for(leader);
+}
+
 }  // namespace
 
 ProcessResult run_process(const std::vector<std::string>& words, const fs::path& folder,
                           std::chrono::seconds limit) {
   Pipe output;
-  const pid_t process = start(words, folder, nullptr, output, true);
+  const pid_t process = start(words, folder, nullptr, output, Role::kAwaited);
   output.close_end(1);
   ProcessResult result;
-  const bool ended = read_to_end(output.ends[0], Clock::now() + limit, result.output);
-  if (!ended) {
-    ::kill(process, SIGKILL);
+  const ReadingEnd end = read_to_end(output.ends[0], Clock::now() + limit, result.output);
+  if (end == ReadingEnd::kStop) {
+    stop(process);
+    throw_interrupted();
+  }
+  if (end == ReadingEnd::kDeadline) {
+    ::kill(-process, SIGKILL);
   }
   result.exit_code = wait_for(process);
   if (stop_requested()) {
     throw_interrupted();  // a queue signals whole groups of processes: what the program did is
                           // unknown
   }
-  if (!ended) {
+  if (end == ReadingEnd::kDeadline) {
     throw Error(words.front() + ": does not end within " + std::to_string(limit.count()) +
                 " seconds");
   }
@@ -149,7 +186,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& words, const fs::path
   command.insert(command.end(), words.begin(), words.end());
   Pipe input;
   Pipe output;
-  process_ = start(command, folder, &input, output, false);
+  process_ = start(command, folder, &input, output, Role::kBeside);
   output_ = output.take(0);
   input_ = input.take(1);
 }

@@ -18,8 +18,8 @@ struct ProcessResult {
 
 /// Runs words[0], found through PATH, in `folder`, without a shell, and waits for it.
 /// @param limit when it is killed if it has not ended
-/// @throws Error if it cannot be started or does not end in time, InterruptedError if a stop was
-/// requested (stop_signal.h).
+/// @throws Error if it cannot be started or does not end in time, InterruptedError if a stop is
+/// requested (stop_signal.h), which ends it.
 ProcessResult run_process(const std::vector<std::string>& words,
                           const std::filesystem::path& folder, std::chrono::seconds limit);
 

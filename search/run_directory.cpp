@@ -1,6 +1,10 @@
 #include "search/run_directory.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <unistd.h>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
@@ -70,6 +74,25 @@ void relocate(Config& config, const fs::path& run) {
   config.output = output;
 }
 
+/// The folder of a run, however it is written ("runs/name/").
+fs::path existing_run(const fs::path& folder) {
+  const fs::path path = folder.has_filename() ? folder : folder.parent_path();
+  if (!RunDirectory::exists(path)) {
+    throw InputError(path.string() + ": not a run directory: it has no config.yaml");
+  }
+  return path;
+}
+
+/// "" if files can be made and changed in the folder.
+std::string why_unwritable(const fs::path& folder) {
+  const fs::path lock = folder / "lock";
+  if (::access(folder.c_str(), W_OK) != 0 ||
+      (::access(lock.c_str(), W_OK) != 0 && errno != ENOENT)) {
+    return std::strerror(errno);
+  }
+  return "";
+}
+
 void remove_temporaries(const fs::path& path) {
   std::error_code error;
   fs::recursive_directory_iterator entry(path, error);
@@ -119,11 +142,7 @@ RunDirectory RunDirectory::start(const Config& config) {
 }
 
 RunDirectory RunDirectory::resume(const fs::path& folder, const std::vector<std::string>& machine) {
-  const fs::path path = folder.has_filename() ? folder : folder.parent_path();  // "runs/name/"
-  if (!exists(path)) {
-    throw InputError(path.string() + ": not a run directory: it has no config.yaml");
-  }
-  RunDirectory run(path);
+  RunDirectory run(existing_run(folder));
   run.resumed_ = true;
   run.load_config(machine);
   run.open();
@@ -131,15 +150,38 @@ RunDirectory RunDirectory::resume(const fs::path& folder, const std::vector<std:
   return run;
 }
 
+RunDirectory RunDirectory::read(const fs::path& folder) {
+  const fs::path path = existing_run(folder);
+  const std::string why = why_unwritable(path);
+  return why.empty() ? resume(path) : archive(path, why);
+}
+
+RunDirectory RunDirectory::archive(const fs::path& path, const std::string& why) {
+  require_plain_files(path);
+  RunLock::require_free(path / "lock");
+  RunDirectory run;
+  run.path_ = path;
+  run.resumed_ = true;
+  run.archived_ = true;
+  run.load_config({});
+  run.read_what_is_done();
+  run.keep_cache_beside();
+  run.config_.data.finished_caches.insert(run.config_.data.finished_caches.begin(),
+                                          std::exchange(run.config_.data.cache, ""));
+  run.metrics_ = std::make_unique<MetricsLog>();
+  run.timing_ = std::make_unique<MetricsLog>();
+  run.warnings_.push_back(
+      fmt::format("{}: nothing can be written there ({}): its log.txt, run.json and "
+                  "export/report.json stay as they are",
+                  path.string(), why));
+  return run;
+}
+
 // Here nobody but the run itself says where to write, and it may be a stranger's.
 void RunDirectory::keep_cache_beside() {
   const std::string beside = default_cache(config_.output);
   if (config_.data.cache != beside) {
-    warnings_.push_back(
-        fmt::format("{}: data.cache: {} is used only where the run is continued by "
-                    "its --config; images are cached in {}",
-                    (path_ / "config.yaml").string(), config_.data.cache, beside));
-    config_.data.cache = beside;
+    config_.data.finished_caches = {std::exchange(config_.data.cache, beside)};
   }
 }
 
@@ -154,11 +196,15 @@ void RunDirectory::load_config(const std::vector<std::string>& machine) {
   identity_ = run_identity(config_);  // unless run.json knows it
 }
 
-void RunDirectory::open() {
+void RunDirectory::read_what_is_done() {
   if (fs::exists(path_ / "run.json")) {
     read_status();
     redo_damaged_stages();
   }
+}
+
+void RunDirectory::open() {
+  read_what_is_done();
   if (std::find(revisions_.begin(), revisions_.end(), revision()) == revisions_.end()) {
     revisions_.push_back(revision());
   }
@@ -283,7 +329,9 @@ void RunDirectory::write_status() const {
 }
 
 std::string RunDirectory::description() const {
-  nlohmann::json json{{"path", path_.string()}, {"config", to_yaml(config_)}};
+  nlohmann::json json{{"path", path_.string()},
+                      {"config", to_yaml(config_)},
+                      {"finished_caches", config_.data.finished_caches}};
   for (const StageId stage : stages_of(config_.training)) {
     if (status(stage) == StageStatus::kDone) {
       json["done"].push_back(to_string(stage));
@@ -298,6 +346,7 @@ RunDirectory RunDirectory::follow(std::string_view description) {
   run.path_ = json.at("path").get<std::string>();
   run.config_ = parse_config(
       YamlReader::parse_text(json.at("config").get<std::string>(), "the run of rank 0"), "");
+  json.at("finished_caches").get_to(run.config_.data.finished_caches);
   const auto done = json.value("done", std::vector<std::string>());
   for (const StageId stage : stages_of(run.config_.training)) {
     if (std::find(done.begin(), done.end(), to_string(stage)) != done.end()) {

@@ -52,6 +52,12 @@ class RunDirectory {
   static RunDirectory resume(const std::filesystem::path& folder,
                              const std::vector<std::string>& machine = {});
 
+  /// For commands that write elsewhere, as `export --out`: resume(), and where nothing can be
+  /// written in the folder (a read-only medium, the run of another user) an archived run, which
+  /// stays as it is. A line of warnings() says so.
+  static RunDirectory read(const std::filesystem::path& folder);
+  [[nodiscard]] bool archived() const { return archived_; }
+
   /// What the other ranks of a job need of the rank that opened the run: configuration and
   /// statuses.
   [[nodiscard]] std::string description() const;
@@ -100,7 +106,9 @@ class RunDirectory {
   RunDirectory() = default;
   /// Takes the lock.
   explicit RunDirectory(std::filesystem::path path);
+  static RunDirectory archive(const std::filesystem::path& path, const std::string& why);
   void keep_cache_beside();
+  void read_what_is_done();
   void load_config(const std::vector<std::string>& machine);
   void open();
   void read_status();
@@ -109,7 +117,7 @@ class RunDirectory {
   void write_status() const;
 
   std::filesystem::path path_;
-  std::unique_ptr<RunLock> lock_;  // null: another rank holds it, and writes
+  std::unique_ptr<RunLock> lock_;  // null: another rank holds it, and writes, or nobody can
   std::unique_ptr<MetricsLog> metrics_;
   std::unique_ptr<MetricsLog> timing_;
   Config config_;
@@ -120,6 +128,7 @@ class RunDirectory {
   std::vector<std::string> revisions_;  ///< every build that worked on this run, in order
   std::vector<std::string> warnings_;
   bool resumed_ = false;
+  bool archived_ = false;
 };
 
 }  // namespace patchnas

@@ -20,6 +20,14 @@ std::string holder() {
   return "process " + std::to_string(::getpid()) + " on " + host;
 }
 
+[[noreturn]] void fail_in_use(const std::filesystem::path& path) {
+  std::string other = read_file(path);
+  if (other.empty()) {
+    other = "another process";
+  }
+  throw InputError(path.parent_path().string() + ": this run directory is in use by " + other);
+}
+
 }  // namespace
 
 RunLock::RunLock(const std::filesystem::path& path)
@@ -32,11 +40,7 @@ RunLock::RunLock(const std::filesystem::path& path)
     ::close(file_);
     if (error != EWOULDBLOCK)
       throw InputError(path.string() + ": cannot lock: " + std::strerror(error));
-    std::string other = read_file(path);
-    if (other.empty()) {
-      other = "another process";
-    }
-    throw InputError(path.parent_path().string() + ": this run directory is in use by " + other);
+    fail_in_use(path);
   }
   const std::string self = holder();
   // The name is for people; the lock holds without it, so a full disk is not an error here.
@@ -46,5 +50,16 @@ RunLock::RunLock(const std::filesystem::path& path)
 }
 
 RunLock::~RunLock() { ::close(file_); }
+
+void RunLock::require_free(const std::filesystem::path& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const bool in_use = file >= 0 && ::flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (file >= 0) {
+    ::close(file);
+  }
+  if (in_use) {
+    fail_in_use(path);
+  }
+}
 
 }  // namespace patchnas

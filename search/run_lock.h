@@ -17,6 +17,10 @@ class RunLock {
   RunLock& operator=(const RunLock&) = delete;
   ~RunLock();
 
+  /// Takes no lock and changes nothing. @throws InputError as the constructor if another process
+  /// holds it.
+  static void require_free(const std::filesystem::path& path);
+
  private:
   int file_;
 };

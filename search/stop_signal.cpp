@@ -20,6 +20,8 @@ std::string name_of(int signal_number) {
       return "SIGINT";
     case SIGUSR1:
       return "SIGUSR1";
+    case SIGHUP:
+      return "SIGHUP";
     default:
       return "a signal";
   }
@@ -28,8 +30,13 @@ std::string name_of(int signal_number) {
 }  // namespace
 
 void install_stop_signals() {
-  for (const int signal_number : {SIGTERM, SIGINT, SIGUSR1}) {
+  for (const int signal_number : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) {
     struct sigaction action {};
+    sigaction(signal_number, nullptr, &action);
+    if (signal_number == SIGHUP && action.sa_handler == SIG_IGN) {
+      continue;  // started by nohup
+    }
+    action = {};
     action.sa_handler = remember;
     action.sa_flags = SA_RESTART | (signal_number == SIGINT ? static_cast<int>(SA_RESETHAND) : 0);
     sigemptyset(&action.sa_mask);

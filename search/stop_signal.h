@@ -1,6 +1,6 @@
 #pragma once
 
-// SIGTERM, SIGINT and SIGUSR1 ask for a checkpoint and a stop.
+// SIGTERM, SIGINT, SIGUSR1 and SIGHUP (its terminal was closed) ask for a checkpoint and a stop.
 //
 //   install_stop_signals();
 //   while (...) {

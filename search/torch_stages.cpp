@@ -150,6 +150,10 @@ std::vector<std::unique_ptr<Stage>> make_stages(RunDirectory& run, ProcessGroup&
 }
 
 std::filesystem::path export_again(RunDirectory& run, const ExportRequest& request) {
+  if (run.archived() && request.folder.empty()) {
+    throw InputError(run.path().string() +
+                     ": nothing can be written there; --out names another folder");
+  }
   require_done(run, StageId::kSearch, "winner of the search");
   const SearchResult result = read_search_result(run.best_candidate_file());
   ProcessGroup alone;
@@ -162,7 +166,8 @@ std::filesystem::path export_again(RunDirectory& run, const ExportRequest& reque
     run.set_status(StageId::kExport, run.status(StageId::kExport));  // its files may be others now
     return folder;
   }
-  const CandidateStore store(run.candidates_file(), run.identity());
+  const CandidateStore store(run.candidates_file(), run.identity(),
+                             run.writes() ? StoreAccess::kReadWrite : StoreAccess::kReadOnly);
   const Candidate* candidate = store.find_id(request.candidate_id);
   if (candidate == nullptr) {
     throw InputError(run.candidates_file().string() + ": no candidate '" + request.candidate_id +

@@ -118,6 +118,11 @@ void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
   if (trainer.step() == total && checkpoint) {
     return;
   }
+  if (run.archived()) {
+    throw InputError(run.path().string() + ": stage " + std::string(name) +
+                     " has to be gone through again, since " + store.file(total).string() +
+                     " is missing, and nothing can be written there; copy the run and try there");
+  }
   spdlog::info("{}: {} steps{}", name, total,
                checkpoint ? fmt::format(", from step {} on", trainer.step()) : "");
   run.metrics().rewind(name, trainer.step());

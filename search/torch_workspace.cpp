@@ -66,7 +66,7 @@ const TrainingData& TorchWorkspace::data() {
       data_ = load_training_data(config.data, config.seed, console_observer());
     });
     const std::string description = describe(*data_);
-    if (run_.writes()) {
+    if (run_.writes() || (run_.archived() && std::filesystem::exists(run_.validation_file()))) {
       keep_or_compare(run_.validation_file(), description);
     }
     if (const std::string of_rank_0 = group_.broadcast(description); of_rank_0 != description) {
@@ -230,7 +230,7 @@ Subnet TorchWorkspace::finetuned(const Architecture& architecture) {
 }
 
 std::string TorchWorkspace::read_shared(const std::filesystem::path& file) {
-  return group_.broadcast(run_.writes() ? read_file(file) : "");
+  return group_.broadcast(group_.rank() == 0 ? read_file(file) : "");
 }
 
 SearchResult TorchWorkspace::winner() {

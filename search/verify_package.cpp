@@ -11,6 +11,7 @@
 #include "deploy/reference_executor.h"
 #include "search/files.h"
 #include "search/sealed_json.h"
+#include "search/stop_signal.h"
 #include "search/text.h"
 
 namespace patchnas {
@@ -26,6 +27,24 @@ std::optional<Difference> first_difference(const std::vector<std::int8_t>& expec
   const std::int64_t index = std::distance(expected.begin(), e);
   return Difference{static_cast<int>(index / output_bytes), static_cast<int>(index % output_bytes),
                     *e, *a};
+}
+
+std::vector<std::int8_t> reference_outputs(const QuantizedNetwork& network,
+                                           std::span<const std::int8_t> images,
+                                           std::size_t image_bytes, Rounding rounding) {
+  constexpr std::size_t kImagesAtATime = 64;
+  std::vector<std::int8_t> outputs;
+  for (std::size_t begin = 0; begin < images.size();) {
+    if (stop_requested()) {
+      throw_interrupted();
+    }
+    const std::size_t bytes = std::min(kImagesAtATime * image_bytes, images.size() - begin);
+    const std::vector<std::int8_t> some =
+        run_images(network, images.subspan(begin, bytes), arithmetic_of(rounding));
+    outputs.insert(outputs.end(), some.begin(), some.end());
+    begin += bytes;
+  }
+  return outputs;
 }
 
 // Of a run of one image.
@@ -64,8 +83,10 @@ Verification verify_package(const PackageFolder& package, const QuantizedNetwork
       .target = target,
       .rounding = rounding,
       .images = count,
-      .first_difference = first_difference(run_images(network, images, arithmetic_of(rounding)),
-                                           run.outputs, package.output_bytes),
+      .first_difference = first_difference(
+          reference_outputs(network, images, static_cast<std::size_t>(package.input_bytes),
+                            rounding),
+          run.outputs, package.output_bytes),
       .estimated_sram_bytes =
           memory_report(shapes, package.schedule, MemoryModel::kDeployed, package.input)
               .peak_sram_bytes,

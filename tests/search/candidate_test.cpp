@@ -135,6 +135,14 @@ TEST_F(StoredCandidates, ADamagedLineIsDroppedWhereverItIs) {
   }
 }
 
+TEST_F(StoredCandidates, ReadOnlyTheFileStaysAsItIs) {
+  const std::string damaged = text_.substr(0, text_.size() - 5);
+  overwrite(path_, damaged);
+  const CandidateStore store(path_, "run", StoreAccess::kReadOnly);
+  EXPECT_EQ(store.candidates().size(), 4U);
+  EXPECT_EQ(contents(path_), damaged);
+}
+
 class CountingEvaluator : public Evaluator {
  public:
   std::vector<double> evaluate(std::span<const Candidate> candidates) override {

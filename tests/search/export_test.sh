@@ -48,4 +48,67 @@ expect "continued, the weights are made again" is "$status" 0
 output="$(diff -r "$run_directory/best" "$scratch/damaged/best" 2>&1 && diff -r "$run_directory/export" "$scratch/damaged/export" 2>&1)"
 expect "the same bytes" is "$output" ""
 
+# In an archive nothing can be written: root, whom permissions do not bind, mounts it read-only.
+in_archive() {
+  if [[ $(id -u) == 0 ]]; then
+    # shellcheck disable=SC2016  # expanded in the namespace
+    unshare --mount bash -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && "${@:2}"' _ "$run_directory" "$@"
+    return
+  fi
+  chmod -R a-w "$run_directory"
+  "$@"
+  local status=$?
+  chmod -R u+w "$run_directory"
+  return "$status"
+}
+if in_archive test ! -w "$run_directory" 2>/dev/null; then
+  program="$nas_search"
+  in_archive_program() { in_archive "$program" "$@"; }
+  nas_search=in_archive_program
+  state_of_run() { (cd -- "$run_directory" && find . -type f -exec sha256sum {} + | sort); }
+  before="$(state_of_run)"
+  run export "$run_directory" --out "$scratch/from_archive"
+  expect "export from an archive" is "$status" 0
+  expect "it says once what is not recorded" is "$(grep -c "nothing can be written there" <<<"$output")" 1
+  output="$(diff -r -x report.json "$run_directory/export" "$scratch/from_archive" 2>&1)"
+  expect "export from an archive: the same bytes" is "$output" ""
+  run export "$run_directory" --candidate "$other" --out "$scratch/other_from_archive"
+  expect "another candidate from an archive" is "$status" 0
+  output="$(diff -r -x '*.bin' -x report.json "$scratch/other" "$scratch/other_from_archive" 2>&1)"
+  expect "another candidate from an archive: the same bytes" is "$output" ""
+  run export "$run_directory"
+  expect "export into an archive: exit 2" is "$status" 2
+  expect "export into an archive" output_has "nothing can be written there; --out names another folder"
+  run verify "$run_directory" --target host
+  expect "verify an archive" is "$status" 0
+  expect "verify an archive: says what is not recorded" output_has "export/report.json stay as they are"
+  expect "verify an archive: the figures" output_has "identical with the integer reference's"
+  run --resume "$run_directory"
+  expect "an archive is not continued" is "$status" 2
+  expect "nothing in it has changed" is "$(state_of_run)" "$before"
+  nas_search="$program"
+else
+  echo "skipped: an archived run: no folder can be made read-only here"
+fi
+
+# Stopped while it compiles and runs the package: nothing stays in the folder of temporary files.
+mkdir "$scratch/temporary"
+for signal in TERM INT HUP; do
+  TMPDIR="$scratch/temporary" env --default-signal=HUP "$nas_search" verify "$run_directory" --target host --images 500 >/dev/null 2>&1 &
+  for _ in {1..200}; do
+    [[ -n "$(ls "$scratch/temporary")" ]] && break
+    sleep 0.02
+  done
+  kill "-$signal" $!
+  wait $!
+  expect "verify stopped by SIG$signal: exit 75" is "$?" 75
+  output="$(ls -A "$scratch/temporary")"
+  expect "verify stopped by SIG$signal: no temporary files" output_is ""
+  rm -rf "$scratch/temporary"/*
+done
+
+# A configuration may come from a pipe.
+run --config <(sed 's/^seed: 1/seed: 1\nsead: 2/' "$run_directory/config.yaml")
+expect "a configuration from a pipe is read" output_has "sead: unknown key"
+
 finish

@@ -3,6 +3,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <thread>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
@@ -48,6 +50,29 @@ TEST(Process, IsNotTrustedOnceAStopWasRequested) {
     }
   };
   EXPECT_EXIT(stopped(), testing::ExitedWithCode(75), "");
+}
+
+TEST(Process, AStopEndsWhatRunsAndLetsItTidyUp) {
+  const TemporaryFolder folder;
+  const auto stopped = [&] {
+    install_stop_signals();
+    std::thread([&] {
+      while (!std::filesystem::exists(folder.path() / "temporary")) {
+        std::this_thread::sleep_for(5ms);
+      }
+      ::kill(::getpid(), SIGTERM);
+    }).detach();
+    try {
+      run_process({"sh", "-c", "trap 'rm temporary; exit' TERM; touch temporary; sleep 20 & wait"},
+                  folder.path(), 100s);
+    } catch (const InterruptedError& error) {
+      std::_Exit(error.exit_code());
+    }
+  };
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EXIT(stopped(), testing::ExitedWithCode(75), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 15s);
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "temporary"));
 }
 
 TEST(Process, KillsWhatDoesNotEnd) { EXPECT_THROW(run_process({"sleep", "1000"}, "/", 0s), Error); }

@@ -1,6 +1,15 @@
 #include "search/run_directory.h"
 
+#include <cerrno>
+#include <cstring>
+#include <map>
 #include <unistd.h>
+#include <utility>
+
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include <sched.h>
 
 #include "search/checkpoint.h"
 #include "search/files.h"
@@ -10,6 +19,41 @@
 
 namespace patchnas {
 namespace {
+
+/// For root, whom permissions do not bind, a mount in a namespace of this process's own.
+class ReadOnlyFolder {
+ public:
+  explicit ReadOnlyFolder(std::filesystem::path path) : path_(std::move(path)) {
+    if (::geteuid() != 0) {
+      ::chmod(path_.c_str(), 0555);
+      return;
+    }
+    const char* const folder = path_.c_str();
+    mounted_ = ::unshare(CLONE_NEWNS) == 0 &&
+               ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+               ::mount(folder, folder, nullptr, MS_BIND, nullptr) == 0;
+    if (!mounted_ ||
+        ::mount("none", folder, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr) != 0) {
+      why_not_ = std::string("root cannot mount a folder read-only here: ") + std::strerror(errno);
+    }
+  }
+  ReadOnlyFolder(const ReadOnlyFolder&) = delete;
+  ReadOnlyFolder& operator=(const ReadOnlyFolder&) = delete;
+  ~ReadOnlyFolder() {
+    if (mounted_) {
+      ::umount2(path_.c_str(), MNT_DETACH);
+    } else {
+      ::chmod(path_.c_str(), 0755);
+    }
+  }
+  /// "" if it is read-only now.
+  [[nodiscard]] const std::string& why_not() const { return why_not_; }
+
+ private:
+  std::filesystem::path path_;
+  bool mounted_ = false;
+  std::string why_not_;
+};
 
 class RunDirectoryTest : public testing::Test {
  protected:
@@ -155,7 +199,62 @@ TEST_F(RunDirectoryTest, AResumedRunCachesImagesBesideItself) {
   EXPECT_EQ(RunDirectory::start(config_).config().data.cache, config_.data.cache);
   const RunDirectory run = RunDirectory::resume(path());
   EXPECT_EQ(run.config().data.cache, config_.output + "/cache");
-  EXPECT_EQ(run.warnings().size(), 1U);
+  EXPECT_EQ(run.config().data.finished_caches, std::vector{config_.data.cache});
+  EXPECT_EQ(RunDirectory::follow(run.description()).config(), run.config());
+}
+
+TEST_F(RunDirectoryTest, AnArchivedRunIsReadAndStaysAsItIs) {
+  config_.data.cache = (folder_.path() / "elsewhere").string();
+  {
+    RunDirectory run = RunDirectory::start(config_);
+    run.set_status(StageId::kTrainLargest, StageStatus::kDone);
+    write_file(path() / "config.yaml.tmp", "what a kill left");
+  }
+  const auto all_files = [&] {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path())) {
+      files[entry.path().string()] = entry.is_regular_file() ? contents(entry.path()) : "";
+    }
+    return files;
+  };
+  const auto before = all_files();
+  const ReadOnlyFolder archive(path());
+  if (!archive.why_not().empty()) {
+    GTEST_SKIP() << archive.why_not();
+  }
+  RunDirectory run = RunDirectory::read(path());
+  EXPECT_TRUE(run.archived());
+  EXPECT_FALSE(run.writes());
+  EXPECT_EQ(run.status(StageId::kTrainLargest), StageStatus::kDone);
+  EXPECT_EQ(run.config().data.cache, "");
+  EXPECT_EQ(run.config().data.finished_caches,
+            (std::vector{config_.output + "/cache", config_.data.cache}));
+  ASSERT_EQ(run.warnings().size(), 1U);
+  EXPECT_NE(run.warnings()[0].find(path().string() + ": nothing can be written there ("),
+            std::string::npos);
+  run.set_status(StageId::kExport, StageStatus::kDone);
+  EXPECT_EQ(all_files(), before);
+  EXPECT_NE(message_of([&] { RunDirectory::resume(path()); }).find("lock: cannot open: "),
+            std::string::npos);
+}
+
+TEST_F(RunDirectoryTest, ARunThatCanBeWrittenIsReadAsItIsResumed) {
+  { const RunDirectory run = RunDirectory::start(config_); }
+  const RunDirectory run = RunDirectory::read(path());
+  EXPECT_FALSE(run.archived());
+  EXPECT_TRUE(run.writes());
+  EXPECT_NE(message_of([&] { RunDirectory::read(path()); }).find("is in use by process "),
+            std::string::npos);
+}
+
+TEST_F(RunDirectoryTest, AnArchivedRunThatAnotherProcessWritesToIsInUse) {
+  const RunDirectory run = RunDirectory::start(config_);
+  const ReadOnlyFolder archive(path());
+  if (!archive.why_not().empty()) {
+    GTEST_SKIP() << archive.why_not();
+  }
+  EXPECT_NE(message_of([&] { RunDirectory::read(path()); }).find("is in use by process "),
+            std::string::npos);
 }
 
 TEST_F(RunDirectoryTest, AMovedFolderIsStillTheSameRun) {
