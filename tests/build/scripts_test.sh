@@ -167,4 +167,77 @@ output="$(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$root/third_party/debian-pack
   grep -vxE '\[(build|tests|slurm)\]|[a-z0-9][a-z0-9+.-]+[[:space:]]*[a-z0-9-]*')"
 expect "the package list has sections and names" output_is ""
 
+# Every program that scripts and tests call is in each Debian ("required": bash, coreutils, sed and so on), or comes with
+# the packages of the list. A program that its caller asks for by `command -v` may be missing.
+words_of_commands() {
+  sed -E 's/(\$\(|`|&&|\|\||[|;({!]|\b(if|then|elif|else|do|while|until|exec)\b)/\n/g' |
+    sed -E -e 's/^[[:space:]"]*([A-Z_]+=[^ ]* )*//' -e 's/[[:space:]<>"].*//' | grep -xE '[a-z][a-z0-9_.+-]*' | sort -u
+}
+called_by_script() {
+  sed -E -e 's/^[[:space:]]*#.*//' -e 's/[[:space:]]#.*//' -e "s/([a-z])'([a-z])/\\1\\2/g" -e 's/"[^"$]*"//g' "$1" |
+    sed -z "s/'[^']*'//g" | words_of_commands
+}
+called_by_test() { # C++: what its strings hand to a shell
+  tr '\n' ' ' <"$1" | grep -oE '(run_command|system|popen)\([^;]*;' | grep -oE '"([^"\\]|\\.)*"' | tr -d '"' | words_of_commands
+}
+packages_of_list() {
+  local -a all names
+  local before=0
+  mapfile -t names < <(sed -e 's/#.*//' -e '/^\[/d' "$root/third_party/debian-packages.txt" | awk 'NF { print $1 }')
+  while ((${#names[@]} > before)); do # with what they depend on
+    before=${#names[@]}
+    all=("${names[@]}")
+    mapfile -t names < <({
+      printf '%s\n' "${all[@]}"
+      dpkg-query --show --showformat='${Depends}, ${Pre-Depends}\n' "${all[@]}" 2>/dev/null | tr ',' '\n' |
+        sed -E 's/^ *([a-z0-9.+-]+).*/\1/' | grep -xE '[a-z0-9.+-]+'
+    } | sort -u)
+  done
+  printf '%s\n' "${names[@]}"
+}
+# no_package: reads "FILE PROGRAM" lines; prints those of this machine's programs that no package of the list brings.
+no_package() {
+  local file program path package
+  local -a calls paths=()
+  local -A is_fine package_of
+  while read -r file program; do
+    # Functions are no programs, and who looks first can do without.
+    if path="$(type -P "$program")" &&
+      ! grep -qE "command -v \"?$program\b|\b$program --version|^ *$program\(\)" "$file"; then
+      calls+=("$file $program $path")
+      # A package may name what lies in /usr/bin by /bin; alternatives are links.
+      paths+=("$path" "${path#/usr}" "$(readlink -f -- "$path")")
+    fi
+  done
+  while IFS=$'\t' read -r package path; do
+    package_of[$path]="${package%%[:,]*}"
+  done < <(dpkg-query --search "${paths[@]}" 2>/dev/null | sed 's/: /\t/')
+  while read -r package; do
+    is_fine[$package]=1
+  done < <(packages_of_list && dpkg-query --show --showformat='${Package} ${Priority}\n' | sed -n 's/ required$//p')
+  while read -r file program path; do
+    package="${package_of[$path]:-${package_of[${path#/usr}]:-${package_of[$(readlink -f -- "$path")]:-none}}}"
+    if [[ -z ${is_fine[$package]:-} ]]; then
+      printf '%s: %s\n' "${file#"$root"/}" "$program"
+    fi
+  done < <(printf '%s\n' "${calls[@]}")
+}
+if command -v dpkg-query >/dev/null; then
+  output="$({
+    while IFS= read -r file; do
+      called_by_script "$file" | sed "s|^|$file |"
+    done < <(grep -rlE --exclude=scripts_test.sh '^#!.*\bbash|shellcheck shell=bash' "$root/scripts" "$root/tests" \
+      "$root/benchmarks" "$root/.ci")
+    while IFS= read -r file; do
+      called_by_test "$file" | sed "s|^|$file |"
+    done < <(grep -rlE --include='*.cpp' '(run_command|system|popen)\(' "$root/tests")
+  } | no_package)"
+  expect "no script or test calls a program that no package of the list brings" output_is ""
+  mapfile -t output < <(called_by_test "$root/tests/deploy/c_package_test.cpp")
+  output="${output[*]}"
+  expect "what a test hands to a shell is seen" output_is "ld make nm"
+else
+  echo "skipped: which package a program is of, without dpkg-query"
+fi
+
 finish
