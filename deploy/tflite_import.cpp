@@ -231,8 +231,10 @@ class Importer {
     const FileValue& found = value(op, 0);
     if (!found.is_map()) {
       model_.fail(&op, op.inputs[0],
-                  "is no [1, height, width, channels] in the order of our tensors, which this "
-                  "operator needs");
+                  found.is_ordered()
+                      ? "is reshaped to other rows, columns or channels than it was computed with, "
+                        "which this operator may not read"
+                      : "is transposed, which this operator may not read");
     }
     return found;
   }
@@ -578,7 +580,9 @@ class Importer {
     const FileValue& a = elements(op, 0);
     const FileValue& b = elements(op, 1);
     if (a.shape != b.shape) {
-      model_.fail(op, "adds tensors of different shapes");
+      model_.fail(op, a.dimensions() == b.dimensions()
+                          ? "adds tensors that were computed in other rows and columns each"
+                          : "adds tensors of different shapes");
     }
     Layer layer;
     layer.kind = LayerKind::kAdd;

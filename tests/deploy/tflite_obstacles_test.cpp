@@ -165,5 +165,20 @@ TEST(TfliteObstacles, WeightsThatFitNothingAreCompared) {
                         "nor the 4 channels of a pixel"));
 }
 
+TEST(TfliteObstacles, ReshapesThatNoLayerOfOursCanReadSaySo) {
+  FileBuilder file;
+  const int image = file.activation("image", {1, 4, 4, 2}, kSome);
+  const int pooled = file.activation("pooled", {1, 4, 4, 2}, kSome);
+  const int view = file.activation("view", {1, 2, 8, 2}, kSome);
+  const int out = file.activation("out", {1, 2, 8, 2}, kSome);
+  file.pool(BuiltinOperator::MAX_POOL_2D, image, pooled, Padding::VALID, 1, 1, 1, 1);
+  file.add(BuiltinOperator::RESHAPE, {pooled}, {view});
+  file.pool(BuiltinOperator::MAX_POOL_2D, view, out, Padding::VALID, 1, 1, 1, 1);
+  EXPECT_EQ(error_of(file.finish({image}, {out})),
+            "it.tflite: cannot be run: operator 2 MAX_POOL_2D, tensor 2 'view': is reshaped to "
+            "other rows, columns or channels than it was computed with, which this operator may "
+            "not read");
+}
+
 }  // namespace
 }  // namespace patchnas

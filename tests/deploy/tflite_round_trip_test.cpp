@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "arch/error.h"
+#include "deploy/requantisation.h"
 #include "deploy/tflite_export.h"
 #include "deploy/tflite_import.h"
 #include "random_quantized.h"
@@ -59,6 +60,42 @@ TEST(TfliteRoundTrip, GeneralNetworksComeBackEqualOrAreRefused) {
     }
   }
   EXPECT_GE(written, 100);
+}
+
+TEST(TfliteRoundTrip, EndsAndOperatorsComeBackEqual) {
+  RandomStream stream(45, "round trip of ends");
+  const auto random_end = [&] {
+    NetworkEnd end;
+    end.numbers =
+        stream.pick(std::vector{EndNumbers::kInt8, EndNumbers::kUint8, EndNumbers::kFloat32});
+    if (end.numbers == EndNumbers::kUint8) {
+      end.uint8 = {0.02F, static_cast<std::int32_t>(stream.below(256))};
+    }
+    if (stream.chance(0.3)) {
+      end.restated = TensorQuantisation{0.3F, 12};
+    }
+    return end;
+  };
+  int fully_connected = 0;
+  for (int i = 0; i < 60; ++i) {
+    QuantizedNetwork network =
+        testing::random_quantized(testing::random_lowered_network(stream), stream);
+    network.input_end = random_end();
+    network.output_end = random_end();
+    for (int layer = 0; layer < network.network.layer_count(); ++layer) {
+      const Layer& shape = network.network.layers[static_cast<std::size_t>(layer)];
+      if (shape.kind == LayerKind::kConv2d && shape.kernel == Kernel{} &&
+          shape.output.pixels() > 1 && stream.chance(0.5)) {
+        network.layers[static_cast<std::size_t>(layer)].convolution_operator =
+            ConvolutionOperator::kFullyConnected;
+        ++fully_connected;
+      }
+    }
+    network = derive_arithmetic(std::move(network));
+    EXPECT_EQ(import_tflite(export_tflite(network), "exported"), as_imported(network))
+        << "network " << i;
+  }
+  EXPECT_GT(fully_connected, 20);
 }
 
 TEST(TfliteRoundTrip, OnlySymmetricPaddingNeedsAnOperatorOfItsOwn) {

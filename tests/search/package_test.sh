@@ -100,6 +100,17 @@ for target in "${targets[@]:0:2}"; do
   output="$(cat streamed/report.json)"
   expect "$target, rounding once: beside the other figures" output_has "\"$target-single-rounding\": {"
 done
+# Files whose own numbers are float32 or uint8, where they are to be had: `run` takes and gives those.
+field="${PATCHNAS_SHARED_DIR:-$here/../../../shared}/field"
+for name in openmv_force_int_quant st_resnet_v1_8_32; do
+  [[ -f $field/$name.tflite ]] || continue
+  run schedule "$field/$name.tflite" --sram 1MiB --out "$name"
+  expect "$name: scheduled" is "$status" 0
+  run run "$name" --target host --input "$field/vectors/$name.in0" --output own.bin
+  expect "$name: the recorded bytes" cmp -s own.bin "$field/vectors/$name.out0"
+  run verify "$name" --target host --images 3
+  expect "$name: verified" is "$status" 0
+done
 run verify streamed --target host --json
 expect "host: executed multiply-accumulates are counted" test "$(json_number macs)" -gt 0
 expect "host: as many as the schedule has" is "$(json_number macs)" "$(json_number estimated_macs)"
@@ -180,6 +191,13 @@ package=resident
 head -c 3 image.bin >short.bin
 expect "input of another size" fails_with 2 "short.bin: has 3 bytes; model reads" \
   run "$package" --target host --input short.bin --output o.bin
+cp -r -- "$package" real && sed -i 's/"type": "int8"/"type": "float32"/' real/package.json
+expect "input of other numbers" \
+  fails_with 2 "image.bin: has $input_bytes bytes; model reads $((4 * input_bytes)): $input_bytes float32 numbers" \
+  run real --target host --input image.bin --output o.bin
+sed -i 's/"type": "float32"/"type": "int12"/' real/package.json
+expect "numbers of another type" fails_with 2 "package.json: does not describe a package" \
+  run real --target host --input image.bin --output o.bin
 expect "no package" fails_with 2 "no exported package there" run cases --target host --input image.bin --output o.bin
 expect "unknown target" fails_with 2 "--target" run "$package" --target cortex-m0 --input image.bin --output o.bin
 expect "unknown rounding" fails_with 2 "--rounding" \
