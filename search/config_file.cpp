@@ -31,7 +31,9 @@ Config read_config(const std::string& name, const std::vector<std::string>& assi
   for (const std::string& assignment : assignments) {
     reader.assign(assignment);
   }
-  return parse_config(std::move(reader), run_name(path.stem().string()));
+  // The number of a pipe would be another one next time.
+  const bool is_file = std::filesystem::is_regular_file(path);
+  return parse_config(std::move(reader), is_file ? run_name(path.stem().string()) : "unnamed");
 }
 
 }  // namespace patchnas

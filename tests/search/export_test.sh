@@ -107,8 +107,18 @@ for signal in TERM INT HUP; do
   rm -rf "$scratch/temporary"/*
 done
 
-# A configuration may come from a pipe.
-run --config <(sed 's/^seed: 1/seed: 1\nsead: 2/' "$run_directory/config.yaml")
-expect "a configuration from a pipe is read" output_has "sead: unknown key"
+# A configuration may come from a pipe, and is read once.
+run --config <(sed '/^name:/d' "$run_directory/config.yaml") --runs-dir "$scratch/piped" --set target.sram_bytes=64
+expect "a configuration from a pipe is read" output_has "nothing in the search space fits"
+expect "a configuration from a pipe: exit 3" is "$status" 3
+mkfifo "$scratch/nobody_writes"
+"$nas_search" --config "$scratch/nobody_writes" >/dev/null 2>&1 &
+for _ in {1..300}; do
+  readlink "/proc/$!/fd/"* | grep -qxF "$scratch/nobody_writes" && break # it waits there
+  sleep 0.1
+done
+kill -TERM $!
+wait $!
+expect "a configuration from a pipe that nobody writes to: stopped, exit 75" is "$?" 75
 
 finish

@@ -234,8 +234,7 @@ TEST_F(RunDirectoryTest, AnArchivedRunIsReadAndStaysAsItIs) {
             std::string::npos);
   run.set_status(StageId::kExport, StageStatus::kDone);
   EXPECT_EQ(all_files(), before);
-  EXPECT_NE(message_of([&] { RunDirectory::resume(path()); }).find("lock: cannot open: "),
-            std::string::npos);
+  EXPECT_NE(message_of([&] { RunDirectory::resume(path()); }).find(": cannot "), std::string::npos);
 }
 
 TEST_F(RunDirectoryTest, ARunThatCanBeWrittenIsReadAsItIsResumed) {
