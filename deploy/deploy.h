@@ -14,6 +14,7 @@
 #include "deploy/arena_executor.h"      // IWYU pragma: export
 #include "deploy/c_package.h"           // IWYU pragma: export
 #include "deploy/calibration.h"         // IWYU pragma: export
+#include "deploy/end_numbers.h"         // IWYU pragma: export
 #include "deploy/quantize.h"            // IWYU pragma: export
 #include "deploy/reference_executor.h"  // IWYU pragma: export
 #include "deploy/tflite_export.h"       // IWYU pragma: export

@@ -6,6 +6,7 @@
 
 #include "arch/error.h"
 #include "deploy/tflite_obstacles.h"
+#include "deploy/tflite_value.h"
 
 namespace patchnas {
 namespace {
@@ -38,14 +39,6 @@ std::int64_t element(const flatbuffers::Vector<std::int64_t>& list, std::size_t 
   std::int64_t value = 0;
   std::memcpy(&value, list.Data() + index * sizeof(value), sizeof(value));
   return flatbuffers::EndianScalar(value);
-}
-
-std::int64_t element_count(const std::vector<int>& dimensions) {
-  std::int64_t count = 1;
-  for (const int dimension : dimensions) {
-    count *= dimension;
-  }
-  return count;
 }
 
 }  // namespace

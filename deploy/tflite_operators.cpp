@@ -191,7 +191,8 @@ void TfliteImporter::import_fully_connected(const FileOperator& op) {
   }
   check_bias_scale(op, quantised);
   const std::vector<int> dimensions = model_.dimensions(op.outputs[0], &op);
-  if (dimensions.empty() || dimensions.back() != shape[0]) {
+  if (dimensions.empty() || dimensions.back() != shape[0] ||
+      element_count(dimensions) != layer.output.elements()) {
     model_.fail(op, "its output's shape does not follow from its inputs");
   }
   append(op, layer, std::move(quantised), reread(next_value(layer.output), dimensions));

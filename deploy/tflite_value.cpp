@@ -117,10 +117,15 @@ FileValue reread(const FileValue& value, const std::vector<int>& dimensions) {
   return view;
 }
 
+std::int64_t element_count(const std::vector<int>& dimensions) {
+  return std::accumulate(dimensions.begin(), dimensions.end(), std::int64_t{1},
+                         std::multiplies<>());
+}
+
 TensorShape shape_of(const std::vector<int>& dimensions) {
   const std::size_t rank = dimensions.size();
   if (rank > 4 || (rank == 4 && dimensions[0] != 1)) {
-    return {1, 1, std::accumulate(dimensions.begin(), dimensions.end(), 1, std::multiplies<>())};
+    return {1, 1, static_cast<int>(element_count(dimensions))};
   }
   const auto from_the_end = [&](std::size_t index) {
     return index <= rank ? dimensions[rank - index] : 1;

@@ -4,6 +4,7 @@
 // reshaping, transposing and averages over one axis are operators there, but not layers of their
 // own here.
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -63,6 +64,8 @@ struct FileValue {
 /// network's image takes any shape that way; margins stay where they are.
 /// @returns a value whose dimensions() differ if that cannot be said.
 FileValue reread(const FileValue& value, const std::vector<int>& dimensions);
+
+std::int64_t element_count(const std::vector<int>& dimensions);
 
 /// The shape that a tensor has in our network if nothing else says one: of [1, H, W, C] and what
 /// has fewer dimensions the last three.

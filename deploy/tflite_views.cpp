@@ -1,8 +1,6 @@
 #include "deploy/tflite_views.h"
 
 #include <algorithm>
-#include <functional>
-#include <numeric>
 #include <string>
 
 namespace patchnas {
@@ -22,11 +20,6 @@ MarginFill fill_of(const TfliteModel& model, const FileOperator& op,
     model.fail(&op, op.input(kValue), "pads with something other than the zero point, or -128");
   }
   return MarginFill::kLowest;
-}
-
-std::int64_t element_count(const std::vector<int>& dimensions) {
-  return std::accumulate(dimensions.begin(), dimensions.end(), std::int64_t{1},
-                         std::multiplies<>());
 }
 
 }  // namespace

@@ -209,6 +209,14 @@ TEST(TfliteForms, FullyConnectedOnAMapIsAppliedToEveryPixel) {
   EXPECT_GT(other_in_double_precision, 10) << "the test must tell the two operators apart";
 }
 
+TEST(TfliteForms, FullyConnectedOnAMapWritesAllPixels) {
+  RandomStream stream(72, "fewer pixels");
+  for (const std::vector<int>& output : {std::vector<int>{1, 4}, {5, 4}, {7, 4}, {6, 2, 2}}) {
+    EXPECT_THAT(error_of(connected({1, 3, 2, 8}, output, 4, 0.001F, kIn, stream)),
+                HasSubstr("its output's shape does not follow from its inputs"));
+  }
+}
+
 TEST(TfliteForms, FullyConnectedOnAMapMayReadAllOfIt) {
   RandomStream stream(64, "all");
   FileBuilder file;
