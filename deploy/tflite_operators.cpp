@@ -244,12 +244,17 @@ void TfliteImporter::import_mean(const FileOperator& op) {
       return axis == static_cast<int>(i) ||
              axis == static_cast<int>(i) - static_cast<int>(view.axes.size());
     });
-    if (over_this && view.axes[i] == FileAxis::kRows) {
-      layer.kernel.height = layer.kernel.stride_h = view.shape.height;
-    } else if (over_this && view.axes[i] == FileAxis::kCols) {
-      layer.kernel.width = layer.kernel.stride_w = view.shape.width;
-    } else if (over_this) {
+    const FileAxis axis = view.axes[i];
+    const bool has_rows = axis == FileAxis::kRows || axis == FileAxis::kPixels;
+    const bool has_cols = axis == FileAxis::kCols || axis == FileAxis::kPixels;
+    if (over_this && !has_rows && !has_cols) {
       model_.fail(op, "only means over rows and columns are supported");
+    }
+    if (over_this && has_rows) {
+      layer.kernel.height = layer.kernel.stride_h = view.shape.height;
+    }
+    if (over_this && has_cols) {
+      layer.kernel.width = layer.kernel.stride_w = view.shape.width;
     }
     if (keep || !over_this) {
       kept.push_back(view.axes[i]);
