@@ -5,6 +5,8 @@
 #include <map>
 #include <sstream>
 
+#include <yaml-cpp/anchor.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include "arch/byte_size.h"
@@ -81,14 +83,56 @@ std::string position(const std::string& source, const YAML::Mark& mark) {
   return source + ":" + std::to_string(mark.line + 1) + ":" + std::to_string(mark.column + 1);
 }
 
-// The one document of a text. YAML allows several; what stands in the others would be lost.
-YAML::Node load(std::string_view text, const std::string& source) {
-  const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-  if (documents.size() > 1) {
-    throw InputError(position(source, documents[1].Mark()) +
-                     ": a second YAML document begins here; allowed: one");
+// Where a document begins, and whether there is anything in it.
+class DocumentProbe : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { begin_ = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { found(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                const std::string&) override {
+    found(mark);
   }
-  return documents.empty() ? YAML::Node() : documents.front();
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    found(mark);
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    found(mark);
+  }
+  void OnMapEnd() override {}
+
+  [[nodiscard]] bool is_empty() const { return is_empty_; }
+  [[nodiscard]] const YAML::Mark& begin() const { return begin_; }
+
+ private:
+  void found(const YAML::Mark& mark) {
+    begin_ = is_empty_ ? mark : begin_;
+    is_empty_ = false;
+  }
+
+  YAML::Mark begin_ = YAML::Mark::null_mark();
+  bool is_empty_ = true;
+};
+
+// The one document of a text. YAML allows several; what stands in the others would be lost, and so
+// would what yaml-cpp cannot place behind the first. (YAML::LoadAll never comes to an end there.)
+YAML::Node load(std::string_view text, const std::string& source) {
+  const std::string copy(text);
+  std::istringstream stream(copy);
+  YAML::Parser parser(stream);
+  DocumentProbe first;
+  DocumentProbe second;
+  if (parser.HandleNextDocument(first) && parser.HandleNextDocument(second) &&
+      (!second.is_empty() || parser)) {
+    throw InputError(position(source, second.begin()) +
+                     (second.is_empty() ? ": nothing may stand behind the document's end"
+                                        : ": a second YAML document begins here; allowed: one"));
+  }
+  return YAML::Load(copy);
 }
 
 }  // namespace

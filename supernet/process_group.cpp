@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <type_traits>
@@ -123,6 +124,9 @@ class ProcessGroup::Impl {
         nccl_(place, Rendezvous::file(place, folder, "nccl"), timeout)
 #endif
   {
+    // Gloo writes to its peers' sockets without MSG_NOSIGNAL: a lost rank has to be an error that
+    // is reported, not the end of all others.
+    std::signal(SIGPIPE, SIG_IGN);
     const auto options = Gloo::Options::create(timeout);
     options->threads = 1;  // one sum at a time, in order; more threads would take the computing's
     options->devices.push_back(make_device(place));

@@ -38,6 +38,11 @@ TEST(YamlReader, EveryErrorIsOneLineWithItsPlace) {
   EXPECT_EQ(error_of([] { reader("a: 1\n---\nb: 2\n"); }),
             "c.yaml:3:1: a second YAML document begins here; allowed: one");
   EXPECT_EQ(error_of([] { reader("---\na: 1\n...\n"); }), "accepted");
+  EXPECT_EQ(error_of([] { reader("---\na: 1\n---\n"); }), "accepted");
+  EXPECT_EQ(error_of([] { reader("{a: 1} b\n"); }),
+            "c.yaml:1:8: a second YAML document begins here; allowed: one");
+  EXPECT_EQ(error_of([] { reader("{a: 1}, b\n"); }),
+            "c.yaml:1:7: nothing may stand behind the document's end");
   EXPECT_EQ(error_of([] { reader("just text"); }), "c.yaml: must be a mapping of keys to values");
   EXPECT_EQ(error_of([] { reader("a: 3.5").integer("a"); }),
             "c.yaml:1:4: a: must be a whole number, not '3.5'");

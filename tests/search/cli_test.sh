@@ -229,11 +229,11 @@ mkdir folder saved && touch saved/saved_model.pb
 printf '\x89HDF\r\n\x1a\n' >weights
 for file in model.h5 model.keras model.pb model.onnx model.pt model.pth weights saved; do
   [[ -e $file ]] || printf '\x08\x07' >"$file"
-  expect "not a .tflite file: $file" fails_with 2 ", not a .tflite file; convert it to int8: " estimate --network "$file"
-  expect "nor for schedule: $file" fails_with 2 ", not a .tflite file; convert it to int8: " \
+  expect "not a .tflite file: $file" fails_with 2 " convert it to int8: " estimate --network "$file"
+  expect "nor for schedule: $file" fails_with 2 " convert it to int8: " \
     schedule "$file" --sram 64KiB --out package
 done
-expect "an ONNX model" fails_with 2 "model.onnx: is an ONNX model, not a .tflite file; convert it to int8: onnx2tf" \
+expect "an ONNX model" fails_with 2 "model.onnx: is an ONNX model, not a .tflite file" \
   estimate --network model.onnx
 expect "a folder" fails_with 2 "folder: is a folder; give a .tflite file" estimate --network folder
 expect "a folder for schedule" fails_with 2 "folder: is a folder; give a .tflite file" \

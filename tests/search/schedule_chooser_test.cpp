@@ -67,7 +67,7 @@ void expect_the_best(const LatencyModel* model, MemoryModel memory_model, const 
   int infeasible = 0;
   int too_slow = 0;
   int too_many_macs = 0;
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 300; ++i) {
     const Network network = i % 2 == 0 ? testing::random_lowered_network(stream)
                                        : testing::random_general_network(stream);
     Target target{.sram_bytes = 300 + static_cast<std::int64_t>(stream.below(2500)),
