@@ -1,6 +1,6 @@
 // Every operator against bytes that TensorFlow Lite Micro's reference kernels gave (commit
-// 90b983c2b, x86-64, double rounding): operator_bytes.txt, a name and the output in hexadecimal
-// digits a line. make_operator_cases writes the files that it was given.
+// 90b983c2b, x86-64; built as it is by default, and with TFLITE_SINGLE_ROUNDING): a name and the
+// output in hexadecimal digits a line. make_operator_cases writes the files that it was given.
 
 #include <fstream>
 #include <map>
@@ -25,8 +25,8 @@ std::string hexadecimal(const std::vector<std::int8_t>& bytes) {
   return text;
 }
 
-std::map<std::string, std::string> recorded_bytes() {
-  std::ifstream file(PATCHNAS_SOURCE_DIR "/tests/deploy/operator_bytes.txt");
+std::map<std::string, std::string> recorded_bytes(const std::string& name_of_file) {
+  std::ifstream file(PATCHNAS_SOURCE_DIR "/tests/deploy/" + name_of_file);
   std::map<std::string, std::string> result;
   std::string name;
   std::string bytes;
@@ -36,14 +36,23 @@ std::map<std::string, std::string> recorded_bytes() {
   return result;
 }
 
-TEST(OperatorBytes, AreTensorFlowLiteMicros) {
-  const std::map<std::string, std::string> recorded = recorded_bytes();
+void expect_recorded(const std::string& name_of_file, Arithmetic arithmetic) {
+  const std::map<std::string, std::string> recorded = recorded_bytes(name_of_file);
   const std::vector<testing::OperatorCase> cases = testing::operator_cases();
   ASSERT_EQ(recorded.size(), cases.size());
   for (const auto& [name, network, input] : cases) {
     ASSERT_TRUE(recorded.contains(name)) << name;
-    EXPECT_EQ(hexadecimal(run_layer_by_layer(network, input)), recorded.at(name)) << name;
+    EXPECT_EQ(hexadecimal(run_layer_by_layer(network, input, arithmetic)), recorded.at(name))
+        << name;
   }
+}
+
+TEST(OperatorBytes, AreTensorFlowLiteMicros) {
+  expect_recorded("operator_bytes.txt", Arithmetic::kTfliteMicro);
+}
+
+TEST(OperatorBytes, AreTensorFlowLiteMicrosRoundingOnce) {
+  expect_recorded("operator_bytes_single_rounding.txt", Arithmetic::kTfliteMicroSingleRounding);
 }
 
 // So that the recorded files were about these networks.
