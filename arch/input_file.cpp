@@ -10,6 +10,7 @@
 #include <poll.h>
 
 #include "arch/error.h"
+#include "arch/file_descriptor.h"
 
 namespace patchnas {
 namespace {
@@ -29,24 +30,6 @@ const char* name_of(mode_t mode) {
          : S_ISSOCK(mode) ? "a socket"
                           : "a device";
 }
-
-class Descriptor {
- public:
-  /// Without waiting for whoever writes to a FIFO.
-  explicit Descriptor(const fs::path& path)
-      : value_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (value_ >= 0) {
-      ::close(value_);
-    }
-  }
-  [[nodiscard]] int get() const { return value_; }
-
- private:
-  int value_;
-};
 
 /// Until there is something to read, or the other end was closed.
 void wait_for_pipe(int file, const std::function<void()>& while_waiting) {
@@ -68,7 +51,8 @@ void require_file(const fs::path& path) {
 }
 
 std::string read_input(const fs::path& path, const std::function<void()>& while_waiting) {
-  const Descriptor file(path);
+  // Without waiting for whoever writes to a FIFO.
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status {};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) {
     const int error = errno;

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "arch/error.h"
+#include "arch/file_descriptor.h"
 #include "arch/input_file.h"
 #include "search/stop_signal.h"
 
@@ -23,29 +24,6 @@ namespace fs = std::filesystem;
 [[noreturn]] void fail(const fs::path& path, const char* what, int error) {
   throw InputError(path.string() + ": " + what + ": " + std::strerror(error));
 }
-
-/// Closes a descriptor, whatever happens.
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (value_ >= 0) {
-      ::close(value_);
-    }
-  }
-  [[nodiscard]] int get() const { return value_; }
-  /// Errors of a delayed write may surface only here.
-  int close() {
-    const int status = ::close(value_);
-    value_ = -1;
-    return status;
-  }
-
- private:
-  int value_;
-};
 
 /// 0, or the error number.
 int write_all(int file, std::string_view bytes) {
@@ -63,7 +41,7 @@ int write_all(int file, std::string_view bytes) {
 }
 
 void sync_directory(const fs::path& path) {
-  const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const FileDescriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // Some file systems cannot sync a folder; the rename is atomic without it.
   if (directory.get() >= 0) {
     ::fsync(directory.get());
@@ -135,7 +113,7 @@ int write_through(const fs::path& path, std::string_view bytes) {
     std::cout.flush();
     return write_all(*stream, bytes);
   }
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
+  FileDescriptor file(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
   if (file.get() < 0) {
     return errno;
   }
@@ -163,7 +141,7 @@ Temporary make_temporary(const fs::path& path) {
 
 // 0, or the error number.
 int write_and_sync(int opened, std::optional<mode_t> mode, std::string_view bytes) {
-  Descriptor file(opened);
+  FileDescriptor file(opened);
   if (const int error = write_all(file.get(), bytes); error != 0) {
     return error;
   }
