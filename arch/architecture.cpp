@@ -1,6 +1,6 @@
 #include "arch/architecture.h"
 
-#include "arch/yaml_reader.h"
+#include "arch/base/yaml_reader.h"
 
 namespace patchnas {
 

@@ -3,7 +3,7 @@
 // Integer arithmetic of TensorFlow Lite Micro's reference kernels. In their default form they
 // requantise with two roundings, one in the doubling high multiply and one in the right shift;
 // CMSIS-NN computes the same by default. Built with TFLITE_SINGLE_ROUNDING they round once.
-// deploy/litert_arithmetic.h has what XNNPACK does instead.
+// deploy/reference/litert_arithmetic.h has what XNNPACK does instead.
 
 #include <algorithm>
 #include <bit>

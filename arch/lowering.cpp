@@ -1,4 +1,4 @@
-#include "arch/error.h"
+#include "arch/base/error.h"
 #include "arch/search_space.h"
 #include "arch/window_padding.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "arch/error.h"
+#include "arch/base/error.h"
 #include "arch/window_padding.h"
 
 namespace patchnas {

@@ -2,9 +2,9 @@
 
 #include <cmath>
 
-#include "arch/error.h"
+#include "arch/base/error.h"
+#include "arch/base/yaml_reader.h"
 #include "arch/window_padding.h"
-#include "arch/yaml_reader.h"
 
 namespace patchnas {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "arch/error.h"
-#include "arch/yaml_reader.h"
+#include "arch/base/error.h"
+#include "arch/base/yaml_reader.h"
 
 namespace patchnas {
 

@@ -66,7 +66,7 @@ struct QuantizedLayer {
   std::vector<std::int32_t> biases;
   ConvolutionOperator convolution_operator = ConvolutionOperator::kConv2d;
 
-  // Derived from the scales by derive_arithmetic (deploy/requantisation.h).
+  // Derived from the scales by derive_arithmetic (deploy/quantise/requantisation.h).
   std::vector<Requantisation> requantisation;  ///< per output channel
   ActivationClamp clamp;
   AddArithmetic add;
@@ -81,7 +81,7 @@ struct QuantizedLayer {
 enum class EndNumbers { kInt8, kUint8, kFloat32 };
 
 /// One end of a network as the .tflite file has it that the network came from. The network itself
-/// computes in int8; deploy/end_numbers.h converts.
+/// computes in int8; deploy/reference/end_numbers.h converts.
 struct NetworkEnd {
   EndNumbers numbers = EndNumbers::kInt8;
   /// Of kUint8, its zero point in [0, 255].

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "arch/architecture.h"
+#include "arch/base/random.h"
+#include "arch/base/yaml_reader.h"
 #include "arch/network.h"
 #include "arch/patch_schedule.h"
-#include "arch/random.h"
-#include "arch/yaml_reader.h"
 
 namespace patchnas {
 

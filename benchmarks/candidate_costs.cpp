@@ -9,7 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "arch/error.h"
+#include "arch/base/error.h"
 #include "benchmarks/candidates.h"
 
 namespace patchnas::benchmarks {

@@ -12,9 +12,9 @@
 #include <ATen/ops/zeros.h>
 #include <benchmark/benchmark.h>
 
-#include "search/checkpoint.h"
-#include "search/process.h"
-#include "supernet/trainer.h"
+#include "search/base/process.h"
+#include "search/run/checkpoint.h"
+#include "supernet/training/trainer.h"
 
 namespace patchnas {
 namespace {

@@ -11,11 +11,11 @@
 
 #include <benchmark/benchmark.h>
 
-#include "supernet/batch_loader.h"
-#include "supernet/class_folders.h"
-#include "supernet/data_source.h"
-#include "supernet/device.h"
-#include "supernet/trainer.h"
+#include "supernet/data/batch_loader.h"
+#include "supernet/data/class_folders.h"
+#include "supernet/data/data_source.h"
+#include "supernet/network/device.h"
+#include "supernet/training/trainer.h"
 
 namespace patchnas {
 namespace {

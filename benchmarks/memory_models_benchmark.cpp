@@ -14,7 +14,7 @@
 
 #include "arch/tile_geometry.h"
 #include "benchmarks/candidates.h"
-#include "support/allocation_counter.h"
+#include "tests/support/allocation_counter.h"
 
 namespace patchnas::benchmarks {
 namespace {

@@ -6,13 +6,13 @@
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
-#include "deploy/fold_batch_norm.h"
-#include "deploy/quantize.h"
-#include "supernet/compute.h"
-#include "supernet/device.h"
-#include "supernet/folded_subnet.h"
-#include "supernet/loss.h"
-#include "supernet/supernet.h"
+#include "deploy/quantise/fold_batch_norm.h"
+#include "deploy/quantise/quantise.h"
+#include "supernet/network/compute.h"
+#include "supernet/network/device.h"
+#include "supernet/network/folded_subnet.h"
+#include "supernet/network/loss.h"
+#include "supernet/network/supernet.h"
 
 namespace patchnas {
 namespace {
@@ -88,7 +88,7 @@ void quantised_forward_and_backward(benchmark::State& state, Backend backend) {
   const Goal goal{labels, smoothed_labels(labels, 10, 0.1)};
   Compute compute(backend);
   for (auto _ : state) {
-    compute.add_quantised_gradients(quantize(folded.to_float_network(), ranges, {}),
+    compute.add_quantised_gradients(quantise(folded.to_float_network(), ranges, {}),
                                     folded.layers(), batch, goal, 1.0,
                                     carve(folded.network(), gradient, TrainedForm::kFolded));
   }

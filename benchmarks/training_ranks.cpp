@@ -17,10 +17,10 @@
 #include <torch/torch.h>
 
 #include "arch/arch.h"
-#include "arch/error.h"
-#include "supernet/device.h"
-#include "supernet/gradient_reducer.h"
-#include "supernet/trainer.h"
+#include "arch/base/error.h"
+#include "supernet/network/device.h"
+#include "supernet/training/gradient_reducer.h"
+#include "supernet/training/trainer.h"
 
 namespace patchnas {
 namespace {

@@ -20,12 +20,12 @@
 #include <torch/torch.h>
 
 #include "arch/arch.h"
-#include "arch/error.h"
-#include "supernet/compute.h"
-#include "supernet/device.h"
-#include "supernet/loss.h"
-#include "supernet/optimiser.h"
-#include "supernet/supernet.h"
+#include "arch/base/error.h"
+#include "supernet/network/compute.h"
+#include "supernet/network/device.h"
+#include "supernet/network/loss.h"
+#include "supernet/network/supernet.h"
+#include "supernet/training/optimiser.h"
 
 namespace patchnas {
 namespace {

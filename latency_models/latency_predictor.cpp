@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "arch/error.h"
+#include "arch/base/error.h"
 #include "latency_models/operator_fit.h"
 
 namespace patchnas {

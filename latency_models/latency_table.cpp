@@ -7,7 +7,7 @@
 
 #include <Eigen/Dense>
 
-#include "arch/error.h"
+#include "arch/base/error.h"
 
 namespace patchnas {
 namespace {

@@ -11,7 +11,7 @@
 #include <poll.h>
 #include <termios.h>
 
-#include "arch/error.h"
+#include "arch/base/error.h"
 
 namespace patchnas {
 namespace {

@@ -11,7 +11,7 @@
 #include <optional>
 #include <vector>
 
-#include "arch/random.h"
+#include "arch/base/random.h"
 #include "arch/search_space.h"
 #include "latency_models/operators.h"
 

@@ -5,7 +5,7 @@
 #include <map>
 #include <optional>
 
-#include "arch/error.h"
+#include "arch/base/error.h"
 
 namespace patchnas {
 namespace {

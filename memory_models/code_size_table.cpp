@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "arch/yaml_reader.h"
+#include "arch/base/yaml_reader.h"
 #include "memory_models/code_size_data.h"
 
 namespace patchnas {

@@ -1,6 +1,6 @@
 #include "memory_models/program_size.h"
 
-#include "arch/yaml_reader.h"
+#include "arch/base/yaml_reader.h"
 #include "memory_models/program_size_data.h"
 
 namespace patchnas {

@@ -6,7 +6,7 @@
 #include <limits>
 #include <string>
 
-#include "arch/error.h"
+#include "arch/base/error.h"
 #include "arch/tile_geometry.h"
 #include "memory_models/arena_planner.h"
 #include "memory_models/flash_model.h"

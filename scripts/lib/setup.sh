@@ -173,10 +173,40 @@ show_progress() {
   fi
 }
 
-# build PRESET [TARGET]: configures when that has not been done yet (ninja itself notices changed
-# CMake files) and builds TARGET, or everything.
+# What can be built: each part with all of the one before it, and with the packages of its groups. A folder that
+# was configured for more stays as it is.
+#   tool       nas_search and the other programs, without the commands that train
+#   training   all commands
+#   tests      the tests and benchmarks as well
+#   sanitize   what that preset says: tests of all that needs no LibTorch
+declare -rA PATCHNAS_PART_PACKAGES=(
+  [tool]="tool" [training]="tool training" [tests]="tool training tests" [sanitize]="tool tests")
+declare -rA PATCHNAS_PART_SETTINGS=(
+  [tool]="-DPATCHNAS_MODULES=core -DPATCHNAS_BUILD_TESTS=OFF -DPATCHNAS_BUILD_BENCHMARKS=OFF"
+  [training]="-DPATCHNAS_MODULES=all -DPATCHNAS_BUILD_TESTS=OFF -DPATCHNAS_BUILD_BENCHMARKS=OFF"
+  [tests]="-DPATCHNAS_MODULES=all -DPATCHNAS_BUILD_TESTS=ON -DPATCHNAS_BUILD_BENCHMARKS=ON"
+  [sanitize]="")
+declare -ra PATCHNAS_PARTS=(tool training tests)
+
+# part_includes PART OTHER: whether a folder configured for PART has what OTHER needs.
+part_includes() {
+  local part has=
+  [[ $1 == "$2" ]] && return
+  for part in "${PATCHNAS_PARTS[@]}"; do
+    if [[ $part == "$2" ]]; then
+      has=1
+    elif [[ $part == "$1" ]]; then
+      [[ -n $has ]]
+      return
+    fi
+  done
+  return 1
+}
+
+# build PART PRESET [TARGET]: installs the packages that PART needs, configures when that has not been done yet
+# (ninja itself notices changed CMake files) and builds TARGET, or everything.
 build() {
-  local preset=$1 target=${2:-} directory="$PATCHNAS_ROOT/build/$1"
+  local part=$1 preset=$2 target=${3:-} directory="$PATCHNAS_ROOT/build/$2"
   mkdir -p -- "$directory"
   # Two scripts at a time must not build in one folder.
   exec {build_lock}>"$directory/.lock"
@@ -184,19 +214,28 @@ build() {
     say "waiting for another build in $directory"
     flock "$build_lock"
   fi
-  # .configured names the folder that was configured: a copied tree must not build its original.
-  local configured="$directory/.configured"
-  if [[ ! -e $configured || $(<"$configured") != "$PATCHNAS_ROOT" ||
-    $PATCHNAS_ROOT/CMakePresets.json -nt $configured ]]; then
+  # .configured names the folder that was configured, so that a copied tree does not build its original, and the part.
+  local configured="$directory/.configured" root='' was=''
+  if [[ -e $configured ]]; then
+    { read -r root && read -r was; } <"$configured" || true
+  fi
+  if part_includes "$was" "$part"; then
+    part=$was
+  fi
+  local -a groups settings
+  read -ra groups <<<"${PATCHNAS_PART_PACKAGES[$part]}"
+  read -ra settings <<<"${PATCHNAS_PART_SETTINGS[$part]}"
+  ensure_packages "${groups[@]}"
+  if [[ $root != "$PATCHNAS_ROOT" || $was != "$part" || $PATCHNAS_ROOT/CMakePresets.json -nt $configured ]]; then
     say "configuring ($preset)"
     if ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PATCHNAS_ROOT" "$directory/CMakeCache.txt" 2>/dev/null; then
       rm -rf -- "$directory/CMakeCache.txt" "$directory/CMakeFiles"
     fi
     rm -f -- "$configured"
     # CMake looks for presets in the current folder.
-    (cd -- "$PATCHNAS_ROOT" && run_logged "$directory/configure.log" cmake --preset "$preset") ||
+    (cd -- "$PATCHNAS_ROOT" && run_logged "$directory/configure.log" cmake --preset "$preset" "${settings[@]}") ||
       fail 1 "cannot configure"
-    printf '%s\n' "$PATCHNAS_ROOT" >"$configured"
+    printf '%s\n' "$PATCHNAS_ROOT" "$part" >"$configured"
   fi
   cmake --build "$directory" --parallel "$(build_jobs)" ${target:+--target "$target"} 2>&1 {build_lock}>&- |
     show_progress "building ${target:-everything} ($preset)" ||

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "arch/random.h"
+#include "arch/base/random.h"
 
 namespace patchnas {
 namespace {

@@ -6,8 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "arch/arch.h"
-#include "support/network_json.h"
-#include "support/random_networks.h"
+#include "tests/support/network_json.h"
+#include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {

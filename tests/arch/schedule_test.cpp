@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
-#include "arch/error.h"
+#include "arch/base/error.h"
 #include "arch/patch_schedule.h"
 #include "arch/tile_geometry.h"
-#include "support/random_networks.h"
+#include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "support/random_networks.h"
+#include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "arch/arch.h"
-#include "support/random_networks.h"
+#include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {

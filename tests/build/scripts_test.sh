@@ -28,8 +28,8 @@ new_machine() {
   mkdir -p -- "$clone/third_party" "$bin"
   cp -r -- "$root/scripts" "$clone/"
   cp -- "$root/CMakePresets.json" "$clone/"
-  printf '%s\n' '# comment' '[build]' 'g++   # compiler' 'libtorch-dev' 'cmake # build' \
-    'present bash' '[tests]' 'npm no-such-command' >"$clone/third_party/debian-packages.txt"
+  printf '%s\n' '# comment' '[tool]' 'g++   # compiler' 'cmake # build' 'present bash' \
+    '[training]' 'libtorch-dev' '[tests]' 'npm no-such-command' >"$clone/third_party/debian-packages.txt"
   : >"$CALLS"
   installed "g++" "libtorch-dev" "cmake" "npm"
   stand_in id 'echo 1000'
@@ -65,7 +65,7 @@ command_to_run='sudo sh -c "apt-get update && apt-get install -y --no-install-re
 
 new_machine
 installed "g++"
-run_script nas_search --help
+run_script nas_search --config smoke.yaml
 expect "no root, packages missing: the one command" is "$(tail -n 1 <<<"$output")" "$command_to_run"
 expect "no root, packages missing: nothing else that looks like a command" is "$(grep -c apt-get <<<"$output")" 1
 expect "no root, packages missing: exit status" is "$status" 2
@@ -79,7 +79,7 @@ expect "scripts/test needs more" is "$(tail -n 1 <<<"$output")" "${command_to_ru
 new_machine
 installed "g++"
 stand_in id 'echo 0'
-run_script nas_search
+run_script nas_search --resume run
 expect "root: says what it installs" output_has "installing 2 Debian packages and what they need: cmake libtorch-dev"
 expect "root: installs it" calls_have "install -y --no-install-recommends cmake libtorch-dev"
 expect "root: no update when none is needed" calls_lack "update"
@@ -90,7 +90,7 @@ installed "g++"
 stand_in id 'echo 0'
 # shellcheck disable=SC2016
 stand_in apt-get 'if [[ $* == *update* ]]; then touch "$CALLS.updated"; else [[ -e $CALLS.updated ]]; fi'
-run_script nas_search
+run_script nas_search --resume run
 expect "root, outdated package lists: updates them and tries again" is \
   "$(grep '^apt-get' <<<"$calls" | sed -e 's/-o [^ ]* //' -e 's/ .*//;s/.*/x/' | tr -d '\n')" xxx
 expect "root, outdated package lists: goes on to the program" is "$status" 7
@@ -99,7 +99,7 @@ new_machine
 installed "g++"
 stand_in id 'echo 0'
 stand_in apt-get 'echo "E: no network" >&2' 'exit 100'
-run_script nas_search
+run_script nas_search --resume run
 expect "root, no network: shows what apt-get said" output_has "E: no network"
 expect "root, no network: exit status" is "$status" 1
 expect "root, no network: nothing is built" calls_lack "cmake --"
@@ -108,10 +108,38 @@ new_machine
 installed "g++"
 # shellcheck disable=SC2016
 stand_in sudo 'shift' '[[ $1 == true ]] || "$@"'
-run_script nas_search
+run_script nas_search --resume run
 expect "sudo without a password: installs through it" calls_have \
   "sudo -n env DEBIAN_FRONTEND=noninteractive apt-get"
 expect "sudo without a password: goes on to the program" is "$status" 7
+
+# Who only schedules a network needs no LibTorch.
+for arguments in "schedule m.tflite" "estimate --network n" "verify package" "run p" help --help --version shedule \
+  "export --help" ""; do
+  new_machine
+  installed "g++"
+  stand_in id 'echo 0'
+  # shellcheck disable=SC2086  # words
+  run_script nas_search $arguments
+  expect "nas_search $arguments: installs what the tool needs" calls_have "install -y --no-install-recommends cmake"$'\n'
+  expect "nas_search $arguments: builds without what trains" calls_have \
+    "--preset release -DPATCHNAS_MODULES=core -DPATCHNAS_BUILD_TESTS=OFF"
+done
+: >"$CALLS"
+run_script nas_search --config smoke.yaml
+expect "the first command that trains installs the rest" calls_have \
+  "install -y --no-install-recommends cmake libtorch-dev"$'\n'
+expect "and configures for it" calls_have "--preset release -DPATCHNAS_MODULES=all -DPATCHNAS_BUILD_TESTS=OFF"
+installed "g++" "libtorch-dev" "cmake"
+: >"$CALLS"
+run_script nas_search schedule m.tflite
+expect "which later commands leave as it is" calls_lack "--preset"
+mkdir -p "$scratch/run"
+: >"$scratch/run/run.json"
+new_machine
+run_script nas_search verify run --target cortex-m4
+expect "a run is verified on its own images, which the tool alone cannot read" calls_have "-DPATCHNAS_MODULES=all"
+rm -r "$scratch/run"
 
 new_machine
 run_script nas_search --config "my file.yaml" ''
@@ -157,14 +185,14 @@ new_machine
 run_script test -R Planner
 expect "scripts/test builds everything" calls_lack "--target"
 expect "scripts/test hands its arguments to ctest" calls_have "-R Planner"
-expect "scripts/test builds Release" calls_have "--preset release"
+expect "scripts/test builds Release" calls_have "--preset release -DPATCHNAS_MODULES=all -DPATCHNAS_BUILD_TESTS=ON"
 run_script test --sanitize -L arch
-expect "scripts/test --sanitize builds with sanitizers" calls_have "--preset sanitize"
+expect "scripts/test --sanitize builds with sanitizers" calls_have "--preset sanitize"$'\n'
 expect "scripts/test --sanitize takes ctest's arguments too" calls_have "-L arch"
 
 # The list itself: sections, and one package a line, each with a name that Debian allows.
 output="$(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$root/third_party/debian-packages.txt" |
-  grep -vxE '\[(build|tests|slurm)\]|[a-z0-9][a-z0-9+.-]+[[:space:]]*[a-z0-9-]*')"
+  grep -vxE '\[(tool|training|tests|slurm)\]|[a-z0-9][a-z0-9+.-]+[[:space:]]*[a-z0-9-]*')"
 expect "the package list has sections and names" output_is ""
 
 # Every program that scripts and tests call is in each Debian ("required": bash, coreutils, sed and so on), or comes with
@@ -233,7 +261,7 @@ if command -v dpkg-query >/dev/null; then
     done < <(grep -rlE --include='*.cpp' '(run_command|system|popen)\(' "$root/tests")
   } | no_package)"
   expect "no script or test calls a program that no package of the list brings" output_is ""
-  mapfile -t output < <(called_by_test "$root/tests/deploy/c_package_test.cpp")
+  mapfile -t output < <(called_by_test "$root/tests/deploy/package/c_package_test.cpp")
   output="${output[*]}"
   expect "what a test hands to a shell is seen" output_is "ld make nm"
 else

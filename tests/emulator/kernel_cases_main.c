@@ -1,7 +1,7 @@
 /* kernel_cases FILE, on an emulated processor: prints the first call of a kernel whose answer is
  * not the reference's. */
 #include "board.h"
-#include "runtime/run_kernel_cases.h"
+#include "tests/runtime/run_kernel_cases.h"
 
 static int32_t words[3 << 18];
 

@@ -6,7 +6,7 @@
 #include <iostream>
 #include <string>
 
-#include "runtime/kernel_cases.h"
+#include "tests/runtime/kernel_cases.h"
 
 int main(int argc, char** argv) {
   const std::string rounding = argc == 4 ? argv[2] : "";

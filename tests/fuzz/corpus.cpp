@@ -1,11 +1,11 @@
-#include "corpus.h"
+#include "tests/fuzz/corpus.h"
 
 #include "arch/arch.h"
-#include "deploy/float_file.h"
-#include "deploy/random_quantized.h"
-#include "deploy/tflite_export.h"
-#include "support/network_json.h"
-#include "support/random_networks.h"
+#include "deploy/tflite/tflite_export.h"
+#include "tests/deploy/support/float_file.h"
+#include "tests/deploy/support/random_quantized.h"
+#include "tests/support/network_json.h"
+#include "tests/support/random_networks.h"
 
 namespace patchnas::testing {
 namespace {

@@ -16,9 +16,9 @@
 #include <unistd.h>
 #include <vector>
 
-#include "arch/random.h"
-#include "corpus.h"
-#include "network_target.h"
+#include "arch/base/random.h"
+#include "tests/fuzz/corpus.h"
+#include "tests/fuzz/network_target.h"
 
 namespace patchnas {
 namespace {

@@ -1,4 +1,4 @@
-#include "network_target.h"
+#include "tests/fuzz/network_target.h"
 
 #include <cstdlib>
 #include <ctime>
@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "arch/arch.h"
-#include "deploy/tflite_import.h"
+#include "deploy/tflite/tflite_import.h"
 #include "memory_models/memory_models.h"
 #include "memory_models/schedule_sweep.h"
 

@@ -9,10 +9,10 @@
 
 #include <gtest/gtest.h>
 
-#include "arch/error.h"
+#include "arch/base/error.h"
 #include "arch/tile_geometry.h"
 #include "latency_models/schedule_latency.h"
-#include "support/random_networks.h"
+#include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {

@@ -16,8 +16,8 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
-#include "arch/error.h"
-#include "arch/random.h"
+#include "arch/base/error.h"
+#include "arch/base/random.h"
 
 namespace patchnas {
 namespace {

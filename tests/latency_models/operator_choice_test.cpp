@@ -9,7 +9,7 @@
 
 #include "latency_models/latency_predictor.h"
 #include "latency_models/operator_space.h"
-#include "support/random_networks.h"
+#include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "arch/error.h"
-#include "support/random_networks.h"
+#include "arch/base/error.h"
+#include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "memory_models/memory_models.h"
 #include "memory_models/schedule_sweep.h"
-#include "support/allocation_counter.h"
-#include "support/random_networks.h"
+#include "tests/support/allocation_counter.h"
+#include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {

@@ -6,8 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "memory_models/memory_models.h"
-#include "memory_models/plan_checker.h"
-#include "support/random_networks.h"
+#include "tests/memory_models/plan_checker.h"
+#include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "arch/random.h"
-#include "memory_models/plan_checker.h"
+#include "arch/base/random.h"
+#include "tests/memory_models/plan_checker.h"
 
 namespace patchnas {
 namespace {

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "arch/arch.h"
-#include "arch/error.h"
+#include "arch/base/error.h"
 #include "memory_models/memory_models.h"
 #include "tests/support/random_networks.h"
 

@@ -4,7 +4,7 @@
 
 #include "arch/tile_geometry.h"
 #include "memory_models/memory_models.h"
-#include "support/random_networks.h"
+#include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {

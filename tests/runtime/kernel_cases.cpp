@@ -1,4 +1,4 @@
-#include "runtime/kernel_cases.h"
+#include "tests/runtime/kernel_cases.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,10 +9,10 @@
 #include "arch/fixed_point.h"
 #include "arch/kernel_function.h"
 #include "arch/tile_geometry.h"
-#include "deploy/kernel_weights.h"
-#include "deploy/random_quantized.h"
-#include "deploy/reference_kernels.h"
-#include "deploy/requantisation.h"
+#include "deploy/package/kernel_weights.h"
+#include "deploy/quantise/requantisation.h"
+#include "deploy/reference/reference_kernels.h"
+#include "tests/deploy/support/random_quantized.h"
 
 namespace patchnas::testing {
 namespace {

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "arch/random.h"
-#include "deploy/litert_arithmetic.h"
+#include "arch/base/random.h"
+#include "deploy/reference/litert_arithmetic.h"
 
 namespace patchnas::testing {
 

@@ -1,8 +1,8 @@
-#include "runtime/kernel_cases.h"
+#include "tests/runtime/kernel_cases.h"
 
 #include <gtest/gtest.h>
 
-#include "runtime/run_kernel_cases.h"
+#include "tests/runtime/run_kernel_cases.h"
 
 namespace patchnas {
 namespace {

@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "arch/random.h"
+#include "arch/base/random.h"
 #include "runtime/arithmetic.h"
 
 namespace patchnas {

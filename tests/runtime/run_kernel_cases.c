@@ -1,4 +1,4 @@
-#include "runtime/run_kernel_cases.h"
+#include "tests/runtime/run_kernel_cases.h"
 
 #include "runtime/patchnas_runtime.h"
 

@@ -7,13 +7,13 @@
 #include <gtest/gtest.h>
 
 #include "arch/quantized_network.h"
-#include "deploy/kernel_weights.h"
-#include "deploy/operator_cases.h"
-#include "deploy/random_quantized.h"
-#include "deploy/reference_executor.h"
+#include "deploy/package/kernel_weights.h"
+#include "deploy/reference/reference_executor.h"
 #include "memory_models/liveness.h"
 #include "runtime/patchnas_runtime.h"
-#include "support/random_networks.h"
+#include "tests/deploy/support/operator_cases.h"
+#include "tests/deploy/support/random_quantized.h"
+#include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {

@@ -17,8 +17,8 @@
 
 #include <gtest/gtest.h>
 
-#include "arch/error.h"
-#include "search/config.h"
+#include "arch/base/error.h"
+#include "search/config/config.h"
 
 namespace patchnas {
 

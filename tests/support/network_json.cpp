@@ -1,4 +1,4 @@
-#include "support/network_json.h"
+#include "tests/support/network_json.h"
 
 namespace patchnas::testing {
 

@@ -1,4 +1,4 @@
-#include "support/random_networks.h"
+#include "tests/support/random_networks.h"
 
 #include <algorithm>
 #include <numeric>

@@ -10,16 +10,16 @@
 #include <span>
 #include <sstream>
 
-#include "arch/error.h"
-#include "search/files.h"
-#include "trial.h"
+#include "arch/base/error.h"
+#include "search/base/files.h"
+#include "tests/torture/trial.h"
 
 namespace patchnas {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kHeaderBytes = 32;  // of a checkpoint, see search/checkpoint.h
+constexpr std::size_t kHeaderBytes = 32;  // of a checkpoint, see search/run/checkpoint.h
 
 constexpr int kDamages = 5;  // of each kind
 

@@ -10,8 +10,8 @@
 
 #include <sys/stat.h>
 
-#include "arch/error.h"
-#include "trial.h"
+#include "arch/base/error.h"
+#include "tests/torture/trial.h"
 
 namespace patchnas {
 namespace {

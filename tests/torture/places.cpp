@@ -13,9 +13,9 @@
 #include <sched.h>
 #include <spdlog/fmt/fmt.h>
 
-#include "arch/error.h"
-#include "search/files.h"
-#include "trial.h"
+#include "arch/base/error.h"
+#include "search/base/files.h"
+#include "tests/torture/trial.h"
 
 namespace patchnas {
 namespace {

@@ -1,4 +1,4 @@
-#include "program.h"
+#include "tests/torture/program.h"
 
 #include <cerrno>
 #include <csignal>
@@ -13,8 +13,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "arch/error.h"
-#include "search/files.h"
+#include "arch/base/error.h"
+#include "search/base/files.h"
 
 namespace patchnas {
 namespace {

@@ -1,10 +1,10 @@
-#include "tally.h"
+#include "tests/torture/tally.h"
 
 #include <algorithm>
 
 #include <spdlog/fmt/fmt.h>
 
-#include "workbench.h"
+#include "tests/torture/workbench.h"
 
 namespace patchnas {
 

@@ -18,12 +18,12 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
 
-#include "arch/error.h"
-#include "arch/yaml_reader.h"
-#include "search/config.h"
-#include "search/files.h"
-#include "search/sealed_json.h"
-#include "trial.h"
+#include "arch/base/error.h"
+#include "arch/base/yaml_reader.h"
+#include "search/base/files.h"
+#include "search/base/sealed_json.h"
+#include "search/config/config.h"
+#include "tests/torture/trial.h"
 
 namespace patchnas {
 namespace {

@@ -1,8 +1,8 @@
-#include "trial.h"
+#include "tests/torture/trial.h"
 
 #include <iostream>
 
-#include "arch/error.h"
+#include "arch/base/error.h"
 
 namespace patchnas {
 

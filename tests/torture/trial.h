@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "arch/random.h"
-#include "tally.h"
-#include "workbench.h"
+#include "arch/base/random.h"
+#include "tests/torture/tally.h"
+#include "tests/torture/workbench.h"
 
 namespace patchnas {
 

@@ -1,4 +1,4 @@
-#include "workbench.h"
+#include "tests/torture/workbench.h"
 
 #include <algorithm>
 #include <fstream>
@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
 
-#include "arch/error.h"
-#include "search/files.h"
+#include "arch/base/error.h"
+#include "search/base/files.h"
 
 namespace patchnas {
 namespace {

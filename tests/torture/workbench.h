@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "arch/random.h"
-#include "program.h"
-#include "search/process.h"
-#include "search/stage_id.h"
+#include "arch/base/random.h"
+#include "search/base/process.h"
+#include "search/run/stage_id.h"
+#include "tests/torture/program.h"
 
 namespace patchnas {
 

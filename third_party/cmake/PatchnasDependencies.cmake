@@ -25,6 +25,8 @@ endif()
 find_package(Eigen3 3.3 REQUIRED NO_MODULE)
 find_package(nlohmann_json 3.9 REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(CLI11 REQUIRED)
+find_package(spdlog REQUIRED)
 
 find_package(FlatBuffers REQUIRED NAMES FlatBuffers Flatbuffers flatbuffers)
 if(NOT TARGET flatbuffers::flatbuffers)  # Debian builds the shared library only
@@ -41,8 +43,6 @@ endif()
 
 if(PATCHNAS_MODULES STREQUAL "all")
   find_package(ZLIB REQUIRED)
-  find_package(CLI11 REQUIRED)
-  find_package(spdlog REQUIRED)
   include(PatchnasOpenCV)
   include(PatchnasTorch)  # defines patchnas_use_torch_pch too
 else()

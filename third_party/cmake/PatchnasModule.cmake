@@ -8,8 +8,8 @@ include(GoogleTest)
 #   [PRIVATE yaml-cpp::yaml-cpp ...])
 #
 # Defines the static library patchnas_NAME, alias patchnas::NAME. Headers are included from the
-# repository root ("arch/network.h"). Link only what the module's row in the dependency table
-# names; tests/build checks the includes against that table.
+# repository root ("arch/network.h"). What a room links is its row of the dependency rule: tests/build checks
+# the includes against it.
 function(patchnas_add_module name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;PUBLIC;PRIVATE")
   patchnas_check_arguments("patchnas_add_module(${name})" SOURCES)
@@ -22,13 +22,25 @@ function(patchnas_add_module name)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE} patchnas::options)
   patchnas_set_language_standards(${target})
-  patchnas_use_torch_pch(${target} SOURCES ${arg_SOURCES} LINK ${arg_PUBLIC} ${arg_PRIVATE})
+  patchnas_use_torch_pch(${target} LINK ${arg_PUBLIC} ${arg_PRIVATE})
+  patchnas_note_room(${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
 
   file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
   install(TARGETS ${target} ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/"
     DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/patchnas/${folder}"
     FILES_MATCHING PATTERN "*.h")
+endfunction()
+
+# patchnas_add_header_module(NAME [LINK patchnas::arch ...])
+#
+# A module, patchnas::NAME, that is headers alone.
+function(patchnas_add_header_module name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
+  add_library(patchnas_${name} INTERFACE)
+  add_library(patchnas::${name} ALIAS patchnas_${name})
+  target_link_libraries(patchnas_${name} INTERFACE ${arg_LINK})
+  patchnas_note_room(${name} PUBLIC ${arg_LINK})
 endfunction()
 
 # patchnas_add_executable(NAME SOURCES a.cpp ... LINK patchnas::arch ...)
@@ -39,6 +51,7 @@ function(patchnas_add_executable name)
   patchnas_check_arguments("patchnas_add_executable(${name})" SOURCES)
   patchnas_add_program(${name} SOURCES ${arg_SOURCES} LINK ${arg_LINK})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+  patchnas_note_room(${name} PRIVATE ${arg_LINK})
   install(TARGETS ${name} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endfunction()
 
@@ -49,7 +62,7 @@ endfunction()
 #   [VARIANT name])                # of tests that several programs have: ends their names
 #
 # A GoogleTest program; gtest's main and gmock are linked. Each of its tests becomes a ctest test
-# called "MODULE.Suite.Case" with the label MODULE, MODULE being the folder under tests/.
+# called "ROOM.Suite.Case" with the label MODULE; tests/search/engine makes "search.engine" and "search" of them.
 # PATCHNAS_SOURCE_DIR is defined as the repository root, for tests that read files of ours.
 function(patchnas_add_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT;VARIANT" "SOURCES;LINK")
@@ -63,15 +76,17 @@ function(patchnas_add_test name)
   endif()
   # LibTorch computes with all cores; two such tests at a time would only wait for each other.
   set(processors 1)
-  if("${arg_LINK}" MATCHES "patchnas::(torch|supernet)(;|$)")
+  if("${arg_LINK}" MATCHES "patchnas::(torch|supernet_(ranks|network|training))(;|$)")
     cmake_host_system_information(RESULT processors QUERY NUMBER_OF_LOGICAL_CORES)
   endif()
   patchnas_add_program(${name} SOURCES ${arg_SOURCES} LINK ${arg_LINK} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE "PATCHNAS_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
-  file(RELATIVE_PATH module "${PROJECT_SOURCE_DIR}/tests" "${CMAKE_CURRENT_SOURCE_DIR}")
+  file(RELATIVE_PATH room "${PROJECT_SOURCE_DIR}/tests" "${CMAKE_CURRENT_SOURCE_DIR}")
+  string(REGEX REPLACE "/.*" "" module "${room}")
+  string(REPLACE "/" "." room "${room}")
   # PRE_TEST: listing a program's tests runs it, and starting LibTorch takes longer than linking it.
   gtest_discover_tests(${name}
-    TEST_PREFIX "${module}."
+    TEST_PREFIX "${room}."
     TEST_SUFFIX "${suffix}"
     DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60
@@ -87,7 +102,21 @@ function(patchnas_add_benchmark name)
   patchnas_add_program(${name} SOURCES ${arg_SOURCES} LINK ${arg_LINK} benchmark::benchmark_main)
 endfunction()
 
+# patchnas_write_rooms(FILE): a line for each target, "FOLDER NAME PUBLIC library ... PRIVATE library ...", which is
+# what tests/build/check_dependencies.sh holds the includes against.
+function(patchnas_write_rooms file)
+  get_property(rooms GLOBAL PROPERTY patchnas_rooms)
+  list(JOIN rooms "\n" text)
+  file(CONFIGURE OUTPUT "${file}" CONTENT "${text}\n" @ONLY)
+endfunction()
+
 # --- used by the functions above --------------------------------------------------------------
+
+function(patchnas_note_room name)
+  file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
+  list(JOIN ARGN " " links)
+  set_property(GLOBAL APPEND PROPERTY patchnas_rooms "${folder} ${name} ${links}")
+endfunction()
 
 function(patchnas_add_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
@@ -95,7 +124,7 @@ function(patchnas_add_program name)
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${arg_LINK} patchnas::options)
   patchnas_set_language_standards(${name})
-  patchnas_use_torch_pch(${name} SOURCES ${arg_SOURCES} LINK ${arg_LINK})
+  patchnas_use_torch_pch(${name} LINK ${arg_LINK})
 endfunction()
 
 # Misspelt arguments are errors, not silently dropped sources.

@@ -44,51 +44,13 @@ if(PATCHNAS_TORCH_PCH)
   patchnas_set_language_standards(patchnas_torch_pch)
 endif()
 
-# patchnas_use_torch_pch(TARGET SOURCES ... LINK ...)
+# patchnas_use_torch_pch(TARGET LINK ...)
 #
-# Lets the sources that include LibTorch, directly or through headers of ours, reuse the precompiled
-# header, and spares the others from it. A source that changes sides between two runs of CMake
-# compiles more slowly, not differently.
+# Lets the sources of a target that links a room which drives LibTorch reuse the precompiled header.
 function(patchnas_use_torch_pch target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
-  if(NOT TARGET patchnas_torch_pch OR NOT "${arg_LINK}" MATCHES "patchnas::(torch|supernet)(;|$)")
-    return()
-  endif()
-  set(with_torch "")
-  foreach(source IN LISTS arg_SOURCES)
-    patchnas_includes_torch("${CMAKE_CURRENT_SOURCE_DIR}/${source}" includes_torch)
-    if(includes_torch)
-      list(APPEND with_torch ${source})
-    else()
-      set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
-    endif()
-  endforeach()
-  if(with_torch)  # CMake refuses a precompiled header that no source uses
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
+  if(TARGET patchnas_torch_pch AND
+      "${arg_LINK}" MATCHES "patchnas::(torch|supernet_(ranks|network|training))(;|$)")
     target_precompile_headers(${target} REUSE_FROM patchnas_torch_pch)
   endif()
-endfunction()
-
-# Whether FILE reaches a LibTorch header. Each file is read once per run of CMake.
-function(patchnas_includes_torch file result)
-  get_property(known GLOBAL PROPERTY "patchnas_includes_torch:${file}")
-  if("${known}" STREQUAL "")
-    set(known FALSE)
-    set_property(GLOBAL PROPERTY "patchnas_includes_torch:${file}" FALSE)  # ends include cycles
-    set(includes "")
-    if(EXISTS "${file}")
-      file(STRINGS "${file}" includes REGEX "^[ \t]*#[ \t]*include[ \t]*[<\"]")
-    endif()
-    foreach(include IN LISTS includes)
-      if(include MATCHES "<(torch|ATen|c10)/")
-        set(known TRUE)
-      elseif(include MATCHES "\"([^\"]+)\"")
-        patchnas_includes_torch("${PROJECT_SOURCE_DIR}/${CMAKE_MATCH_1}" known)
-      endif()
-      if(known)
-        break()
-      endif()
-    endforeach()
-    set_property(GLOBAL PROPERTY "patchnas_includes_torch:${file}" ${known})
-  endif()
-  set(${result} ${known} PARENT_SCOPE)
 endfunction()

@@ -1,0 +1,224 @@
+// NAME_weights.c and its header: what stays in flash and is not code.
+
+#include <charconv>
+#include <limits>
+
+#include "arch/kernel_function.h"
+#include "deploy/package/c_emitter.h"
+#include "deploy/package/c_names.h"
+#include "deploy/package/kernel_weights.h"
+#include "deploy/package/text_template.h"
+
+namespace patchnas {
+namespace {
+
+constexpr std::size_t kLineLength = 100;
+
+// static const TYPE NAME[COUNT] = {...};
+template <typename T>
+void append_array(std::string& text, std::string_view type, const std::string& name,
+                  const std::vector<T>& values) {
+  text +=
+      fill("static const @type@ @name@[@count@] = {",
+           {{"type", std::string(type)}, {"name", name}, {"count", std::to_string(values.size())}});
+  std::size_t column = kLineLength;
+  for (const T value : values) {
+    // -2147483648 is no constant in C: it is the negation of one that does not fit.
+    char digits[16] = "INT32_MIN";
+    char* end = digits + 9;
+    if (std::int64_t{value} != std::numeric_limits<std::int32_t>::min()) {
+      end = std::to_chars(digits, digits + sizeof digits, static_cast<int>(value)).ptr;
+    }
+    const auto length = static_cast<std::size_t>(end - digits) + 1;
+    if (column + length > kLineLength) {
+      text += "\n  ";
+      column = 2;
+    }
+    text.append(digits, end).append(",");
+    column += length;
+  }
+  text += "\n};\n";
+}
+
+std::string kernel_constant(const CProgram& program, int layer) {
+  const Layer& l = program.layer(layer);
+  const TensorShape& input = program.network.shape(l.inputs[0]);
+  return fill(R"(
+const patchnas_kernel @name@ = {
+    .height = @height@, .width = @width@, .stride_h = @stride_h@, .stride_w = @stride_w@,
+    .pad_top = @pad_top@, .pad_left = @pad_left@,
+    .input_height = @input_height@, .input_width = @input_width@};
+)",
+              {{"name", program.constant(layer, "kernel")},
+               {"height", std::to_string(l.kernel.height)},
+               {"width", std::to_string(l.kernel.width)},
+               {"stride_h", std::to_string(l.kernel.stride_h)},
+               {"stride_w", std::to_string(l.kernel.stride_w)},
+               {"pad_top", std::to_string(l.kernel.pad_top)},
+               {"pad_left", std::to_string(l.kernel.pad_left)},
+               {"input_height", std::to_string(input.height)},
+               {"input_width", std::to_string(input.width)}});
+}
+
+struct ZeroPointsAndClamp {
+  std::string input, output, min, max;
+};
+
+ZeroPointsAndClamp zero_points_and_clamp(const CProgram& program, int layer) {
+  const auto index = static_cast<std::size_t>(layer);
+  const auto zero_point = [&](TensorId tensor) {
+    return std::to_string(program.quantised.tensors[static_cast<std::size_t>(tensor)].zero_point);
+  };
+  const ActivationClamp& clamp = program.quantised.layers[index].clamp;
+  return {zero_point(program.layer(layer).inputs[0]), zero_point(layer + 1),
+          std::to_string(clamp.min), std::to_string(clamp.max)};
+}
+
+std::string weights_constant(const CProgram& program, int layer) {
+  const Layer& l = program.layer(layer);
+  const KernelWeights weights =
+      kernel_weights(l, program.quantised.layers[static_cast<std::size_t>(layer)],
+                     program.quantised.tensors[static_cast<std::size_t>(l.inputs[0])].zero_point);
+  const std::string prefix = program.layers[static_cast<std::size_t>(layer)];
+  std::string text = "\n";
+  append_array(text, "int8_t", prefix + "_values", weights.weights);
+  append_array(text, "int32_t", prefix + "_biases", weights.biases);
+  append_array(text, "int32_t", prefix + "_multipliers", weights.multipliers);
+  append_array(text, "int8_t", prefix + "_shifts", weights.shifts);
+  const ZeroPointsAndClamp numbers = zero_points_and_clamp(program, layer);
+  return text + fill(R"(const patchnas_weights @name@ = {
+    .weights = @prefix@_values, .biases = @prefix@_biases,
+    .multipliers = @prefix@_multipliers, .shifts = @prefix@_shifts,
+    .input_zero_point = @input@, .output_zero_point = @output@, .clamp_min = @min@, .clamp_max = @max@};
+)",
+                     {{"name", program.constant(layer, "weights")},
+                      {"prefix", prefix},
+                      {"input", numbers.input},
+                      {"output", numbers.output},
+                      {"min", numbers.min},
+                      {"max", numbers.max}});
+}
+
+std::string add_constant(const CProgram& program, int layer) {
+  const AddArithmetic& add = program.quantised.layers[static_cast<std::size_t>(layer)].add;
+  const ZeroPointsAndClamp numbers = zero_points_and_clamp(program, layer);
+  const TensorId second = program.layer(layer).inputs[1];
+  return fill(
+      R"(
+const patchnas_add_scales @name@ = {
+    .zero_points = {@input@, @second@},
+    .multipliers = {@multiplier0@, @multiplier1@}, .shifts = {@shift0@, @shift1@},
+    .output_zero_point = @output@, .output_multiplier = @multiplier@, .output_shift = @shift@,
+    .clamp_min = @min@, .clamp_max = @max@};
+)",
+      {{"name", program.constant(layer, "scales")},
+       {"input", numbers.input},
+       {"second",
+        std::to_string(program.quantised.tensors[static_cast<std::size_t>(second)].zero_point)},
+       {"multiplier0", std::to_string(add.inputs[0].multiplier)},
+       {"multiplier1", std::to_string(add.inputs[1].multiplier)},
+       {"shift0", std::to_string(add.inputs[0].shift)},
+       {"shift1", std::to_string(add.inputs[1].shift)},
+       {"output", numbers.output},
+       {"multiplier", std::to_string(add.output.multiplier)},
+       {"shift", std::to_string(add.output.shift)},
+       {"min", numbers.min},
+       {"max", numbers.max}});
+}
+
+std::string mean_constant(const CProgram& program, int layer) {
+  const Requantisation& mean = program.quantised.layers[static_cast<std::size_t>(layer)].mean;
+  const ZeroPointsAndClamp numbers = zero_points_and_clamp(program, layer);
+  return fill(
+      R"(
+const patchnas_mean_scale @name@ = {
+    .input_zero_point = @input@, .multiplier = @multiplier@, .shift = @shift@,
+    .output_zero_point = @output@};
+)",
+      {{"name", program.constant(layer, "scale")},
+       {"input", numbers.input},
+       {"multiplier", std::to_string(mean.multiplier)},
+       {"shift", std::to_string(mean.shift)},
+       {"output", numbers.output}});
+}
+
+bool has_kernel_constant(const Layer& layer) {
+  switch (kernel_function(layer, false)) {
+    case KernelFunction::kConvolve:
+    case KernelFunction::kDepthwise:
+    case KernelFunction::kAveragePool:
+    case KernelFunction::kMaxPool:
+    case KernelFunction::kMean:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+std::string emit_constants(const CProgram& program) {
+  std::string text =
+      fill(R"(/* Weights and other constants of @name@, for flash. Generated by PatchNAS. */
+#include "@name@_weights.h"
+)",
+           {{"name", program.name}});
+  for (int layer = 0; layer < program.network.layer_count(); ++layer) {
+    const Layer& l = program.layer(layer);
+    if (l.kind == LayerKind::kSoftmax) {
+      continue;
+    }
+    text += "\n/* " + std::to_string(layer) + " " +
+            comment_text(program.network.layer_name(layer)) + " */";
+    if (has_kernel_constant(l)) {
+      text += kernel_constant(program, layer);
+    }
+    if (l.has_weights()) {
+      text += weights_constant(program, layer);
+    }
+    if (l.kind == LayerKind::kAdd) {
+      text += add_constant(program, layer);
+    }
+    if (l.kind == LayerKind::kMean) {
+      text += mean_constant(program, layer);
+    }
+  }
+  return text;
+}
+
+std::string emit_declarations(const CProgram& program) {
+  std::string declarations;
+  const auto declare = [&](const char* type, const std::string& name) {
+    declarations += std::string("extern const ") + type + " " + name + ";\n";
+  };
+  for (int layer = 0; layer < program.network.layer_count(); ++layer) {
+    const Layer& l = program.layer(layer);
+    if (has_kernel_constant(l)) {
+      declare("patchnas_kernel", program.constant(layer, "kernel"));
+    }
+    if (l.has_weights()) {
+      declare("patchnas_weights", program.constant(layer, "weights"));
+    }
+    if (l.kind == LayerKind::kAdd) {
+      declare("patchnas_add_scales", program.constant(layer, "scales"));
+    }
+    if (l.kind == LayerKind::kMean) {
+      declare("patchnas_mean_scale", program.constant(layer, "scale"));
+    }
+  }
+  return fill(R"(/* Constants of @name@'s layers; for @name@.c alone. Generated by PatchNAS. */
+#ifndef @NAME@_WEIGHTS_H
+#define @NAME@_WEIGHTS_H
+
+#include @runtime@
+
+@declarations@
+#endif
+)",
+              {{"name", program.name},
+               {"NAME", program.upper},
+               {"declarations", declarations},
+               {"runtime", "\"runtime/patchnas_runtime.h\""}});
+}
+
+}  // namespace patchnas

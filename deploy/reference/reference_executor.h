@@ -1,0 +1,33 @@
+#pragma once
+
+// The integer reference, layer by layer with every tensor kept whole: what any schedule must
+// reproduce bit for bit.
+//
+//   std::vector<std::int8_t> logits = run_layer_by_layer(network, image);
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "arch/quantized_network.h"
+#include "deploy/reference/litert_arithmetic.h"
+
+namespace patchnas {
+
+/// All tensors, [H, W, C] each; tensor 0 is the image. Safe to call from several threads.
+/// @throws InputError if the image's size is not the network's.
+std::vector<std::vector<std::int8_t>> run_all_layers(
+    const QuantizedNetwork& network, std::span<const std::int8_t> image,
+    Arithmetic arithmetic = Arithmetic::kTfliteMicro);
+
+/// The network's output for one image [H, W, C].
+std::vector<std::int8_t> run_layer_by_layer(const QuantizedNetwork& network,
+                                            std::span<const std::int8_t> image,
+                                            Arithmetic arithmetic = Arithmetic::kTfliteMicro);
+
+/// Outputs back to back for images back to back, all cores.
+std::vector<std::int8_t> run_images(const QuantizedNetwork& network,
+                                    std::span<const std::int8_t> images,
+                                    Arithmetic arithmetic = Arithmetic::kTfliteMicro);
+
+}  // namespace patchnas

@@ -1,0 +1,80 @@
+#include "deploy/reference/reference_kernels.h"
+
+#include <algorithm>
+
+namespace patchnas {
+namespace {
+
+// Calls sum(a, b) for every pair of values and stores what it returns, with the output's zero point
+// and clamped.
+template <typename Sum>
+void add_pairs(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
+               const OutputWindow& output, const Rect& computed, const Sum& sum) {
+  const ActivationClamp& clamp = context.quantised.clamp;
+  const int row_elements = computed.cols.size() * output.shape.channels;
+  for (int row = computed.rows.begin; row < computed.rows.end; ++row) {
+    const std::int8_t* const a = inputs[0].pixel(row, computed.cols.begin);
+    const std::int8_t* const b = inputs[1].pixel(row, computed.cols.begin);
+    std::int8_t* const out = output.pixel(row, computed.cols.begin);
+    for (int i = 0; i < row_elements; ++i) {
+      out[i] = static_cast<std::int8_t>(
+          std::clamp(sum(a[i], b[i]) + context.output.zero_point, clamp.min, clamp.max));
+    }
+  }
+}
+
+}  // namespace
+
+LayerContext layer_context(const QuantizedNetwork& network, int layer, Arithmetic arithmetic) {
+  const auto index = static_cast<std::size_t>(layer);
+  const Layer& l = network.network.layers[index];
+  const auto quantisation = [&](TensorId tensor) {
+    return network.tensors[static_cast<std::size_t>(tensor)];
+  };
+  return {
+      .layer = l,
+      .quantised = network.layers[index],
+      .inputs = {quantisation(l.inputs[0]), quantisation(l.inputs[l.input_count() == 2 ? 1 : 0])},
+      .output = quantisation(layer + 1),
+      .arithmetic = arithmetic};
+}
+
+void run_layer(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
+               const OutputWindow& output, const Rect& computed) {
+  switch (context.layer.kind) {
+    case LayerKind::kConv2d:
+      return convolve(context, inputs[0], output, computed);
+    case LayerKind::kDepthwiseConv2d:
+      return convolve_depthwise(context, inputs[0], output, computed);
+    case LayerKind::kAdd:
+      return add(context, inputs, output, computed);
+    case LayerKind::kAveragePool:
+      return pool_average(context, inputs[0], output, computed);
+    case LayerKind::kMaxPool:
+      return pool_max(context, inputs[0], output, computed);
+    case LayerKind::kFullyConnected:
+      return connect_fully(context, inputs[0], output);
+    case LayerKind::kSoftmax:
+      return softmax(context, inputs[0], output, computed);
+    case LayerKind::kMean:
+      return mean(context, inputs[0], output, computed);
+  }
+}
+
+void add(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
+         const OutputWindow& output, const Rect& computed) {
+  if (context.arithmetic == Arithmetic::kLiteRt) {
+    return add_pairs(context, inputs, output, computed,
+                     LiteRtAdd(context.inputs[0], context.inputs[1], context.output.scale));
+  }
+  const AddArithmetic& arithmetic = context.quantised.add;
+  const auto scaled = [&](std::size_t input, std::int8_t value) {
+    return requantise((value - context.inputs[input].zero_point) * (1 << kAddLeftShift),
+                      arithmetic.inputs[input], context.arithmetic);
+  };
+  add_pairs(context, inputs, output, computed, [&](std::int8_t a, std::int8_t b) {
+    return requantise(scaled(0, a) + scaled(1, b), arithmetic.output, context.arithmetic);
+  });
+}
+
+}  // namespace patchnas

@@ -1,0 +1,206 @@
+// Reading the operands of an operator, and appending what it computes.
+
+#include "arch/base/error.h"
+#include "deploy/tflite/tflite_importer.h"
+
+namespace patchnas {
+
+using tflite::TensorType;
+
+const FileValue& TfliteImporter::any_value(const FileOperator& op, std::size_t position) const {
+  const FileTensor tensor = op.input(position);
+  if (unknown_.contains(tensor)) {
+    throw UnknownInput{};
+  }
+  const auto found = values_.find(tensor);
+  if (found == values_.end()) {
+    model_.fail(&op, tensor,
+                "input " + std::to_string(position) +
+                    (model_.is_constant(tensor) ? " is a constant, which is not supported"
+                                                : " is not computed by an earlier operator"));
+  }
+  return found->second;
+}
+
+const FileValue& TfliteImporter::value(const FileOperator& op, std::size_t position) const {
+  const FileValue& found = any_value(op, position);
+  if (found.holds_end_numbers) {
+    model_.require_type(op.inputs[position], type_, &op);
+  }
+  if (found.restated && found.id != kImage) {
+    model_.fail(&op, op.inputs[position],
+                "has been given another scale or zero point by an operator that computes nothing, "
+                "which is only supported at the ends of the network");
+  }
+  return found;
+}
+
+const FileValue& TfliteImporter::map(const FileOperator& op) const {
+  const FileValue& found = value(op, 0);
+  if (!found.is_map()) {
+    model_.fail(&op, op.inputs[0],
+                found.is_ordered()
+                    ? "is reshaped to other rows, columns or channels than it was computed with, "
+                      "which this operator may not read"
+                    : "is transposed, which this operator may not read");
+  }
+  return found;
+}
+
+const FileValue& TfliteImporter::elements(const FileOperator& op, std::size_t position) const {
+  const FileValue& found = value(op, position);
+  if (!found.is_ordered() || found.has_margins()) {
+    model_.fail(&op, op.inputs[position],
+                "is padded or transposed, which this operator may not read");
+  }
+  return found;
+}
+
+Activation TfliteImporter::activation_function(const FileOperator& op,
+                                               tflite::ActivationFunctionType type) const {
+  switch (type) {
+    case tflite::ActivationFunctionType::NONE:
+      return Activation::kNone;
+    case tflite::ActivationFunctionType::RELU:
+      return Activation::kRelu;
+    case tflite::ActivationFunctionType::RELU6:
+      return Activation::kRelu6;
+    default:
+      model_.fail(op, "its fused activation function is not supported; NONE, RELU and RELU6 are");
+  }
+}
+
+std::vector<int> TfliteImporter::weight_shape(const FileOperator& op, std::size_t rank) const {
+  std::vector<int> shape = model_.dimensions(op.input(1), &op);
+  if (shape.size() != rank) {
+    model_.fail(&op, op.inputs[1], "weights must have " + std::to_string(rank) + " dimensions");
+  }
+  return shape;
+}
+
+QuantizedLayer TfliteImporter::parameters(const FileOperator& op, int channel_axis,
+                                          int outputs) const {
+  QuantizedLayer result;
+  if (take_ == Take::kStructure) {
+    check_parameters(op, outputs);
+    return result;
+  }
+  result.weights = model_.int8_data(op.input(1), op);
+  result.weight_scales = model_.weight_scales(op.input(1), channel_axis, op);
+  const FileTensor bias = op.input(2);
+  if (bias < 0) {
+    result.biases.assign(static_cast<std::size_t>(outputs), 0);
+    return result;
+  }
+  result.biases = model_.int32_data(bias, op);
+  if (static_cast<int>(result.biases.size()) != outputs) {
+    model_.fail(&op, bias, "needs one bias per output channel");
+  }
+  return result;
+}
+
+void TfliteImporter::check_parameters(const FileOperator& op, int outputs) const {
+  const bool is_float = type_ == TensorType::FLOAT32;
+  model_.constant(op.input(1), type_, op);
+  const FileTensor bias = op.input(2);
+  if (bias < 0) {
+    return;
+  }
+  const auto bias_type = is_float ? TensorType::FLOAT32 : TensorType::INT32;
+  if (model_.constant(bias, bias_type, op).size() !=
+      static_cast<std::size_t>(outputs) * sizeof(std::int32_t)) {
+    model_.fail(&op, bias, "needs one bias per output channel");
+  }
+}
+
+TensorQuantisation TfliteImporter::activation_quantisation(FileTensor tensor,
+                                                           const FileOperator* op) const {
+  if (take_ == Take::kEverything) {
+    return model_.activation_quantisation(tensor, op);
+  }
+  model_.require_type(tensor, type_, op);
+  return {};
+}
+
+void TfliteImporter::add_layer(const Layer& layer, QuantizedLayer quantised, FileTensor output,
+                               const TensorQuantisation& output_quantisation) {
+  result_.network.layers.push_back(layer);
+  result_.network.names.push_back(model_.tensor_name(output));
+  result_.tensors.push_back(output_quantisation);
+  result_.layers.push_back(std::move(quantised));
+}
+
+void TfliteImporter::append(const FileOperator& op, const Layer& layer, QuantizedLayer quantised,
+                            const FileValue& computed) {
+  const FileTensor output = op.outputs[0];
+  if (model_.dimensions(output, &op) != computed.dimensions()) {
+    model_.fail(op, "its output's shape does not follow from its inputs");
+  }
+  const TensorQuantisation output_quantisation = activation_quantisation(output, &op);
+  for (const FileTensor input : op.inputs) {
+    if (const auto found = values_.find(input);
+        found != values_.end() && found->second.id == kImage) {
+      read_image_as(op, found->second);
+    }
+  }
+  add_layer(layer, std::move(quantised), output, output_quantisation);
+  values_[output] = computed;
+}
+
+void TfliteImporter::append_map(const FileOperator& op, const Layer& layer,
+                                QuantizedLayer quantised, const FileValue& in) {
+  FileValue computed = next_value(layer.output);
+  computed.axes = in.axes;
+  if (!computed.is_ordered()) {
+    model_.fail(op, "makes a map of both rows and columns from one that is turned");
+  }
+  append(op, layer, std::move(quantised), computed);
+}
+
+void TfliteImporter::append_like(const FileOperator& op, const Layer& layer,
+                                 QuantizedLayer quantised, const FileValue& in) {
+  FileValue computed = in;
+  computed.id = result_.network.layer_count() + 1;
+  computed.has_pad_operator = false;
+  append(op, layer, std::move(quantised), computed);
+}
+
+void TfliteImporter::read_image_as(const FileOperator& op, const FileValue& view) {
+  TensorQuantisation& image = result_.tensors[kImage];
+  if (!image_as_given_) {
+    image_as_given_ = image;
+    result_.network.input = view.shape;
+    if (view.restated) {
+      result_.input_end.restated = image;
+      image = *view.restated;
+    }
+  } else if (view.shape != result_.network.input ||
+             view.restated.value_or(*image_as_given_) != image) {
+    model_.fail(op, "reads the input in another shape or scale than an earlier operator");
+  }
+}
+
+void TfliteImporter::pass_on(const FileOperator& op, const FileValue& view) {
+  const FileTensor output = op.outputs[0];
+  if (model_.dimensions(output, &op) != view.dimensions()) {
+    model_.fail(op, "its output's shape does not follow from its inputs");
+  }
+  if (view.holds_end_numbers) {
+    model_.require_type(output, model_.type(op.inputs[0], &op), &op);
+  } else if (activation_quantisation(output, &op) != quantisation(view)) {
+    model_.fail(op, "its output must have its input's scale and zero point");
+  }
+  values_[output] = view;
+}
+
+void TfliteImporter::pass_on_bytes(const FileOperator& op, FileValue view) {
+  if (!view.holds_end_numbers) {
+    const TensorQuantisation stated = activation_quantisation(op.outputs[0], &op);
+    if (stated != quantisation(view)) {
+      view.restated = stated;
+    }
+  }
+  pass_on(op, view);
+}
+
+}  // namespace patchnas

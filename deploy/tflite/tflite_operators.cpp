@@ -1,0 +1,274 @@
+// One function per operator that is a layer, or nothing but another view of a tensor.
+
+#include <cmath>
+
+#include "arch/base/error.h"
+#include "deploy/tflite/tflite_importer.h"
+#include "deploy/tflite/tflite_views.h"
+#include "deploy/tflite/tflite_weights.h"
+#include "deploy/tflite/tflite_window.h"
+
+namespace patchnas {
+
+using tflite::BuiltinOperator;
+
+template <typename Options>
+Layer TfliteImporter::convolution_layer(const FileOperator& op, LayerKind kind, const FileValue& in,
+                                        const std::vector<int>& weights,
+                                        int output_channels) const {
+  const auto& o = options<Options>(op);
+  if (o.dilation_h_factor() != 1 || o.dilation_w_factor() != 1) {
+    model_.fail(op, "dilation is not supported");
+  }
+  if (in.has_margins() && in.margin_fill == MarginFill::kLowest) {
+    model_.fail(op, "is padded with -128, which only a MAX_POOL_2D may read");
+  }
+  const WindowOptions window{weights[1], weights[2], o.stride_h(), o.stride_w(), o.padding()};
+  Layer layer = window_layer(model_, op, kind, in, window, output_channels);
+  layer.activation = activation_function(op, o.fused_activation_function());
+  layer.pad_operator = pad_operator(in);
+  return layer;
+}
+
+void TfliteImporter::import_pad(const FileOperator& op) {
+  const FileValue& in = value(op, 0);
+  const bool knows_zero = take_ == Take::kEverything;
+  pass_on(op, padded_view(model_, op, in,
+                          knows_zero ? std::optional(quantisation(in).zero_point) : std::nullopt));
+}
+
+void TfliteImporter::import_reshape(const FileOperator& op) {
+  pass_on_bytes(op, reshaped_view(model_, op, any_value(op, 0)));
+}
+
+void TfliteImporter::import_transpose(const FileOperator& op) {
+  pass_on_bytes(op, transposed_view(model_, op, any_value(op, 0)));
+}
+
+void TfliteImporter::import_convolution(const FileOperator& op) {
+  const FileValue& in = map(op);
+  const std::vector<int> shape = weight_shape(op, 4);
+  Layer layer =
+      convolution_layer<tflite::Conv2DOptions>(op, LayerKind::kConv2d, in, shape, shape[0]);
+  layer.groups = group_count(op, in.shape.channels, shape);
+  QuantizedLayer quantised = parameters(op, 0, shape[0]);
+  if (in.is_turned()) {
+    quantised.weights = turned_weights(quantised.weights, shape);
+  }
+  append_map(op, layer, std::move(quantised), in);
+}
+
+int TfliteImporter::group_count(const FileOperator& op, int input_channels,
+                                const std::vector<int>& weights) const {
+  const int groups = input_channels / weights[3];
+  if (groups * weights[3] != input_channels || weights[0] % groups != 0) {
+    model_.fail(&op, op.inputs[1],
+                "weights for " + std::to_string(weights[3]) + " channels, the input has " +
+                    std::to_string(input_channels) + ", the output " + std::to_string(weights[0]) +
+                    "; these are no groups of equal size");
+  }
+  if (groups != 1 && take_ == Take::kEverything) {
+    model_.fail(&op, op.inputs[1], "grouped convolutions can be estimated, not executed");
+  }
+  return groups;
+}
+
+void TfliteImporter::import_depthwise(const FileOperator& op) {
+  const FileValue& in = map(op);
+  const std::vector<int> shape = weight_shape(op, 4);
+  const int channels = in.shape.channels;
+  const int multiplier = shape[3] / channels;
+  if (shape[0] != 1 || multiplier * channels != shape[3]) {
+    model_.fail(
+        &op, op.inputs[1],
+        "weights must be [1, height, width, a multiple of " + std::to_string(channels) + "]");
+  }
+  if (multiplier > 1 && channels > 1 && take_ == Take::kEverything) {
+    model_.fail(&op, op.inputs[1],
+                "depth multiplier " + std::to_string(multiplier) + " of " +
+                    std::to_string(channels) +
+                    " channels can be estimated, not executed; allowed: 1, or one channel");
+  }
+  const LayerKind kind = multiplier == 1 ? LayerKind::kDepthwiseConv2d : LayerKind::kConv2d;
+  Layer layer = convolution_layer<tflite::DepthwiseConv2DOptions>(op, kind, in, shape, shape[3]);
+  layer.groups = multiplier == 1 ? 1 : channels;
+  QuantizedLayer quantised = parameters(op, 3, shape[3]);
+  if (in.is_turned()) {
+    quantised.weights = turned_weights(quantised.weights, shape);
+  }
+  if (multiplier != 1) {
+    quantised.weights = outputs_first(quantised.weights, shape);
+  }
+  append_map(op, layer, std::move(quantised), in);
+}
+
+void TfliteImporter::import_pool(const FileOperator& op) {
+  const auto& o = options<tflite::Pool2DOptions>(op);
+  const FileValue& in = map(op);
+  const bool is_max = op.code == BuiltinOperator::MAX_POOL_2D;
+  if (in.has_margins()) {
+    if (!is_max) {
+      model_.fail(op, "averages the zeros of a PAD operator, which is not supported");
+    }
+    check_margins_of_maximum(op, in);
+  }
+  const WindowOptions window{o.filter_height(), o.filter_width(), o.stride_h(), o.stride_w(),
+                             o.padding()};
+  Layer layer = window_layer(model_, op, is_max ? LayerKind::kMaxPool : LayerKind::kAveragePool, in,
+                             window, in.shape.channels);
+  layer.activation = activation_function(op, o.fused_activation_function());
+  if (is_max) {
+    layer.pad_operator = pad_operator(in);
+  }
+  append_map(op, layer, {}, in);
+}
+
+void TfliteImporter::check_margins_of_maximum(const FileOperator& op, const FileValue& in) const {
+  if (take_ == Take::kEverything && in.margin_fill == MarginFill::kZero &&
+      quantisation(in).zero_point != -128 && !is_never_negative(in.id)) {
+    model_.fail(op,
+                "takes the maximum with the zeros of a PAD operator, which is only supported where "
+                "no value can be negative, as behind RELU");
+  }
+}
+
+bool TfliteImporter::is_never_negative(TensorId tensor) const {
+  if (tensor == kImage) {
+    return false;
+  }
+  const Layer& layer = result_.network.layers[static_cast<std::size_t>(tensor) - 1];
+  const bool is_pool = layer.kind == LayerKind::kMaxPool || layer.kind == LayerKind::kAveragePool;
+  return layer.activation != Activation::kNone || (is_pool && is_never_negative(layer.inputs[0]));
+}
+
+void TfliteImporter::import_add(const FileOperator& op) {
+  for (const std::size_t position : {0U, 1U}) {
+    if (op.input(position) >= 0 && !values_.contains(op.inputs[position]) &&
+        model_.is_constant(op.inputs[position])) {
+      model_.fail(op, "adds a constant, which is not supported");
+    }
+  }
+  const FileValue& a = elements(op, 0);
+  const FileValue& b = elements(op, 1);
+  if (a.shape != b.shape) {
+    model_.fail(op, a.dimensions() == b.dimensions()
+                        ? "adds tensors that were computed in other rows and columns each"
+                        : "adds tensors of different shapes");
+  }
+  Layer layer;
+  layer.kind = LayerKind::kAdd;
+  layer.inputs = {a.id, b.id};
+  layer.output = a.shape;
+  layer.activation =
+      activation_function(op, options<tflite::AddOptions>(op).fused_activation_function());
+  // Dimensions of 1 in front may be absent from either.
+  append_like(op, layer, {}, a.dimensions().size() < b.dimensions().size() ? b : a);
+}
+
+void TfliteImporter::import_fully_connected(const FileOperator& op) {
+  const auto& o = options<tflite::FullyConnectedOptions>(op);
+  if (o.weights_format() != tflite::FullyConnectedWeightsFormat::DEFAULT) {
+    model_.fail(op, "shuffled weights are not supported");
+  }
+  const FileValue& in = elements(op, 0);
+  const std::vector<int> shape = weight_shape(op, 2);
+  const bool reads_all = shape[1] == in.shape.elements();
+  if (!reads_all && shape[1] != in.shape.channels) {
+    model_.fail(&op, op.inputs[1],
+                "weights for " + std::to_string(shape[1]) + " inputs fit neither the " +
+                    std::to_string(in.shape.elements()) + " values of the input nor the " +
+                    std::to_string(in.shape.channels) + " channels of a pixel");
+  }
+  Layer layer;
+  layer.kind = reads_all ? LayerKind::kFullyConnected : LayerKind::kConv2d;
+  layer.inputs = {in.id, kNoTensor};
+  layer.output = {1, 1, shape[0]};
+  layer.activation = activation_function(op, o.fused_activation_function());
+  QuantizedLayer quantised = parameters(op, 0, shape[0]);
+  if (!reads_all) {
+    layer.output = {in.shape.height, in.shape.width, shape[0]};
+    quantised.convolution_operator = ConvolutionOperator::kFullyConnected;
+  }
+  check_bias_scale(op, quantised);
+  const std::vector<int> dimensions = model_.dimensions(op.outputs[0], &op);
+  if (dimensions.empty() || dimensions.back() != shape[0] ||
+      element_count(dimensions) != layer.output.elements()) {
+    model_.fail(op, "its output's shape does not follow from its inputs");
+  }
+  append(op, layer, std::move(quantised), reread(next_value(layer.output), dimensions));
+}
+
+void TfliteImporter::check_bias_scale(const FileOperator& op,
+                                      const QuantizedLayer& quantised) const {
+  constexpr double kTolerance = 0.02;  // of the output's scale
+  if (take_ == Take::kStructure || op.input(2) < 0 || quantised.weight_scales.size() != 1) {
+    return;
+  }
+  const double product = double{model_.activation_quantisation(op.input(0), &op).scale} *
+                         double{quantised.weight_scales[0]};
+  const double difference = std::abs(product - double{model_.first_scale(op.input(2))});
+  if (difference > kTolerance * double{activation_quantisation(op.outputs[0], &op).scale}) {
+    model_.fail(&op, op.input(2),
+                "its scale must be the product of the input's and the weights' scales");
+  }
+}
+
+void TfliteImporter::import_softmax(const FileOperator& op) {
+  if (options<tflite::SoftmaxOptions>(op).beta() != 1.0F) {
+    model_.fail(op, "beta must be 1");
+  }
+  const FileValue& in = elements(op, 0);
+  if (!in.ends_in_channels()) {
+    model_.fail(&op, op.inputs[0], "is reshaped so that its last dimension is not the channels");
+  }
+  Layer layer;
+  layer.kind = LayerKind::kSoftmax;
+  layer.inputs = {in.id, kNoTensor};
+  layer.output = in.shape;
+  append_like(op, layer, {}, in);
+}
+
+void TfliteImporter::import_mean(const FileOperator& op) {
+  FileValue view = value(op, 0);
+  if (view.has_margins()) {
+    model_.fail(op, "reads a padded tensor");
+  }
+  const bool keep = options<tflite::ReducerOptions>(op).keep_dims();
+  const std::vector<std::int32_t> reduced = model_.int32_data(op.input(1), op);
+  Layer layer;
+  layer.kind = LayerKind::kMean;
+  layer.inputs = {view.id, kNoTensor};
+  std::vector<FileAxis> kept;
+  for (std::size_t i = 0; i < view.axes.size(); ++i) {
+    const bool over_this = std::any_of(reduced.begin(), reduced.end(), [&](int axis) {
+      return axis == static_cast<int>(i) ||
+             axis == static_cast<int>(i) - static_cast<int>(view.axes.size());
+    });
+    const FileAxis axis = view.axes[i];
+    const bool has_rows = axis == FileAxis::kRows || axis == FileAxis::kPixels;
+    const bool has_cols = axis == FileAxis::kCols || axis == FileAxis::kPixels;
+    if (over_this && !has_rows && !has_cols) {
+      model_.fail(op, "only means over rows and columns are supported");
+    }
+    if (over_this && has_rows) {
+      layer.kernel.height = layer.kernel.stride_h = view.shape.height;
+    }
+    if (over_this && has_cols) {
+      layer.kernel.width = layer.kernel.stride_w = view.shape.width;
+    }
+    if (keep || !over_this) {
+      kept.push_back(view.axes[i]);
+    }
+  }
+  view.id = result_.network.layer_count() + 1;
+  view.shape.height /= layer.kernel.height;
+  view.shape.width /= layer.kernel.width;
+  view.axes = kept;
+  layer.output = view.shape;
+  if (model_.dimensions(op.outputs[0], &op) != view.dimensions()) {
+    model_.fail(op, "its output's shape does not follow from its inputs");
+  }
+  append(op, layer, {}, view);
+}
+
+}  // namespace patchnas

@@ -1,0 +1,166 @@
+#include "search/engine/schedule_chooser.h"
+
+#include <tuple>
+
+#include "arch/tile_geometry.h"
+#include "memory_models/memory_models.h"
+
+namespace patchnas {
+
+CandidateCosts costs_of(const Network& network, const PatchSchedule& schedule, const Target& target,
+                        const LatencyModel* latency) {
+  CandidateCosts costs{
+      .macs = scheduled_macs(network, schedule),
+      .sram_bytes =
+          memory_report(network, schedule, target.memory_model, target.input).peak_sram_bytes,
+      .flash_bytes = flash_report(network, schedule, target.input, target.core).total_bytes(),
+      .latency = {}};
+  if (latency != nullptr) {
+    costs.latency = latency_report(network, schedule, *latency).total;
+  }
+  return costs;
+}
+
+bool meets_limits(const CandidateCosts& costs, const Target& target) {
+  return costs.sram_bytes <= target.sram_bytes && costs.flash_bytes <= target.flash_bytes &&
+         costs.macs <= target.max_macs && costs.latency.value_or(0.0) <= target.latency;
+}
+
+ScheduleChooser::ScheduleChooser(std::vector<TileGrid> grids, SplitPoints split_points,
+                                 const Target& target, const LatencyModel* latency)
+    : target_(target),
+      sweep_(std::move(grids), split_points, target.input),
+      flash_(target.input, target.core) {
+  if (latency != nullptr) {
+    latency_.emplace(*latency);
+  }
+}
+
+std::vector<TileGrid> grids_up_to(int most) {
+  std::vector<TileGrid> grids;
+  for (int rows = 1; rows <= most; ++rows) {
+    for (int cols = 1; cols <= most; ++cols) {
+      grids.push_back({rows, cols});
+    }
+  }
+  return grids;
+}
+
+bool ScheduleChooser::fits_memory(const Entry& entry) const {
+  return entry.sram_bytes <= target_.sram_bytes && entry.flash_bytes <= target_.flash_bytes;
+}
+
+ScheduleChoice ScheduleChooser::choice(Entry& entry) {
+  add_latency(entry);
+  const CandidateCosts costs{.macs = entry.costs->macs,
+                             .sram_bytes = entry.sram_bytes,
+                             .flash_bytes = entry.flash_bytes,
+                             .latency = entry.latency};
+  return {
+      .schedule = entry.costs->schedule(), .costs = costs, .fits = meets_limits(costs, target_)};
+}
+
+void ScheduleChooser::add_latency(Entry& entry) {
+  if (latency_ && !entry.latency) {
+    entry.latency = latency_->total(entry.costs->grid, entry.costs->split_layer);
+  }
+}
+
+void ScheduleChooser::plan(const Network& network, Entry& entry) const {
+  if (!entry.is_planned) {
+    entry.sram_bytes = plan_arena(network, entry.costs->schedule(), target_.input).arena_bytes;
+    entry.is_planned = true;
+  }
+}
+
+void ScheduleChooser::collect(const Network& network) {
+  flash_.prepare(network);
+  if (latency_) {
+    latency_->assign(network);
+  }
+  entries_.clear();
+  for (const ScheduleCosts& costs : sweep_.run(network)) {
+    Entry entry{.costs = &costs,
+                .flash_bytes = flash_.total_bytes(costs),
+                .latency = {},
+                .is_planned = target_.memory_model != MemoryModel::kDeployed};
+    switch (target_.memory_model) {
+      case MemoryModel::kDeployed:
+        entry.sram_bytes = costs.deployed_bytes;
+        break;
+      case MemoryModel::kMcunetV2:
+        entry.sram_bytes = costs.mcunetv2_bytes;
+        break;
+      case MemoryModel::kTflm:
+        entry.sram_bytes =
+            memory_report(network, costs.schedule(), MemoryModel::kTflm, target_.input)
+                .peak_sram_bytes;
+        break;
+    }
+    entries_.push_back(entry);
+  }
+}
+
+template <typename Admits, typename Preference>
+ScheduleChooser::Entry* ScheduleChooser::first_planned(const Network& network, const Admits& admits,
+                                                       const Preference& preference) {
+  for (;;) {
+    Entry* first = nullptr;
+    for (Entry& entry : entries_) {
+      if (admits(entry) && (first == nullptr || preference(entry) < preference(*first))) {
+        first = &entry;
+      }
+    }
+    if (first == nullptr || first->is_planned) {
+      return first;
+    }
+    plan(network, *first);
+  }
+}
+
+ScheduleChoice ScheduleChooser::choose(const Network& network) {
+  collect(network);
+  const auto fits = [this](const Entry& entry) {
+    return fits_memory(entry) && entry.costs->macs <= target_.max_macs;
+  };
+  for (Entry& entry : entries_) {
+    if (fits(entry)) {
+      add_latency(entry);
+    }
+  }
+  Entry* const best = first_planned(network, fits, [](const Entry& entry) {
+    const auto macs = static_cast<double>(entry.costs->macs);
+    return std::tuple(entry.latency.value_or(macs), entry.sram_bytes, entry.costs->grid,
+                      entry.costs->split_layer);
+  });
+  if (best != nullptr) {
+    return choice(*best);  // if even this one is too slow, all are
+  }
+  Entry* const fewest_macs = first_planned(
+      network, [this](const Entry& entry) { return fits_memory(entry); },
+      [](const Entry& entry) {
+        return std::tuple(entry.costs->macs, entry.sram_bytes, entry.costs->grid,
+                          entry.costs->split_layer);
+      });
+  if (fewest_macs != nullptr) {
+    return choice(*fewest_macs);
+  }
+  return choice(*first_planned(
+      network, [](const Entry&) { return true; },
+      [](const Entry& entry) {
+        return std::tuple(entry.sram_bytes, entry.costs->macs, entry.costs->grid,
+                          entry.costs->split_layer);
+      }));
+}
+
+std::vector<ScheduleChoice> ScheduleChooser::all(const Network& network) {
+  collect(network);
+  std::vector<ScheduleChoice> choices;
+  for (Entry& entry : entries_) {
+    plan(network, entry);
+    choices.push_back(choice(entry));
+  }
+  return choices;
+}
+
+}  // namespace patchnas

@@ -1,0 +1,104 @@
+#pragma once
+
+// Exported packages, compiled and run: on the host, or on an emulated Cortex-M.
+//
+//   const PackageFolder package("runs/vww/export/c");
+//   PackageRunner runner(package, RunTarget::kCortexM4, Rounding::kDouble, Profiling::kOff);
+//   const PackageRun run = runner.run(images);
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arch/quantized_network.h"
+#include "deploy/reference/litert_arithmetic.h"
+#include "memory_models/memory_models.h"
+#include "search/base/process.h"
+#include "search/package/link_map.h"
+#include "search/package/toolchain.h"
+
+namespace patchnas {
+
+/// One end of a package: the numbers of its user, and the int8 that they become or come from.
+struct PackageEnd {
+  NetworkEnd end;
+  TensorQuantisation int8;
+};
+
+/// What package.json says about a package.
+struct PackageFolder {
+  /// `path` is the package's folder, or has it in c/ or export/c/.
+  /// @throws InputError if there is none, or its package.json is damaged.
+  explicit PackageFolder(const std::filesystem::path& path);
+
+  std::filesystem::path path;
+  std::string name;
+  InputMode input = InputMode::kResident;
+  PatchSchedule schedule;
+  std::int64_t arena_bytes = 0;
+  std::int64_t input_bytes = 0;
+  std::int64_t output_bytes = 0;
+  PackageEnd input_numbers;
+  PackageEnd output_numbers;
+  std::vector<std::string> sources;
+  std::vector<std::string> layers;
+};
+
+/// Instructions of each layer, on emulated targets; or the executed multiply-accumulates, counted
+/// by the portable kernels.
+enum class Profiling { kOff, kLayers, kMacs };
+
+/// How often a package's kernels round when they requantise: chosen when they are compiled.
+enum class Rounding { kDouble, kSingle };
+inline constexpr Rounding kRoundings[] = {Rounding::kDouble, Rounding::kSingle};
+/// "double", "single"
+std::string_view to_string(Rounding rounding);
+/// The integer reference's that is the same.
+Arithmetic arithmetic_of(Rounding rounding);
+
+/// Measured, not estimated.
+struct PackageRun {
+  std::vector<std::int8_t> outputs;              ///< back to back
+  std::optional<std::int64_t> instructions;      ///< of all images; emulated targets
+  std::vector<std::int64_t> layer_instructions;  ///< with profiling: of all images
+  std::optional<std::int64_t> macs;              ///< with profiling: of all images
+  std::int64_t stack_bytes = 0;                  ///< deepest, from the caller of NAME_invoke down
+};
+
+class PackageRunner {
+ public:
+  /// Compiles and links in a temporary folder.
+  /// @throws InputError as require_tools(), and with the compiler's first line if it refuses.
+  PackageRunner(const PackageFolder& package, RunTarget target, Rounding rounding,
+                Profiling profiling);
+
+  /// Images back to back, [N, input_bytes], any number.
+  /// @throws InputError if they are not; Error if the program fails.
+  PackageRun run(std::span<const std::int8_t> images) const;
+
+  /// Of the linked program, what belongs to the package: arena, and everything else of it in SRAM
+  /// and flash.
+  [[nodiscard]] std::int64_t arena_bytes() const { return arena_bytes_; }
+  [[nodiscard]] std::int64_t static_bytes() const { return linked_.sram(); }
+  [[nodiscard]] std::int64_t flash_bytes() const { return linked_.flash(); }
+
+ private:
+  void compile();
+  void run_some(std::span<const std::int8_t> images, PackageRun& result) const;
+
+  PackageFolder package_;
+  RunTarget target_;
+  Toolchain tools_;
+  Rounding rounding_;
+  Profiling profiling_;
+  TemporaryFolder folder_;
+  std::int64_t images_at_a_time_ = 1;
+  std::int64_t arena_bytes_ = 0;
+  LinkedBytes linked_;
+};
+
+}  // namespace patchnas

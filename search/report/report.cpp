@@ -1,0 +1,177 @@
+#include "search/report/report.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
+
+#include "arch/base/error.h"
+#include "search/base/sealed_json.h"
+#include "search/base/text.h"
+#include "search/engine/latency_file.h"
+#include "search/report/estimate.h"
+
+namespace patchnas {
+namespace {
+
+nlohmann::ordered_json parsed(const std::string& json) {
+  return nlohmann::ordered_json::parse(json);
+}
+
+/// "[############........]  62.5 % of the limit"
+std::string limit_bar(std::int64_t used, std::int64_t limit) {
+  constexpr int kWidth = 24;
+  const double share = static_cast<double>(used) / static_cast<double>(limit);
+  const auto filled =
+      static_cast<std::size_t>(std::clamp(static_cast<int>(share * kWidth), 0, kWidth));
+  std::string bar("[");
+  bar.append(filled, '#').append(kWidth - filled, '.').append("]");
+  return fmt::format("{} {:5.1f} % of {}", bar, 100.0 * share, kib_text(limit));
+}
+
+std::string search_line(const nlohmann::ordered_json& search) {
+  const auto architectures = search.at("architectures").get<std::string>();
+  return fmt::format(
+      "{} in the space: {} drawn, {} rejected, {} evaluated",
+      architectures == "1" ? counted(1, "architecture") : architectures + " architectures",
+      with_separators(search.at("sampled")), with_separators(search.at("rejected")),
+      with_separators(search.at("evaluated")));
+}
+
+/// What `verify` measured, a line for each target.
+std::string verified_lines(const nlohmann::ordered_json& report) {
+  std::string text;
+  const auto verified = report.value("verified", nlohmann::ordered_json::object());
+  for (const auto& [target, v] : verified.items()) {
+    text += fmt::format("  {}on {}: {}, {}; linked {} bytes SRAM, {} flash, {} stack{}\n",
+                        text.empty() ? "verified       " : "               ", target,
+                        counted(v.at("images"), "image"),
+                        v.at("identical").get<bool>() ? "the same bits" : "OTHER BITS",
+                        with_separators(v.at("sram_bytes")), with_separators(v.at("flash_bytes")),
+                        with_separators(v.at("stack_bytes")),
+                        v.contains("instructions") ? "; " + millions_text(v.at("instructions")) +
+                                                         " instructions an inference"
+                                                   : "");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string make_report(const ReportInputs& inputs) {
+  const Config& config = inputs.config;
+  const Candidate& candidate = inputs.candidate;
+  const Network network = lower(config.space, candidate.architecture);
+  const std::unique_ptr<LatencyModel> latency = latency_model_for(config.target);
+  const NetworkEstimate chosen(network, candidate.schedule, config.target, latency.get());
+  const NetworkEstimate plain(network, PatchSchedule::layer_by_layer(), config.target,
+                              latency.get());
+  const nlohmann::ordered_json chosen_json = chosen.json();
+
+  nlohmann::ordered_json report{{"name", config.name}, {"seed", config.seed}};
+  report["candidate"] = {{"id", candidate.id()},
+                         {"architecture", parsed(to_json(candidate.architecture))},
+                         {"schedule", parsed(to_json(candidate.schedule))}};
+  report["finetuned"] = inputs.finetuned;
+  if (inputs.accuracies.validation_search) {
+    report["accuracy"]["validation_search"] = *inputs.accuracies.validation_search;
+  }
+  if (inputs.accuracies.validation_exported) {
+    report["accuracy"]["validation_exported"] = *inputs.accuracies.validation_exported;
+  }
+  report["accuracy"]["test_float"] = inputs.accuracies.test_float;
+  report["accuracy"]["test_int8"] = inputs.accuracies.test_int8;
+  report["accuracy"]["test_images"] = inputs.accuracies.test_images;
+  report["limits"] = {{"sram_bytes", config.target.sram_bytes},
+                      {"flash_bytes", config.target.flash_bytes},
+                      {"memory_model", to_string(config.target.memory_model)},
+                      {"input", to_string(config.target.input)},
+                      {"core", to_string(config.target.core)}};
+  if (config.target.max_macs < kNoLimit) {
+    report["limits"]["max_macs"] = config.target.max_macs;
+  }
+  report["schedule"] = chosen_json.at("schedule");
+  report["schedule_text"] = describe(network, candidate.schedule);
+  report["peak_sram_bytes"] = chosen_json.at("peak_sram_bytes");
+  report["executed_in_arena"] = {{"arena_bytes", inputs.arena_check.arena_bytes},
+                                 {"identical_images", inputs.arena_check.images}};
+  report["flash_bytes"] = flash_json(chosen.flash);
+  report["macs"] = chosen.macs();
+  if (chosen.latency) {
+    report["latency"] = chosen_json.at("latency");
+    report["latency"]["text"] =
+        latency_text(chosen.latency->total, chosen.latency_unit, config.target);
+  }
+  report["params"] = parameter_count(network);
+  report["layer_by_layer"] = {{"peak_sram_bytes", plain.json().at("peak_sram_bytes")},
+                              {"macs", plain.macs()}};
+  report["tflite_bytes"] = inputs.tflite_bytes;
+  if (inputs.counts) {
+    report["search"] = {{"architectures", count_architectures(config.space)},
+                        {"sampled", inputs.counts->sampled},
+                        {"duplicates", inputs.counts->duplicates},
+                        {"rejected", inputs.counts->rejected},
+                        {"evaluated", inputs.counts->evaluated}};
+  }
+  report["layers"] = chosen_json.at("layers");
+  return report.dump(2) + "\n";
+}
+
+std::string last_screen(std::string_view report, const std::string& source,
+                        const std::filesystem::path& folder) {
+  require_shallow_json(report, source);
+  try {
+    const auto json = nlohmann::ordered_json::parse(report);
+    const auto& accuracy = json.at("accuracy");
+    const auto& limits = json.at("limits");
+    const auto model = limits.at("memory_model").get<std::string>();
+    const auto sram = json.at("peak_sram_bytes").at(model).get<std::int64_t>();
+    const auto flash = json.at("flash_bytes").at("total").get<std::int64_t>();
+    const auto macs = json.at("macs").get<std::int64_t>();
+    const auto& plain = json.at("layer_by_layer");
+    const auto plain_macs = plain.at("macs").get<std::int64_t>();
+
+    std::string text = fmt::format("\n{}: candidate {}\n", json.at("name").get<std::string>(),
+                                   json.at("candidate").at("id").get<std::string>());
+    text += fmt::format(
+        "  test accuracy  {} int8, {} float, on {}{}\n", percent_text(accuracy.at("test_int8")),
+        percent_text(accuracy.at("test_float")), counted(accuracy.at("test_images"), "image"),
+        json.at("finetuned").get<bool>() ? "" : " (supernet weights, not fine-tuned)");
+    text += fmt::format("  SRAM           {:>10}  {}\n", kib_text(sram),
+                        limit_bar(sram, limits.at("sram_bytes")));
+    text += fmt::format("  flash          {:>10}  {}\n", kib_text(flash),
+                        limit_bar(flash, limits.at("flash_bytes")));
+    text += fmt::format(
+        "  MACs           {:>10}  {:+.1f} % against layer by layer{}\n", millions_text(macs),
+        100.0 * (static_cast<double>(macs) / static_cast<double>(plain_macs) - 1.0),
+        limits.contains("max_macs")
+            ? ", the limit is " + millions_text(limits.at("max_macs").get<std::int64_t>())
+            : "");
+    if (json.contains("latency")) {
+      text += fmt::format("  latency        {}, estimated\n",
+                          json.at("latency").at("text").get<std::string>());
+    }
+    text += fmt::format("  schedule       {}\n", json.at("schedule_text").get<std::string>());
+    const auto& executed = json.at("executed_in_arena");
+    text += fmt::format("  executed       in an arena of {} bytes: {}, the same bits\n",
+                        with_separators(executed.at("arena_bytes")),
+                        counted(executed.at("identical_images"), "image"));
+    text += verified_lines(json);
+    text += fmt::format("  without it     {} SRAM, {} MACs\n",
+                        kib_text(plain.at("peak_sram_bytes").at(model).get<std::int64_t>()),
+                        millions_text(plain_macs));
+    text += fmt::format("  counted by     {}, input {}\n", model,
+                        limits.at("input").get<std::string>());
+    if (json.contains("search")) {
+      text += "  search         " + search_line(json.at("search")) + "\n";
+    }
+    text += fmt::format("  files          {}\n                 {}\n                 {}\n",
+                        (folder / "model.tflite").string(), (folder / "c").string(),
+                        (folder / "report.json").string());
+    return text;
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(source + ": not a report: " + error.what());
+  }
+}
+
+}  // namespace patchnas

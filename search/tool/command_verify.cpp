@@ -1,0 +1,137 @@
+// nas_search verify: an exported package against the integer reference and the estimates.
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include "arch/base/error.h"
+#include "arch/base/random.h"
+#include "deploy/tflite/tflite_import.h"
+#include "search/base/stop_signal.h"
+#include "search/package/verify_package.h"
+#include "search/run/run_directory.h"
+#include "search/tool/commands.h"
+#include "search/tool/option_names.h"
+#include "search/tool/training.h"
+
+namespace patchnas {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct VerifyOptions {
+  std::string folder;
+  std::string target;
+  std::string rounding{to_string(Rounding::kDouble)};
+  int images = 10;
+  bool json = false;
+};
+
+/// A file in the package's folder or in the one above it.
+fs::path beside(const PackageFolder& package, const char* name) {
+  const fs::path file = package.path / name;
+  std::error_code error;
+  return fs::exists(file, error) ? file : package.path.parent_path() / name;
+}
+
+/// The first test images of a run; for a package alone random ones.
+std::vector<std::int8_t> images_for(const VerifyOptions& options,
+                                    const std::optional<RunDirectory>& run,
+                                    const PackageFolder& package, const TensorShape& shape) {
+  if (run) {
+    return quantised_test_images(run->config().data, shape.height, options.images);
+  }
+  RandomStream stream(1, "verify");
+  std::vector<std::int8_t> pixels(static_cast<std::size_t>(options.images) *
+                                  static_cast<std::size_t>(package.input_bytes));
+  std::generate(pixels.begin(), pixels.end(),
+                [&] { return static_cast<std::int8_t>(stream.next() >> 56); });
+  return pixels;
+}
+
+/// In the report, if there is one and it can be changed.
+void record(const Verification& result, const fs::path& report, std::optional<RunDirectory>& run) {
+  std::error_code error;
+  if (!fs::exists(report, error) || (run && !run->writes())) {
+    return;
+  }
+  if (!run && ::access(report.parent_path().c_str(), W_OK) != 0) {
+    spdlog::warn("{}: stays as it is: {}", report.string(), std::strerror(errno));
+    return;
+  }
+  add_to_report(report, result);
+  if (run) {
+    run->set_status(StageId::kExport, run->status(StageId::kExport));  // the report has changed
+  }
+}
+
+void verify(const VerifyOptions& options) {
+  install_stop_signals();
+  std::optional<RunDirectory> run;
+  if (RunDirectory::exists(options.folder)) {
+    run = RunDirectory::read(options.folder);
+    for (const std::string& warning : run->warnings()) {
+      spdlog::warn("{}", warning);
+    }
+  }
+  const PackageFolder package(options.folder);
+  const RunTarget target = named(kRunTargets, options.target);
+  require_tools(target);
+  const QuantizedNetwork network = import_tflite_file(beside(package, "model.tflite"));
+  const Verification result =
+      verify_package(package, network, target, named(kRoundings, options.rounding),
+                     images_for(options, run, package, network.network.input));
+  std::cout << (options.json ? verification_json(result).dump(2) + "\n" : table(result))
+            << std::flush;
+  record(result, beside(package, "report.json"), run);
+  if (!result.holds()) {
+    throw Error(package.name + " on " + options.target +
+                ": outputs, SRAM, multiply-accumulates or stack are not what was promised");
+  }
+}
+
+}  // namespace
+
+void add_verify_command(CLI::App& app) {
+  const auto options = std::make_shared<VerifyOptions>();
+  CLI::App* command = app.add_subcommand(
+      "verify", "An exported C package against the integer reference and the estimates");
+  command
+      ->add_option("dir", options->folder,
+                   "Run directory, or folder of a package with its model.tflite; the figures are "
+                   "added to report.json")
+      ->required()
+      ->type_name("RUN|DIR");
+  command->add_option("--target", options->target, "Where it runs: emulated, or on this machine")
+      ->required()
+      ->check(CLI::IsMember(names_of(kRunTargets)));
+  command
+      ->add_option("--rounding", options->rounding,
+                   "How often requantisation rounds: double, as TensorFlow Lite Micro does, or "
+                   "single (-DPATCHNAS_SINGLE_ROUNDING)")
+      ->check(CLI::IsMember(names_of(kRoundings)))
+      ->capture_default_str();
+  command
+      ->add_option("--images", options->images,
+                   "How many: test images of a run, random ones for a package alone")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str()
+      ->type_name("N");
+  command->add_flag("--json", options->json, "One JSON object on standard output");
+  command->footer(R"(
+Examples:
+  nas_search verify runs/fashion_mnist_32kb --target cortex-m7 --images 100
+  nas_search verify model_64kib --target cortex-m4 --rounding single --json
+)");
+  command->callback([options] { verify(*options); });
+}
+
+}  // namespace patchnas

@@ -1,0 +1,74 @@
+// patchnas_reference: raw images through the integer reference.
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "deploy/reference/end_numbers.h"
+#include "deploy/reference/reference_executor.h"
+#include "deploy/tflite/tflite_import.h"
+#include "search/base/console.h"
+#include "search/base/files.h"
+#include "search/config/model_file.h"
+#include "search/tool/program_main.h"
+
+namespace patchnas {
+namespace {
+
+struct ReferenceOptions {
+  std::string model;
+  std::string input;
+  std::string output;
+  bool litert = false;
+  bool single_rounding = false;
+};
+
+void run_reference(const ReferenceOptions& options) {
+  const Arithmetic arithmetic = options.litert            ? Arithmetic::kLiteRt
+                                : options.single_rounding ? Arithmetic::kTfliteMicroSingleRounding
+                                                          : Arithmetic::kTfliteMicro;
+  const std::string model = read_model_file(options.model);
+  const QuantizedNetwork network = import_tflite(
+      {reinterpret_cast<const std::uint8_t*>(model.data()), model.size()}, options.model);
+  const std::string file = read_file(options.input);
+  const std::vector<std::int8_t> images =
+      to_int8({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()}, network.input_end,
+              network.input_quantisation(), arithmetic);
+  const std::vector<std::uint8_t> outputs =
+      from_int8(run_images(network, images, arithmetic), network.output_end,
+                network.output_quantisation(), arithmetic);
+  write_file(options.output, {reinterpret_cast<const char*>(outputs.data()), outputs.size()});
+}
+
+}  // namespace
+}  // namespace patchnas
+
+int main(int argc, char** argv) {
+  using namespace patchnas;
+  start_logging();
+  ReferenceOptions options;
+  CLI::App app(
+      "Runs raw images through the integer reference, bit for bit as TensorFlow Lite Micro, in the "
+      "numbers of the file's ends: int8, uint8 or float32.");
+  app.name("patchnas_reference");
+  app.footer("\nExample:\n  patchnas_reference model.tflite images.bin outputs.bin\n");
+  app.set_version_flag("--version", program_version());
+  CLI::Option* litert =
+      app.add_flag("--litert", options.litert, "Compute as LiteRT does, in single precision");
+  app.add_flag("--single-rounding", options.single_rounding,
+               "As TensorFlow Lite Micro built with TFLITE_SINGLE_ROUNDING")
+      ->excludes(litert);
+  app.add_option("model", options.model, "An int8 .tflite file")
+      ->required()
+      ->type_name("MODEL.tflite");
+  app.add_option("input", options.input, "Images [H, W, C], back to back")
+      ->required()
+      ->type_name("INPUT.bin");
+  app.add_option("output", options.output, "Gets the outputs, back to back")
+      ->required()
+      ->type_name("OUTPUT.bin");
+  app.callback([&options] { run_reference(options); });
+  return run_program(app, argc, argv);
+}

@@ -1,0 +1,51 @@
+#pragma once
+
+// What the commands ask of search/stages. A build without LibTorch has the same commands with the
+// same help, and one line that says what is missing (without_training.cpp).
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "supernet/data/data_config.h"
+
+namespace patchnas {
+
+struct SearchOptions {
+  std::string config;
+  std::string resume;
+  std::vector<std::string> assignments;
+  std::string device;
+  std::string threads;
+  std::string runs_folder;
+  int rank_timeout = 600;  ///< seconds
+};
+
+inline constexpr const char* kSearchNeeds =
+    "needs --config NAME or --resume DIR, and not both; see nas_search --help";
+
+struct ExportOptions {
+  std::string run;
+  std::string candidate_id;  ///< empty: the winner
+  std::string folder;        ///< empty: in the run directory
+  int dumped_test_images = 0;
+};
+
+struct PrepareOptions {
+  std::string config;
+  std::vector<std::string> assignments;
+};
+
+/// The whole run, or what is left of it; prints the last screen.
+void run_search(const SearchOptions& options);
+/// int8 files of a finished run; prints the last screen.
+void run_export(const ExportOptions& options);
+/// Checks a data set and fills its cache; prints a line for each part.
+void run_prepare(const PrepareOptions& options);
+
+/// The first `count` test images, or all if there are fewer, as an int8 network reads them: back to
+/// back, each [H, W, C].
+/// @param resolution height and width
+std::vector<std::int8_t> quantised_test_images(const DataConfig& data, int resolution, int count);
+
+}  // namespace patchnas

@@ -1,0 +1,23 @@
+#pragma once
+
+// Samples of a labelled set that keep its classes in proportion.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "arch/base/random.h"
+
+namespace patchnas {
+
+struct DataSplit {
+  std::vector<int> training;    ///< ascending
+  std::vector<int> validation;  ///< ascending, disjoint from training
+};
+
+/// Draws `validation` of the images, and `training` of the rest (0: all of it); of every class in
+/// proportion to its size. @param labels each in [0, classes); at least as many as asked for
+DataSplit stratified_split(std::span<const std::int32_t> labels, int classes, int validation,
+                           int training, RandomStream& stream);
+
+}  // namespace patchnas

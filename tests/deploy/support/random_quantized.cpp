@@ -1,0 +1,129 @@
+#include "tests/deploy/support/random_quantized.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "deploy/quantise/requantisation.h"
+#include "tests/support/random_networks.h"
+
+namespace patchnas::testing {
+namespace {
+
+double between(RandomStream& stream, double low, double high) {
+  return low + (high - low) * stream.uniform();
+}
+
+// Weight scales at which a layer's outputs have a standard deviation of some tens of steps.
+void add_parameters(QuantizedLayer& layer, const Network& network, int index, double input_scale,
+                    double output_scale, RandomStream& stream) {
+  const Layer& l = network.layers[static_cast<std::size_t>(index)];
+  constexpr double kTypicalStored = 74;  // root mean square of uniform int8
+  constexpr double kTypicalOutput = 40;
+  const auto channels = static_cast<std::size_t>(bias_count(network, index));
+  layer.weights = random_bytes(weight_count(network, index), stream);
+  std::replace(layer.weights.begin(), layer.weights.end(), std::int8_t{-128}, std::int8_t{-127});
+  const double terms = static_cast<double>(layer.weights.size()) / static_cast<double>(channels);
+  const double typical = output_scale * kTypicalOutput /
+                         (input_scale * kTypicalStored * kTypicalStored * std::sqrt(terms));
+  layer.weight_scales.resize(l.kind == LayerKind::kFullyConnected ? 1 : channels);
+  for (float& scale : layer.weight_scales) {
+    scale = static_cast<float>(typical * between(stream, 0.3, 2.0));
+  }
+  for (std::size_t c = 0; c < channels; ++c) {
+    layer.biases.push_back(
+        static_cast<std::int32_t>(between(stream, -3000, 3000) * std::sqrt(terms)));
+  }
+}
+
+TensorQuantisation output_quantisation(const Layer& layer,
+                                       const std::vector<TensorQuantisation>& tensors,
+                                       RandomStream& stream) {
+  const auto input = [&](std::size_t i) {
+    return tensors[static_cast<std::size_t>(layer.inputs[i])];
+  };
+  TensorQuantisation output;
+  output.zero_point = static_cast<std::int32_t>(stream.below(100)) - 50;
+  switch (layer.kind) {
+    case LayerKind::kAveragePool:
+    case LayerKind::kMaxPool:
+      return input(0);
+    case LayerKind::kSoftmax:
+      return kSoftmaxOutput;
+    case LayerKind::kAdd:
+      output.scale =
+          std::max(input(0).scale, input(1).scale) * static_cast<float>(between(stream, 0.6, 1.6));
+      break;
+    default:
+      output.scale = static_cast<float>(between(stream, 0.01, 0.06));
+  }
+  if (layer.activation != Activation::kNone && stream.chance(0.7)) {
+    output.zero_point = -128;
+  }
+  return output;
+}
+
+}  // namespace
+
+QuantizedNetwork random_quantized(const Network& network, RandomStream& stream) {
+  QuantizedNetwork result{.network = network, .tensors = {}, .layers = {}};
+  result.tensors.push_back({static_cast<float>(between(stream, 0.005, 0.05)),
+                            static_cast<std::int32_t>(stream.below(256)) - 128});
+  for (int index = 0; index < network.layer_count(); ++index) {
+    const Layer& layer = network.layers[static_cast<std::size_t>(index)];
+    result.tensors.push_back(output_quantisation(layer, result.tensors, stream));
+    QuantizedLayer parameters;
+    if (layer.has_weights()) {
+      const float input_scale = result.tensors[static_cast<std::size_t>(layer.inputs[0])].scale;
+      add_parameters(parameters, network, index, input_scale, result.tensors.back().scale, stream);
+    }
+    result.layers.push_back(std::move(parameters));
+  }
+  return derive_arithmetic(std::move(result));
+}
+
+QuantizedNetwork random_quantized_network(RandomStream& stream) {
+  Network network =
+      stream.chance(0.5) ? random_lowered_network(stream) : random_general_network(stream);
+  if (stream.chance(0.3)) {
+    Layer softmax;
+    softmax.kind = LayerKind::kSoftmax;
+    softmax.inputs = {network.layer_count(), kNoTensor};
+    softmax.output = network.output();
+    network.layers.push_back(softmax);
+  }
+  return random_quantized(network, stream);
+}
+
+PatchSchedule random_schedule(const Network& network, RandomStream& stream) {
+  if (stream.chance(0.8)) {
+    return stream.pick(all_schedules(network, stream));
+  }
+  PatchSchedule schedule;
+  for (int layer = 0; layer < network.layer_count();) {
+    const int end =
+        std::min<int>(network.layer_count(), layer + 1 + static_cast<int>(stream.below(4)));
+    const TensorShape& out = network.shape(end);
+    schedule.segments.push_back(
+        {layer, end, {std::min(2, out.height), std::min(3, out.width)}, {}});
+    layer = end;
+  }
+  return schedule;
+}
+
+std::vector<std::int8_t> random_bytes(std::int64_t count, RandomStream& stream) {
+  std::vector<std::int8_t> bytes(static_cast<std::size_t>(count));
+  std::generate(bytes.begin(), bytes.end(),
+                [&] { return static_cast<std::int8_t>(stream.next() >> 56); });
+  return bytes;
+}
+
+std::filesystem::path shared_models() {
+  const char* const folder = std::getenv("PATCHNAS_SHARED_DIR");
+  const std::filesystem::path shared =
+      folder != nullptr ? std::filesystem::path(folder)
+                        : std::filesystem::path(PATCHNAS_SOURCE_DIR) / "../shared";
+  return shared / "models";
+}
+
+}  // namespace patchnas::testing

@@ -1,0 +1,30 @@
+#pragma once
+
+// Random int8 networks whose activations spread over the int8 range, and the folder of shared
+// reference models.
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "arch/base/random.h"
+#include "arch/patch_schedule.h"
+#include "arch/quantized_network.h"
+
+namespace patchnas::testing {
+
+/// Random weights, biases and scales for `network`.
+QuantizedNetwork random_quantized(const Network& network, RandomStream& stream);
+
+/// A random network of either kind (support/random_networks.h), some with a softmax at the end.
+QuantizedNetwork random_quantized_network(RandomStream& stream);
+
+/// One of the network's schedules, or several segments in a row.
+PatchSchedule random_schedule(const Network& network, RandomStream& stream);
+
+std::vector<std::int8_t> random_bytes(std::int64_t count, RandomStream& stream);
+
+/// The folder with the reference networks; it need not exist.
+std::filesystem::path shared_models();
+
+}  // namespace patchnas::testing

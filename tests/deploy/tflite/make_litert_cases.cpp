@@ -1,0 +1,151 @@
+// Writes cases for scripts/check_litert:
+//
+//   make_litert_cases DIR
+//
+// Random quantised networks of every kind of layer, random images, and as labels what the integer
+// reference says.
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "deploy/deploy.h"
+#include "tests/deploy/support/float_reference.h"
+#include "tests/deploy/support/random_quantized.h"
+#include "tests/support/random_networks.h"
+
+namespace patchnas::testing {
+namespace {
+
+constexpr int kCases = 6;
+constexpr int kImages = 300;
+constexpr PixelNormalisation kPixels{.mean = 128, .stddev = 64};
+
+SearchSpace classifier_space(Padding padding) {
+  SearchSpace space;
+  space.input_channels = padding == Padding::kSame ? 1 : 3;
+  space.classes = 10;
+  space.resolutions = {24};
+  space.padding = padding;
+  space.stem_width = 8;
+  space.stages = {{.stride = 1,
+                   .depths = {1, 2},
+                   .kernel_sizes = {3, 5},
+                   .expand_ratios = {1, 3},
+                   .widths = {8, 12}},
+                  {.stride = 2,
+                   .depths = {2},
+                   .kernel_sizes = {3, 5, 7},
+                   .expand_ratios = {3, 4},
+                   .widths = {13, 16}}};
+  space.head_width = 24;
+  return space;
+}
+
+// Flat backgrounds with some rectangles: unlike noise, no two such images have much the same
+// average, so that logits spread over their range as those of real images do.
+std::vector<std::int8_t> random_image(const TensorShape& shape, RandomStream& stream) {
+  std::vector<std::int8_t> image(static_cast<std::size_t>(shape.elements()));
+  const auto fill = [&](const Rect& rect) {
+    const std::vector<std::int8_t> colour = random_bytes(shape.channels, stream);
+    for (int row = rect.rows.begin; row < rect.rows.end; ++row) {
+      for (int col = rect.cols.begin; col < rect.cols.end; ++col) {
+        std::copy(colour.begin(), colour.end(),
+                  image.begin() + (row * shape.width + col) * shape.channels);
+      }
+    }
+  };
+  const auto interval = [&](int extent) {
+    const int begin = static_cast<int>(stream.below(static_cast<std::uint64_t>(extent)));
+    return Interval{
+        begin,
+        begin + 1 + static_cast<int>(stream.below(static_cast<std::uint64_t>(extent - begin)))};
+  };
+  fill(full_rect(shape));
+  for (int rectangles = 0; rectangles < 3; ++rectangles) {
+    fill({interval(shape.height), interval(shape.width)});
+  }
+  return image;
+}
+
+// How the last map becomes a vector. Most exporters write a MEAN, ours an AVERAGE_POOL_2D.
+enum class Head { kAveragePool, kMean };
+
+// Ranges from float runs over some images, as calibration would find them.
+QuantizedNetwork random_classifier(Padding padding, Head head, RandomStream& stream) {
+  const SearchSpace space = classifier_space(padding);
+  Network shapes = lower(space, sample(space, stream));
+  for (Layer& layer : shapes.layers) {
+    if (head == Head::kMean && layer.kind == LayerKind::kAveragePool) {
+      layer.kind = LayerKind::kMean;
+      layer.kernel.stride_h = layer.kernel.height;
+      layer.kernel.stride_w = layer.kernel.width;
+    }
+  }
+  const FloatNetwork network = random_float_network(shapes, stream);
+  std::vector<std::vector<std::vector<float>>> runs;
+  for (int i = 0; i < 12; ++i) {
+    std::vector<float> image;
+    for (const std::int8_t stored : random_image(network.network.input, stream)) {
+      image.push_back(static_cast<float>(stored + 128 - kPixels.mean) /
+                      static_cast<float>(kPixels.stddev));
+    }
+    runs.push_back(run_float(network, image));
+  }
+  return quantise(network, value_ranges(runs), kPixels);
+}
+
+template <typename T>
+void write(const std::filesystem::path& path, const std::vector<T>& values) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(values.data()),
+             static_cast<std::streamsize>(values.size() * sizeof(T)));
+  file.close();
+  if (!file) {
+    throw Error(path.string() + ": cannot be written");
+  }
+}
+
+void write_case(const std::filesystem::path& folder, const QuantizedNetwork& network,
+                RandomStream& stream) {
+  std::filesystem::create_directories(folder);
+  std::vector<std::int8_t> images;
+  for (int i = 0; i < kImages; ++i) {
+    const std::vector<std::int8_t> image = random_image(network.network.input, stream);
+    images.insert(images.end(), image.begin(), image.end());
+  }
+  const std::vector<std::int8_t> logits = run_images(network, images);
+  const auto classes = static_cast<std::ptrdiff_t>(network.network.output().elements());
+  std::vector<std::int32_t> labels;
+  for (auto row = logits.begin(); row != logits.end(); row += classes) {
+    labels.push_back(static_cast<std::int32_t>(std::max_element(row, row + classes) - row));
+  }
+  write(folder / "model.tflite", export_tflite(network));
+  write(folder / "inputs.bin", images);
+  write(folder / "outputs.bin", logits);
+  write(folder / "labels.bin", labels);
+}
+
+}  // namespace
+}  // namespace patchnas::testing
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: make_litert_cases DIR\n";
+    return 2;
+  }
+  patchnas::RandomStream stream(61, "litert cases");
+  for (int i = 0; i < patchnas::testing::kCases; ++i) {
+    const auto padding = i % 2 == 0 ? patchnas::Padding::kSame : patchnas::Padding::kSymmetric;
+    const auto head =
+        i < 2 ? patchnas::testing::Head::kMean : patchnas::testing::Head::kAveragePool;
+    const auto network = patchnas::testing::random_classifier(padding, head, stream);
+    const auto name = "case" + std::to_string(i);
+    patchnas::testing::write_case(std::filesystem::path(argv[1]) / name, network, stream);
+  }
+  return 0;
+}

@@ -1,0 +1,126 @@
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "arch/base/error.h"
+#include "deploy/quantise/requantisation.h"
+#include "deploy/tflite/tflite_export.h"
+#include "deploy/tflite/tflite_import.h"
+#include "tests/deploy/support/random_quantized.h"
+#include "tests/support/random_networks.h"
+
+namespace patchnas {
+namespace {
+
+// A file knows names, but not what part a layer played in an architecture.
+QuantizedNetwork as_imported(QuantizedNetwork network) {
+  std::vector<std::string> names;
+  for (int layer = 0; layer < network.network.layer_count(); ++layer) {
+    names.push_back(network.network.layer_name(layer));
+  }
+  network.network.names = names;
+  for (Layer& layer : network.network.layers) {
+    layer.role = LayerRole::kImported;
+    layer.stage = -1;
+    layer.block = -1;
+  }
+  return network;
+}
+
+bool has_pad_operator(const std::vector<std::uint8_t>& file) {
+  const std::string bytes(file.begin(), file.end());
+  return bytes.find("/pad/paddings") != std::string::npos;
+}
+
+TEST(TfliteRoundTrip, LoweredNetworksComeBackEqual) {
+  RandomStream stream(41, "round trip of lowered networks");
+  for (int i = 0; i < 60; ++i) {
+    const QuantizedNetwork network =
+        testing::random_quantized(testing::random_lowered_network(stream), stream);
+    const std::vector<std::uint8_t> file = export_tflite(network);
+    EXPECT_EQ(import_tflite(file, "exported"), as_imported(network)) << "network " << i;
+    EXPECT_EQ(export_tflite(network), file) << "the bytes must not change from call to call";
+  }
+}
+
+TEST(TfliteRoundTrip, GeneralNetworksComeBackEqualOrAreRefused) {
+  RandomStream stream(42, "round trip of general networks");
+  int written = 0;
+  for (int i = 0; i < 400; ++i) {
+    const QuantizedNetwork network =
+        testing::random_quantized(testing::random_general_network(stream), stream);
+    try {
+      EXPECT_EQ(import_tflite(export_tflite(network), "exported"), as_imported(network))
+          << "network " << i;
+      ++written;
+    } catch (const InputError& error) {
+      EXPECT_NE(std::string(error.what()).find("a pooling padded otherwise"), std::string::npos)
+          << error.what();
+    }
+  }
+  EXPECT_GE(written, 100);
+}
+
+TEST(TfliteRoundTrip, EndsAndOperatorsComeBackEqual) {
+  RandomStream stream(45, "round trip of ends");
+  const auto random_end = [&] {
+    NetworkEnd end;
+    end.numbers =
+        stream.pick(std::vector{EndNumbers::kInt8, EndNumbers::kUint8, EndNumbers::kFloat32});
+    if (end.numbers == EndNumbers::kUint8) {
+      end.uint8 = {0.02F, static_cast<std::int32_t>(stream.below(256))};
+    }
+    if (stream.chance(0.3)) {
+      end.restated = TensorQuantisation{0.3F, 12};
+    }
+    return end;
+  };
+  int fully_connected = 0;
+  for (int i = 0; i < 60; ++i) {
+    QuantizedNetwork network =
+        testing::random_quantized(testing::random_lowered_network(stream), stream);
+    network.input_end = random_end();
+    network.output_end = random_end();
+    for (int layer = 0; layer < network.network.layer_count(); ++layer) {
+      const Layer& shape = network.network.layers[static_cast<std::size_t>(layer)];
+      if (shape.kind == LayerKind::kConv2d && shape.kernel == Kernel{} &&
+          shape.output.pixels() > 1 && stream.chance(0.5)) {
+        network.layers[static_cast<std::size_t>(layer)].convolution_operator =
+            ConvolutionOperator::kFullyConnected;
+        ++fully_connected;
+      }
+    }
+    network = derive_arithmetic(std::move(network));
+    EXPECT_EQ(import_tflite(export_tflite(network), "exported"), as_imported(network))
+        << "network " << i;
+  }
+  EXPECT_GT(fully_connected, 20);
+}
+
+TEST(TfliteRoundTrip, OnlySymmetricPaddingNeedsAnOperatorOfItsOwn) {
+  RandomStream stream(43, "padding");
+  int padded = 0;
+  for (int i = 0; i < 60; ++i) {
+    const SearchSpace space = testing::random_space(stream);
+    const Network network = lower(space, sample(space, stream));
+    const std::vector<std::uint8_t> file =
+        export_tflite(testing::random_quantized(network, stream));
+    if (space.padding == Padding::kSame) {
+      EXPECT_FALSE(has_pad_operator(file)) << "network " << i;
+    }
+    padded += has_pad_operator(file) ? 1 : 0;
+  }
+  EXPECT_GT(padded, 0);
+}
+
+TEST(TfliteExport, RefusesWindowsOverFullyConnectedOutputs) {
+  RandomStream stream(44, "flat");
+  Network network{.input = {2, 2, 3}, .layers = {}, .names = {}};
+  network.layers.push_back({.kind = LayerKind::kFullyConnected, .output = {1, 1, 4}, .kernel = {}});
+  network.layers.push_back({.inputs = {1, kNoTensor}, .output = {1, 1, 5}, .kernel = {}});
+  EXPECT_THROW(export_tflite(testing::random_quantized(network, stream)), InputError);
+}
+
+}  // namespace
+}  // namespace patchnas

@@ -1,0 +1,233 @@
+#include "supernet/network/supernet.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "arch/base/error.h"
+#include "supernet/network/channel_sorting.h"
+#include "supernet/network/compute.h"
+#include "supernet/network/device.h"
+#include "supernet/network/forward.h"
+#include "supernet/network/loss.h"
+#include "tests/supernet/network/test_spaces.h"
+
+namespace patchnas {
+namespace {
+
+at::Tensor random_images(const Network& network, int count, RandomStream& stream) {
+  at::Tensor images =
+      at::empty({count, network.input.channels, network.input.height, network.input.width});
+  auto* data = images.data_ptr<float>();
+  for (std::int64_t i = 0; i < images.numel(); ++i) {
+    data[i] = static_cast<float>(3.0 * stream.uniform() - 1.5);
+  }
+  return images;
+}
+
+// Weights whose gamma and beta are not trivial.
+void scramble_norms(const Supernet& supernet, RandomStream& stream) {
+  for (const LayerTensors& layer : supernet.active(supernet.largest_network())) {
+    for (std::int64_t c = 0; layer.gamma.defined() && c < layer.gamma.numel(); ++c) {
+      layer.gamma[c] = 0.5 + stream.uniform();
+      layer.beta[c] = stream.uniform() - 0.5;
+    }
+  }
+}
+
+class SupernetTest : public testing::Test {
+ protected:
+  void SetUp() override { set_threads(1); }
+  at::NoGradGuard no_gradients_;
+  SearchSpace space_ = test::varied_space();
+  RandomStream stream_{3, "test/supernet"};
+};
+
+TEST_F(SupernetTest, ExtractedSubnetComputesExactlyWhatTheSupernetComputes) {
+  Supernet supernet(space_, 1);
+  scramble_norms(supernet, stream_);
+  for (int i = 0; i < 10; ++i) {
+    const Architecture architecture = sample(space_, stream_);
+    const Network network = lower(space_, architecture);
+    const Subnet subnet = supernet.extract(architecture);
+    ASSERT_EQ(subnet.network(), network);
+    std::vector<LayerTensors> active = supernet.active(network);
+    const at::Tensor images = random_images(network, 3, stream_);
+    EXPECT_TRUE(torch::equal(forward(network, active, images, NormMode::kBatch),
+                             forward(network, subnet.layers(), images, NormMode::kBatch)));
+    for (std::size_t j = 0; j < active.size();
+         ++j) {  // the shared weights have no running statistics
+      active[j].running_mean = subnet.layers()[j].running_mean;
+      active[j].running_variance = subnet.layers()[j].running_variance;
+    }
+    EXPECT_TRUE(torch::equal(forward(network, active, images, NormMode::kRunning),
+                             forward(network, subnet.layers(), images, NormMode::kRunning)));
+    // And by the fused kernels, which training and evaluation use.
+    const std::vector<float> pixels = to_floats(images.permute({0, 2, 3, 1}));
+    const auto source = [&](int begin, int end, float* target) {
+      const std::int64_t size = network.input.elements();
+      std::copy(pixels.begin() + begin * size, pixels.begin() + end * size, target);
+    };
+    EXPECT_EQ(Compute().logits(network, active, source, 3),
+              Compute().logits(network, subnet.layers(), source, 3));
+  }
+}
+
+TEST_F(SupernetTest, SubnetIsACopy) {
+  const Supernet supernet(space_, 1);
+  const Subnet subnet = supernet.extract(smallest(space_));
+  const at::Tensor before = subnet.parameters().clone();
+  supernet.parameters().zero_();
+  EXPECT_TRUE(torch::equal(subnet.parameters(), before));
+}
+
+// One block by hand: stage 1's first block (stride 2) of a subnet against the weights of the
+// largest network.
+TEST_F(SupernetTest, SlicesAreCentresAndLeadingChannels) {
+  const Supernet supernet(space_, 5);
+  const std::vector<LayerTensors> shared = supernet.active(supernet.largest_network());
+  Architecture architecture = smallest(space_);
+  architecture.stages[1][0] = {.kernel_size = 5, .expand_ratio = 2, .width = 10};
+  const Network network = lower(space_, architecture);
+  const std::vector<LayerTensors> active = supernet.active(network);
+  const auto shared_layer = [&](LayerRole role) {
+    const auto& layers = supernet.largest_network().layers;
+    const auto found = std::find_if(layers.begin(), layers.end(), [&](const Layer& l) {
+      return l.role == role && l.stage == 1 && l.block == 0;
+    });
+    return shared[static_cast<std::size_t>(found - layers.begin())];
+  };
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const Layer& layer = network.layers[i];
+    if (layer.stage != 1 || layer.block != 0) {
+      continue;
+    }
+    using torch::indexing::Slice;
+    const at::Tensor whole = shared_layer(layer.role).weight;
+    at::Tensor expected;
+    if (layer.role == LayerRole::kExpand) {  // 8 input channels, 2 * 8 hidden
+      expected = whole.index({Slice(0, 16), Slice(0, 8)});
+    } else if (layer.role == LayerRole::kDepthwise) {  // 5x5 of 7x7
+      expected = whole.index({Slice(0, 16), Slice(), Slice(1, 6), Slice(1, 6)});
+    } else {
+      expected = whole.index({Slice(0, 10), Slice(0, 16)});
+    }
+    EXPECT_TRUE(torch::equal(active[i].weight, expected))
+        << network.layer_name(static_cast<int>(i));
+    EXPECT_EQ(active[i].gamma.numel(), layer.output.channels);
+    EXPECT_TRUE(active[i].weight.is_alias_of(supernet.parameters()));
+  }
+}
+
+// forward() itself against a block written with torch's functions.
+TEST_F(SupernetTest, BlockEqualsFunctionalReference) {
+  const Supernet supernet(space_, 6);
+  Architecture architecture = smallest(space_);
+  architecture.resolution = 20;
+  architecture.stages[1][0] = {.kernel_size = 5, .expand_ratio = 3, .width = 12};
+  const Network network = lower(space_, architecture);
+  const std::vector<LayerTensors> layers = supernet.active(network);
+  std::vector<at::Tensor> seen;
+  ForwardObserver observer;
+  observer.tensor = [&](TensorId, const at::Tensor& t) { seen.push_back(t.clone()); };
+  forward(network, layers, random_images(network, 2, stream_), NormMode::kBatch, observer);
+  namespace F = torch::nn::functional;
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    if (network.layers[i].role != LayerRole::kExpand || network.layers[i].stage != 1) {
+      continue;
+    }
+    const auto norm = [&](const at::Tensor& x, const LayerTensors& l) {
+      const at::Tensor mean = x.mean({0, 2, 3}, true);
+      const at::Tensor variance = (x - mean).square().mean({0, 2, 3}, true);
+      return (x - mean) / (variance + 1e-5).sqrt() * l.gamma.view({1, -1, 1, 1}) +
+             l.beta.view({1, -1, 1, 1});
+    };
+    at::Tensor x = norm(F::conv2d(seen[i], layers[i].weight), layers[i]).clamp(0, 6);
+    // 20 -> 10 with stride 2 and 5x5: TensorFlow's SAME pads 1 before and 2 after.
+    x = F::pad(x, F::PadFuncOptions({1, 2, 1, 2}));
+    x = F::conv2d(x, layers[i + 1].weight, F::Conv2dFuncOptions().stride(2).groups(24));
+    x = norm(x, layers[i + 1]).clamp(0, 6);
+    x = norm(F::conv2d(x, layers[i + 2].weight), layers[i + 2]);
+    EXPECT_TRUE(torch::allclose(seen[i + 3], x, 1e-4, 1e-4));
+    return;
+  }
+  FAIL() << "no expansion in stage 1";
+}
+
+TEST_F(SupernetTest, SortingKeepsTheFunctionAndOrdersImportance) {
+  for (const int expand : {3, 1}) {
+    space_.stages[0].expand_ratios = {
+        expand};  // 1: the hidden channels are those of the block's input
+    Supernet supernet(space_, 7);
+    scramble_norms(supernet, stream_);
+    const Network& network = supernet.largest_network();
+    const at::Tensor images = random_images(network, 4, stream_);
+    const at::Tensor before = forward(network, supernet.active(network), images, NormMode::kBatch);
+    const at::Tensor weights = supernet.parameters().clone();
+    supernet.sort_channels();
+    const at::Tensor after = forward(network, supernet.active(network), images, NormMode::kBatch);
+    EXPECT_TRUE(torch::allclose(before, after, 1e-3, 1e-3));
+    EXPECT_FALSE(torch::equal(weights, supernet.parameters()));
+    const std::vector<int> groups = channel_groups(network);
+    for (std::size_t tensor = 1; tensor + 1 < groups.size(); ++tensor) {
+      const auto importance =
+          channel_importance(network, supernet.active(network), groups, groups[tensor]);
+      EXPECT_EQ(static_cast<int>(importance.size()),
+                network.shape(static_cast<int>(tensor)).channels);
+      EXPECT_TRUE(std::is_sorted(importance.rbegin(), importance.rend()));
+    }
+  }
+}
+
+TEST_F(SupernetTest, GradientsReachExactlyTheActivePart) {
+  const Supernet supernet(space_, 8);
+  const Architecture architecture = sample(space_, stream_);
+  const Network network = lower(space_, architecture);
+  const at::Tensor active_part = at::zeros_like(supernet.parameters());
+  for (const LayerTensors& layer : supernet.active(network, active_part)) {
+    for (const auto& tensor : {layer.weight, layer.bias, layer.gamma, layer.beta}) {
+      if (tensor.defined()) {
+        tensor.fill_(1.0);
+      }
+    }
+  }
+  const at::Tensor gradient = at::zeros_like(supernet.parameters());
+  Batch batch{to_floats(random_images(network, 8, stream_).permute({0, 2, 3, 1})),
+              {0, 1, 2, 3, 4, 0, 1, 2}};
+  const at::Tensor labels = torch::tensor(batch.labels, torch::kLong);
+  const Goal goal{labels, smoothed_labels(labels, space_.classes, 0.0)};
+  Compute().add_gradients(network, supernet.active(network), batch, goal, 1.0,
+                          supernet.active(network, gradient));
+  EXPECT_EQ(gradient.mul(1 - active_part).abs().max().item<float>(), 0.0F);
+  // ReLU6 may silence a few values, not many.
+  EXPECT_GT((gradient != 0).sum().item<double>(), 0.8 * active_part.sum().item<double>());
+  EXPECT_LT(active_part.sum().item<double>(), static_cast<double>(gradient.numel()));
+}
+
+TEST_F(SupernetTest, StateRoundTripsAndDamageIsRefused) {
+  Supernet supernet(space_, 9);
+  const std::string bytes = supernet.save();
+  Supernet other(space_, 10);
+  EXPECT_FALSE(torch::equal(supernet.parameters(), other.parameters()));
+  const at::Tensor before = other.parameters().clone();
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{5}, bytes.size() / 2, bytes.size() - 1}) {
+    EXPECT_THROW(other.load(bytes.substr(0, size)), InputError);
+  }
+  for (int i = 0; i < 50; ++i) {
+    std::string damaged = bytes;
+    damaged[stream_.below(damaged.size())] ^= static_cast<char>(1 << stream_.below(8));
+    EXPECT_THROW(other.load(damaged), InputError);
+  }
+  EXPECT_TRUE(torch::equal(other.parameters(), before));
+  SearchSpace larger = space_;
+  larger.classes = 6;
+  EXPECT_THROW(Supernet(larger, 1).load(bytes), InputError);
+  other.load(bytes);
+  EXPECT_TRUE(torch::equal(supernet.parameters(), other.parameters()));
+  EXPECT_TRUE(other.save() == bytes);
+}
+
+}  // namespace
+}  // namespace patchnas
