@@ -36,7 +36,8 @@ struct Subject {
     for (const Network& network : networks) {
       for (const PatchSchedule& schedule :
            enumerate_schedules(network, space.patch_grids, space.split_points)) {
-        for (const OperatorUse& use : operator_uses(network, schedule)) {
+        for (const OperatorUse& use :
+             operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
           if (stream.chance(0.5)) {
             table.measurements[use.key] = {.cost = 100 + 2 * use.key.macs(), .spread = 0};
           }

@@ -118,7 +118,8 @@ void judge_schedules_one_by_one(benchmark::State& state, const char* file) {
   judge_in_turn(state, [&](std::size_t i) {
     const Network& network = candidates.networks[i];
     for (const PatchSchedule& schedule : candidates.schedules(network)) {
-      benchmark::DoNotOptimize(unplaced_arena_plan(network, schedule, kInput).lower_bound_bytes);
+      benchmark::DoNotOptimize(
+          unplaced_arena_plan(ExecutionPlan(network, schedule, kInput)).lower_bound_bytes);
       benchmark::DoNotOptimize(
           memory_report(network, schedule, MemoryModel::kMcunetV2, kInput).peak_sram_bytes);
       benchmark::DoNotOptimize(scheduled_macs(network, schedule));
@@ -152,7 +153,8 @@ void plan_one_arena(benchmark::State& state, const char* file) {
                          ->schedule());
   }
   judge_in_turn(state, [&](std::size_t i) {
-    benchmark::DoNotOptimize(plan_arena(candidates.networks[i], chosen[i], kInput).arena_bytes);
+    benchmark::DoNotOptimize(
+        plan_arena(ExecutionPlan(candidates.networks[i], chosen[i], kInput)).arena_bytes);
   });
 }
 

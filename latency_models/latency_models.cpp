@@ -13,7 +13,7 @@ OperatorCost LatencyModel::cost(const OperatorKey& key) const {
                              : OperatorCost{predictor_.predict(key), false};
 }
 
-LatencyReport latency_report(const Network& network, const PatchSchedule& schedule,
+LatencyReport latency_report(const Network& network, const ExecutionPlan& plan,
                              const LatencyModel& model) {
   LatencyReport report;
   report.layers.resize(network.layers.size());
@@ -23,17 +23,15 @@ LatencyReport latency_report(const Network& network, const PatchSchedule& schedu
     of_layer.predicted += measured ? 0.0 : cost;
   };
   const LatencyOverheads& overheads = model.overheads();
-  std::vector<char> in_patches(network.layers.size(), 0);
-  for (const Segment& segment : schedule.segments) {
-    const std::int64_t patches = std::int64_t{segment.grid.rows} * segment.grid.cols;
-    add(segment.first_layer, static_cast<double>(patches) * overheads.per_patch, true);
-    for (int layer = segment.first_layer; layer < segment.end_layer; ++layer) {
-      in_patches[static_cast<std::size_t>(layer)] = 1;
+  for (const Loop& loop : plan.loops()) {
+    if (loop.geometry) {
+      const auto tiles = static_cast<double>(loop.grid().rows) * loop.grid().cols;
+      add(plan.step(loop.first_step).first_layer, tiles * overheads.per_patch, true);
     }
   }
-  for (const OperatorUse& use : operator_uses(network, schedule)) {
+  for (const OperatorUse& use : operator_uses(network, plan)) {
     const OperatorCost cost = model.cost(use.key);
-    const bool is_patched = in_patches[static_cast<std::size_t>(use.layer)] != 0;
+    const bool is_patched = plan.loop_of(plan.step_of_layer(use.layer)).geometry.has_value();
     const auto count = static_cast<double>(use.count);
     add(use.layer, count * cost.cost, cost.measured);
     add(use.layer, count * (is_patched ? overheads.per_patch_layer : overheads.per_layer), true);

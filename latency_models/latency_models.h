@@ -4,7 +4,7 @@
 // measured operators. What was not measured is predicted, and marked.
 //
 //   const LatencyModel model(LatencyTable::parse(text, "cortex-m4.txt"));
-//   const LatencyReport report = latency_report(network, schedule, model);
+//   const LatencyReport report = latency_report(network, plan, model);
 //   std::cout << report.total << ' ' << model.unit();
 
 #include <string_view>
@@ -49,9 +49,10 @@ struct LatencyReport {
   std::vector<LayerLatency> layers;
 };
 
-/// Both must be valid (validate()). The overhead of a patch is in its first layer.
+/// The overhead of a patch is in its first layer.
+/// @param plan of the network
 /// @throws InputError for grouped convolutions, which no kernel executes.
-LatencyReport latency_report(const Network& network, const PatchSchedule& schedule,
+LatencyReport latency_report(const Network& network, const ExecutionPlan& plan,
                              const LatencyModel& model);
 
 }  // namespace patchnas

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <unordered_map>
@@ -59,7 +60,7 @@ struct Demand {
 using Demands = std::map<Demand, std::map<int, Suffix>>;
 
 // A tile of one layer of a form.
-using TileShape = std::tuple<std::size_t, KernelFunction, OperatorAxis, OperatorAxis, bool>;
+using TileShape = std::tuple<std::size_t, std::optional<int>, OperatorAxis, OperatorAxis, bool>;
 
 struct KeyHash {
   std::size_t operator()(const OperatorKey& key) const {
@@ -249,8 +250,7 @@ class Enumeration {
         std::vector<LayerRole> roles;
         const Interval layers = layers_of(at);
         for (int layer = layers.begin; layer < layers.end; ++layer) {
-          lister_.list(layer, operators_);
-          variant.families.push_back(operators_.family);
+          variant.families.push_back(lister_.family(layer));
           roles.push_back(network_.layers[static_cast<std::size_t>(layer)].role);
         }
         forms[{choice.kernel_size, roles}].variants.push_back(variant);
@@ -264,16 +264,15 @@ class Enumeration {
   // Operators of a layer, which all variants of the form have that fit one of the widths behind.
   template <typename IsPossible>
   void record(std::size_t part, std::size_t form, std::size_t layer, IsPossible is_possible) {
-    const KernelFunction kernel = operators_.family.kernel;
+    const std::optional<int> least_channels_in_place = operators_.least_channels_in_place;
     for (const AxisUse& row : operators_.rows) {
       for (const AxisUse& col : operators_.cols) {
-        std::set<int>& widths =
-            recorded_[part][{form, {layer, kernel, row.axis, col.axis, col.is_whole_row}}];
+        std::set<int>& widths = recorded_[part][{
+            form, {layer, least_channels_in_place, row.axis, col.axis, col.is_whole_row}}];
         for (const Variant& variant : forms_[part][form].variants) {
           const int width = variant.choice.width;
           if (is_possible(width) && !widths.contains(width)) {
-            operators_.family = variant.families[layer];
-            operators_.family.kernel = kernel;
+            operators_.family = in_form(variant.families[layer], least_channels_in_place);
             keys_.insert(operators_.key(row, col));
           }
         }
@@ -424,7 +423,8 @@ std::map<OperatorKey, double> sampled_operators(const SearchSpace& space, int sa
     for (const PatchSchedule& schedule :
          enumerate_schedules(network, space.patch_grids, space.split_points)) {
       ++candidates;
-      for (const OperatorUse& use : operator_uses(network, schedule)) {
+      for (const OperatorUse& use :
+           operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
         sums[use.key] += static_cast<double>(use.count * (use.key.macs() + use.key.bytes_moved()));
       }
     }

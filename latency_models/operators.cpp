@@ -212,7 +212,15 @@ OperatorKey LayerOperators::key(const AxisUse& row, const AxisUse& col) const {
   return key;
 }
 
+OperatorFamily in_form(OperatorFamily family, const std::optional<int>& least_channels_in_place) {
+  if (least_channels_in_place && family.output_channels >= *least_channels_in_place) {
+    family.kernel = KernelFunction::kDepthwiseInPlace;
+  }
+  return family;
+}
+
 void OperatorLister::assign(const Network& network) {
+  network_ = &network;
   windows_.assign(network);
   families_.clear();
   for (int layer = 0; layer < network.layer_count(); ++layer) {
@@ -220,23 +228,19 @@ void OperatorLister::assign(const Network& network) {
   }
 }
 
-// A depthwise layer writes over its input if nothing reads that afterwards, and both are windows of
-// the same segment or of none. memory_models has the arena's whole rule; it differs only where the
-// scratch would be larger than what is saved.
-bool OperatorLister::writes_over_input(int layer, const SegmentGeometry* geometry) const {
-  const TensorId input = windows_.inputs(layer)[0];
-  return family(layer).kernel == KernelFunction::kDepthwise && input != kImage &&
-         windows_.last_reader(input) == layer &&
-         (geometry == nullptr ||
-          (input > geometry->segment().first_layer && !geometry->materialised(layer + 1)));
+std::optional<int> OperatorLister::least_channels_in_place(int layer,
+                                                           const SegmentGeometry* geometry) const {
+  return family(layer).kernel == KernelFunction::kDepthwise
+             ? patchnas::least_channels_in_place(*network_, windows_, layer, geometry)
+             : std::nullopt;
 }
 
-OperatorFamily OperatorLister::family_in(int layer, const SegmentGeometry* geometry) const {
-  OperatorFamily result = family(layer);
-  if (writes_over_input(layer, geometry)) {
-    result.kernel = KernelFunction::kDepthwiseInPlace;
-  }
-  return result;
+void OperatorLister::start(int layer, const SegmentGeometry* geometry,
+                           LayerOperators& operators) const {
+  operators.least_channels_in_place = least_channels_in_place(layer, geometry);
+  operators.family = in_form(family(layer), operators.least_channels_in_place);
+  operators.rows.clear();
+  operators.cols.clear();
 }
 
 void OperatorLister::list(int layer, LayerOperators& operators) const {
@@ -245,9 +249,9 @@ void OperatorLister::list(int layer, LayerOperators& operators) const {
     const Interval computed{0, window.output};
     return AxisUse{.axis = axis_of(window, computed, window.read(computed)), .count = 1};
   };
-  operators.family = family_in(layer, nullptr);
-  operators.rows.assign(1, use_of(Axis::kRows));
-  operators.cols.assign(1, use_of(Axis::kCols));
+  start(layer, nullptr, operators);
+  operators.rows.push_back(use_of(Axis::kRows));
+  operators.cols.push_back(use_of(Axis::kCols));
 }
 
 AxisUse OperatorLister::tile_use(int layer, const SegmentGeometry& geometry, Axis axis,
@@ -267,9 +271,7 @@ AxisUse OperatorLister::tile_use(int layer, const SegmentGeometry& geometry, Axi
 
 void OperatorLister::list(int layer, const SegmentGeometry& geometry,
                           LayerOperators& operators) const {
-  operators.family = family_in(layer, &geometry);
-  operators.rows.clear();
-  operators.cols.clear();
+  start(layer, &geometry, operators);
   for (int i = 0; i < geometry.grid().rows; ++i) {
     add_use(operators.rows, tile_use(layer, geometry, Axis::kRows, i));
   }
@@ -294,40 +296,33 @@ void OperatorLister::number_tiles(int layer, const SegmentGeometry& geometry, Ax
   }
 }
 
-std::vector<OperatorUse> operator_uses(const Network& network, const PatchSchedule& schedule) {
+std::vector<OperatorUse> operator_uses(const Network& network, const ExecutionPlan& plan) {
   std::vector<OperatorUse> uses;
   const OperatorLister lister(network);
   LayerOperators operators;
-  const auto add = [&](int layer) {
-    std::map<OperatorKey, std::int64_t> counts;
-    for (const AxisUse& row : operators.rows) {
-      for (const AxisUse& col : operators.cols) {
-        counts[operators.key(row, col)] += std::int64_t{row.count} * col.count;
+  for (const Loop& loop : plan.loops()) {
+    for (int i = loop.first_step; i < loop.end_step; ++i) {
+      const Step& step = plan.step(i);
+      if (!step.runs) {
+        continue;
       }
-    }
-    for (const auto& [key, count] : counts) {
-      uses.push_back({.layer = layer, .key = key, .count = count});
-    }
-  };
-  int done = 0;
-  const auto add_whole_layers = [&](int end) {
-    for (; done < end; ++done) {
-      lister.list(done, operators);
-      add(done);
-    }
-  };
-  SegmentGeometry geometry;
-  for (const Segment& segment : schedule.segments) {
-    add_whole_layers(segment.first_layer);
-    geometry.assign(lister.windows(), segment);
-    for (; done < segment.end_layer; ++done) {
-      if (geometry.computed_pixels(done) > 0) {
-        lister.list(done, geometry, operators);
-        add(done);
+      if (loop.geometry) {
+        lister.list(step.first_layer, *loop.geometry, operators);
+      } else {
+        lister.list(step.first_layer, operators);
+      }
+      operators.family.kernel = step.kernel;
+      std::map<OperatorKey, std::int64_t> counts;
+      for (const AxisUse& row : operators.rows) {
+        for (const AxisUse& col : operators.cols) {
+          counts[operators.key(row, col)] += std::int64_t{row.count} * col.count;
+        }
+      }
+      for (const auto& [key, count] : counts) {
+        uses.push_back({.layer = step.first_layer, .key = key, .count = count});
       }
     }
   }
-  add_whole_layers(network.layer_count());
   return uses;
 }
 

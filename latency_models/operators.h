@@ -3,19 +3,20 @@
 // The operators that a network executes under a schedule, as a latency table is keyed: one call of
 // one kernel on one tile. Tiles that cost the same are one operator with a count.
 //
-//   for (const OperatorUse& use : operator_uses(network, schedule))
+//   for (const OperatorUse& use : operator_uses(network, plan))
 //     cycles += use.count * table.at(use.key);
 
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "arch/execution_plan.h"
 #include "arch/kernel_function.h"
 #include "arch/network.h"
-#include "arch/patch_schedule.h"
 #include "arch/tile_geometry.h"
 
 namespace patchnas {
@@ -77,6 +78,8 @@ struct AxisUse {
 /// How a layer is executed: every row tile with every column tile.
 struct LayerOperators {
   OperatorFamily family;
+  /// The fewest channels with which a depthwise layer of these tiles writes over its input.
+  std::optional<int> least_channels_in_place;
   std::vector<AxisUse> rows, cols;
 
   /// Of one row use and one column use.
@@ -104,20 +107,23 @@ class OperatorLister {
   void number_tiles(int layer, const SegmentGeometry& geometry, Axis axis,
                     std::vector<TileNumber>& numbers) const;
 
-  /// Of a layer that does not write over its input.
+  /// Of a layer that is not in place.
   [[nodiscard]] const OperatorFamily& family(int layer) const {
     return families_[static_cast<std::size_t>(layer)];
   }
-  /// Whether a depthwise layer writes over its input; `geometry` as in list(), or null.
-  [[nodiscard]] bool writes_over_input(int layer, const SegmentGeometry* geometry) const;
+  /// As the rule of the execution plan has it, of depthwise layers: other kernels have one form.
+  /// @param geometry of the segment that the layer is in; null outside segments
+  [[nodiscard]] std::optional<int> least_channels_in_place(int layer,
+                                                           const SegmentGeometry* geometry) const;
   /// Of the network, for geometries of its segments.
   [[nodiscard]] const NetworkWindows& windows() const { return windows_; }
 
  private:
-  [[nodiscard]] OperatorFamily family_in(int layer, const SegmentGeometry* geometry) const;
+  void start(int layer, const SegmentGeometry* geometry, LayerOperators& operators) const;
   [[nodiscard]] AxisUse tile_use(int layer, const SegmentGeometry& geometry, Axis axis,
                                  int index) const;
 
+  const Network* network_ = nullptr;
   NetworkWindows windows_;
   std::vector<OperatorFamily> families_;  // not in place
 };
@@ -129,8 +135,12 @@ struct OperatorUse {
   auto operator<=>(const OperatorUse&) const = default;
 };
 
-/// Sorted by layer, then key. Both must be valid (validate()).
+/// Of a depthwise layer, with the kernel that its channels get.
+OperatorFamily in_form(OperatorFamily family, const std::optional<int>& least_channels_in_place);
+
+/// Sorted by layer, then key.
+/// @param plan of the network
 /// @throws InputError for grouped convolutions, which no kernel executes.
-std::vector<OperatorUse> operator_uses(const Network& network, const PatchSchedule& schedule);
+std::vector<OperatorUse> operator_uses(const Network& network, const ExecutionPlan& plan);
 
 }  // namespace patchnas

@@ -88,9 +88,14 @@ double ScheduleLatency::cost(const LayerOperators& operators) {
   return sum;
 }
 
+bool ScheduleLatency::is_in_place(int layer, const SegmentGeometry* geometry) const {
+  const OperatorFamily& apart = lister_.family(layer);
+  return in_form(apart, lister_.least_channels_in_place(layer, geometry)) != apart;
+}
+
 // Of a layer in geometry_, overhead included.
 double ScheduleLatency::cost_of_tiles(int layer) {
-  const bool is_in_place = lister_.writes_over_input(layer, &geometry_);
+  const bool is_in_place = this->is_in_place(layer, &geometry_);
   Kind& kind = kinds_[kinds_of_[static_cast<std::size_t>(layer)][is_in_place ? 1 : 0]];
   const std::uint32_t arrangement = number_arrangement(layer, kind.windows);
   if (arrangement >= kind.tiled.size()) {
@@ -117,14 +122,13 @@ void ScheduleLatency::assign(const Network& network) {
   for (std::size_t i = layers; i-- > 0;) {
     const int layer = static_cast<int>(i);
     const std::uint32_t windows = number_windows(layer);
-    const bool is_in_place = lister_.writes_over_input(layer, nullptr);
     OperatorFamily family = lister_.family(layer);
-    std::uint32_t kind = number_kind(layer, family, windows);
-    kinds_of_[i] = {kind, kind};
-    if (is_in_place) {
+    kinds_of_[i].fill(number_kind(layer, family, windows));
+    if (lister_.least_channels_in_place(layer, nullptr)) {  // some tiles may be, others not
       family.kernel = KernelFunction::kDepthwiseInPlace;
-      kind = kinds_of_[i][1] = number_kind(layer, family, windows);
+      kinds_of_[i][1] = number_kind(layer, family, windows);
     }
+    const std::uint32_t kind = kinds_of_[i][is_in_place(layer, nullptr) ? 1 : 0];
     from_layer_[i] = from_layer_[i + 1] + kinds_[kind].whole + model_.overheads().per_layer;
   }
 }

@@ -9,30 +9,54 @@
 namespace patchnas {
 namespace {
 
-// Buffers that are written over one another have one offset, so they are placed as one group.
+// Buffers that are written over one another lie at fixed distances, so they are placed as one
+// group.
+struct Member {
+  int buffer = 0;
+  std::int64_t offset_bytes = 0;  // in the group
+};
+
 struct Group {
-  std::vector<int> members;
-  int first_layer = 0;
-  int last_layer = 0;
-  std::int64_t size_bytes = 0;  // of the largest, aligned
+  std::vector<Member> members;
+  int first_step = 0;
+  int last_step = 0;
+  std::int64_t size_bytes = 0;  // of all together, aligned
   std::int64_t offset_bytes = 0;
 };
+
+// A buffer may begin before the one that it overwrites: the first of all becomes byte 0.
+void measure(Group& group, std::span<const ArenaBuffer> buffers) {
+  std::int64_t begin = 0;
+  for (const Member& member : group.members) {
+    begin = std::min(begin, member.offset_bytes);
+  }
+  for (Member& member : group.members) {
+    const ArenaBuffer& buffer = buffers[static_cast<std::size_t>(member.buffer)];
+    member.offset_bytes -= begin;
+    group.size_bytes = std::max(group.size_bytes, member.offset_bytes + aligned(buffer.size_bytes));
+  }
+}
 
 std::vector<Group> groups_of(std::span<const ArenaBuffer> buffers) {
   std::vector<Group> groups;
   std::vector<int> group_of(buffers.size());
+  std::vector<std::int64_t> offsets(buffers.size(), 0);  // from the first member's first byte
   for (std::size_t i = 0; i < buffers.size(); ++i) {
     const ArenaBuffer& buffer = buffers[i];
     if (buffer.overwrites == kNoBuffer) {
       group_of[i] = static_cast<int>(groups.size());
-      groups.push_back({.members = {}, .first_layer = buffer.first_layer, .last_layer = 0});
+      groups.push_back({.members = {}, .first_step = buffer.first_step, .last_step = 0});
     } else {
-      group_of[i] = group_of[static_cast<std::size_t>(buffer.overwrites)];
+      const auto under = static_cast<std::size_t>(buffer.overwrites);
+      group_of[i] = group_of[under];
+      offsets[i] = offsets[under] + buffer.distance_bytes;
     }
     Group& group = groups[static_cast<std::size_t>(group_of[i])];
-    group.members.push_back(static_cast<int>(i));
-    group.last_layer = std::max(group.last_layer, buffer.last_layer);
-    group.size_bytes = std::max(group.size_bytes, aligned(buffer.size_bytes));
+    group.members.push_back({.buffer = static_cast<int>(i), .offset_bytes = offsets[i]});
+    group.last_step = std::max(group.last_step, buffer.last_step);
+  }
+  for (Group& group : groups) {
+    measure(group, buffers);
   }
   return groups;
 }
@@ -87,8 +111,9 @@ class Arena {
   std::int64_t finish() {
     std::int64_t arena_bytes = 0;
     for (const Group& group : groups_) {
-      for (const int member : group.members) {
-        buffers_[static_cast<std::size_t>(member)].offset_bytes = group.offset_bytes;
+      for (const Member& member : group.members) {
+        buffers_[static_cast<std::size_t>(member.buffer)].offset_bytes =
+            group.offset_bytes + member.offset_bytes;
       }
       arena_bytes = std::max(arena_bytes, group.offset_bytes + group.size_bytes);
     }
@@ -97,8 +122,8 @@ class Arena {
 
  private:
   Group& group(int index) { return groups_[static_cast<std::size_t>(index)]; }
-  [[nodiscard]] const ArenaBuffer& buffer(int index) const {
-    return buffers_[static_cast<std::size_t>(index)];
+  [[nodiscard]] const ArenaBuffer& buffer(const Member& member) const {
+    return buffers_[static_cast<std::size_t>(member.buffer)];
   }
 
   // The open intervals that the group's offset may not lie in.
@@ -107,14 +132,15 @@ class Arena {
     const Group& added = group(index);
     for (const int other : placed_) {
       const Group& there = group(other);
-      if (added.first_layer > there.last_layer || there.first_layer > added.last_layer) {
+      if (added.first_step > there.last_step || there.first_step > added.last_step) {
         continue;
       }
-      for (const int a : added.members) {
-        for (const int b : there.members) {
+      for (const Member& a : added.members) {
+        for (const Member& b : there.members) {
           if (buffer(a).overlaps_in_time(buffer(b))) {
-            forbidden_.emplace_back(there.offset_bytes - aligned(buffer(a).size_bytes),
-                                    there.offset_bytes + aligned(buffer(b).size_bytes));
+            const std::int64_t begin = there.offset_bytes + b.offset_bytes - a.offset_bytes;
+            forbidden_.emplace_back(begin - aligned(buffer(a).size_bytes),
+                                    begin + aligned(buffer(b).size_bytes));
           }
         }
       }
@@ -151,7 +177,7 @@ class GreedyBySize : public ArenaPlanner {
   std::int64_t place(std::span<ArenaBuffer> buffers) const override {
     Arena arena(buffers);
     return first_fit(arena, sorted_groups(arena.groups(), [](const Group& g) {
-                       return std::tuple(-g.size_bytes, -g.members.front());
+                       return std::tuple(-g.size_bytes, -g.members.front().buffer);
                      }));
   }
 };
@@ -162,7 +188,7 @@ class LongestFirst : public ArenaPlanner {
   std::int64_t place(std::span<ArenaBuffer> buffers) const override {
     Arena arena(buffers);
     return first_fit(arena, sorted_groups(arena.groups(), [](const Group& g) {
-                       return std::tuple(g.first_layer - g.last_layer, -g.size_bytes);
+                       return std::tuple(g.first_step - g.last_step, -g.size_bytes);
                      }));
   }
 };
@@ -174,11 +200,10 @@ class AroundThePeak : public ArenaPlanner {
     const std::vector<std::int64_t> live = live_bytes(buffers);
     const int peak = static_cast<int>(std::max_element(live.begin(), live.end()) - live.begin());
     Arena arena(buffers);
-    return first_fit(
-        arena, sorted_groups(arena.groups(), [peak](const Group& g) {
-          const int distance = std::max({0, g.first_layer - peak, peak - g.last_layer});
-          return std::tuple(distance, g.first_layer - g.last_layer, -g.size_bytes);
-        }));
+    return first_fit(arena, sorted_groups(arena.groups(), [peak](const Group& g) {
+                       const int distance = std::max({0, g.first_step - peak, peak - g.last_step});
+                       return std::tuple(distance, g.first_step - g.last_step, -g.size_bytes);
+                     }));
   }
 };
 
@@ -194,7 +219,7 @@ class TwoEnds : public ArenaPlanner {
     // Between a size that fails and one that fits.
     std::int64_t too_small = bound;
     std::int64_t enough = first_fit(
-        arena, sorted_groups(arena.groups(), [](const Group& g) { return g.first_layer; }));
+        arena, sorted_groups(arena.groups(), [](const Group& g) { return g.first_step; }));
     for (int attempt = 0; attempt < kAttempts && enough - too_small > kArenaAlignmentBytes;
          ++attempt) {
       const std::int64_t between = aligned(too_small + (enough - too_small) / 4);
@@ -214,7 +239,7 @@ class TwoEnds : public ArenaPlanner {
   // Searches depth first, and leaves the groups where they fit.
   static bool fits(Arena& arena, std::int64_t capacity_bytes) {
     const std::vector<int> order = sorted_groups(
-        arena.groups(), [](const Group& g) { return std::tuple(g.first_layer, -g.last_layer); });
+        arena.groups(), [](const Group& g) { return std::tuple(g.first_step, -g.last_step); });
     arena.clear();
     int steps = kStepsPerGroup * static_cast<int>(order.size());
     return fits_from(arena, order, 0, capacity_bytes, steps);
@@ -255,17 +280,20 @@ class TwoEnds : public ArenaPlanner {
 std::vector<std::int64_t> live_bytes(std::span<const ArenaBuffer> buffers) {
   int last = -1;
   for (const ArenaBuffer& buffer : buffers) {
-    last = std::max(last, buffer.last_layer);
+    last = std::max(last, buffer.last_step);
   }
   std::vector<std::int64_t> live(static_cast<std::size_t>(last + 1), 0);
   for (const ArenaBuffer& buffer : buffers) {
-    for (int layer = buffer.first_layer; layer <= buffer.last_layer; ++layer) {
-      live[static_cast<std::size_t>(layer)] += aligned(buffer.size_bytes);
+    for (int step = buffer.first_step; step <= buffer.last_step; ++step) {
+      live[static_cast<std::size_t>(step)] += aligned(buffer.size_bytes);
     }
     if (buffer.overwrites != kNoBuffer) {
       const ArenaBuffer& under = buffers[static_cast<std::size_t>(buffer.overwrites)];
-      live[static_cast<std::size_t>(buffer.first_layer)] -=
-          aligned(std::min(buffer.size_bytes, under.size_bytes));
+      const std::int64_t shared =
+          std::min(under.size_bytes, buffer.distance_bytes + buffer.size_bytes) -
+          std::max(std::int64_t{0}, buffer.distance_bytes);
+      live[static_cast<std::size_t>(buffer.first_step)] -=
+          aligned(std::max(std::int64_t{0}, shared));
     }
   }
   return live;

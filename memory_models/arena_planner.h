@@ -2,7 +2,7 @@
 
 // Places buffers with known lifetimes in one arena.
 //
-//   std::vector<ArenaBuffer> buffers = {{.size_bytes = 1024, .first_layer = 0, .last_layer = 1},
+//   std::vector<ArenaBuffer> buffers = {{.size_bytes = 1024, .first_step = 0, .last_step = 1},
 //                                       ...};
 //   const std::int64_t arena_bytes = place_buffers(buffers);   // fills in offset_bytes
 
@@ -26,23 +26,24 @@ inline constexpr int kNoBuffer = -1;
 
 struct ArenaBuffer {
   std::int64_t size_bytes = 0;
-  int first_layer = 0;  ///< time is counted in layers; both ends are included
-  int last_layer = 0;
-  /// An earlier buffer that this one is written over: it begins at the same offset, and in the
-  /// layer that turns one into the other (the first of this, the last of that) they share bytes.
+  int first_step = 0;  ///< of an execution plan; both ends are included
+  int last_step = 0;
+  /// An earlier buffer that this one is written over: it begins at a fixed distance from it, and in
+  /// the step that turns one into the other (the first of this, the last of that) they share bytes.
   int overwrites = kNoBuffer;
+  /// From the first byte of that buffer to the first of this one; a multiple of
+  /// kArenaAlignmentBytes.
+  std::int64_t distance_bytes = 0;
   std::int64_t offset_bytes = 0;
 
-  [[nodiscard]] bool live_at(int layer) const {
-    return first_layer <= layer && layer <= last_layer;
-  }
+  [[nodiscard]] bool live_at(int step) const { return first_step <= step && step <= last_step; }
   [[nodiscard]] bool overlaps_in_time(const ArenaBuffer& other) const {
-    return first_layer <= other.last_layer && other.first_layer <= last_layer;
+    return first_step <= other.last_step && other.first_step <= last_step;
   }
   auto operator<=>(const ArenaBuffer&) const = default;
 };
 
-/// Bytes in use at every layer up to the last that any buffer lives at.
+/// Bytes in use at every step up to the last that any buffer lives at.
 std::vector<std::int64_t> live_bytes(std::span<const ArenaBuffer> buffers);
 
 /// The largest sum of simultaneously live bytes: no placement needs less.

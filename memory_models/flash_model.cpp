@@ -35,12 +35,6 @@ FlashReport layer_constants(const Network& network, int layer) {
               layer_parameters_bytes(network.layers[static_cast<std::size_t>(layer)])};
 }
 
-bool image_is_windowed(const PatchSchedule& schedule, InputMode input, int last_reader_of_image) {
-  return input == InputMode::kStreamed && !schedule.segments.empty() &&
-         schedule.segments.front().first_layer == 0 &&
-         last_reader_of_image < schedule.segments.front().end_layer;
-}
-
 }  // namespace
 
 FlashReport& FlashReport::operator+=(const FlashReport& other) {
@@ -64,11 +58,10 @@ KernelSet kernels_but_depthwise(const Network& network) {
   return kernels;
 }
 
-KernelSet kernels_of(const Network& network, const ArenaPlan& plan) {
+KernelSet kernels_of(const ExecutionPlan& plan) {
   KernelSet kernels;
-  for (int i = 0; i < network.layer_count(); ++i) {
-    kernels.insert(kernel_function(network.layers[static_cast<std::size_t>(i)],
-                                   plan.in_place_input(network, i) >= 0));
+  for (const Step& step : plan.steps()) {
+    kernels.insert(step.kernel);
   }
   return kernels;
 }
@@ -79,31 +72,28 @@ std::int64_t span_table_bytes(const TileGrid& grid) {
   return (std::int64_t{rows} + cols) * kLayerSpanBytes;
 }
 
-FlashReport layer_flash(const Network& network, const PatchSchedule& schedule, InputMode input,
-                        Core core, int layer) {
-  FlashReport flash = layer_constants(network, layer);
-  const Segment* const segment = segment_of(schedule, layer);
-  const bool in_patches = segment != nullptr && has_patch_loops(*segment);
-  flash.program_bytes = measured_program_sizes().call_bytes(
-      core, network, layer, in_patches ? CallForm::kPatch : CallForm::kWhole);
-  if (segment != nullptr) {
-    const int with_image =
-        layer == 0 && image_is_windowed(schedule, input, last_readers(network).front()) ? 1 : 0;
-    flash.schedule_tables_bytes = (1 + with_image) * span_table_bytes(segment->grid);
+FlashReport step_flash(const Network& network, const ExecutionPlan& plan, Core core, int step) {
+  FlashReport flash;
+  const Loop& loop = plan.loop_of(step);
+  for (int layer = plan.step(step).first_layer; layer < plan.step(step).end_layer; ++layer) {
+    flash += layer_constants(network, layer);
+    flash.program_bytes +=
+        measured_program_sizes().call_bytes(core, network, layer, call_form(loop));
+    if (loop.geometry) {
+      const int with_image = layer == 0 && loop.fetches_image ? 1 : 0;
+      flash.schedule_tables_bytes += (1 + with_image) * span_table_bytes(loop.grid());
+    }
   }
   return flash;
 }
 
-FlashReport flash_report(const Network& network, const PatchSchedule& schedule, InputMode input,
-                         Core core) {
+FlashReport flash_report(const Network& network, const ExecutionPlan& plan, Core core) {
   FlashReport flash;
-  for (int i = 0; i < network.layer_count(); ++i) {
-    flash += layer_flash(network, schedule, input, core, i);
+  for (int step = 0; step < static_cast<int>(plan.steps().size()); ++step) {
+    flash += step_flash(network, plan, core, step);
   }
-  flash.program_bytes =
-      measured_program_sizes().bytes(core, program_parts(network, schedule, input));
-  flash.code_bytes = measured_code_sizes().code_bytes(
-      core, kernels_of(network, unplaced_arena_plan(network, schedule, input)));
+  flash.program_bytes = measured_program_sizes().bytes(core, program_parts(network, plan));
+  flash.code_bytes = measured_code_sizes().code_bytes(core, kernels_of(plan));
   return flash;
 }
 

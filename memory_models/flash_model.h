@@ -3,8 +3,8 @@
 // Flash that an exported int8 network takes: its constants, the tables of its schedule, the program
 // that calls the kernels, and the code of the kernels that it calls.
 //
-//   const FlashReport flash = flash_report(network, schedule, InputMode::kResident,
-//   Core::kCortexM7); if (flash.total_bytes() > limit) reject();
+//   const ExecutionPlan plan(network, schedule, InputMode::kResident);
+//   if (flash_report(network, plan, Core::kCortexM7).total_bytes() > limit) reject();
 //
 // Code is measured, not computed: of the kernels to the byte (code_size_table.h), of the program as
 // the sum of its calls (program_size.h).
@@ -14,9 +14,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "arch/network.h"
-#include "arch/patch_schedule.h"
-#include "memory_models/arena_plan.h"
+#include "arch/execution_plan.h"
 #include "memory_models/code_size_table.h"
 #include "memory_models/program_size.h"
 #include "memory_models/schedule_sweep.h"
@@ -43,8 +41,8 @@ struct FlashReport {
 /// The kernels that layers call whatever the schedule is. Which of the two depthwise kernels runs
 /// depends on the arena's plan.
 KernelSet kernels_but_depthwise(const Network& network);
-/// Exactly the kernels that the program with this plan calls; the plan need not be placed.
-KernelSet kernels_of(const Network& network, const ArenaPlan& plan);
+/// Exactly the kernels that the plan's program calls.
+KernelSet kernels_of(const ExecutionPlan& plan);
 
 /// A tile's rows are four 16-bit numbers for each layer of its segment: where the computed interval
 /// and the window begin and end; its columns are four more. A segment of r x c tiles stores each of
@@ -54,14 +52,12 @@ inline constexpr std::int64_t kLayerSpanBytes = 4 * sizeof(std::uint16_t);
 /// Of one layer.
 std::int64_t span_table_bytes(const TileGrid& grid);
 
-/// What one layer adds: everything but the code of kernels, which layers share, and the parts of
-/// the program around the calls. Both must be valid (validate()).
-FlashReport layer_flash(const Network& network, const PatchSchedule& schedule, InputMode input,
-                        Core core, int layer);
+/// What one step adds: everything but the code of kernels, which steps share, and the parts of the
+/// program around the calls.
+FlashReport step_flash(const Network& network, const ExecutionPlan& plan, Core core, int step);
 
-/// The whole network, with the code of exactly the kernels that its arena's plan asks for.
-FlashReport flash_report(const Network& network, const PatchSchedule& schedule, InputMode input,
-                         Core core);
+/// The whole network, with the code of exactly the kernels that the plan calls.
+FlashReport flash_report(const Network& network, const ExecutionPlan& plan, Core core);
 
 /// Flash under every schedule of one network that a ScheduleSweep has looked at: what
 /// flash_report() says, in a few additions a schedule. Keeps its working memory, as the sweep does.

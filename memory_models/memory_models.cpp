@@ -5,92 +5,91 @@
 namespace patchnas {
 namespace {
 
-MemoryReport deployed_report(const Network& network, const PatchSchedule& schedule,
-                             InputMode input) {
-  const ArenaPlan plan = plan_arena(network, schedule, input);
-  return {.peak_sram_bytes = plan.arena_bytes, .layer_bytes = live_bytes(plan.buffers)};
+std::vector<std::int64_t> deployed_bytes(const ExecutionPlan& plan, std::int64_t& peak) {
+  const ArenaPlan arena = plan_arena(plan);
+  peak = arena.arena_bytes;
+  return live_bytes(arena.buffers);
 }
 
-MemoryReport mcunetv2_report(const Network& network, const PatchSchedule& schedule) {
-  const Liveness liveness(network, schedule, InputMode::kStreamed);
-  MemoryReport report;
-  std::vector<std::int64_t>& bytes = report.layer_bytes;
-  bytes.resize(network.layers.size(), 0);
-  for (TensorId tensor = 1; tensor < network.tensor_count(); ++tensor) {
-    const ArenaBuffer buffer = liveness.lifetime(tensor);
-    for (int layer = buffer.first_layer; layer <= buffer.last_layer; ++layer) {
-      bytes[static_cast<std::size_t>(layer)] += buffer.size_bytes;
+std::vector<std::int64_t> mcunetv2_bytes(const ExecutionPlan& plan, std::int64_t& peak) {
+  const int steps = static_cast<int>(plan.steps().size());
+  std::vector<std::int64_t> bytes(plan.steps().size(), 0);
+  for (TensorId tensor = 1; tensor < plan.tensor_count(); ++tensor) {
+    const HeldTensor& held = plan.tensor(tensor);
+    for (int step = held.first_step; step <= held.last_step; ++step) {
+      bytes[static_cast<std::size_t>(step)] += held.bytes;
     }
   }
-  const auto shared_bytes = [&](int layer) {
-    const int input = liveness.in_place_input(layer);
-    if (input < 0) {
+  const auto shared_bytes = [&](const Step& step) {
+    if (step.dying_input < 0) {
       return std::int64_t{0};
     }
-    const TensorId overwritten =
-        network.layers[static_cast<std::size_t>(layer)].inputs[static_cast<std::size_t>(input)];
-    return std::min(liveness.tensor_bytes(overwritten), liveness.tensor_bytes(layer + 1));
+    const TensorId overwritten = step.inputs[static_cast<std::size_t>(step.dying_input)];
+    return std::min(plan.tensor(overwritten).bytes, plan.tensor(step.output).bytes);
   };
-  for (int layer = 0; layer < network.layer_count(); ++layer) {
-    bytes[static_cast<std::size_t>(layer)] -= shared_bytes(layer);
+  for (int i = 0; i < steps; ++i) {
+    std::int64_t& of_step = bytes[static_cast<std::size_t>(i)];
+    of_step -= shared_bytes(plan.step(i));
     // A projection adds its residual as it writes: its output takes the place of the other addend.
-    const int next = layer + 1;
-    if (next < network.layer_count() && liveness.segment_of(layer) == liveness.segment_of(next) &&
-        network.layers[static_cast<std::size_t>(next)].kind == LayerKind::kAdd &&
-        network.layers[static_cast<std::size_t>(next)].inputs[0] == layer + 1) {
-      bytes[static_cast<std::size_t>(layer)] -= shared_bytes(next);
+    if (i + 1 < steps && plan.loop_of(i).contains(i + 1) &&
+        plan.step(i + 1).kernel == KernelFunction::kAdd &&
+        plan.step(i + 1).inputs[0] == plan.step(i).output) {
+      of_step -= shared_bytes(plan.step(i + 1));
     }
   }
-  report.peak_sram_bytes = *std::max_element(bytes.begin(), bytes.end());
-  return report;
+  peak = *std::max_element(bytes.begin(), bytes.end());
+  return bytes;
 }
 
-// Each layer is two moments: its PAD operator's, if it has one, and its own.
-MemoryReport tflm_report(const Network& network, const PatchSchedule& schedule) {
+// Each step is two moments: its PAD operator's, if it has one, and its own.
+std::vector<std::int64_t> tflm_bytes(const Network& network, const ExecutionPlan& plan,
+                                     std::int64_t& peak) {
   constexpr std::int64_t kAlignmentBytes = 16;
   const auto rounded = [](std::int64_t bytes) {
     return (bytes + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes;
   };
-  const Liveness liveness(network, schedule, InputMode::kResident);
-  const auto is_padded = [&](int layer) {
-    return network.layers[static_cast<std::size_t>(layer)].pad_operator.height > 0 &&
-           liveness.segment_of(layer) == nullptr;
+  const auto padded = [&](int step) {
+    return network.layers[static_cast<std::size_t>(plan.step(step).first_layer)].pad_operator;
+  };
+  const auto is_padded = [&](int step) {
+    return padded(step).is_present() && !plan.loop_of(step).geometry;
   };
   std::vector<ArenaBuffer> buffers;
-  for (TensorId tensor = 0; tensor < network.tensor_count(); ++tensor) {
-    if (const int layer = tensor - 1; layer >= 0 && is_padded(layer)) {
-      const Layer& l = network.layers[static_cast<std::size_t>(layer)];
-      const std::int64_t pixels = std::int64_t{l.pad_operator.height} * l.pad_operator.width;
-      buffers.push_back({.size_bytes = rounded(pixels * network.shape(l.inputs[0]).channels),
-                         .first_layer = 2 * layer,
-                         .last_layer = 2 * layer + 1});
+  for (TensorId tensor = 0; tensor < plan.tensor_count(); ++tensor) {
+    const HeldTensor& held = plan.tensor(tensor);
+    const int step = tensor == kImage ? -1 : plan.step_of_layer(tensor - 1);
+    if (step >= 0 && is_padded(step)) {
+      const std::int64_t pixels = std::int64_t{padded(step).height} * padded(step).width;
+      buffers.push_back(
+          {.size_bytes = rounded(pixels * plan.tensor(plan.step(step).inputs[0]).shape.channels),
+           .first_step = 2 * step,
+           .last_step = 2 * step + 1});
     }
-    const ArenaBuffer lifetime = liveness.lifetime(tensor);
-    const bool read_by_pad = lifetime.last_layer >= tensor && is_padded(lifetime.last_layer);
-    buffers.push_back({.size_bytes = rounded(lifetime.size_bytes),
-                       .first_layer = 2 * lifetime.first_layer + (tensor == kImage ? 0 : 1),
-                       .last_layer = 2 * lifetime.last_layer + (read_by_pad ? 0 : 1)});
+    const bool read_by_pad = held.last_step > step && is_padded(held.last_step);
+    buffers.push_back({.size_bytes = rounded(held.bytes),
+                       .first_step = 2 * held.first_step + (tensor == kImage ? 0 : 1),
+                       .last_step = 2 * held.last_step + (read_by_pad ? 0 : 1)});
   }
-  MemoryReport report;
-  report.peak_sram_bytes = greedy_by_size().place(buffers);
+  peak = greedy_by_size().place(buffers);
   const std::vector<std::int64_t> live = live_bytes(buffers);
+  std::vector<std::int64_t> bytes;
   for (std::size_t moment = 0; moment < live.size(); moment += 2) {
-    report.layer_bytes.push_back(std::max(live[moment], live[moment + 1]));
+    bytes.push_back(std::max(live[moment], live[moment + 1]));
   }
-  return report;
+  return bytes;
 }
 
-MemoryReport report_of(const Network& network, const PatchSchedule& schedule, MemoryModel model,
-                       InputMode input) {
+// Whose image the model counts.
+InputMode input_of(MemoryModel model, InputMode input) {
   switch (model) {
     case MemoryModel::kDeployed:
-      return deployed_report(network, schedule, input);
+      return input;
     case MemoryModel::kMcunetV2:
-      return mcunetv2_report(network, schedule);
+      return InputMode::kStreamed;
     case MemoryModel::kTflm:
-      return tflm_report(network, schedule);
+      break;
   }
-  return {};
+  return InputMode::kResident;
 }
 
 }  // namespace
@@ -107,15 +106,17 @@ std::string_view to_string(MemoryModel model) {
   return "";
 }
 
-std::string_view to_string(InputMode input) {
-  return input == InputMode::kResident ? "resident" : "streamed";
-}
-
 MemoryReport memory_report(const Network& network, const PatchSchedule& schedule, MemoryModel model,
                            InputMode input) {
-  MemoryReport report = report_of(network, schedule, model, input);
-  const auto peak = std::max_element(report.layer_bytes.begin(), report.layer_bytes.end());
-  report.peak_layer = static_cast<int>(peak - report.layer_bytes.begin());
+  const ExecutionPlan plan(network, schedule, input_of(model, input));
+  std::int64_t peak = 0;
+  const std::vector<std::int64_t> bytes =
+      model == MemoryModel::kDeployed   ? deployed_bytes(plan, peak)
+      : model == MemoryModel::kMcunetV2 ? mcunetv2_bytes(plan, peak)
+                                        : tflm_bytes(network, plan, peak);
+  MemoryReport report{.peak_sram_bytes = peak, .layer_bytes = layer_bytes(plan, bytes)};
+  const auto fullest = std::max_element(report.layer_bytes.begin(), report.layer_bytes.end());
+  report.peak_layer = static_cast<int>(fullest - report.layer_bytes.begin());
   return report;
 }
 

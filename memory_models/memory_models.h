@@ -30,7 +30,6 @@ inline constexpr MemoryModel kMemoryModels[] = {MemoryModel::kDeployed, MemoryMo
                                                 MemoryModel::kTflm};
 
 std::string_view to_string(MemoryModel model);
-std::string_view to_string(InputMode input);
 
 struct MemoryReport {
   std::int64_t peak_sram_bytes = 0;

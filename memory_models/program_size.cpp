@@ -72,13 +72,8 @@ bool has_new_extents(const Network& network, int layer) {
 
 std::string_view to_string(ProgramPart part) { return kPartNames[static_cast<std::size_t>(part)]; }
 
-const Segment* segment_of(const PatchSchedule& schedule, int layer) {
-  for (const Segment& segment : schedule.segments) {
-    if (segment.first_layer <= layer && layer < segment.end_layer) {
-      return &segment;
-    }
-  }
-  return nullptr;
+CallForm call_form(const Loop& loop) {
+  return loop.grid() == TileGrid{} ? CallForm::kWhole : CallForm::kPatch;
 }
 
 ProgramPart program_part(InputMode input) {
@@ -86,24 +81,21 @@ ProgramPart program_part(InputMode input) {
                                        : ProgramPart::kStreamedProgram;
 }
 
-ProgramParts program_parts(const Network& network, const PatchSchedule& schedule, InputMode input) {
+ProgramParts program_parts(const Network& network, const ExecutionPlan& plan) {
   ProgramParts parts;
-  parts.add(program_part(input));
-  for (const Segment& segment : schedule.segments) {
-    if (has_patch_loops(segment)) {
+  parts.add(program_part(plan.input()));
+  for (const Loop& loop : plan.loops()) {
+    const CallForm form = call_form(loop);
+    if (form == CallForm::kPatch) {
       parts.add(ProgramPart::kPatchLoops);
     }
-  }
-  for (int i = 0; i < network.layer_count(); ++i) {
-    const Layer& layer = network.layers[static_cast<std::size_t>(i)];
-    const Segment* const segment = segment_of(schedule, i);
-    if (segment != nullptr && has_patch_loops(*segment)) {
-      parts.add(patch_call(layer));
-      continue;
-    }
-    parts.add(whole_call(layer));
-    if (has_new_extents(network, i)) {
-      parts.add(ProgramPart::kNewExtents);
+    const int end_layer = plan.step(loop.end_step - 1).end_layer;
+    for (int i = plan.step(loop.first_step).first_layer; i < end_layer; ++i) {
+      const Layer& layer = network.layers[static_cast<std::size_t>(i)];
+      parts.add(form == CallForm::kPatch ? patch_call(layer) : whole_call(layer));
+      if (form == CallForm::kWhole && has_new_extents(network, i)) {
+        parts.add(ProgramPart::kNewExtents);
+      }
     }
   }
   return parts;

@@ -3,7 +3,7 @@
 // What the generated NAME.c of a package takes in flash: memory_models/program_size.yaml, built in.
 // It is measured as the sum of its parts, over compiled programs of random networks.
 //
-//   const ProgramParts parts = program_parts(network, schedule, InputMode::kResident);
+//   const ProgramParts parts = program_parts(network, plan);
 //   const std::int64_t bytes = measured_program_sizes().bytes(Core::kCortexM4, parts);
 
 #include <array>
@@ -12,10 +12,9 @@
 #include <string>
 #include <string_view>
 
+#include "arch/execution_plan.h"
 #include "arch/network.h"
-#include "arch/patch_schedule.h"
 #include "memory_models/code_size_table.h"
-#include "memory_models/liveness.h"
 
 namespace patchnas {
 
@@ -44,13 +43,9 @@ inline constexpr int kProgramParts = static_cast<int>(ProgramPart::kSoftmaxPatch
 /// Its key in the table: "resident_program", "convolution", "convolution_patch", …
 std::string_view to_string(ProgramPart part);
 
-/// The segment that the layer runs in; null between segments.
-const Segment* segment_of(const PatchSchedule& schedule, int layer);
-
-/// With a single tile all rectangles are constants: the compiler leaves no loops and no tables.
-inline bool has_patch_loops(const Segment& segment) { return segment.grid != TileGrid{1, 1}; }
-
 enum class CallForm { kWhole, kPatch };
+/// With a single tile all rectangles are constants: the compiler leaves no loops and no tables.
+CallForm call_form(const Loop& loop);
 
 ProgramPart program_part(InputMode input);
 
@@ -63,8 +58,8 @@ struct ProgramParts {
   auto operator<=>(const ProgramParts&) const = default;
 };
 
-/// Of the program that executes the schedule. Both must be valid.
-ProgramParts program_parts(const Network& network, const PatchSchedule& schedule, InputMode input);
+/// Of the program that executes the plan.
+ProgramParts program_parts(const Network& network, const ExecutionPlan& plan);
 
 class ProgramSizeTable {
  public:

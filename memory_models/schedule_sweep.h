@@ -6,21 +6,21 @@
 //   ScheduleSweep sweep({{2, 2}, {3, 3}}, SplitPoints::kLayers, InputMode::kStreamed);
 //   for (const ScheduleCosts& costs : sweep.run(network)) ...
 //
-// The numbers are those of scheduled_macs(), unplaced_arena_plan(), memory_report() and
-// kernels_of(); only the order of the work differs. All split layers of one grid are computed
-// together, a lane for each: the backward pass of tile_geometry.h and the forward sum of live bytes
-// run over contiguous lanes, and the schedules that materialise a tensor are a range of them. What
-// runs after the patch stage is the same for every schedule and computed once.
+// The numbers are those of scheduled_macs() and, of the execution plan, unplaced_arena_plan(),
+// memory_report() and kernels_of(); only the order of the work differs. All split layers of one
+// grid are computed together, a lane for each: the backward pass of tile_geometry.h and the forward
+// sum of live bytes run over contiguous lanes, and the schedules that materialise a tensor are a
+// range of them. What runs after the patch stage is the same for every schedule and computed once.
 
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "arch/execution_plan.h"
 #include "arch/network.h"
 #include "arch/patch_schedule.h"
 #include "memory_models/code_size_table.h"
-#include "memory_models/liveness.h"
 
 namespace patchnas {
 

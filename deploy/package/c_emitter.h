@@ -7,33 +7,31 @@
 #include <string_view>
 #include <vector>
 
+#include "arch/execution_plan.h"
 #include "arch/quantized_network.h"
-#include "arch/tile_geometry.h"
 #include "memory_models/arena_plan.h"
 
 namespace patchnas {
 
 /// What all files of a package are made from.
 struct CProgram {
+  /// Both must be valid (validate()).
   CProgram(const QuantizedNetwork& network, const PatchSchedule& schedule, InputMode input,
            std::string name);
 
   const QuantizedNetwork& quantised;
   const Network& network;
   PatchSchedule schedule;
-  InputMode input;
   std::string name;                 ///< "vww"
   std::string upper;                ///< "VWW"
   std::vector<std::string> layers;  ///< identifiers
-  std::vector<SegmentGeometry> segments;
-  ArenaPlan plan;
-  /// Each tile of the first segment reads its rectangle of the image; else the image is whole.
-  bool image_is_windowed = false;
+  ExecutionPlan plan;
+  ArenaPlan arena;
 
   [[nodiscard]] const Layer& layer(int index) const {
     return network.layers[static_cast<std::size_t>(index)];
   }
-  [[nodiscard]] bool reads_by_callback() const { return input == InputMode::kStreamed; }
+  [[nodiscard]] bool reads_by_callback() const { return plan.input() == InputMode::kStreamed; }
   /// "vww_stem_weights"
   [[nodiscard]] std::string constant(int layer, const char* kind) const {
     return name + "_" + layers[static_cast<std::size_t>(layer)] + "_" + kind;

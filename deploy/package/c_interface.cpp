@@ -129,7 +129,7 @@ std::string emit_interface(const CProgram& program) {
                            {"output_bytes", std::to_string(output.elements())},
                            {"output_scale", c_float(output_scale.scale)},
                            {"output_zero_point", std::to_string(output_scale.zero_point)},
-                           {"arena_bytes", std::to_string(program.plan.arena_bytes)},
+                           {"arena_bytes", std::to_string(program.arena.arena_bytes)},
                            {"arena_alignment", std::to_string(kArenaAlignmentBytes)},
                            {"layers", std::to_string(program.network.layer_count())}});
 }

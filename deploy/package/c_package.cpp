@@ -6,7 +6,6 @@
 #include "arch/base/error.h"
 #include "deploy/package/c_emitter.h"
 #include "deploy/package/c_names.h"
-#include "memory_models/liveness.h"
 
 namespace patchnas {
 
@@ -15,15 +14,11 @@ CProgram::CProgram(const QuantizedNetwork& quantised_network, const PatchSchedul
     : quantised(quantised_network),
       network(quantised_network.network),
       schedule(patch_schedule),
-      input(input_mode),
       name(std::move(package_name)),
       upper(upper_case(name)),
-      layers(layer_identifiers(network)) {
-  validate(network, schedule);
-  segments = segment_geometries(network, schedule);
-  plan = plan_arena(network, schedule, input);
-  image_is_windowed = Liveness(network, schedule, input).windowed_in(kImage) != nullptr;
-}
+      layers(layer_identifiers(network)),
+      plan(network, schedule, input_mode),
+      arena(plan_arena(plan)) {}
 
 std::string c_package_name(std::string_view text) {
   constexpr std::size_t kLongest = 60;  // the longest name of a file is that of NAME_weights.c
@@ -44,8 +39,9 @@ CPackage make_c_package(const QuantizedNetwork& network, const PatchSchedule& sc
                      "letter first, that no header, library or build target is called, as '" +
                      allowed + "'");
   }
+  validate(network.network, schedule);
   const CProgram program(network, schedule, input, name);
-  CPackage package{.files = {}, .arena_bytes = program.plan.arena_bytes};
+  CPackage package{.files = {}, .arena_bytes = program.arena.arena_bytes};
   std::map<std::string, std::string>& files = package.files;
   files[name + ".h"] = emit_interface(program);
   files[name + ".c"] = emit_program(program);

@@ -62,25 +62,26 @@ std::string memory_map(const CProgram& program) {
   };
   std::vector<Row> rows;
   const auto add = [&](const ArenaBuffer& place, const std::string& what) {
-    rows.push_back({place.offset_bytes, place.first_layer,
+    const int first_layer = program.plan.step(place.first_step).first_layer;
+    const int last_layer = program.plan.step(place.last_step).end_layer - 1;
+    rows.push_back({place.offset_bytes, first_layer,
                     "| " + what + " | " + number(place.offset_bytes) + " | " +
-                        number(place.size_bytes) + " | " + number(place.first_layer) + " to " +
-                        number(place.last_layer) + " |\n"});
+                        number(place.size_bytes) + " | " + number(first_layer) + " to " +
+                        number(last_layer) + " |\n"});
   };
   const Network& network = program.network;
   for (TensorId tensor = 0; tensor < network.tensor_count(); ++tensor) {
     const std::string name =
         tensor == kImage ? "image"
                          : number(tensor - 1) + " " + comment_text(network.layer_name(tensor - 1));
-    const ArenaBuffer& place = program.plan.tensor(tensor);
+    const ArenaBuffer& place = program.arena.tensor(tensor);
     const bool is_part = place.size_bytes < network.shape(tensor).elements();
     add(place, name + " | " + extents(network.shape(tensor)) + (is_part ? ", a patch of it" : ""));
   }
-  for (int layer = 0; layer < network.layer_count(); ++layer) {
-    if (const int scratch = program.plan.scratch_buffer[static_cast<std::size_t>(layer)];
-        scratch != kNoBuffer) {
-      add(program.plan.buffers[static_cast<std::size_t>(scratch)],
-          "scratch of layer " + number(layer) + " | ");
+  for (std::size_t step = 0; step < program.plan.steps().size(); ++step) {
+    if (const int scratch = program.arena.scratch_buffer[step]; scratch != kNoBuffer) {
+      add(program.arena.buffers[static_cast<std::size_t>(scratch)],
+          "scratch of layer " + number(program.plan.steps()[step].first_layer) + " | ");
     }
   }
   std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
@@ -128,7 +129,7 @@ written over another shares its place.
               {{"name", program.name},
                {"input", extents(program.network.input)},
                {"output", extents(program.network.output())},
-               {"arena", number(program.plan.arena_bytes)},
+               {"arena", number(program.arena.arena_bytes)},
                {"stack", number(kStackAllowanceBytes)},
                {"end_numbers", end_numbers_text(program.quantised)},
                {"schedule", schedule_text(program)},
@@ -183,9 +184,9 @@ std::string emit_description(const CProgram& program, const std::vector<std::str
   }
   const nlohmann::ordered_json json = {
       {"name", program.name},
-      {"input", to_string(program.input)},
+      {"input", to_string(program.plan.input())},
       {"schedule", nlohmann::ordered_json::parse(to_json(program.schedule))},
-      {"arena_bytes", program.plan.arena_bytes},
+      {"arena_bytes", program.arena.arena_bytes},
       {"input_bytes", program.network.input.elements()},
       {"output_bytes", program.network.output().elements()},
       {"input_numbers",

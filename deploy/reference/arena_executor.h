@@ -1,8 +1,7 @@
 #pragma once
 
 // The integer reference under a patch schedule, inside the memory that memory_models plans for it:
-// one arena, every tensor at its offset, in place where the plan says so. Windows and rectangles
-// come from arch/tile_geometry.h.
+// one arena, every tensor at its offset, the steps of arch/execution_plan.h.
 //
 //   const ArenaExecutor executor(network, schedule, InputMode::kStreamed);
 //   std::vector<std::int8_t> arena(executor.plan().arena_bytes);
@@ -36,7 +35,7 @@ class ArenaExecutor {
   /// network.
   ArenaExecutor(const QuantizedNetwork& network, const PatchSchedule& schedule, InputMode input);
 
-  [[nodiscard]] const ArenaPlan& plan() const { return plan_; }
+  [[nodiscard]] const ArenaPlan& plan() const { return arena_plan_; }
 
   /// The network's output. A resident image is asked for once, whole; a streamed one as each tile
   /// needs it. `arena` has plan().arena_bytes bytes and may hold anything. Safe to call from
@@ -48,10 +47,8 @@ class ArenaExecutor {
   class Run;
 
   const QuantizedNetwork* network_;
-  std::vector<SegmentGeometry> segments_;
-  ArenaPlan plan_;
-  bool image_is_streamed_;  ///< each tile of the first segment fetches its rectangle; else the
-                            ///< image is kept whole
+  ExecutionPlan plan_;
+  ArenaPlan arena_plan_;
 };
 
 }  // namespace patchnas

@@ -9,14 +9,15 @@ namespace patchnas {
 
 CandidateCosts costs_of(const Network& network, const PatchSchedule& schedule, const Target& target,
                         const LatencyModel* latency) {
+  const ExecutionPlan plan(network, schedule, target.input);
   CandidateCosts costs{
       .macs = scheduled_macs(network, schedule),
       .sram_bytes =
           memory_report(network, schedule, target.memory_model, target.input).peak_sram_bytes,
-      .flash_bytes = flash_report(network, schedule, target.input, target.core).total_bytes(),
+      .flash_bytes = flash_report(network, plan, target.core).total_bytes(),
       .latency = {}};
   if (latency != nullptr) {
-    costs.latency = latency_report(network, schedule, *latency).total;
+    costs.latency = latency_report(network, plan, *latency).total;
   }
   return costs;
 }
@@ -68,7 +69,8 @@ void ScheduleChooser::add_latency(Entry& entry) {
 
 void ScheduleChooser::plan(const Network& network, Entry& entry) const {
   if (!entry.is_planned) {
-    entry.sram_bytes = plan_arena(network, entry.costs->schedule(), target_.input).arena_bytes;
+    entry.sram_bytes =
+        plan_arena(ExecutionPlan(network, entry.costs->schedule(), target_.input)).arena_bytes;
     entry.is_planned = true;
   }
 }

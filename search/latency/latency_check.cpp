@@ -60,7 +60,8 @@ std::string check_latency(const Config& config, RunTarget target, const std::str
     const Network network = lower(config.space, sample(config.space, stream));
     const PatchSchedule schedule = stream.pick(
         enumerate_schedules(network, config.space.patch_grids, config.space.split_points));
-    const LatencyReport report = latency_report(network, schedule, *model);
+    const LatencyReport report =
+        latency_report(network, ExecutionPlan(network, schedule, InputMode::kResident), *model);
 
     const TemporaryFolder folder;
     write_package(make_c_package(untrained_network(network, stream), schedule, InputMode::kResident,

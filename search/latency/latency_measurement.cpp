@@ -107,7 +107,8 @@ void LatencyMeasurement::calibrate(MeasuringLine& line) {
       sample.patch_layers += std::int64_t{patches} * layers;
     }
     double operators = 0.0;
-    for (const OperatorUse& use : operator_uses(network, schedule)) {
+    for (const OperatorUse& use :
+         operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
       if (!measure(line, use.key)) {
         throw Error("the calibration network does not fit the target's memory");
       }

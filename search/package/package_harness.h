@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "memory_models/liveness.h"
+#include "arch/execution_plan.h"
 
 namespace patchnas {
 

@@ -102,7 +102,8 @@ Verification verify_package(const PackageFolder& package, const QuantizedNetwork
   const auto first = images.first(static_cast<std::size_t>(package.input_bytes));
   if (const std::optional<Core> core = core_of(target)) {
     result.estimated_flash_bytes =
-        flash_report(shapes, package.schedule, package.input, *core).total_bytes();
+        flash_report(shapes, ExecutionPlan(shapes, package.schedule, package.input), *core)
+            .total_bytes();
     result.instructions = *run.instructions / count;
     const PackageRunner profiled(package, target, rounding, Profiling::kLayers);
     result.layers = per_layer(package, profiled.run(first));

@@ -67,9 +67,14 @@ NetworkEstimate::NetworkEstimate(Network network_, PatchSchedule schedule_, cons
   for (const MemoryModel model : kMemoryModels) {
     memory.emplace(model, memory_report(network, schedule, model, target.input));
   }
-  flash = flash_report(network, schedule, target.input, target.core);
+  const ExecutionPlan plan(network, schedule, target.input);
+  flash = flash_report(network, plan, target.core);
+  for (int layer = 0; layer < network.layer_count(); ++layer) {
+    layer_flash_bytes.push_back(
+        step_flash(network, plan, target.core, plan.step_of_layer(layer)).total_bytes());
+  }
   if (latency_model != nullptr) {
-    latency = latency_report(network, schedule, *latency_model);
+    latency = latency_report(network, plan, *latency_model);
     latency_unit = latency_model->unit();
   }
 }
@@ -137,15 +142,13 @@ nlohmann::ordered_json NetworkEstimate::json() const {
   for (int i = 0; i < network.layer_count(); ++i) {
     const auto index = static_cast<std::size_t>(i);
     const Layer& layer = network.layers[index];
-    nlohmann::ordered_json entry{
-        {"name", network.layer_name(i)},
-        {"kind", to_string(layer.kind)},
-        {"input", shape_json(network.shape(layer.inputs[0]))},
-        {"output", shape_json(layer.output)},
-        {"macs", layer_macs[index]},
-        {"macs_layer_by_layer", patchnas::layer_macs(network, i)},
-        {"flash_bytes",
-         layer_flash(network, schedule, target.input, target.core, i).total_bytes()}};
+    nlohmann::ordered_json entry{{"name", network.layer_name(i)},
+                                 {"kind", to_string(layer.kind)},
+                                 {"input", shape_json(network.shape(layer.inputs[0]))},
+                                 {"output", shape_json(layer.output)},
+                                 {"macs", layer_macs[index]},
+                                 {"macs_layer_by_layer", patchnas::layer_macs(network, i)},
+                                 {"flash_bytes", layer_flash_bytes[index]}};
     if (latency) {
       entry["latency"] = latency->layers[index].cost;
       entry["latency_predicted"] = latency->layers[index].predicted;
@@ -180,9 +183,7 @@ std::string NetworkEstimate::table() const {
     for (const auto& [model, report] : memory) {
       text += fmt::format(" {:>12}", with_separators(report.layer_bytes[index]));
     }
-    text += fmt::format(
-        " {:>11}", with_separators(
-                       layer_flash(network, schedule, target.input, target.core, i).total_bytes()));
+    text += fmt::format(" {:>11}", with_separators(layer_flash_bytes[index]));
     if (latency) {
       const LayerLatency& of_layer = latency->layers[index];
       text += fmt::format(" {:>14}{}", with_separators(std::llround(of_layer.cost)),

@@ -33,6 +33,7 @@ struct NetworkEstimate {
   std::vector<std::int64_t> layer_macs;  ///< under the schedule, halos included
   std::map<MemoryModel, MemoryReport> memory;
   FlashReport flash;
+  std::vector<std::int64_t> layer_flash_bytes;  ///< without what layers share
   std::optional<LatencyReport> latency;
   std::string latency_unit;
 

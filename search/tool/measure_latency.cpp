@@ -139,7 +139,8 @@ void add_networks(const MeasureOptions& options, Wanted& wanted) {
     const Network network = read_network_file(name, {}).network;
     for (const PatchSchedule& schedule :
          enumerate_schedules(network, grids_up_to(options.max_patches), SplitPoints::kLayers)) {
-      for (const OperatorUse& use : operator_uses(network, schedule)) {
+      for (const OperatorUse& use :
+           operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
         keys.insert(use.key);
       }
     }

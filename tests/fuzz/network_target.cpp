@@ -47,7 +47,8 @@ void compare_schedules(const Network& network) {
       const patchnas::PatchSchedule schedule = costs.schedule();
       require(costs.macs == scheduled_macs(network, schedule), "the sweep's MACs");
       require(costs.deployed_bytes ==
-                  unplaced_arena_plan(network, schedule, patchnas::InputMode::kStreamed)
+                  unplaced_arena_plan(
+                      patchnas::ExecutionPlan(network, schedule, patchnas::InputMode::kStreamed))
                       .lower_bound_bytes,
               "the sweep's arena");
     }
@@ -86,10 +87,11 @@ void count(Network network) {
       const auto report = memory_report(network, schedule, model, patchnas::InputMode::kResident);
       require(report.peak_sram_bytes > 0, "no memory at all");
     }
-    require(
-        flash_report(network, schedule, patchnas::InputMode::kStreamed, patchnas::Core::kCortexM4)
-                .total_bytes() > 0,
-        "no flash at all");
+    require(flash_report(network,
+                         patchnas::ExecutionPlan(network, schedule, patchnas::InputMode::kStreamed),
+                         patchnas::Core::kCortexM4)
+                    .total_bytes() > 0,
+            "no flash at all");
   }
 }
 

@@ -45,7 +45,8 @@ LatencyTable random_table(RandomStream& stream) {
   for (int round = 0; round < 20; ++round) {
     const Network network = testing::random_lowered_network(stream);
     for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
-      for (const OperatorUse& use : operator_uses(network, schedule)) {
+      for (const OperatorUse& use :
+           operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
         if (stream.chance(0.5)) {
           table.measurements[use.key] = {.cost = 1 + 2 * use.key.macs() + use.key.bytes_moved(),
                                          .spread = static_cast<std::int64_t>(stream.below(9))};
@@ -59,7 +60,8 @@ LatencyTable random_table(RandomStream& stream) {
 TEST(OperatorUses, HaveTheMacsOfTheSchedule) {
   for_random_schedules("latency/macs", [](const Network& network, const PatchSchedule& schedule) {
     std::int64_t macs = 0;
-    for (const OperatorUse& use : operator_uses(network, schedule)) {
+    for (const OperatorUse& use :
+         operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
       macs += use.count * use.key.macs();
     }
     EXPECT_EQ(macs, scheduled_macs(network, schedule));
@@ -70,7 +72,8 @@ TEST(OperatorUses, CountEveryTileOnce) {
   for_random_schedules("latency/counts", [](const Network& network, const PatchSchedule& schedule) {
     std::vector<std::int64_t> executions(network.layers.size(), 0);
     std::set<std::pair<int, OperatorKey>> keys;
-    for (const OperatorUse& use : operator_uses(network, schedule)) {
+    for (const OperatorUse& use :
+         operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
       executions[static_cast<std::size_t>(use.layer)] += use.count;
       EXPECT_TRUE(keys.emplace(use.layer, use.key).second) << "an operator is listed twice";
     }
@@ -88,7 +91,8 @@ TEST(OperatorUses, CountEveryTileOnce) {
 
 TEST(OperatorKey, ReadsBackFromItsText) {
   for_random_schedules("latency/text", [](const Network& network, const PatchSchedule& schedule) {
-    for (const OperatorUse& use : operator_uses(network, schedule)) {
+    for (const OperatorUse& use :
+         operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
       EXPECT_EQ(parse_operator_key(to_string(use.key), "test"), use.key) << to_string(use.key);
     }
   });
@@ -98,7 +102,8 @@ TEST(OperatorUses, RefuseGroups) {
   RandomStream stream(4, "latency/groups");
   Network network = testing::random_lowered_network(stream);
   network.layers.front().groups = 2;
-  EXPECT_THROW(operator_uses(network, PatchSchedule::layer_by_layer()), InputError);
+  EXPECT_THROW(operator_uses(network, ExecutionPlan(network, {}, InputMode::kResident)),
+               InputError);
 }
 
 TEST(LatencyTable, ReadsBackFromItsText) {
@@ -183,10 +188,12 @@ TEST(LatencyReport, AddsWhatWasMeasuredAndMarksTheRest) {
   RandomStream stream(4, "latency/report");
   const LatencyModel model(random_table(stream));
   for_random_schedules("latency/sums", [&](const Network& network, const PatchSchedule& schedule) {
-    const LatencyReport report = latency_report(network, schedule, model);
+    const LatencyReport report =
+        latency_report(network, ExecutionPlan(network, schedule, InputMode::kResident), model);
     double measured = 0.0;
     double predicted = 0.0;
-    for (const OperatorUse& use : operator_uses(network, schedule)) {
+    for (const OperatorUse& use :
+         operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
       const Measurement* const known = model.table().find(use.key);
       if (known != nullptr) {
         measured += static_cast<double>(use.count * known->cost);
@@ -222,7 +229,9 @@ TEST(ScheduleLatency, IsThatOfTheReport) {
       schedules.push_back(schedules[stream.below(in_order)]);
     }
     for (const PatchSchedule& schedule : schedules) {
-      const double expected = latency_report(network, schedule, model).total;
+      const double expected =
+          latency_report(network, ExecutionPlan(network, schedule, InputMode::kResident), model)
+              .total;
       EXPECT_NEAR(latency.total(schedule.leading_grid(), schedule.split_layer()), expected,
                   1e-9 * expected);
     }

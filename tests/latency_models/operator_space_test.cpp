@@ -64,7 +64,8 @@ std::vector<OperatorKey> operators_of_all_candidates(const SearchSpace& space) {
     const Network network = lower(space, architecture);
     for (const PatchSchedule& schedule :
          enumerate_schedules(network, space.patch_grids, space.split_points)) {
-      for (const OperatorUse& use : operator_uses(network, schedule)) {
+      for (const OperatorUse& use :
+           operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
         keys.insert(use.key);
       }
     }
@@ -148,7 +149,8 @@ TEST(SampledOperators, AreOperatorsOfTheSpaceAndWeighAsMuchAsTheirCandidates) {
     const auto schedules = enumerate_schedules(network, space.patch_grids, space.split_points);
     double macs_and_bytes = 0.0;
     for (const PatchSchedule& schedule : schedules) {
-      for (const OperatorUse& use : operator_uses(network, schedule)) {
+      for (const OperatorUse& use :
+           operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
         macs_and_bytes += static_cast<double>(use.count * (use.key.macs() + use.key.bytes_moved()));
       }
     }

@@ -20,20 +20,21 @@ void for_random_plans(const char* stream_name, Check check) {
                                            : testing::random_general_network(stream);
     for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
       for (const InputMode input : {InputMode::kResident, InputMode::kStreamed}) {
-        check(network, schedule, input, plan_arena(network, schedule, input));
+        const ExecutionPlan plan(network, schedule, input);
+        check(network, plan, plan_arena(plan));
       }
     }
   }
 }
 
 TEST(ArenaPlan, IsSound) {
-  for_random_plans("plan/sound", [](const Network& network, const PatchSchedule&, InputMode,
-                                    const ArenaPlan& plan) {
-    EXPECT_EQ(testing::plan_error(plan.buffers, plan.arena_bytes), "");
-    EXPECT_GE(plan.buffers.size(), static_cast<std::size_t>(network.tensor_count()));
-    EXPECT_EQ(plan.scratch_buffer.size(), static_cast<std::size_t>(network.layer_count()));
-    EXPECT_GE(plan.arena_bytes, plan.lower_bound_bytes);
-  });
+  for_random_plans(
+      "plan/sound", [](const Network& network, const ExecutionPlan& plan, const ArenaPlan& arena) {
+        EXPECT_EQ(testing::plan_error(arena.buffers, arena.arena_bytes), "");
+        EXPECT_GE(arena.buffers.size(), static_cast<std::size_t>(network.tensor_count()));
+        EXPECT_EQ(arena.scratch_buffer.size(), plan.steps().size());
+        EXPECT_GE(arena.arena_bytes, arena.lower_bound_bytes);
+      });
 }
 
 // How often, and how far off where not: figures of docs/memory.md.
@@ -47,7 +48,7 @@ TEST(ArenaPlan, ReachesTheLowerBoundInAllButRareCases) {
                                            : testing::random_general_network(stream);
     for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
       const InputMode input = stream.chance(0.5) ? InputMode::kResident : InputMode::kStreamed;
-      const ArenaPlan plan = plan_arena(network, schedule, input);
+      const ArenaPlan plan = plan_arena(ExecutionPlan(network, schedule, input));
       ASSERT_EQ(testing::plan_error(plan.buffers, plan.arena_bytes), "");
       ++plans;
       missed += plan.arena_bytes > plan.lower_bound_bytes ? 1 : 0;
@@ -62,70 +63,76 @@ TEST(ArenaPlan, ReachesTheLowerBoundInAllButRareCases) {
   EXPECT_LT(worst, 0.10);
 }
 
-// Every tensor's buffer is large enough for each tile's window and is live from the layer that
-// fills it to the last that reads it, in every tile.
+// Every tensor's buffer is large enough for each tile's window and is live from the step that fills
+// it to the last that reads it, in every tile.
 TEST(ArenaPlan, BuffersHoldTheirTensorsWhileTheyAreNeeded) {
-  for_random_plans("plan/hold", [](const Network& network, const PatchSchedule& schedule, InputMode,
-                                   const ArenaPlan& plan) {
-    const std::vector<SegmentGeometry> segments = segment_geometries(network, schedule);
-    for (int layer = 0; layer < network.layer_count(); ++layer) {
-      const auto buffer_of = [&](TensorId tensor) { return plan.tensor(tensor); };
-      const Layer& l = network.layers[static_cast<std::size_t>(layer)];
-      EXPECT_TRUE(buffer_of(layer + 1).live_at(layer));
-      for (int j = 0; j < l.input_count(); ++j) {
-        EXPECT_TRUE(buffer_of(l.inputs[static_cast<std::size_t>(j)]).live_at(layer));
-      }
-      for (const SegmentGeometry& segment : segments) {
-        if (layer < segment.segment().first_layer || layer >= segment.segment().end_layer) {
-          continue;
-        }
-        for (int row = 0; row < segment.grid().rows; ++row) {
-          for (int col = 0; col < segment.grid().cols; ++col) {
-            EXPECT_GE(buffer_of(layer + 1).size_bytes,
-                      segment.tile(layer, row, col).window.pixels() * l.output.channels);
+  for_random_plans(
+      "plan/hold", [](const Network& network, const ExecutionPlan& plan, const ArenaPlan& arena) {
+        for (const Loop& loop : plan.loops()) {
+          for (int i = loop.first_step; i < loop.end_step; ++i) {
+            const Step& step = plan.step(i);
+            EXPECT_TRUE(arena.tensor(step.output).live_at(i));
+            for (int j = 0; j < step.input_count(); ++j) {
+              EXPECT_TRUE(arena.tensor(step.inputs[static_cast<std::size_t>(j)]).live_at(i));
+            }
+            const ArenaBuffer& output = arena.tensor(step.output);
+            for (const Tile& tile : tiles(loop)) {
+              EXPECT_GE(output.size_bytes, plan.held(step.output, tile).pixels() *
+                                               network.shape(step.output).channels);
+            }
+            if (loop.geometry && loop.geometry->materialised(step.output)) {
+              EXPECT_LE(output.first_step, loop.first_step);
+              EXPECT_GE(output.last_step, loop.end_step - 1);
+            }
           }
         }
-        if (segment.materialised(layer + 1)) {
-          EXPECT_LE(buffer_of(layer + 1).first_layer, segment.segment().first_layer);
-          EXPECT_GE(buffer_of(layer + 1).last_layer, segment.segment().end_layer - 1);
-        }
-      }
-    }
-  });
+      });
 }
 
-// A tensor is written over another only where one layer turns that into this and nothing reads it
+// A tensor is written over another only where one step turns that into this and nothing reads it
 // later.
 TEST(ArenaPlan, OnlyDyingInputsAreOverwritten) {
-  for_random_plans("plan/in_place", [](const Network& network, const PatchSchedule&, InputMode,
-                                       const ArenaPlan& plan) {
-    const std::vector<int> last = last_readers(network);
-    for (int layer = 0; layer < network.layer_count(); ++layer) {
-      const TensorId under = plan.tensor(layer + 1).overwrites;
-      if (under == kNoBuffer) {
-        continue;
-      }
-      EXPECT_NE(under, kImage);
-      EXPECT_EQ(last[static_cast<std::size_t>(under)], layer);
-      EXPECT_GE(plan.in_place_input(network, layer), 0);
-      EXPECT_EQ(plan.tensor(under).last_layer, layer);
-      EXPECT_EQ(plan.tensor(layer + 1).first_layer, layer);
-    }
-  });
+  for_random_plans("plan/in_place",
+                   [](const Network& network, const ExecutionPlan& plan, const ArenaPlan& arena) {
+                     const std::vector<int> last = last_readers(network);
+                     for (int i = 0; i < static_cast<int>(plan.steps().size()); ++i) {
+                       const Step& step = plan.step(i);
+                       const TensorId under = arena.tensor(step.output).overwrites;
+                       EXPECT_EQ(under != kNoBuffer, step.overlap.input >= 0);
+                       if (under == kNoBuffer) {
+                         continue;
+                       }
+                       EXPECT_NE(under, kImage);
+                       EXPECT_EQ(under, step.inputs[static_cast<std::size_t>(step.overlap.input)]);
+                       EXPECT_EQ(last[static_cast<std::size_t>(under)], step.first_layer);
+                       EXPECT_EQ(arena.tensor(under).last_step, i);
+                       EXPECT_EQ(arena.tensor(step.output).first_step, i);
+                     }
+                   });
 }
 
 TEST(MemoryReport, LayersExplainThePeak) {
-  for_random_plans("plan/report", [](const Network& network, const PatchSchedule& schedule,
-                                     InputMode input, const ArenaPlan& plan) {
-    const MemoryReport deployed = memory_report(network, schedule, MemoryModel::kDeployed, input);
-    EXPECT_EQ(deployed.peak_sram_bytes, plan.arena_bytes);
-    EXPECT_LE(*std::max_element(deployed.layer_bytes.begin(), deployed.layer_bytes.end()),
-              plan.lower_bound_bytes);
-    const MemoryReport paper = memory_report(network, schedule, MemoryModel::kMcunetV2, input);
-    EXPECT_EQ(*std::max_element(paper.layer_bytes.begin(), paper.layer_bytes.end()),
-              paper.peak_sram_bytes);
-    EXPECT_EQ(paper.layer_bytes[static_cast<std::size_t>(paper.peak_layer)], paper.peak_sram_bytes);
-  });
+  RandomStream stream(3, "plan/report");
+  for (int round = 0; round < 80; ++round) {
+    const Network network = round % 2 == 0 ? testing::random_lowered_network(stream)
+                                           : testing::random_general_network(stream);
+    for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
+      for (const InputMode input : kInputModes) {
+        const ArenaPlan arena = plan_arena(ExecutionPlan(network, schedule, input));
+        const MemoryReport deployed =
+            memory_report(network, schedule, MemoryModel::kDeployed, input);
+        EXPECT_EQ(deployed.peak_sram_bytes, arena.arena_bytes);
+        EXPECT_EQ(deployed.layer_bytes.size(), network.layers.size());
+        EXPECT_LE(*std::max_element(deployed.layer_bytes.begin(), deployed.layer_bytes.end()),
+                  arena.lower_bound_bytes);
+        const MemoryReport paper = memory_report(network, schedule, MemoryModel::kMcunetV2, input);
+        EXPECT_EQ(*std::max_element(paper.layer_bytes.begin(), paper.layer_bytes.end()),
+                  paper.peak_sram_bytes);
+        EXPECT_EQ(paper.layer_bytes[static_cast<std::size_t>(paper.peak_layer)],
+                  paper.peak_sram_bytes);
+      }
+    }
+  }
 }
 
 TEST(MemoryReport, StreamingNeverCostsMore) {
@@ -133,8 +140,9 @@ TEST(MemoryReport, StreamingNeverCostsMore) {
   for (int round = 0; round < 60; ++round) {
     const Network network = testing::random_lowered_network(stream);
     for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
-      EXPECT_LE(plan_arena(network, schedule, InputMode::kStreamed).lower_bound_bytes,
-                plan_arena(network, schedule, InputMode::kResident).lower_bound_bytes);
+      EXPECT_LE(
+          plan_arena(ExecutionPlan(network, schedule, InputMode::kStreamed)).lower_bound_bytes,
+          plan_arena(ExecutionPlan(network, schedule, InputMode::kResident)).lower_bound_bytes);
     }
   }
 }

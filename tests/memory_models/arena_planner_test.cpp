@@ -15,17 +15,18 @@ int below(RandomStream& stream, int bound) {
   return static_cast<int>(stream.below(static_cast<std::uint64_t>(bound)));
 }
 
-// Some of them written over the one before, in the layer in which that one is used last and which
-// is not the one that wrote it.
+// Some of them written over the one before, at any distance, in the step in which that one is used
+// last and which is not the one that wrote it.
 std::vector<ArenaBuffer> random_buffers(RandomStream& stream, int count) {
   std::vector<ArenaBuffer> buffers;
   for (int i = 0; i < count; ++i) {
-    ArenaBuffer buffer{.size_bytes = 1 + below(stream, 100), .first_layer = below(stream, 10)};
-    if (i > 0 && buffers.back().first_layer < buffers.back().last_layer && stream.chance(0.4)) {
+    ArenaBuffer buffer{.size_bytes = 1 + below(stream, 100), .first_step = below(stream, 10)};
+    if (i > 0 && buffers.back().first_step < buffers.back().last_step && stream.chance(0.4)) {
       buffer.overwrites = i - 1;
-      buffer.first_layer = buffers.back().last_layer;
+      buffer.distance_bytes = kArenaAlignmentBytes * (below(stream, 40) - 20);
+      buffer.first_step = buffers.back().last_step;
     }
-    buffer.last_layer = buffer.first_layer + below(stream, 4);
+    buffer.last_step = buffer.first_step + below(stream, 4);
     buffers.push_back(buffer);
   }
   return buffers;
@@ -46,18 +47,18 @@ TEST_P(EveryPlanner, IsSound) {
 TEST_P(EveryPlanner, PlacesNothingOneAndDisjointOnes) {
   std::vector<ArenaBuffer> none;
   EXPECT_EQ(GetParam()->place(none), 0);
-  std::vector<ArenaBuffer> one{{.size_bytes = 5, .first_layer = 0, .last_layer = 3}};
+  std::vector<ArenaBuffer> one{{.size_bytes = 5, .first_step = 0, .last_step = 3}};
   EXPECT_EQ(GetParam()->place(one), 8);  // rounded up to the alignment
-  std::vector<ArenaBuffer> disjoint{{.size_bytes = 8, .first_layer = 0, .last_layer = 1},
-                                    {.size_bytes = 16, .first_layer = 2, .last_layer = 2},
-                                    {.size_bytes = 12, .first_layer = 3, .last_layer = 5}};
+  std::vector<ArenaBuffer> disjoint{{.size_bytes = 8, .first_step = 0, .last_step = 1},
+                                    {.size_bytes = 16, .first_step = 2, .last_step = 2},
+                                    {.size_bytes = 12, .first_step = 3, .last_step = 5}};
   EXPECT_EQ(GetParam()->place(disjoint), 16);
 }
 
 TEST_P(EveryPlanner, StacksWhatLivesTogether) {
   std::vector<ArenaBuffer> buffers;
   for (int i = 1; i <= 5; ++i) {
-    buffers.push_back({.size_bytes = 4 * i, .first_layer = i, .last_layer = 6});
+    buffers.push_back({.size_bytes = 4 * i, .first_step = i, .last_step = 6});
   }
   EXPECT_EQ(GetParam()->place(buffers), 60);
 }
@@ -77,11 +78,11 @@ INSTANTIATE_TEST_SUITE_P(Planners, EveryPlanner,
 
 // The largest first, of equal ones the last; gaps are filled from below.
 TEST(GreedyBySize, PlacesAsTensorFlowLiteMicro) {
-  std::vector<ArenaBuffer> buffers{{.size_bytes = 16, .first_layer = 0, .last_layer = 1},
-                                   {.size_bytes = 32, .first_layer = 1, .last_layer = 2},
-                                   {.size_bytes = 16, .first_layer = 2, .last_layer = 3},
-                                   {.size_bytes = 32, .first_layer = 3, .last_layer = 4},
-                                   {.size_bytes = 8, .first_layer = 0, .last_layer = 4}};
+  std::vector<ArenaBuffer> buffers{{.size_bytes = 16, .first_step = 0, .last_step = 1},
+                                   {.size_bytes = 32, .first_step = 1, .last_step = 2},
+                                   {.size_bytes = 16, .first_step = 2, .last_step = 3},
+                                   {.size_bytes = 32, .first_step = 3, .last_step = 4},
+                                   {.size_bytes = 8, .first_step = 0, .last_step = 4}};
   EXPECT_EQ(greedy_by_size().place(buffers), 56);
   std::vector<std::int64_t> offsets;
   for (const ArenaBuffer& buffer : buffers) {
@@ -93,9 +94,9 @@ TEST(GreedyBySize, PlacesAsTensorFlowLiteMicro) {
 // What shrinks in place gives its bytes back.
 TEST(TwoEnds, UsesWhatAnOverwrittenBufferLeaves) {
   std::vector<ArenaBuffer> buffers{
-      {.size_bytes = 96, .first_layer = 0, .last_layer = 1},
-      {.size_bytes = 24, .first_layer = 1, .last_layer = 2, .overwrites = 0},
-      {.size_bytes = 72, .first_layer = 2, .last_layer = 3}};
+      {.size_bytes = 96, .first_step = 0, .last_step = 1},
+      {.size_bytes = 24, .first_step = 1, .last_step = 2, .overwrites = 0},
+      {.size_bytes = 72, .first_step = 2, .last_step = 3}};
   EXPECT_EQ(arena_lower_bound(buffers), 96);
   EXPECT_EQ(two_ends().place(buffers), 96);
   EXPECT_EQ(testing::plan_error(buffers, 96), "");
@@ -107,7 +108,7 @@ TEST(TwoEnds, ReachesTheLowerBoundOfChains) {
     std::vector<ArenaBuffer> buffers;
     for (int i = 0; i < 12; ++i) {
       buffers.push_back(
-          {.size_bytes = 4 * (1 + below(stream, 50)), .first_layer = i, .last_layer = i + 1});
+          {.size_bytes = 4 * (1 + below(stream, 50)), .first_step = i, .last_step = i + 1});
     }
     EXPECT_EQ(two_ends().place(buffers), arena_lower_bound(buffers));
   }
@@ -166,8 +167,8 @@ TEST(PlanChecker, FindsFaults) {
   const auto error = [](std::vector<ArenaBuffer> buffers) {
     return testing::plan_error(buffers, 16);
   };
-  const ArenaBuffer first{.size_bytes = 8, .first_layer = 0, .last_layer = 1};
-  ArenaBuffer second{.size_bytes = 8, .first_layer = 1, .last_layer = 2, .offset_bytes = 8};
+  const ArenaBuffer first{.size_bytes = 8, .first_step = 0, .last_step = 1};
+  ArenaBuffer second{.size_bytes = 8, .first_step = 1, .last_step = 2, .offset_bytes = 8};
   EXPECT_EQ(error({first, second}), "");
   second.offset_bytes = 4;
   EXPECT_NE(error({first, second}), "");  // overlaps
@@ -181,7 +182,7 @@ TEST(PlanChecker, FindsFaults) {
   second.offset_bytes = 8;
   EXPECT_NE(error({first, second}), "");  // not over it
   second.offset_bytes = 0;
-  second.first_layer = 0;
+  second.first_step = 0;
   EXPECT_NE(error({first, second}), "");  // written while the other is still needed
 }
 

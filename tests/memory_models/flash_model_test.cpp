@@ -39,19 +39,20 @@ TEST(FlashModel, ItsItemsAreTheSumsOverTheLayers) {
     const InputMode input =
         stream.pick(std::vector(std::begin(kInputModes), std::end(kInputModes)));
     for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
+      const ExecutionPlan plan(network, schedule, input);
       FlashReport sum;
-      for (int layer = 0; layer < network.layer_count(); ++layer) {
-        sum += layer_flash(network, schedule, input, Core::kCortexM7, layer);
+      for (int step = 0; step < static_cast<int>(plan.steps().size()); ++step) {
+        sum += step_flash(network, plan, Core::kCortexM7, step);
       }
       EXPECT_EQ(sum.code_bytes, 0);
       sum.program_bytes += bytes_of(Core::kCortexM7, program_part(input));
       for (const Segment& segment : schedule.segments) {
-        sum.program_bytes +=
-            has_patch_loops(segment) ? bytes_of(Core::kCortexM7, ProgramPart::kPatchLoops) : 0;
+        sum.program_bytes += segment.grid != TileGrid{1, 1}
+                                 ? bytes_of(Core::kCortexM7, ProgramPart::kPatchLoops)
+                                 : 0;
       }
-      sum.code_bytes = measured_code_sizes().code_bytes(
-          Core::kCortexM7, kernels_of(network, plan_arena(network, schedule, input)));
-      EXPECT_EQ(flash_report(network, schedule, input, Core::kCortexM7), sum);
+      sum.code_bytes = measured_code_sizes().code_bytes(Core::kCortexM7, kernels_of(plan));
+      EXPECT_EQ(flash_report(network, plan, Core::kCortexM7), sum);
     }
   }
 }
@@ -60,8 +61,8 @@ TEST(FlashModel, ConstantsAreThoseOfTheParameters) {
   RandomStream stream(2, "flash/constants");
   for (int i = 0; i < kNetworks; ++i) {
     const Network network = random_network(stream, i);
-    const FlashReport flash = flash_report(network, PatchSchedule::layer_by_layer(),
-                                           InputMode::kResident, Core::kCortexM4);
+    const FlashReport flash =
+        flash_report(network, ExecutionPlan(network, {}, InputMode::kResident), Core::kCortexM4);
     EXPECT_EQ(flash.weights_bytes + flash.biases_bytes / 4, parameter_count(network));
     EXPECT_EQ(flash.requantisation_bytes * 4, flash.biases_bytes * 5);
     EXPECT_EQ(flash.schedule_tables_bytes, 0);
@@ -74,7 +75,8 @@ TEST(FlashModel, AScheduleStoresTheIntervalsOfEveryTileIndexAndLayerOnce) {
     network.layers.push_back({.inputs = {i, kNoTensor}, .output = {24, 24, 2}, .kernel = {}});
   }
   const auto tables = [&](const PatchSchedule& schedule, InputMode input) {
-    return flash_report(network, schedule, input, Core::kCortexM4).schedule_tables_bytes;
+    return flash_report(network, ExecutionPlan(network, schedule, input), Core::kCortexM4)
+        .schedule_tables_bytes;
   };
   using enum InputMode;
   // 3 rows and 4 columns of tiles over 5 layers; four 16-bit numbers each.
@@ -93,13 +95,14 @@ TEST(FlashModel, AProgramHasOneCallALayer) {
   for (int i = 0; i < kNetworks; ++i) {
     const Network network = random_network(stream, i);
     for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
-      const ProgramParts parts = program_parts(network, schedule, InputMode::kStreamed);
+      const ProgramParts parts =
+          program_parts(network, ExecutionPlan(network, schedule, InputMode::kStreamed));
       EXPECT_EQ(parts.count(ProgramPart::kStreamedProgram), 1);
       EXPECT_EQ(parts.count(ProgramPart::kResidentProgram), 0);
       int loops = 0;
       int layers_in_loops = 0;
       for (const Segment& segment : schedule.segments) {
-        if (has_patch_loops(segment)) {
+        if (segment.grid != TileGrid{1, 1}) {
           ++loops;
           layers_in_loops += segment.end_layer - segment.first_layer;
         }
@@ -124,7 +127,7 @@ TEST(FlashModel, KernelsAreThoseOfTheLayersKinds) {
   RandomStream stream(4, "flash/kernels");
   for (int i = 0; i < kNetworks; ++i) {
     const Network network = random_network(stream, i);
-    const KernelSet kernels = kernels_of(network, plan_arena(network, {}, InputMode::kResident));
+    const KernelSet kernels = kernels_of(ExecutionPlan(network, {}, InputMode::kResident));
     const auto agrees = [&](KernelFunction kernel, LayerKind kind) {
       return kernels.contains(kernel) == has_kind(network, kind);
     };
@@ -146,13 +149,14 @@ TEST(FlashModel, APlanSaysWhichDepthwiseKernelsRun) {
   RandomStream stream(5, "flash/plan");
   for (int i = 0; i < kNetworks; ++i) {
     const Network network = random_network(stream, i);
-    const ArenaPlan plan = plan_arena(network, {}, InputMode::kResident);
-    const KernelSet kernels = kernels_of(network, plan);
+    const ExecutionPlan plan(network, {}, InputMode::kResident);
+    const KernelSet kernels = kernels_of(plan);
     bool in_place = false;
     bool apart = false;
-    for (int layer = 0; layer < network.layer_count(); ++layer) {
-      if (network.layers[static_cast<std::size_t>(layer)].kind == LayerKind::kDepthwiseConv2d) {
-        (plan.in_place_input(network, layer) >= 0 ? in_place : apart) = true;
+    for (const Step& step : plan.steps()) {
+      if (network.layers[static_cast<std::size_t>(step.first_layer)].kind ==
+          LayerKind::kDepthwiseConv2d) {
+        (step.overlap.input >= 0 ? in_place : apart) = true;
       }
     }
     EXPECT_EQ(kernels.contains(KernelFunction::kDepthwiseInPlace), in_place);
@@ -170,8 +174,10 @@ TEST(FlashModel, TheSweepIsTheReportOfEverySchedule) {
       const Network network = random_network(stream, i);
       flash.prepare(network);
       for (const ScheduleCosts& costs : sweep.run(network)) {
-        ASSERT_EQ(flash.total_bytes(costs),
-                  flash_report(network, costs.schedule(), input, Core::kCortexM55).total_bytes())
+        ASSERT_EQ(
+            flash.total_bytes(costs),
+            flash_report(network, ExecutionPlan(network, costs.schedule(), input), Core::kCortexM55)
+                .total_bytes())
             << to_json(costs.schedule());
       }
     }

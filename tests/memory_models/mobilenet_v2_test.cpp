@@ -114,7 +114,8 @@ TEST_F(MobileNetV2, ThePublishedScheduleIsTheBest) {
 }
 
 TEST_F(MobileNetV2, Flash) {
-  const FlashReport flash = flash_report(network_, {}, InputMode::kResident, Core::kCortexM4);
+  const FlashReport flash =
+      flash_report(network_, ExecutionPlan(network_, {}, InputMode::kResident), Core::kCortexM4);
   EXPECT_EQ(flash.weights_bytes + flash.biases_bytes / 4, parameter_count(network_));
   EXPECT_EQ(flash.requantisation_bytes, flash.biases_bytes / 4 * 5);
 }

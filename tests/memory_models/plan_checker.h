@@ -23,12 +23,12 @@ inline std::string plan_error(const std::vector<ArenaBuffer>& buffers, std::int6
     for (std::size_t j = 0; j < i; ++j) {
       const ArenaBuffer& b = buffers[j];
       if (a.overwrites == static_cast<int>(j)) {
-        if (a.offset_bytes != b.offset_bytes || a.first_layer != b.last_layer) {
+        if (a.offset_bytes != b.offset_bytes + a.distance_bytes || a.first_step != b.last_step) {
           return name + " is not written over buffer " + std::to_string(j);
         }
         continue;
       }
-      const bool together = a.first_layer <= b.last_layer && b.first_layer <= a.last_layer;
+      const bool together = a.first_step <= b.last_step && b.first_step <= a.last_step;
       const bool overlap = a.offset_bytes < b.offset_bytes + b.size_bytes &&
                            b.offset_bytes < a.offset_bytes + a.size_bytes;
       if (together && overlap) {

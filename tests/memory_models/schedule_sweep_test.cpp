@@ -10,14 +10,14 @@ namespace patchnas {
 namespace {
 
 ScheduleCosts costs_of(const Network& network, const PatchSchedule& schedule, InputMode input) {
-  const ArenaPlan plan = unplaced_arena_plan(network, schedule, input);
+  const ExecutionPlan plan(network, schedule, input);
   return {.grid = schedule.leading_grid(),
           .split_layer = schedule.split_layer(),
           .macs = scheduled_macs(network, schedule),
-          .deployed_bytes = plan.lower_bound_bytes,
+          .deployed_bytes = unplaced_arena_plan(plan).lower_bound_bytes,
           .mcunetv2_bytes =
               memory_report(network, schedule, MemoryModel::kMcunetV2, input).peak_sram_bytes,
-          .kernels = kernels_of(network, plan)};
+          .kernels = kernels_of(plan)};
 }
 
 // The definition of every number, one schedule at a time.

@@ -6,10 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include "arch/execution_plan.h"
 #include "arch/quantized_network.h"
 #include "deploy/package/kernel_weights.h"
 #include "deploy/reference/reference_executor.h"
-#include "memory_models/liveness.h"
 #include "runtime/patchnas_runtime.h"
 #include "tests/deploy/support/operator_cases.h"
 #include "tests/deploy/support/random_quantized.h"
@@ -194,31 +194,25 @@ void check_tile(const LayerUnderTest& layer, const Rect& computed,
 
 TEST(Runtime, EveryTileOfEveryLayerEqualsTheIntegerReference) {
   RandomStream stream(31, "runtime");
-  std::map<LayerKind, int> tiles;
+  std::map<LayerKind, int> tiles_run;
   for (int round = 0; round < 40; ++round) {
     const QuantizedNetwork network = testing::random_quantized_network(stream);
     const Bytes image = testing::random_bytes(network.network.input.elements(), stream);
     const std::vector<Bytes> tensors = run_all_layers(network, image);
     for (const PatchSchedule& schedule : testing::all_schedules(network.network, stream)) {
-      const Liveness liveness(network.network, schedule, InputMode::kResident);
+      const ExecutionPlan plan(network.network, schedule, InputMode::kResident);
       for (int i = 0; i < network.network.layer_count(); ++i) {
         const LayerUnderTest layer(network, i, tensors);
-        const SegmentGeometry* const segment = liveness.segment_of(i);
-        if (segment == nullptr && !schedule.segments.empty()) {
+        const int step = plan.step_of_layer(i);
+        const Loop& loop = plan.loop_of(step);
+        if (!loop.geometry && !schedule.segments.empty()) {
           continue;  // layers outside segments are checked once, with the schedule that has none
         }
-        ++tiles[layer.kind()];
-        if (segment == nullptr) {
-          const auto& inputs = network.network.layers[static_cast<std::size_t>(i)].inputs;
-          const Rect read = full_rect(network.network.shape(inputs[0]));
-          check_tile(layer, full_rect(network.network.shape(i + 1)), {read, read});
-          continue;
-        }
-        for (int row = 0; row < segment->grid().rows; ++row) {
-          for (int col = 0; col < segment->grid().cols; ++col) {
-            const LayerTile tile = segment->tile(i, row, col);
-            check_tile(layer, tile.computed, tile.inputs);
-          }
+        ++tiles_run[layer.kind()];
+        const int last_input = plan.step(step).input_count() - 1;
+        for (const Tile& tile : tiles(loop)) {
+          check_tile(layer, plan.computed(step, tile),
+                     {plan.read(step, 0, tile), plan.read(step, last_input, tile)});
         }
       }
     }
@@ -226,7 +220,7 @@ TEST(Runtime, EveryTileOfEveryLayerEqualsTheIntegerReference) {
   for (const LayerKind kind :
        {LayerKind::kConv2d, LayerKind::kDepthwiseConv2d, LayerKind::kAdd, LayerKind::kAveragePool,
         LayerKind::kMaxPool, LayerKind::kFullyConnected, LayerKind::kSoftmax, LayerKind::kMean}) {
-    EXPECT_GT(tiles[kind], 0) << to_string(kind) << " was never run";
+    EXPECT_GT(tiles_run[kind], 0) << to_string(kind) << " was never run";
   }
 }
 

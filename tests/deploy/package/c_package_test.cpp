@@ -105,7 +105,7 @@ TEST_F(CPackageTest, ComputesTheReferencesBitsInsideThePlannedArena) {
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const Case& c = cases[i];
     EXPECT_EQ(packages[i].arena_bytes,
-              plan_arena(c.network.network, c.schedule, c.input).arena_bytes);
+              plan_arena(ExecutionPlan(c.network.network, c.schedule, c.input)).arena_bytes);
     for (int image_index = 0; image_index < 2; ++image_index) {
       const auto image = testing::random_bytes(c.network.network.input.elements(), stream);
       GuardedArena arena(packages[i].arena_bytes, stream);
@@ -354,7 +354,7 @@ TEST(CPackageNames, OfHeadersFunctionsAndKeywordsMakePackagesThatCompile) {
     ASSERT_EQ(compiled.errors(), "") << file;
     const auto image = testing::random_bytes(network.network.input.elements(), stream);
     const std::int64_t arena_bytes =
-        plan_arena(network.network, {}, InputMode::kResident).arena_bytes;
+        plan_arena(ExecutionPlan(network.network, {}, InputMode::kResident)).arena_bytes;
     std::vector<std::int8_t> arena = testing::random_bytes(arena_bytes, stream);
     EXPECT_EQ(compiled.run_resident(name, image, arena, network.network.output().elements()),
               run_layer_by_layer(network, image))

@@ -84,7 +84,8 @@ class FlashEstimate : public ::testing::TestWithParam<Core> {
   void expect_within_allowed(const QuantizedNetwork& network, const PatchSchedule& schedule,
                              InputMode input, const std::string& name) {
     const CPackage package = make_c_package(network, schedule, input, name);
-    const FlashReport estimate = flash_report(network.network, schedule, input, GetParam());
+    const FlashReport estimate =
+        flash_report(network.network, ExecutionPlan(network.network, schedule, input), GetParam());
     const std::int64_t linked = linked_bytes(package, name);
     const double error =
         static_cast<double>(estimate.total_bytes()) / static_cast<double>(linked) - 1.0;

@@ -63,10 +63,10 @@ void write_cases(const std::filesystem::path& folder) {
         return file.first != name + ".c" && !file.first.ends_with(".h");
       });
       write_package(package, folder);
-      cases
-          << name << ' '
-          << flash_report(network.network, schedule, input, Core::kCortexM4).schedule_tables_bytes;
-      for (const int count : program_parts(network.network, schedule, input).counts) {
+      const ExecutionPlan plan(network.network, schedule, input);
+      cases << name << ' '
+            << flash_report(network.network, plan, Core::kCortexM4).schedule_tables_bytes;
+      for (const int count : program_parts(network.network, plan).counts) {
         cases << ' ' << count;
       }
       cases << '\n';

@@ -22,7 +22,8 @@ LatencyModel odd_model(RandomStream& stream) {
   table.overheads = {.per_layer = 10.0, .per_patch = 500.0, .per_patch_layer = 20.0};
   for (int i = 0; i < 30; ++i) {
     const Network network = testing::random_lowered_network(stream);
-    for (const OperatorUse& use : operator_uses(network, PatchSchedule::layer_by_layer())) {
+    for (const OperatorUse& use :
+         operator_uses(network, ExecutionPlan(network, {}, InputMode::kResident))) {
       const std::int64_t cost =
           1 + use.key.bytes_moved() + static_cast<std::int64_t>(stream.below(1000));
       table.measurements[use.key] = {.cost = cost, .spread = 0};
@@ -76,13 +77,13 @@ void expect_the_best(const LatencyModel* model, MemoryModel memory_model, const 
                   .input = stream.chance(0.5) ? InputMode::kResident : InputMode::kStreamed};
     if (stream.chance(0.2)) {
       target.flash_bytes =
-          flash_report(network, PatchSchedule::layer_by_layer(), target.input, target.core)
+          flash_report(network, ExecutionPlan(network, {}, target.input), target.core)
               .total_bytes() +
           400;
     }
     if (model != nullptr && stream.chance(0.5)) {
       target.latency =
-          latency_report(network, PatchSchedule::layer_by_layer(), *model).total * 1.02;
+          latency_report(network, ExecutionPlan(network, {}, target.input), *model).total * 1.02;
     }
     if (stream.chance(0.5)) {
       target.max_macs = static_cast<std::int64_t>(static_cast<double>(network_macs(network)) *

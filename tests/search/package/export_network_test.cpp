@@ -37,8 +37,9 @@ TEST(CheckSchedule, EveryScheduleGivesTheAnswersInTheReportedArena) {
       const ArenaCheck check =
           check_schedule(network, schedule, InputMode::kStreamed, images, answers, 2);
       EXPECT_EQ(check.images, 2);
-      EXPECT_EQ(check.arena_bytes,
-                plan_arena(network.network, schedule, InputMode::kStreamed).arena_bytes);
+      EXPECT_EQ(
+          check.arena_bytes,
+          plan_arena(ExecutionPlan(network.network, schedule, InputMode::kStreamed)).arena_bytes);
     }
   }
 }

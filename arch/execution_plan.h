@@ -1,0 +1,149 @@
+#pragma once
+
+// A network under a schedule as what is executed, decided in this one place: which kernel computes
+// which layers, in which order and loops, on which rectangles, what is written over what, which
+// scratch a kernel gets, when the image is fetched. Arena planner, flash model, latency operators,
+// integer reference, C emitter and reports read it.
+//
+//   const ExecutionPlan plan(network, schedule, InputMode::kStreamed);
+//   for (const Loop& loop : plan.loops())
+//     for (const Tile& tile : tiles(loop)) {
+//       if (loop.fetches_image) fetch(plan.held(kImage, tile));
+//       for (int step = loop.first_step; step < loop.end_step; ++step)
+//         run(plan.steps()[step], plan.computed(step, tile));
+//     }
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "arch/kernel_function.h"
+#include "arch/network.h"
+#include "arch/patch_schedule.h"
+#include "arch/tile_geometry.h"
+
+namespace patchnas {
+
+/// `resident`: the whole image sits in SRAM and counts. `streamed`: a callback delivers the
+/// rectangle that a patch needs, and only that counts.
+enum class InputMode { kResident, kStreamed };
+inline constexpr InputMode kInputModes[] = {InputMode::kResident, InputMode::kStreamed};
+std::string_view to_string(InputMode input);
+
+/// Which bytes a step's output shares with an input that it reads.
+struct Overlap {
+  int input = -1;                   ///< of the step's inputs; -1 if it shares none
+  std::int64_t distance_bytes = 0;  ///< from the input's first byte to the output's first
+  bool operator==(const Overlap&) const = default;
+};
+
+/// One call of one kernel, in every tile of the loop that it is in.
+struct Step {
+  int first_layer = 0;  ///< it computes layers [first_layer, end_layer)
+  int end_layer = 0;
+  KernelFunction kernel = KernelFunction::kConvolve;
+  std::array<TensorId, 2> inputs{kNoTensor, kNoTensor};
+  TensorId output = kNoTensor;
+  /// The input that nothing reads afterwards and whose place the kernel could take: -1 if there is
+  /// none.
+  int dying_input = -1;
+  /// What it does take: see least_channels_in_place().
+  Overlap overlap{};
+  std::int64_t scratch_bytes = 0;
+  bool runs =
+      true;  ///< false if no tile computes any of it, as before a stride that skips all of it
+  bool operator==(const Step&) const = default;
+
+  [[nodiscard]] bool covers(int layer) const { return first_layer <= layer && layer < end_layer; }
+  [[nodiscard]] int input_count() const { return inputs[1] == kNoTensor ? 1 : 2; }
+};
+
+/// Steps [first_step, end_step), once for every tile of the grid, row by row; without a geometry
+/// once.
+struct Loop {
+  int first_step = 0;
+  int end_step = 0;
+  std::optional<SegmentGeometry> geometry{};
+  bool fetches_image = false;  ///< every tile begins with fetching its rectangle of the image
+
+  [[nodiscard]] bool contains(int step) const { return first_step <= step && step < end_step; }
+  [[nodiscard]] TileGrid grid() const { return geometry ? geometry->grid() : TileGrid{}; }
+};
+
+/// One tile of a loop; without a loop nothing but whole tensors is in memory.
+struct Tile {
+  const Loop* loop = nullptr;
+  int row = 0;
+  int col = 0;
+};
+/// Row by row.
+std::vector<Tile> tiles(const Loop& loop);
+
+/// How a tensor is kept: [H, W, C], tightly packed.
+struct HeldTensor {
+  TensorShape shape;
+  /// In plan.loops(): every tile holds its own window of the tensor. Else the whole tensor is in
+  /// memory.
+  std::optional<int> loop{};
+  std::int64_t bytes = 0;  ///< of the largest window over all tiles, or of the whole
+  /// While it must be kept. A loop's steps repeat for every tile, so what one of them reads from
+  /// outside, and what it leaves for later, is kept through all of them.
+  int first_step = 0;
+  int last_step = 0;
+  bool operator==(const HeldTensor&) const = default;
+};
+
+class ExecutionPlan {
+ public:
+  /// Both must be valid (validate()).
+  ExecutionPlan(const Network& network, const PatchSchedule& schedule, InputMode input);
+
+  [[nodiscard]] const std::vector<Step>& steps() const { return steps_; }
+  [[nodiscard]] const std::vector<Loop>& loops() const { return loops_; }
+  [[nodiscard]] InputMode input() const { return input_; }
+  [[nodiscard]] int tensor_count() const { return static_cast<int>(tensors_.size()); }
+  [[nodiscard]] const HeldTensor& tensor(TensorId tensor) const {
+    return tensors_[static_cast<std::size_t>(tensor)];
+  }
+  [[nodiscard]] const Step& step(int step) const { return steps_[static_cast<std::size_t>(step)]; }
+  [[nodiscard]] const Loop& loop_of(int step) const;
+  [[nodiscard]] int step_of_layer(int layer) const;
+  /// A streamed image that more than one loop reads, or layers between loops, is fetched whole
+  /// before the first step.
+  [[nodiscard]] bool fetches_whole_image() const {
+    return input_ == InputMode::kStreamed && !tensor(kImage).loop;
+  }
+
+  /// The rectangle of the tensor that is in memory during the tile.
+  [[nodiscard]] Rect held(TensorId tensor, const Tile& tile) const;
+  /// What the step newly computes of its output; the rest of what is held was there before.
+  [[nodiscard]] Rect computed(int step, const Tile& tile) const;
+  /// What the step reads of its inputs[input].
+  [[nodiscard]] Rect read(int step, int input, const Tile& tile) const;
+
+ private:
+  void add_loop(const Network& network, const NetworkWindows& windows, const Segment* segment,
+                int end_layer);
+  void hold(const NetworkWindows& windows, TensorId tensor);
+
+  InputMode input_;
+  std::vector<Step> steps_;
+  std::vector<Loop> loops_;
+  std::vector<HeldTensor> tensors_;
+};
+
+/// The fewest channels with which the layer is written over its dying input; empty if nothing dies
+/// in it. In place, a depthwise layer needs scratch that does not grow with its channels, and with
+/// few of them this can cost as much as a buffer of its own; then it gets that.
+/// @param windows of the network
+/// @param geometry of the segment that it is in; null outside segments
+std::optional<int> least_channels_in_place(const Network& network, const NetworkWindows& windows,
+                                           int layer, const SegmentGeometry* geometry);
+
+/// How one layer is executed, as a step of its own; parameters as above.
+Step step_of(const Network& network, const NetworkWindows& windows, int layer,
+             const SegmentGeometry* geometry);
+
+}  // namespace patchnas
