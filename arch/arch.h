@@ -15,6 +15,7 @@
 #include "arch/block_recognition.h"    // IWYU pragma: export
 #include "arch/fixed_point.h"          // IWYU pragma: export
 #include "arch/float_network.h"        // IWYU pragma: export
+#include "arch/kernel_padding.h"       // IWYU pragma: export
 #include "arch/network.h"              // IWYU pragma: export
 #include "arch/network_description.h"  // IWYU pragma: export
 #include "arch/patch_schedule.h"       // IWYU pragma: export
@@ -22,4 +23,3 @@
 #include "arch/search_space.h"         // IWYU pragma: export
 #include "arch/tile_geometry.h"        // IWYU pragma: export
 #include "arch/value_histogram.h"      // IWYU pragma: export
-#include "arch/window_padding.h"       // IWYU pragma: export

@@ -28,10 +28,10 @@ bool windows_agree(const SegmentGeometry& geometry, TensorId a, TensorId b) {
 // The input that the layer's kernel could write over: a depthwise layer's only input, or an addend
 // with the same window; in each case only if nothing reads it later, never the image, which is the
 // caller's, and never a tile's window for the whole tensor or the other way round.
-int dying_input(const Layer& layer, const NetworkWindows& windows, int index,
+int dying_input(const Layer& layer, const NetworkTaps& taps, int index,
                 const SegmentGeometry* geometry) {
-  const bool is_depthwise = layer.kind == LayerKind::kDepthwiseConv2d;
-  if (!is_depthwise && layer.kind != LayerKind::kAdd) {
+  const InPlace rule = operator_facts(layer.kind).in_place;
+  if (rule == InPlace::kNever) {
     return -1;
   }
   const TensorId output = index + 1;
@@ -40,11 +40,12 @@ int dying_input(const Layer& layer, const NetworkWindows& windows, int index,
   }
   for (int j = 0; j < layer.input_count(); ++j) {
     const TensorId input = layer.inputs[static_cast<std::size_t>(j)];
-    if (input == kImage || windows.last_reader(input) != index) {
+    if (input == kImage || taps.last_reader(input) != index) {
       continue;
     }
-    if (geometry == nullptr || (input > geometry->segment().first_layer &&
-                                (is_depthwise || windows_agree(*geometry, input, output)))) {
+    if (geometry == nullptr ||
+        (input > geometry->segment().first_layer &&
+         (rule != InPlace::kEqualWindow || windows_agree(*geometry, input, output)))) {
       return j;
     }
   }
@@ -54,7 +55,7 @@ int dying_input(const Layer& layer, const NetworkWindows& windows, int index,
 // What the in-place kernel asks for its largest tile; an addition needs none.
 std::int64_t in_place_scratch_bytes(const Layer& layer, int index,
                                     const SegmentGeometry* geometry) {
-  if (layer.kind != LayerKind::kDepthwiseConv2d) {
+  if (operator_facts(layer.kind).in_place != InPlace::kWithScratch) {
     return 0;
   }
   const int rows =
@@ -81,10 +82,10 @@ std::vector<Tile> tiles(const Loop& loop) {
   return result;
 }
 
-std::optional<int> least_channels_in_place(const Network& network, const NetworkWindows& windows,
+std::optional<int> least_channels_in_place(const Network& network, const NetworkTaps& taps,
                                            int layer, const SegmentGeometry* geometry) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
-  const int dying = dying_input(l, windows, layer, geometry);
+  const int dying = dying_input(l, taps, layer, geometry);
   if (dying < 0) {
     return std::nullopt;
   }
@@ -97,7 +98,7 @@ std::optional<int> least_channels_in_place(const Network& network, const Network
   return static_cast<int>(in_place_scratch_bytes(l, layer, geometry) / saved_pixels) + 1;
 }
 
-Step step_of(const Network& network, const NetworkWindows& windows, int layer,
+Step step_of(const Network& network, const NetworkTaps& taps, int layer,
              const SegmentGeometry* geometry) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
   Step step{.first_layer = layer,
@@ -105,10 +106,9 @@ Step step_of(const Network& network, const NetworkWindows& windows, int layer,
             .kernel = kernel_function(l, false),
             .inputs = l.inputs,
             .output = layer + 1,
-            .dying_input = dying_input(l, windows, layer, geometry),
+            .dying_input = dying_input(l, taps, layer, geometry),
             .runs = geometry == nullptr || geometry->computed_pixels(layer) > 0};
-  const std::optional<int> least_channels =
-      least_channels_in_place(network, windows, layer, geometry);
+  const std::optional<int> least_channels = least_channels_in_place(network, taps, layer, geometry);
   if (least_channels && l.output.channels >= *least_channels) {
     step.kernel = kernel_function(l, true);
     step.overlap.input = step.dying_input;
@@ -119,18 +119,18 @@ Step step_of(const Network& network, const NetworkWindows& windows, int layer,
 
 ExecutionPlan::ExecutionPlan(const Network& network, const PatchSchedule& schedule, InputMode input)
     : input_(input) {
-  const NetworkWindows windows(network);
+  const NetworkTaps taps(network);
   steps_.reserve(network.layers.size());
   loops_.reserve(2 * schedule.segments.size() + 1);
   for (const Segment& segment : schedule.segments) {
-    add_loop(network, windows, nullptr, segment.first_layer);
-    add_loop(network, windows, &segment, segment.end_layer);
+    add_loop(network, taps, nullptr, segment.first_layer);
+    add_loop(network, taps, &segment, segment.end_layer);
   }
-  add_loop(network, windows, nullptr, network.layer_count());
+  add_loop(network, taps, nullptr, network.layer_count());
   tensors_.reserve(network.layers.size() + 1);
   for (TensorId tensor = 0; tensor < network.tensor_count(); ++tensor) {
     tensors_.push_back({.shape = network.shape(tensor)});
-    hold(windows, tensor);
+    hold(taps, tensor);
   }
   if (const std::optional<int> loop = this->tensor(kImage).loop) {
     loops_[static_cast<std::size_t>(*loop)].fetches_image = true;
@@ -138,7 +138,7 @@ ExecutionPlan::ExecutionPlan(const Network& network, const PatchSchedule& schedu
 }
 
 // From the last layer that has a step up to `end_layer`.
-void ExecutionPlan::add_loop(const Network& network, const NetworkWindows& windows,
+void ExecutionPlan::add_loop(const Network& network, const NetworkTaps& taps,
                              const Segment* segment, int end_layer) {
   const int first = static_cast<int>(steps_.size());
   if (first == end_layer) {
@@ -147,20 +147,20 @@ void ExecutionPlan::add_loop(const Network& network, const NetworkWindows& windo
   Loop& loop = loops_.emplace_back(Loop{.first_step = first, .end_step = end_layer});
   if (segment != nullptr) {
     loop.geometry.emplace();
-    loop.geometry->assign(windows, *segment);
+    loop.geometry->assign(taps, *segment);
   }
   for (int layer = first; layer < end_layer; ++layer) {
-    steps_.push_back(step_of(network, windows, layer, loop.geometry ? &*loop.geometry : nullptr));
+    steps_.push_back(step_of(network, taps, layer, loop.geometry ? &*loop.geometry : nullptr));
   }
 }
 
-void ExecutionPlan::hold(const NetworkWindows& windows, TensorId tensor) {
+void ExecutionPlan::hold(const NetworkTaps& taps, TensorId tensor) {
   const auto loop_index = [&](int step) {
     return static_cast<int>(&loop_of(step) - loops_.data());
   };
   HeldTensor& held = tensors_[static_cast<std::size_t>(tensor)];
   const int layers = steps_.back().end_layer;
-  const int last_reader = windows.last_reader(tensor);
+  const int last_reader = taps.last_reader(tensor);
   held.first_step = tensor == kImage ? 0 : step_of_layer(tensor - 1);
   held.last_step =
       last_reader < tensor ? held.first_step : step_of_layer(std::min(last_reader, layers - 1));

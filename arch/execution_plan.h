@@ -19,8 +19,8 @@
 #include <string_view>
 #include <vector>
 
-#include "arch/kernel_function.h"
 #include "arch/network.h"
+#include "arch/operator_table.h"
 #include "arch/patch_schedule.h"
 #include "arch/tile_geometry.h"
 
@@ -124,9 +124,9 @@ class ExecutionPlan {
   [[nodiscard]] Rect read(int step, int input, const Tile& tile) const;
 
  private:
-  void add_loop(const Network& network, const NetworkWindows& windows, const Segment* segment,
+  void add_loop(const Network& network, const NetworkTaps& taps, const Segment* segment,
                 int end_layer);
-  void hold(const NetworkWindows& windows, TensorId tensor);
+  void hold(const NetworkTaps& taps, TensorId tensor);
 
   InputMode input_;
   std::vector<Step> steps_;
@@ -137,13 +137,13 @@ class ExecutionPlan {
 /// The fewest channels with which the layer is written over its dying input; empty if nothing dies
 /// in it. In place, a depthwise layer needs scratch that does not grow with its channels, and with
 /// few of them this can cost as much as a buffer of its own; then it gets that.
-/// @param windows of the network
+/// @param taps of the network
 /// @param geometry of the segment that it is in; null outside segments
-std::optional<int> least_channels_in_place(const Network& network, const NetworkWindows& windows,
+std::optional<int> least_channels_in_place(const Network& network, const NetworkTaps& taps,
                                            int layer, const SegmentGeometry* geometry);
 
 /// How one layer is executed, as a step of its own; parameters as above.
-Step step_of(const Network& network, const NetworkWindows& windows, int layer,
+Step step_of(const Network& network, const NetworkTaps& taps, int layer,
              const SegmentGeometry* geometry);
 
 }  // namespace patchnas

@@ -1,6 +1,6 @@
 #include "arch/base/error.h"
+#include "arch/kernel_padding.h"
 #include "arch/search_space.h"
-#include "arch/window_padding.h"
 
 namespace patchnas {
 namespace {
@@ -13,7 +13,7 @@ struct AxisPadding {
 AxisPadding pad_axis(Padding padding, int input, int kernel, int stride) {
   if (padding == Padding::kSymmetric) {
     const int before = kernel / 2;
-    return {before, window_output_extent(input, kernel, stride, before, before)};
+    return {before, kernel_output_extent(input, kernel, stride, before, before)};
   }
   const int output = (input + stride - 1) / stride;
   const int total = (output - 1) * stride + kernel - input;

@@ -3,40 +3,18 @@
 #include <algorithm>
 
 #include "arch/base/error.h"
-#include "arch/window_padding.h"
+#include "arch/kernel_padding.h"
+#include "arch/operator_table.h"
 
 namespace patchnas {
 
-bool Layer::has_weights() const {
-  return kind == LayerKind::kConv2d || kind == LayerKind::kDepthwiseConv2d ||
-         kind == LayerKind::kFullyConnected;
-}
+bool Layer::has_weights() const { return operator_facts(kind).weights != WeightLayout::kNone; }
 
 const TensorShape& Network::shape(TensorId tensor) const {
   return tensor == kImage ? input : layers[static_cast<std::size_t>(tensor - 1)].output;
 }
 
-std::string_view to_string(LayerKind kind) {
-  switch (kind) {
-    case LayerKind::kConv2d:
-      return "conv";
-    case LayerKind::kDepthwiseConv2d:
-      return "depthwise";
-    case LayerKind::kAdd:
-      return "add";
-    case LayerKind::kAveragePool:
-      return "average_pool";
-    case LayerKind::kMaxPool:
-      return "max_pool";
-    case LayerKind::kFullyConnected:
-      return "fully_connected";
-    case LayerKind::kSoftmax:
-      return "softmax";
-    case LayerKind::kMean:
-      return "mean";
-  }
-  return "";
-}
+std::string_view to_string(LayerKind kind) { return operator_facts(kind).name; }
 
 std::string_view to_string(Activation activation) {
   switch (activation) {
@@ -99,17 +77,18 @@ std::int64_t weight_count(const Network& network, int layer) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
   const TensorShape& in = network.shape(l.inputs[0]);
   const std::int64_t taps = std::int64_t{l.kernel.height} * l.kernel.width;
-  switch (l.kind) {
-    case LayerKind::kConv2d:
+  switch (operator_facts(l.kind).weights) {
+    case WeightLayout::kConvolution:
       // A search asks this of every candidate's layers and need not wait for divisions by 1.
       return taps * (l.groups == 1 ? in.channels : in.channels / l.groups) * l.output.channels;
-    case LayerKind::kDepthwiseConv2d:
+    case WeightLayout::kDepthwise:
       return taps * l.output.channels;
-    case LayerKind::kFullyConnected:
+    case WeightLayout::kDense:
       return in.elements() * l.output.channels;
-    default:
-      return 0;
+    case WeightLayout::kNone:
+      break;
   }
+  return 0;
 }
 
 std::int64_t macs_per_pixel(const Network& network, int layer) {
@@ -142,7 +121,7 @@ std::int64_t parameter_count(const Network& network) {
   return total;
 }
 
-int window_output_extent(int input, int kernel, int stride, int pad_before, int pad_after) {
+int kernel_output_extent(int input, int kernel, int stride, int pad_before, int pad_after) {
   return (input + pad_before + pad_after - kernel) / stride + 1;
 }
 
@@ -199,9 +178,10 @@ void check_layer(const Network& network, int index) {
       fail(what);
     }
   };
+  const OperatorFacts& facts = operator_facts(layer.kind);
   for (int j = 0; j < 2; ++j) {
     const TensorId tensor = layer.inputs[static_cast<std::size_t>(j)];
-    const bool expected = j == 0 || layer.kind == LayerKind::kAdd;
+    const bool expected = j < facts.inputs;
     require(expected ? tensor >= 0 && tensor <= index : tensor == kNoTensor,
             "reads a tensor that does not exist yet");
   }
@@ -226,42 +206,32 @@ void check_layer(const Network& network, int index) {
          std::to_string(kMostWeights));
   }
   const PadOperator& pad = layer.pad_operator;
-  require(pad == PadOperator{} || layer.kind == LayerKind::kConv2d ||
-              layer.kind == LayerKind::kDepthwiseConv2d || layer.kind == LayerKind::kMaxPool,
+  require(pad == PadOperator{} || facts.may_have_pad_operator,
           "has a PAD operator, which only a convolution or maximum pooling may have");
-  switch (layer.kind) {
-    case LayerKind::kAdd:
-      require(in == network.shape(layer.inputs[1]) && in == out,
-              "adds tensors of different shapes");
-      return;
-    case LayerKind::kSoftmax:
-      require(in == out, "changes the shape");
-      return;
-    case LayerKind::kFullyConnected:
-      require(out.pixels() == 1, "has a spatial output");
-      return;
-    case LayerKind::kDepthwiseConv2d:
-    case LayerKind::kAveragePool:
-    case LayerKind::kMaxPool:
-      require(in.channels == out.channels, "changes the number of channels");
-      break;
-    case LayerKind::kMean:
-      require(in.channels == out.channels, "changes the number of channels");
-      require(mean_axis_is_whole(in.height, out.height, k.height, k.stride_h, k.pad_top) &&
-                  mean_axis_is_whole(in.width, out.width, k.width, k.stride_w, k.pad_left),
-              "is a mean over a part of an axis");
-      if (std::int64_t{k.height} * k.width > kMostMeanValues) {
-        fail("is a mean over more than " + std::to_string(kMostMeanValues) + " values");
-      }
-      return;
-    case LayerKind::kConv2d:
-      break;
+  if (facts.reads == Reads::kPosition) {
+    require(in == network.shape(layer.inputs[1]) && in == out, "adds tensors of different shapes");
+    return;
+  }
+  if (facts.reads == Reads::kEverything) {
+    facts.weights == WeightLayout::kNone ? require(in == out, "changes the shape")
+                                         : require(out.pixels() == 1, "has a spatial output");
+    return;
+  }
+  require(!facts.keeps_channels || in.channels == out.channels, "changes the number of channels");
+  if (layer.kind == LayerKind::kMean) {
+    require(mean_axis_is_whole(in.height, out.height, k.height, k.stride_h, k.pad_top) &&
+                mean_axis_is_whole(in.width, out.width, k.width, k.stride_w, k.pad_left),
+            "is a mean over a part of an axis");
+    if (std::int64_t{k.height} * k.width > kMostMeanValues) {
+      fail("is a mean over more than " + std::to_string(kMostMeanValues) + " values");
+    }
+    return;
   }
   require(axis_is_consistent(in.height, out.height, k.height, k.stride_h, k.pad_top) &&
               axis_is_consistent(in.width, out.width, k.width, k.stride_w, k.pad_left),
           "has an output that its kernel cannot produce");
   if (pad != PadOperator{}) {
-    require(is_extent(pad.height) && is_extent(pad.width) && window_padding(in, layer),
+    require(is_extent(pad.height) && is_extent(pad.width) && kernel_padding(in, layer),
             "has a PAD operator that does not give its padding");
     check_shape({pad.height, pad.width, in.channels},
                 [&] { return where() + ": its PAD operator"; });

@@ -157,7 +157,7 @@ std::int64_t bias_count(const Network& network, int layer);
 std::int64_t parameter_count(const Network& network);
 
 /// Output extent of a window along one axis.
-int window_output_extent(int input, int kernel, int stride, int pad_before, int pad_after);
+int kernel_output_extent(int input, int kernel, int stride, int pad_before, int pad_after);
 
 /// Checks the limits above and that every layer reads earlier tensors, that channels agree, that
 /// groups divide them, and that each output shape is one that its kernel can produce from its input

@@ -4,7 +4,7 @@
 
 #include "arch/base/error.h"
 #include "arch/base/yaml_reader.h"
-#include "arch/window_padding.h"
+#include "arch/kernel_padding.h"
 
 namespace patchnas {
 namespace {
@@ -119,8 +119,8 @@ class DescriptionReader {
     const int pad = kernel / 2;
     Layer& layer = append(kind, role);
     layer.kernel = {kernel, kernel, stride, stride, pad, pad};
-    layer.output = {window_output_extent(in.height, kernel, stride, pad, pad),
-                    window_output_extent(in.width, kernel, stride, pad, pad), channels};
+    layer.output = {kernel_output_extent(in.height, kernel, stride, pad, pad),
+                    kernel_output_extent(in.width, kernel, stride, pad, pad), channels};
     layer.activation = activation;
     layer.pad_operator = required_pad_operator(in, layer);
   }

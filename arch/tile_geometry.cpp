@@ -5,6 +5,8 @@
 #include <numeric>
 #include <utility>
 
+#include "arch/operator_table.h"
+
 namespace patchnas {
 namespace {
 
@@ -12,34 +14,29 @@ int extent(const TensorShape& shape, Axis axis) {
   return axis == Axis::kRows ? shape.height : shape.width;
 }
 
-static_assert(kLargestExtent <= std::numeric_limits<int>::max() / kLargestGrid);
+}  // namespace
 
-Interval even_part(int extent, int parts, int index) {
-  return {extent * index / parts, extent * (index + 1) / parts};
-}
-
-AxisWindow axis_window(const Network& network, int layer, Axis axis) {
+AxisTaps axis_taps(const Network& network, int layer, Axis axis, Borders borders) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
   const bool rows = axis == Axis::kRows;
-  AxisWindow window{.input = extent(network.shape(l.inputs[0]), axis),
-                    .output = extent(l.output, axis)};
-  switch (l.kind) {
-    case LayerKind::kAdd:
+  AxisTaps window{.input = extent(network.shape(l.inputs[0]), axis),
+                  .output = extent(l.output, axis)};
+  switch (operator_facts(l.kind).reads) {
+    case Reads::kPosition:
       break;
-    case LayerKind::kFullyConnected:
-    case LayerKind::kSoftmax:
+    case Reads::kEverything:
       window.kernel = window.input;
       window.stride = 0;
       break;
-    default:
+    case Reads::kTaps:
       window.kernel = rows ? l.kernel.height : l.kernel.width;
       window.stride = rows ? l.kernel.stride_h : l.kernel.stride_w;
       window.pad = rows ? l.kernel.pad_top : l.kernel.pad_left;
   }
+  window.readable = borders == Borders::kClip ? Interval{0, window.input}
+                                              : Interval{-window.input, 2 * window.input};
   return window;
 }
-
-}  // namespace
 
 Interval hull(const Interval& a, const Interval& b) {
   if (a.empty()) {
@@ -51,48 +48,48 @@ Interval hull(const Interval& a, const Interval& b) {
 Rect full_rect(const TensorShape& shape) { return {{0, shape.height}, {0, shape.width}}; }
 
 Interval receptive_field(const Network& network, int layer, Axis axis, const Interval& output) {
-  return axis_window(network, layer, axis).read(output);
+  return axis_taps(network, layer, axis).read(output);
 }
 
-void NetworkWindows::assign(const Network& network) {
+void NetworkTaps::assign(const Network& network, Borders borders) {
   last_readers_ = last_readers(network);
   layers_.clear();
   axes_agree_ = true;
   int last_reader_before = -1;  // of what the layers so far read compute
   for (int layer = 0; layer < network.layer_count(); ++layer) {
-    const LayerWindows& windows = layers_.emplace_back(
-        LayerWindows{.axes = {axis_window(network, layer, Axis::kRows),
-                              axis_window(network, layer, Axis::kCols)},
-                     .inputs = network.layers[static_cast<std::size_t>(layer)].inputs,
-                     .is_cut = last_reader_before <= layer});
-    axes_agree_ = axes_agree_ && windows.axes[0] == windows.axes[1];
+    const LayerTaps& taps = layers_.emplace_back(
+        LayerTaps{.axes = {axis_taps(network, layer, Axis::kRows, borders),
+                           axis_taps(network, layer, Axis::kCols, borders)},
+                  .inputs = network.layers[static_cast<std::size_t>(layer)].inputs,
+                  .is_cut = last_reader_before <= layer});
+    axes_agree_ = axes_agree_ && taps.axes[0] == taps.axes[1];
     last_reader_before = std::max(last_reader_before, last_reader(layer + 1));
   }
 }
 
-void SegmentGeometry::assign(const NetworkWindows& windows, const Segment& segment) {
+void SegmentGeometry::assign(const NetworkTaps& taps, const Segment& segment) {
   segment_ = segment;
-  compute(windows, segment.first_layer);
+  compute(taps, segment.first_layer);
 }
 
-int SegmentGeometry::move_end(const NetworkWindows& windows, int end_layer) {
+int SegmentGeometry::move_end(const NetworkTaps& taps, int end_layer) {
   const int known_end = std::exchange(segment_.end_layer, end_layer);
-  return compute(windows, std::min(known_end, end_layer));
+  return compute(taps, std::min(known_end, end_layer));
 }
 
 // Spans of layers before `known_end` are those of another end.
-int SegmentGeometry::compute(const NetworkWindows& windows, int known_end) {
+int SegmentGeometry::compute(const NetworkTaps& taps, int known_end) {
   const auto count = static_cast<std::size_t>(segment_.end_layer - segment_.first_layer);
   inputs_.resize(count);
   materialised_.resize(count);
-  axes_agree_ = windows.axes_agree() && segment_.grid.rows == segment_.grid.cols;
-  const int changed = compute_axis(windows, Axis::kRows, known_end);
-  return axes_agree_ ? changed : std::min(changed, compute_axis(windows, Axis::kCols, known_end));
+  axes_agree_ = taps.axes_agree() && segment_.grid.rows == segment_.grid.cols;
+  const int changed = compute_axis(taps, Axis::kRows, known_end);
+  return axes_agree_ ? changed : std::min(changed, compute_axis(taps, Axis::kCols, known_end));
 }
 
 // Backwards: a layer computes what its readers in the segment need and, if it is materialised, at
 // least its part of an even partition, so that all tiles together complete it.
-int SegmentGeometry::compute_axis(const NetworkWindows& windows, Axis axis, int known_end) {
+int SegmentGeometry::compute_axis(const NetworkTaps& taps, Axis axis, int known_end) {
   const int first = segment_.first_layer;
   const int end = segment_.end_layer;
   const int tiles = this->tiles(axis);
@@ -100,9 +97,9 @@ int SegmentGeometry::compute_axis(const NetworkWindows& windows, Axis axis, int 
   spans_[slot(axis)].resize(size);
   needed_.resize(std::max(needed_.size(), size));
   for (int layer = end; layer-- > first;) {
-    const AxisWindow& window = windows.window(axis, layer);
-    const std::array<TensorId, 2>& inputs = windows.inputs(layer);
-    const bool is_materialised = layer + 1 == end || windows.last_reader(layer + 1) >= end;
+    const AxisTaps& window = taps.taps(axis, layer);
+    const std::array<TensorId, 2>& inputs = taps.inputs(layer);
+    const bool is_materialised = layer + 1 == end || taps.last_reader(layer + 1) >= end;
     inputs_[static_cast<std::size_t>(layer - first)] = inputs;
     materialised_[static_cast<std::size_t>(layer - first)] = static_cast<char>(is_materialised);
     const auto of_layer = static_cast<std::size_t>((layer - first) * tiles);
@@ -122,7 +119,7 @@ int SegmentGeometry::compute_axis(const NetworkWindows& windows, Axis axis, int 
       span.inputs[1] = inputs[1] == kNoTensor ? Interval{} : span.inputs[0];
     }
     // The layers before a cut follow from it alone: none of them is materialised.
-    if (is_as_before && windows.is_cut(layer)) {
+    if (is_as_before && taps.is_cut(layer)) {
       return layer;
     }
     for (const TensorId input : inputs) {
@@ -222,55 +219,20 @@ std::int64_t scheduled_macs(const Network& network, const PatchSchedule& schedul
   return std::accumulate(macs.begin(), macs.end(), std::int64_t{0});
 }
 
-namespace {
-
-// Positions of each layer's output that the largest tile of a segment computes along one axis when
-// no border clips it, up to all of them.
-std::vector<std::int64_t> unclipped_extents(const Network& network, const Segment& segment,
-                                            Axis axis) {
-  const auto count = static_cast<std::size_t>(segment.end_layer - segment.first_layer);
-  const int tiles = axis == Axis::kRows ? segment.grid.rows : segment.grid.cols;
-  const std::vector<int> last = last_readers(network);
-  std::vector<std::int64_t> largest(count, 0);
-  for (int tile = 0; tile < tiles; ++tile) {
-    std::vector<Interval> computed(count);
-    for (std::size_t i = count; i-- > 0;) {
-      const int layer = segment.first_layer + static_cast<int>(i);
-      const Layer& l = network.layers[static_cast<std::size_t>(layer)];
-      if (last[static_cast<std::size_t>(layer) + 1] >= segment.end_layer || i + 1 == count) {
-        computed[i] = hull(computed[i], even_part(extent(l.output, axis), tiles, tile));
-      }
-      const int whole = extent(l.output, axis);
-      largest[i] = std::max<std::int64_t>(largest[i], std::min(whole, computed[i].size()));
-      for (int j = 0; j < l.input_count(); ++j) {
-        const int producer = l.inputs[static_cast<std::size_t>(j)] - 1 - segment.first_layer;
-        if (producer < 0) {
-          continue;
-        }
-        const AxisWindow window = axis_window(network, layer, axis);
-        const Interval read = window.taps(computed[i]);
-        // More than a whole extent beyond a border says nothing, and could grow without end.
-        Interval& needed = computed[static_cast<std::size_t>(producer)];
-        needed = hull(needed,
-                      {std::max(read.begin, -window.input), std::min(read.end, 2 * window.input)});
-      }
-    }
-  }
-  return largest;
-}
-
-}  // namespace
-
 std::int64_t unclipped_macs(const Network& network, const PatchSchedule& schedule) {
   std::int64_t total = network_macs(network);
+  const NetworkTaps taps(network, Borders::kIgnore);
+  SegmentGeometry geometry;
   for (const Segment& segment : schedule.segments) {
-    const std::vector<std::int64_t> rows = unclipped_extents(network, segment, Axis::kRows);
-    const std::vector<std::int64_t> cols = unclipped_extents(network, segment, Axis::kCols);
+    geometry.assign(taps, segment);
     const std::int64_t tiles = std::int64_t{segment.grid.rows} * segment.grid.cols;
     for (int layer = segment.first_layer; layer < segment.end_layer; ++layer) {
-      const auto i = static_cast<std::size_t>(layer - segment.first_layer);
-      total +=
-          macs_per_pixel(network, layer) * tiles * rows[i] * cols[i] - layer_macs(network, layer);
+      const auto extent = [&](Axis axis) {
+        return std::int64_t{
+            std::min(taps.taps(axis, layer).output, geometry.largest_computed(axis, layer))};
+      };
+      total += macs_per_pixel(network, layer) * tiles * extent(Axis::kRows) * extent(Axis::kCols) -
+               layer_macs(network, layer);
     }
   }
   return total;

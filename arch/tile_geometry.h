@@ -16,6 +16,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "arch/network.h"
@@ -57,41 +58,61 @@ enum class Axis { kRows, kCols };
 /// Along one axis, which input positions a layer reads: those of output position o begin at
 /// o * stride - pad and are as many as the kernel has. Where a layer reads everything, the window
 /// is the whole input and the stride 0.
-struct AxisWindow {
+struct AxisTaps {
   int kernel = 1;
   int stride = 1;
   int pad = 0;     ///< before the first position
   int input = 0;   ///< extent
   int output = 0;  ///< extent
+  /// What can be read: the input, or beyond its borders as well (Borders).
+  Interval readable{};
 
   /// Of all these outputs, padding included.
-  [[nodiscard]] Interval taps(const Interval& computed) const {
+  [[nodiscard]] Interval touched(const Interval& computed) const {
     return computed.empty() ? Interval{}
                             : Interval{computed.begin * stride - pad,
                                        (computed.end - 1) * stride - pad + kernel};
   }
-  /// The same, clipped to the input.
+  /// The same, clipped to what can be read.
   [[nodiscard]] Interval read(const Interval& computed) const {
-    const Interval touched = taps(computed);
-    return {touched.begin < 0 ? 0 : touched.begin, touched.end < input ? touched.end : input};
+    const Interval all = touched(computed);
+    return {all.begin < readable.begin ? readable.begin : all.begin,
+            all.end < readable.end ? all.end : readable.end};
   }
-  bool operator==(const AxisWindow&) const = default;
+  /// Whether each output position reads the one input position that is its own.
+  [[nodiscard]] bool is_pointwise() const { return kernel == 1 && stride == 1; }
+  bool operator==(const AxisTaps&) const = default;
 };
+
+/// Whether windows end at the borders of a layer's input, as everything does that is executed, or
+/// go on as if there were none: up to a whole extent beyond them, for more says nothing and could
+/// grow without end.
+enum class Borders { kClip, kIgnore };
+
+AxisTaps axis_taps(const Network& network, int layer, Axis axis, Borders borders = Borders::kClip);
+
+/// Tile `index` of an even partition: [index * extent / parts, (index + 1) * extent / parts).
+constexpr Interval even_part(int extent, int parts, int index) {
+  static_assert(kLargestExtent <= std::numeric_limits<int>::max() / kLargestGrid);
+  return {extent * index / parts, extent * (index + 1) / parts};
+}
 
 /// Input rows (or columns) that `layer` reads for the given output rows, clipped to the input.
 Interval receptive_field(const Network& network, int layer, Axis axis, const Interval& output);
 
 /// All that tile geometry needs to know of a network, drawn together for those who ask for many
 /// segments of it.
-class NetworkWindows {
+class NetworkTaps {
  public:
   /// Of nothing, until assign().
-  NetworkWindows() = default;
-  explicit NetworkWindows(const Network& network) { assign(network); }
+  NetworkTaps() = default;
+  explicit NetworkTaps(const Network& network, Borders borders = Borders::kClip) {
+    assign(network, borders);
+  }
   /// Another network's, in the same memory.
-  void assign(const Network& network);
+  void assign(const Network& network, Borders borders = Borders::kClip);
 
-  [[nodiscard]] const AxisWindow& window(Axis axis, int layer) const {
+  [[nodiscard]] const AxisTaps& taps(Axis axis, int layer) const {
     return layers_[static_cast<std::size_t>(layer)].axes[static_cast<std::size_t>(axis)];
   }
   [[nodiscard]] const std::array<TensorId, 2>& inputs(int layer) const {
@@ -109,13 +130,13 @@ class NetworkWindows {
   [[nodiscard]] bool axes_agree() const { return axes_agree_; }
 
  private:
-  struct LayerWindows {
-    std::array<AxisWindow, 2> axes;
+  struct LayerTaps {
+    std::array<AxisTaps, 2> axes;
     std::array<TensorId, 2> inputs{kImage, kNoTensor};
     bool is_cut = true;
   };
 
-  std::vector<LayerWindows> layers_;
+  std::vector<LayerTaps> layers_;
   std::vector<int> last_readers_;
   bool axes_agree_ = true;
 };
@@ -148,14 +169,14 @@ class SegmentGeometry {
   /// Of nothing, until assign().
   SegmentGeometry() = default;
   /// Another network's or segment's geometry, in the same memory.
-  void assign(const NetworkWindows& windows, const Segment& segment);
+  void assign(const NetworkTaps& taps, const Segment& segment);
   void assign(const Network& network, const Segment& segment) {
-    assign(NetworkWindows(network), segment);
+    assign(NetworkTaps(network), segment);
   }
-  /// The same segment with another end; `windows` must be what was last assigned. Segments with
+  /// The same segment with another end; `taps` must be what was last assigned. Segments with
   /// nearby ends often have the same tiles in their first layers, which are then kept.
   /// @return the first layer whose tiles may be others than before
-  int move_end(const NetworkWindows& windows, int end_layer);
+  int move_end(const NetworkTaps& taps, int end_layer);
 
   [[nodiscard]] const Segment& segment() const { return segment_; }
   [[nodiscard]] TileGrid grid() const { return segment_.grid; }
@@ -187,8 +208,8 @@ class SegmentGeometry {
   [[nodiscard]] std::int64_t computed_pixels(int layer) const;
 
  private:
-  int compute(const NetworkWindows& windows, int known_end);
-  int compute_axis(const NetworkWindows& windows, Axis axis, int known_end);
+  int compute(const NetworkTaps& taps, int known_end);
+  int compute_axis(const NetworkTaps& taps, Axis axis, int known_end);
   [[nodiscard]] Interval external_span(Axis axis, TensorId tensor, int index) const;
   [[nodiscard]] int tiles(Axis axis) const {
     return axis == Axis::kRows ? segment_.grid.rows : segment_.grid.cols;

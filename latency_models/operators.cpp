@@ -12,30 +12,6 @@ namespace {
 
 constexpr std::string_view kPrefix = "patchnas_";
 
-bool reads_windows(KernelFunction kernel) {
-  switch (kernel) {
-    case KernelFunction::kConvolve:
-    case KernelFunction::kDepthwise:
-    case KernelFunction::kDepthwiseInPlace:
-    case KernelFunction::kAveragePool:
-    case KernelFunction::kMaxPool:
-    case KernelFunction::kMean:
-      return true;
-    default:
-      return false;
-  }
-}
-
-// Kernels that see one row of pixels where they lie side by side.
-bool joins_rows(KernelFunction kernel) {
-  return kernel == KernelFunction::kPointwise || kernel == KernelFunction::kSoftmax;
-}
-
-bool keeps_channels(KernelFunction kernel) {
-  return kernel != KernelFunction::kConvolve && kernel != KernelFunction::kPointwise &&
-         kernel != KernelFunction::kFullyConnected;
-}
-
 OperatorFamily family_of(const Network& network, int layer) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
   if (l.groups != 1) {
@@ -48,7 +24,7 @@ OperatorFamily family_of(const Network& network, int layer) {
                         .output_channels = l.output.channels};
   if (family.kernel == KernelFunction::kFullyConnected) {
     family.input_channels = static_cast<int>(input.elements());
-  } else if (reads_windows(family.kernel)) {
+  } else if (kernel_facts(family.kernel).slides()) {
     family.kernel_h = l.kernel.height;
     family.kernel_w = l.kernel.width;
     family.stride_h = l.kernel.stride_h;
@@ -68,7 +44,7 @@ void add_use(std::vector<AxisUse>& uses, const AxisUse& use) {
   }
 }
 
-OperatorAxis axis_of(const AxisWindow& window, const Interval& computed, const Interval& read) {
+OperatorAxis axis_of(const AxisTaps& window, const Interval& computed, const Interval& read) {
   return {.output = computed.size(),
           .input = read.size(),
           .pad = read.begin - (computed.begin * window.stride - window.pad)};
@@ -112,7 +88,7 @@ std::optional<std::string> contradiction(const OperatorKey& key) {
       !within(f.output_channels, 1, kLargestChannels)) {
     return "channels out of range";
   }
-  if (keeps_channels(f.kernel) && f.input_channels != f.output_channels) {
+  if (operator_facts(f.kernel).keeps_channels && f.input_channels != f.output_channels) {
     return "this kernel has as many output channels as input channels";
   }
   const auto axis_is_wrong = [&](const OperatorAxis& axis, int kernel, int stride) {
@@ -126,7 +102,7 @@ std::optional<std::string> contradiction(const OperatorKey& key) {
       axis_is_wrong(key.cols, f.kernel_w, f.stride_w)) {
     return "these windows do not read this input to compute this output";
   }
-  if (!reads_windows(f.kernel) &&
+  if (!kernel_facts(f.kernel).slides() &&
       (f.kernel_h != 1 || f.kernel_w != 1 || f.stride_h != 1 || f.stride_w != 1)) {
     return "this kernel has no window";
   }
@@ -138,23 +114,22 @@ std::optional<std::string> contradiction(const OperatorKey& key) {
 std::int64_t OperatorKey::macs() const {
   const std::int64_t taps = std::int64_t{family.kernel_h} * family.kernel_w;
   const std::int64_t outputs = std::int64_t{rows.output} * cols.output * family.output_channels;
-  switch (family.kernel) {
-    case KernelFunction::kConvolve:
-    case KernelFunction::kPointwise:
-    case KernelFunction::kFullyConnected:
+  switch (operator_facts(family.kernel).weights) {
+    case WeightLayout::kConvolution:
+    case WeightLayout::kDense:
       return outputs * taps * family.input_channels;
-    case KernelFunction::kDepthwise:
-    case KernelFunction::kDepthwiseInPlace:
+    case WeightLayout::kDepthwise:
       return outputs * taps;
-    default:
-      return 0;
+    case WeightLayout::kNone:
+      break;
   }
+  return 0;
 }
 
 std::int64_t OperatorKey::bytes_moved() const {
   const std::int64_t input = std::int64_t{rows.input} * cols.input * family.input_channels;
   const std::int64_t output = std::int64_t{rows.output} * cols.output * family.output_channels;
-  return (family.kernel == KernelFunction::kAdd ? 2 * input : input) + output;
+  return operator_facts(family.kernel).inputs * input + output;
 }
 
 std::string to_string(const OperatorKey& key) {
@@ -174,15 +149,15 @@ std::string to_string(const OperatorKey& key) {
 OperatorKey parse_operator_key(std::string_view text, const std::string& source) {
   const std::string whole(text);
   const std::string_view name = next_word(text);
-  const auto* const kernel =
-      std::find_if(std::begin(kKernelFunctions), std::end(kKernelFunctions),
-                   [&](KernelFunction k) { return to_string(k).substr(kPrefix.size()) == name; });
-  if (kernel == std::end(kKernelFunctions)) {
+  const auto* const kernel = std::find_if(
+      kKernels.begin(), kKernels.end(),
+      [&](const KernelFacts& facts) { return facts.name.substr(kPrefix.size()) == name; });
+  if (kernel == kKernels.end()) {
     throw InputError(source + ": '" + std::string(name) + "' is no kernel");
   }
   OperatorKey key;
   OperatorFamily& f = key.family;
-  f.kernel = *kernel;
+  f.kernel = kernel->function;
   const bool parsed =
       parse_numbers<2>(next_word(text), {&f.kernel_h, &f.kernel_w}) &&
       parse_numbers<2>(next_word(text), {&f.stride_h, &f.stride_w}) &&
@@ -204,7 +179,7 @@ OperatorKey LayerOperators::key(const AxisUse& row, const AxisUse& col) const {
   OperatorKey key{.family = family, .rows = row.axis, .cols = col.axis};
   if (family.kernel == KernelFunction::kFullyConnected) {
     key.rows = key.cols = {};
-  } else if (joins_rows(family.kernel) && col.is_whole_row) {
+  } else if (kernel_facts(family.kernel).joins_rows && col.is_whole_row) {
     key.cols.output *= key.rows.output;
     key.cols.input = key.cols.output;
     key.rows = {};
@@ -221,7 +196,7 @@ OperatorFamily in_form(OperatorFamily family, const std::optional<int>& least_ch
 
 void OperatorLister::assign(const Network& network) {
   network_ = &network;
-  windows_.assign(network);
+  taps_.assign(network);
   families_.clear();
   for (int layer = 0; layer < network.layer_count(); ++layer) {
     families_.push_back(family_of(network, layer));
@@ -231,7 +206,7 @@ void OperatorLister::assign(const Network& network) {
 std::optional<int> OperatorLister::least_channels_in_place(int layer,
                                                            const SegmentGeometry* geometry) const {
   return family(layer).kernel == KernelFunction::kDepthwise
-             ? patchnas::least_channels_in_place(*network_, windows_, layer, geometry)
+             ? patchnas::least_channels_in_place(*network_, taps_, layer, geometry)
              : std::nullopt;
 }
 
@@ -245,7 +220,7 @@ void OperatorLister::start(int layer, const SegmentGeometry* geometry,
 
 void OperatorLister::list(int layer, LayerOperators& operators) const {
   const auto use_of = [&](Axis axis) {
-    const AxisWindow& window = windows_.window(axis, layer);
+    const AxisTaps& window = taps_.taps(axis, layer);
     const Interval computed{0, window.output};
     return AxisUse{.axis = axis_of(window, computed, window.read(computed)), .count = 1};
   };
@@ -257,10 +232,10 @@ void OperatorLister::list(int layer, LayerOperators& operators) const {
 AxisUse OperatorLister::tile_use(int layer, const SegmentGeometry& geometry, Axis axis,
                                  int index) const {
   const LayerSpan& span = geometry.span(axis, layer, index);
-  const AxisWindow& window = windows_.window(axis, layer);
+  const AxisTaps& window = taps_.taps(axis, layer);
   AxisUse use{.axis = axis_of(window, span.computed, span.inputs[0]), .count = 1};
-  if (axis == Axis::kCols && joins_rows(family(layer).kernel)) {
-    const TensorId input = windows_.inputs(layer)[0];
+  if (axis == Axis::kCols && kernel_facts(family(layer).kernel).joins_rows) {
+    const TensorId input = taps_.inputs(layer)[0];
     const int row_read = input > geometry.segment().first_layer
                              ? geometry.span(axis, input - 1, index).window.size()
                              : window.input;

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "arch/execution_plan.h"
-#include "arch/kernel_function.h"
 #include "arch/network.h"
+#include "arch/operator_table.h"
 #include "arch/tile_geometry.h"
 
 namespace patchnas {
@@ -116,7 +116,7 @@ class OperatorLister {
   [[nodiscard]] std::optional<int> least_channels_in_place(int layer,
                                                            const SegmentGeometry* geometry) const;
   /// Of the network, for geometries of its segments.
-  [[nodiscard]] const NetworkWindows& windows() const { return windows_; }
+  [[nodiscard]] const NetworkTaps& taps() const { return taps_; }
 
  private:
   void start(int layer, const SegmentGeometry* geometry, LayerOperators& operators) const;
@@ -124,7 +124,7 @@ class OperatorLister {
                                  int index) const;
 
   const Network* network_ = nullptr;
-  NetworkWindows windows_;
+  NetworkTaps taps_;
   std::vector<OperatorFamily> families_;  // not in place
 };
 

@@ -14,25 +14,25 @@ double tile_count(const TileGrid& grid) { return static_cast<double>(grid.rows) 
 
 }  // namespace
 
-std::uint32_t ScheduleLatency::number_windows(int layer) {
+std::uint32_t ScheduleLatency::number_taps(int layer) {
   key_.clear();
   for (const Axis axis : {Axis::kRows, Axis::kCols}) {
-    const AxisWindow& window = lister_.windows().window(axis, layer);
+    const AxisTaps& window = lister_.taps().taps(axis, layer);
     key_.insert(key_.end(), {two(window.kernel, window.stride), two(window.pad, window.input),
                              two(0, window.output)});
   }
-  if (const auto known = windows_.find(key_)) {
+  if (const auto known = taps_.find(key_)) {
     return *known;
   }
-  const auto number = static_cast<std::uint32_t>(windows_.size());
-  windows_.insert(key_, number);
+  const auto number = static_cast<std::uint32_t>(taps_.size());
+  taps_.insert(key_, number);
   arrangement_counts_.push_back(0);
   return number;
 }
 
 std::uint32_t ScheduleLatency::number_kind(int layer, const OperatorFamily& family,
-                                           std::uint32_t windows) {
-  key_.assign({two(static_cast<int>(family.kernel), static_cast<int>(windows)),
+                                           std::uint32_t taps) {
+  key_.assign({two(static_cast<int>(family.kernel), static_cast<int>(taps)),
                two(family.input_channels, family.output_channels)});
   if (const auto known = kind_numbers_.find(key_)) {
     return *known;
@@ -41,14 +41,14 @@ std::uint32_t ScheduleLatency::number_kind(int layer, const OperatorFamily& fami
   kind_numbers_.insert(key_, number);
   lister_.list(layer, operators_);
   operators_.family = family;
-  kinds_.push_back({.windows = windows, .whole = cost(operators_), .tiled = {}});
+  kinds_.push_back({.taps = taps, .whole = cost(operators_), .tiled = {}});
   return number;
 }
 
 // Of the tiles of a layer in geometry_.
-std::uint32_t ScheduleLatency::number_arrangement(int layer, std::uint32_t windows) {
+std::uint32_t ScheduleLatency::number_arrangement(int layer, std::uint32_t taps) {
   const bool axes_agree = geometry_.axes_agree();
-  key_.assign(1, two(static_cast<int>(windows), axes_agree ? 0 : geometry_.grid().rows));
+  key_.assign(1, two(static_cast<int>(taps), axes_agree ? 0 : geometry_.grid().rows));
   lister_.number_tiles(layer, geometry_, Axis::kCols, key_);
   if (!axes_agree) {
     lister_.number_tiles(layer, geometry_, Axis::kRows, key_);
@@ -56,7 +56,7 @@ std::uint32_t ScheduleLatency::number_arrangement(int layer, std::uint32_t windo
   if (const auto known = arrangements_.find(key_)) {
     return *known;
   }
-  const std::uint32_t number = arrangement_counts_[windows]++;
+  const std::uint32_t number = arrangement_counts_[taps]++;
   arrangements_.insert(key_, number);
   return number;
 }
@@ -97,9 +97,9 @@ bool ScheduleLatency::is_in_place(int layer, const SegmentGeometry* geometry) co
 double ScheduleLatency::cost_of_tiles(int layer) {
   const bool is_in_place = this->is_in_place(layer, &geometry_);
   Kind& kind = kinds_[kinds_of_[static_cast<std::size_t>(layer)][is_in_place ? 1 : 0]];
-  const std::uint32_t arrangement = number_arrangement(layer, kind.windows);
+  const std::uint32_t arrangement = number_arrangement(layer, kind.taps);
   if (arrangement >= kind.tiled.size()) {
-    kind.tiled.resize(arrangement_counts_[kind.windows], std::numeric_limits<double>::quiet_NaN());
+    kind.tiled.resize(arrangement_counts_[kind.taps], std::numeric_limits<double>::quiet_NaN());
   }
   double& known = kind.tiled[arrangement];
   if (std::isnan(known)) {
@@ -121,12 +121,12 @@ void ScheduleLatency::assign(const Network& network) {
   from_layer_.assign(layers + 1, 0.0);
   for (std::size_t i = layers; i-- > 0;) {
     const int layer = static_cast<int>(i);
-    const std::uint32_t windows = number_windows(layer);
+    const std::uint32_t taps = number_taps(layer);
     OperatorFamily family = lister_.family(layer);
-    kinds_of_[i].fill(number_kind(layer, family, windows));
+    kinds_of_[i].fill(number_kind(layer, family, taps));
     if (lister_.least_channels_in_place(layer, nullptr)) {  // some tiles may be, others not
       family.kernel = KernelFunction::kDepthwiseInPlace;
-      kinds_of_[i][1] = number_kind(layer, family, windows);
+      kinds_of_[i][1] = number_kind(layer, family, taps);
     }
     const std::uint32_t kind = kinds_of_[i][is_in_place(layer, nullptr) ? 1 : 0];
     from_layer_[i] = from_layer_[i + 1] + kinds_[kind].whole + model_.overheads().per_layer;
@@ -139,9 +139,9 @@ double ScheduleLatency::total(TileGrid grid, int split_layer) {
   }
   int changed = 0;
   if (has_geometry_ && geometry_.grid() == grid) {
-    changed = geometry_.move_end(lister_.windows(), split_layer);
+    changed = geometry_.move_end(lister_.taps(), split_layer);
   } else {
-    geometry_.assign(lister_.windows(), {.first_layer = 0, .end_layer = split_layer, .grid = grid});
+    geometry_.assign(lister_.taps(), {.first_layer = 0, .end_layer = split_layer, .grid = grid});
     has_geometry_ = true;
   }
   for (int layer = changed; layer < split_layer; ++layer) {

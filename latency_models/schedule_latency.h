@@ -40,15 +40,15 @@ class ScheduleLatency {
   // What layers share that cost the same: family and extents. Costs are of the whole layer and, by
   // arrangement of tiles, of all tiles; NaN until they are asked for.
   struct Kind {
-    std::uint32_t windows = 0;
+    std::uint32_t taps = 0;
     double whole = 0.0;
     std::vector<double> tiled;
   };
 
   [[nodiscard]] bool is_in_place(int layer, const SegmentGeometry* geometry) const;
-  std::uint32_t number_windows(int layer);
-  std::uint32_t number_kind(int layer, const OperatorFamily& family, std::uint32_t windows);
-  std::uint32_t number_arrangement(int layer, std::uint32_t windows);
+  std::uint32_t number_taps(int layer);
+  std::uint32_t number_kind(int layer, const OperatorFamily& family, std::uint32_t taps);
+  std::uint32_t number_arrangement(int layer, std::uint32_t taps);
   double cost(const OperatorKey& key);
   double cost(const LayerOperators& operators);
   double cost_of_tiles(int layer);
@@ -63,11 +63,11 @@ class ScheduleLatency {
   bool has_geometry_ = false;        // whether it is one of the network
   std::vector<double> up_to_layer_;  // of the geometry's layers before this one, in all tiles
 
-  // Candidates' layers are of few windows, and these are cut into tiles in few ways. Numbering the
-  // ways for each windows keeps the costs that one candidate needs side by side.
-  WordMap<std::uint32_t> windows_;
+  // Candidates' layers are of few taps, and these are cut into tiles in few ways. Numbering the
+  // ways for each taps keeps the costs that one candidate needs side by side.
+  WordMap<std::uint32_t> taps_;
   WordMap<std::uint32_t> arrangements_;
-  std::vector<std::uint32_t> arrangement_counts_;  // by windows
+  std::vector<std::uint32_t> arrangement_counts_;  // by taps
   WordMap<std::uint32_t> kind_numbers_;
   std::vector<Kind> kinds_;
   WordMap<double> operator_costs_;

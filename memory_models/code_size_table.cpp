@@ -20,10 +20,10 @@ KernelSet parse_kernels(const std::string& names) {
   std::istringstream words(names);
   for (std::string name; words >> name;) {
     const auto* const found =
-        std::find_if(std::begin(kKernelFunctions), std::end(kKernelFunctions),
-                     [&](KernelFunction kernel) { return to_string(kernel) == name; });
-    if (found != std::end(kKernelFunctions)) {
-      kernels.insert(*found);
+        std::find_if(kKernels.begin(), kKernels.end(),
+                     [&](const KernelFacts& kernel) { return kernel.name == name; });
+    if (found != kKernels.end()) {
+      kernels.insert(found->function);
     }
   }
   return kernels;
@@ -38,18 +38,18 @@ CodeSizeTable CodeSizeTable::parse(std::string_view yaml, const std::string& sou
   CodeSizeTable table;
   table.sources_ = reader.string("sources_sha256");
   YamlReader structs = reader.map("structs");
-  table.kernel_struct_bytes_ = structs.integer("patchnas_kernel", kBytes);
-  table.weights_struct_bytes_ = structs.integer("patchnas_weights", kBytes);
-  table.add_scales_struct_bytes_ = structs.integer("patchnas_add_scales", kBytes);
-  table.mean_scale_struct_bytes_ = structs.integer("patchnas_mean_scale", kBytes);
+  for (const KernelConstantFacts& constant : kKernelConstants) {
+    table.struct_bytes_[static_cast<std::size_t>(constant.constant)] =
+        structs.integer(std::string(constant.type), kBytes);
+  }
   YamlReader targets = reader.map("targets");
   for (const Core core : kCores) {
     CoreSizes& sizes = table.cores_[static_cast<std::size_t>(core)];
     YamlReader target = targets.map(std::string(to_string(core)));
     YamlReader kernels = target.map("kernels");
-    for (const KernelFunction kernel : kKernelFunctions) {
-      sizes.kernels[static_cast<std::size_t>(kernel)] =
-          kernels.integer(std::string(to_string(kernel)), kBytes);
+    for (const KernelFacts& kernel : kKernels) {
+      sizes.kernels[static_cast<std::size_t>(kernel.function)] =
+          kernels.integer(std::string(kernel.name), kBytes);
     }
     if (target.has("shared")) {
       for (YamlReader& shared : target.maps("shared")) {
@@ -67,8 +67,8 @@ std::int64_t CodeSizeTable::kernel_bytes(Core core, KernelFunction kernel) const
 
 std::int64_t CodeSizeTable::code_bytes(Core core, const KernelSet& kernels) const {
   std::int64_t bytes = 0;
-  for (const KernelFunction kernel : kKernelFunctions) {
-    bytes += kernels.contains(kernel) ? kernel_bytes(core, kernel) : 0;
+  for (const KernelFacts& kernel : kKernels) {
+    bytes += kernels.contains(kernel.function) ? kernel_bytes(core, kernel.function) : 0;
   }
   for (const SharedCode& shared : sizes(core).shared) {
     bytes += shared.kernels.intersects(kernels) ? shared.bytes : 0;

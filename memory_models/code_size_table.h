@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "arch/kernel_function.h"
+#include "arch/operator_table.h"
 
 namespace patchnas {
 
@@ -59,11 +59,10 @@ class CodeSizeTable {
   /// Of the sources of runtime/ and the flags that were measured: the version of the kernels.
   [[nodiscard]] const std::string& sources() const { return sources_; }
 
-  // The structs in which a program holds a layer's parameters.
-  [[nodiscard]] std::int64_t kernel_struct_bytes() const { return kernel_struct_bytes_; }
-  [[nodiscard]] std::int64_t weights_struct_bytes() const { return weights_struct_bytes_; }
-  [[nodiscard]] std::int64_t add_scales_struct_bytes() const { return add_scales_struct_bytes_; }
-  [[nodiscard]] std::int64_t mean_scale_struct_bytes() const { return mean_scale_struct_bytes_; }
+  /// Of the struct in which a program holds it.
+  [[nodiscard]] std::int64_t struct_bytes(KernelConstant constant) const {
+    return struct_bytes_[static_cast<std::size_t>(constant)];
+  }
 
  private:
   struct SharedCode {
@@ -71,7 +70,7 @@ class CodeSizeTable {
     std::int64_t bytes = 0;
   };
   struct CoreSizes {
-    std::array<std::int64_t, std::size(kKernelFunctions)> kernels{};
+    std::array<std::int64_t, kKernels.size()> kernels{};
     std::vector<SharedCode> shared;
   };
 
@@ -81,10 +80,7 @@ class CodeSizeTable {
 
   std::string sources_;
   std::array<CoreSizes, std::size(kCores)> cores_;
-  std::int64_t kernel_struct_bytes_ = 0;
-  std::int64_t weights_struct_bytes_ = 0;
-  std::int64_t add_scales_struct_bytes_ = 0;
-  std::int64_t mean_scale_struct_bytes_ = 0;
+  std::array<std::int64_t, kKernelConstants.size()> struct_bytes_{};
 };
 
 /// The table of the runtime that this program was built with.

@@ -4,26 +4,11 @@ namespace patchnas {
 namespace {
 
 std::int64_t layer_parameters_bytes(const Layer& layer) {
-  const CodeSizeTable& sizes = measured_code_sizes();
-  switch (kernel_function(layer, false)) {
-    case KernelFunction::kPointwise:
-    case KernelFunction::kFullyConnected:
-      return sizes.weights_struct_bytes();
-    case KernelFunction::kConvolve:
-    case KernelFunction::kDepthwise:
-    case KernelFunction::kDepthwiseInPlace:
-      return sizes.kernel_struct_bytes() + sizes.weights_struct_bytes();
-    case KernelFunction::kAveragePool:
-    case KernelFunction::kMaxPool:
-      return sizes.kernel_struct_bytes();
-    case KernelFunction::kAdd:
-      return sizes.add_scales_struct_bytes();
-    case KernelFunction::kMean:
-      return sizes.kernel_struct_bytes() + sizes.mean_scale_struct_bytes();
-    case KernelFunction::kSoftmax:
-      break;
+  std::int64_t bytes = 0;
+  for (const KernelConstant constant : kernel_facts(kernel_function(layer, false)).constants()) {
+    bytes += measured_code_sizes().struct_bytes(constant);
   }
-  return 0;
+  return bytes;
 }
 
 FlashReport layer_constants(const Network& network, int layer) {
@@ -51,7 +36,7 @@ FlashReport& FlashReport::operator+=(const FlashReport& other) {
 KernelSet kernels_but_depthwise(const Network& network) {
   KernelSet kernels;
   for (const Layer& layer : network.layers) {
-    if (layer.kind != LayerKind::kDepthwiseConv2d) {
+    if (operator_facts(layer.kind).in_place != InPlace::kWithScratch) {
       kernels.insert(kernel_function(layer, false));
     }
   }

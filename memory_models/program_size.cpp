@@ -23,39 +23,18 @@ static_assert(kPartNames.size() == kProgramParts);
 
 constexpr Allowed<int> kBytes = {0, 1 << 16};
 
-ProgramPart whole_call(const Layer& layer) {
-  switch (layer.kind) {
-    case LayerKind::kConv2d:
-    case LayerKind::kDepthwiseConv2d:
-      return ProgramPart::kConvolution;
-    case LayerKind::kAveragePool:
-    case LayerKind::kMaxPool:
-    case LayerKind::kMean:
-      return ProgramPart::kPool;
-    case LayerKind::kAdd:
-      return ProgramPart::kAdd;
-    case LayerKind::kSoftmax:
-      return ProgramPart::kSoftmax;
-    case LayerKind::kFullyConnected:
-      break;
-  }
-  return ProgramPart::kFullyConnected;
-}
-
-ProgramPart patch_call(const Layer& layer) {
-  switch (layer.kind) {
-    case LayerKind::kConv2d:
-    case LayerKind::kDepthwiseConv2d:
-      return ProgramPart::kConvolutionPatch;
-    case LayerKind::kAveragePool:
-    case LayerKind::kMaxPool:
-    case LayerKind::kMean:
-      return ProgramPart::kPoolPatch;
-    case LayerKind::kAdd:
-      return ProgramPart::kAddPatch;
-    case LayerKind::kSoftmax:
-      return ProgramPart::kSoftmaxPatch;
-    case LayerKind::kFullyConnected:
+ProgramPart call_part(const Layer& layer, CallForm form) {
+  const bool in_patches = form == CallForm::kPatch;
+  switch (kernel_facts(kernel_function(layer, false)).call_sort) {
+    case CallSort::kConvolution:
+      return in_patches ? ProgramPart::kConvolutionPatch : ProgramPart::kConvolution;
+    case CallSort::kPool:
+      return in_patches ? ProgramPart::kPoolPatch : ProgramPart::kPool;
+    case CallSort::kAdd:
+      return in_patches ? ProgramPart::kAddPatch : ProgramPart::kAdd;
+    case CallSort::kSoftmax:
+      return in_patches ? ProgramPart::kSoftmaxPatch : ProgramPart::kSoftmax;
+    case CallSort::kFullyConnected:
       break;
   }
   return ProgramPart::kFullyConnected;
@@ -64,7 +43,7 @@ ProgramPart patch_call(const Layer& layer) {
 bool has_new_extents(const Network& network, int layer) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
   const TensorShape& input = network.shape(l.inputs[0]);
-  return l.kind != LayerKind::kFullyConnected && l.kind != LayerKind::kSoftmax &&
+  return operator_facts(l.kind).reads != Reads::kEverything &&
          (l.output.height != input.height || l.output.width != input.width);
 }
 
@@ -92,7 +71,7 @@ ProgramParts program_parts(const Network& network, const ExecutionPlan& plan) {
     const int end_layer = plan.step(loop.end_step - 1).end_layer;
     for (int i = plan.step(loop.first_step).first_layer; i < end_layer; ++i) {
       const Layer& layer = network.layers[static_cast<std::size_t>(i)];
-      parts.add(form == CallForm::kPatch ? patch_call(layer) : whole_call(layer));
+      parts.add(call_part(layer, form));
       if (form == CallForm::kWhole && has_new_extents(network, i)) {
         parts.add(ProgramPart::kNewExtents);
       }
@@ -125,11 +104,8 @@ std::int64_t ProgramSizeTable::bytes(Core core, const ProgramParts& parts) const
 std::int64_t ProgramSizeTable::call_bytes(Core core, const Network& network, int layer,
                                           CallForm form) const {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
-  if (form == CallForm::kPatch) {
-    return bytes(core, patch_call(l));
-  }
-  return bytes(core, whole_call(l)) +
-         (has_new_extents(network, layer) ? bytes(core, ProgramPart::kNewExtents) : 0);
+  const bool has_more = form == CallForm::kWhole && has_new_extents(network, layer);
+  return bytes(core, call_part(l, form)) + (has_more ? bytes(core, ProgramPart::kNewExtents) : 0);
 }
 
 const ProgramSizeTable& measured_program_sizes() {

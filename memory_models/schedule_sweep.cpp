@@ -56,33 +56,17 @@ void grow(std::vector<T>& values, std::size_t size) {
   }
 }
 
-// One axis of a layer's window.
-struct WindowAxis {
-  int kernel = 1;
-  int stride = 1;
-  int pad = 0;
-  int input = 0;
-  int output = 0;
-
-  [[nodiscard]] bool is_pointwise() const { return kernel == 1 && stride == 1; }
-  bool operator==(const WindowAxis&) const = default;
-};
-
 struct LayerFacts {
   LayerKind kind = LayerKind::kConv2d;
   std::array<TensorId, 2> inputs{kNoTensor, kNoTensor};  // the second only if it is another tensor
-  std::array<WindowAxis, 2> axes;
+  std::array<AxisTaps, 2> axes;
   std::int64_t macs_before = 0;  // of the layers before it, executed whole
   // For one pixel, of this layer and of those before it whose windows are its own.
   std::int64_t macs_per_pixel = 0;
 
-  [[nodiscard]] bool reads_everything() const {
-    return kind == LayerKind::kFullyConnected || kind == LayerKind::kSoftmax;
-  }
   // Reads exactly the pixels that it computes. A pointwise depthwise layer is too rare to gain.
   [[nodiscard]] bool copies_windows() const {
-    return !reads_everything() && kind != LayerKind::kDepthwiseConv2d && axes[0].is_pointwise() &&
-           axes[1].is_pointwise();
+    return kind != LayerKind::kDepthwiseConv2d && axes[0].is_pointwise() && axes[1].is_pointwise();
   }
 };
 
@@ -152,14 +136,7 @@ class ScheduleSweep::Workspace {
       LayerFacts& layer = layers_[at(i)];
       layer.kind = l.kind;
       layer.inputs = {l.inputs[0], l.inputs[1] == l.inputs[0] ? kNoTensor : l.inputs[1]};
-      const TensorFacts& in = tensors_[at(l.inputs[0])];
-      const Kernel& k = l.kernel;
-      layer.axes = {WindowAxis{k.height, k.stride_h, k.pad_top, in.height, l.output.height},
-                    WindowAxis{k.width, k.stride_w, k.pad_left, in.width, l.output.width}};
-      if (l.kind == LayerKind::kAdd) {
-        layer.axes = {WindowAxis{1, 1, 0, in.height, in.height},
-                      WindowAxis{1, 1, 0, in.width, in.width}};
-      }
+      layer.axes = {axis_taps(network, i, Axis::kRows), axis_taps(network, i, Axis::kCols)};
       is_symmetric_ = is_symmetric_ && layer.axes[0] == layer.axes[1];
       layer.macs_per_pixel = macs_per_pixel(network, i);
       layer.macs_before = macs;
@@ -418,7 +395,7 @@ class ScheduleSweep::Workspace {
   // What every tile of a layer reads: the windows of an input that nothing else reads.
   void read_windows(int i, Axis axis, int tiles, AxisLanes& out) {
     const LayerFacts& layer = layers_[at(i)];
-    const WindowAxis& window = layer.axes[static_cast<std::size_t>(axis)];
+    const AxisTaps& window = layer.axes[static_cast<std::size_t>(axis)];
     const TensorId in = layer.inputs[0];
     const bool is_only_reader = tensors_[at(in)].has_one_reader();
     Lane* const read_begins = is_only_reader ? begins(in, tiles, 0) : read_begin_.data();
@@ -430,7 +407,6 @@ class ScheduleSweep::Workspace {
     const Block pad = all(window.pad);
     const Block reach = all(window.kernel - window.stride - window.pad);
     const Block limit = all(window.input);
-    const bool reads_everything = layer.reads_everything();
     const Lane* const out_begins = begins(i + 1, tiles, 0);
     const Lane* const out_ends = ends(i + 1, tiles, 0);
     Lane* const largest_reads = row(out.window, windows(in));
@@ -440,12 +416,9 @@ class ScheduleSweep::Workspace {
       Block computed{};
       Block largest_read{};
       for (int at_tile = lane; at_tile < tile_end; at_tile += row_) {
-        Block begin{};
-        Block end = limit;
-        if (!reads_everything) {
-          begin = least(limit, largest(Block{}, strided(load(out_begins + at_tile)) - pad));
-          end = largest(Block{}, least(limit, strided(load(out_ends + at_tile)) + reach));
-        }
+        const Block begin =
+            least(limit, largest(Block{}, strided(load(out_begins + at_tile)) - pad));
+        const Block end = largest(Block{}, least(limit, strided(load(out_ends + at_tile)) + reach));
         store(read_begins + at_tile, begin);
         store(read_ends + at_tile, end);
         computed += end - begin;
@@ -468,9 +441,8 @@ class ScheduleSweep::Workspace {
     const int extent = tensor.extent(axis);
     Lane* begin = begins(i + 1, tiles, 0);
     Lane* end = ends(i + 1, tiles, 0);
-    Lane part_begin = 0;
     for (int tile = 0; tile < tiles; ++tile, begin += row_, end += row_) {
-      const Lane part_end = extent * (tile + 1) / tiles;
+      const auto [part_begin, part_end] = even_part(extent, tiles, tile);
       for (int lane = first; lane < unread; ++lane) {
         begin[lane] = part_begin;
         end[lane] = part_end;
@@ -479,7 +451,6 @@ class ScheduleSweep::Workspace {
         begin[lane] = std::min(begin[lane], part_begin);
         end[lane] = std::max(end[lane], part_end);
       }
-      part_begin = part_end;
     }
     if (!tensor.has_one_reader()) {
       measure_windows(i + 1, tiles, out);
@@ -674,7 +645,7 @@ class ScheduleSweep::Workspace {
       const Lane* const heights = row(rows.window, windows(i + 1));
       const Lane* const widths = row(cols.window, windows(i + 1));
       // patchnas_depthwise_scratch_bytes() of the largest tile.
-      const auto plane_extent = [](const Lane* output, const WindowAxis& axis) {
+      const auto plane_extent = [](const Lane* output, const AxisTaps& axis) {
         return unsigned_block((load(output) - 1) * axis.stride + axis.kernel);
       };
       Lane* const in_place = in_place_.data();

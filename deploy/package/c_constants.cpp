@@ -3,7 +3,7 @@
 #include <charconv>
 #include <limits>
 
-#include "arch/kernel_function.h"
+#include "arch/operator_table.h"
 #include "deploy/package/c_emitter.h"
 #include "deploy/package/c_names.h"
 #include "deploy/package/kernel_weights.h"
@@ -49,7 +49,7 @@ const patchnas_kernel @name@ = {
     .pad_top = @pad_top@, .pad_left = @pad_left@,
     .input_height = @input_height@, .input_width = @input_width@};
 )",
-              {{"name", program.constant(layer, "kernel")},
+              {{"name", program.constant(layer, KernelConstant::kKernel)},
                {"height", std::to_string(l.kernel.height)},
                {"width", std::to_string(l.kernel.width)},
                {"stride_h", std::to_string(l.kernel.stride_h)},
@@ -91,7 +91,7 @@ std::string weights_constant(const CProgram& program, int layer) {
     .multipliers = @prefix@_multipliers, .shifts = @prefix@_shifts,
     .input_zero_point = @input@, .output_zero_point = @output@, .clamp_min = @min@, .clamp_max = @max@};
 )",
-                     {{"name", program.constant(layer, "weights")},
+                     {{"name", program.constant(layer, KernelConstant::kWeights)},
                       {"prefix", prefix},
                       {"input", numbers.input},
                       {"output", numbers.output},
@@ -111,7 +111,7 @@ const patchnas_add_scales @name@ = {
     .output_zero_point = @output@, .output_multiplier = @multiplier@, .output_shift = @shift@,
     .clamp_min = @min@, .clamp_max = @max@};
 )",
-      {{"name", program.constant(layer, "scales")},
+      {{"name", program.constant(layer, KernelConstant::kAddScales)},
        {"input", numbers.input},
        {"second",
         std::to_string(program.quantised.tensors[static_cast<std::size_t>(second)].zero_point)},
@@ -135,24 +135,27 @@ const patchnas_mean_scale @name@ = {
     .input_zero_point = @input@, .multiplier = @multiplier@, .shift = @shift@,
     .output_zero_point = @output@};
 )",
-      {{"name", program.constant(layer, "scale")},
+      {{"name", program.constant(layer, KernelConstant::kMeanScale)},
        {"input", numbers.input},
        {"multiplier", std::to_string(mean.multiplier)},
        {"shift", std::to_string(mean.shift)},
        {"output", numbers.output}});
 }
 
-bool has_kernel_constant(const Layer& layer) {
-  switch (kernel_function(layer, false)) {
-    case KernelFunction::kConvolve:
-    case KernelFunction::kDepthwise:
-    case KernelFunction::kAveragePool:
-    case KernelFunction::kMaxPool:
-    case KernelFunction::kMean:
-      return true;
-    default:
-      return false;
+std::string constant_of(const CProgram& program, int layer, KernelConstant constant) {
+  switch (constant) {
+    case KernelConstant::kKernel:
+      return kernel_constant(program, layer);
+    case KernelConstant::kWeights:
+      return weights_constant(program, layer);
+    case KernelConstant::kAddScales:
+      return add_constant(program, layer);
+    case KernelConstant::kMeanScale:
+      return mean_constant(program, layer);
+    case KernelConstant::kNone:
+      break;
   }
+  return "";
 }
 
 }  // namespace
@@ -164,23 +167,14 @@ std::string emit_constants(const CProgram& program) {
 )",
            {{"name", program.name}});
   for (int layer = 0; layer < program.network.layer_count(); ++layer) {
-    const Layer& l = program.layer(layer);
-    if (l.kind == LayerKind::kSoftmax) {
+    const std::span<const KernelConstant> constants = program.constants_of(layer);
+    if (constants.empty()) {
       continue;
     }
     text += "\n/* " + std::to_string(layer) + " " +
             comment_text(program.network.layer_name(layer)) + " */";
-    if (has_kernel_constant(l)) {
-      text += kernel_constant(program, layer);
-    }
-    if (l.has_weights()) {
-      text += weights_constant(program, layer);
-    }
-    if (l.kind == LayerKind::kAdd) {
-      text += add_constant(program, layer);
-    }
-    if (l.kind == LayerKind::kMean) {
-      text += mean_constant(program, layer);
+    for (const KernelConstant constant : constants) {
+      text += constant_of(program, layer, constant);
     }
   }
   return text;
@@ -188,22 +182,13 @@ std::string emit_constants(const CProgram& program) {
 
 std::string emit_declarations(const CProgram& program) {
   std::string declarations;
-  const auto declare = [&](const char* type, const std::string& name) {
-    declarations += std::string("extern const ") + type + " " + name + ";\n";
-  };
   for (int layer = 0; layer < program.network.layer_count(); ++layer) {
-    const Layer& l = program.layer(layer);
-    if (has_kernel_constant(l)) {
-      declare("patchnas_kernel", program.constant(layer, "kernel"));
-    }
-    if (l.has_weights()) {
-      declare("patchnas_weights", program.constant(layer, "weights"));
-    }
-    if (l.kind == LayerKind::kAdd) {
-      declare("patchnas_add_scales", program.constant(layer, "scales"));
-    }
-    if (l.kind == LayerKind::kMean) {
-      declare("patchnas_mean_scale", program.constant(layer, "scale"));
+    for (const KernelConstant constant : program.constants_of(layer)) {
+      declarations.append("extern const ")
+          .append(constant_facts(constant).type)
+          .append(" ")
+          .append(program.constant(layer, constant))
+          .append(";\n");
     }
   }
   return fill(R"(/* Constants of @name@'s layers; for @name@.c alone. Generated by PatchNAS. */

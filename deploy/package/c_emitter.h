@@ -3,11 +3,13 @@
 // The parts of a C package, each a file: used by c_package.cpp alone.
 
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "arch/execution_plan.h"
+#include "arch/operator_table.h"
 #include "arch/quantized_network.h"
 #include "memory_models/arena_plan.h"
 
@@ -32,9 +34,14 @@ struct CProgram {
     return network.layers[static_cast<std::size_t>(index)];
   }
   [[nodiscard]] bool reads_by_callback() const { return plan.input() == InputMode::kStreamed; }
+  /// What the layer's kernel is called with.
+  [[nodiscard]] std::span<const KernelConstant> constants_of(int index) const {
+    return kernel_facts(kernel_function(layer(index), false)).constants();
+  }
   /// "vww_stem_weights"
-  [[nodiscard]] std::string constant(int layer, const char* kind) const {
-    return name + "_" + layers[static_cast<std::size_t>(layer)] + "_" + kind;
+  [[nodiscard]] std::string constant(int layer, KernelConstant constant) const {
+    return name + "_" + layers[static_cast<std::size_t>(layer)] + "_" +
+           std::string(constant_facts(constant).ending);
   }
 };
 

@@ -178,39 +178,24 @@ typedef struct span {
   std::string kernel_call(int index) const {
     const Step& step = plan_.step(index);
     const int layer = step.first_layer;
-    const KernelFunction kernel = step.kernel;
-    const auto constant = [&](const char* kind) {
-      return std::string("&") + program_.constant(layer, kind);
-    };
-    const auto windowed = [&](const std::string& arguments) {
-      return std::string(to_string(kernel)) + "(" + arguments + ", &in, &out, rect";
-    };
-    const std::string kernel_and_weights = constant("kernel") + ", " + constant("weights");
-    const ActivationClamp& clamp = program_.quantised.layers[static_cast<std::size_t>(layer)].clamp;
-    switch (kernel) {
-      case KernelFunction::kPointwise:
-        return windowed(constant("weights")) + ");";
-      case KernelFunction::kConvolve:
-      case KernelFunction::kDepthwise:
-        return windowed(kernel_and_weights) + ");";
-      case KernelFunction::kDepthwiseInPlace:
-        return windowed(kernel_and_weights) + ", " + place(scratch_offset(index)) + ");";
-      case KernelFunction::kAdd:
-        return "patchnas_add(" + constant("scales") + ", &in, &second, &out, rect);";
-      case KernelFunction::kAveragePool:
-      case KernelFunction::kMaxPool:
-        return windowed(constant("kernel") + ", " + number(clamp.min) + ", " + number(clamp.max)) +
-               ");";
-      case KernelFunction::kMean:
-        return windowed(constant("kernel") + ", " + constant("scale")) + ");";
-      case KernelFunction::kFullyConnected:
-        return "patchnas_fully_connected(" + constant("weights") + ", in.data, " +
-               number(plan_.tensor(step.inputs[0]).shape.elements()) + ", out.data, " +
-               number(plan_.tensor(step.output).shape.channels) + ");";
-      case KernelFunction::kSoftmax:
-        break;
+    std::string call = std::string(to_string(step.kernel)) + "(";
+    for (const KernelConstant constant : program_.constants_of(layer)) {
+      call.append("&").append(program_.constant(layer, constant)).append(", ");
     }
-    return "";
+    if (step.kernel == KernelFunction::kFullyConnected) {
+      return call + "in.data, " + number(plan_.tensor(step.inputs[0]).shape.elements()) +
+             ", out.data, " + number(plan_.tensor(step.output).shape.channels) + ");";
+    }
+    if (step.kernel == KernelFunction::kAveragePool || step.kernel == KernelFunction::kMaxPool) {
+      const ActivationClamp& clamp =
+          program_.quantised.layers[static_cast<std::size_t>(layer)].clamp;
+      call += number(clamp.min) + ", " + number(clamp.max) + ", ";
+    }
+    call += step.input_count() == 2 ? "&in, &second, &out, rect" : "&in, &out, rect";
+    if (step.scratch_bytes > 0) {
+      call += ", " + place(scratch_offset(index));
+    }
+    return call + ");";
   }
 
   std::int64_t scratch_offset(int step) const {

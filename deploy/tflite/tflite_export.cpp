@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "arch/base/error.h"
-#include "arch/window_padding.h"
+#include "arch/kernel_padding.h"
 #include "deploy/reference/end_numbers.h"
 #include "tflite_generated.h"
 
@@ -257,7 +257,7 @@ class Exporter {
       fail(index, "a window over the output of a fully connected layer cannot be written");
     }
     const std::optional<WindowPadding> found =
-        window_padding(shapes_.shape(layer.inputs[0]), layer);
+        kernel_padding(shapes_.shape(layer.inputs[0]), layer);
     if (!found) {
       fail(index, layer.has_weights()
                       ? "its padding is neither SAME nor VALID, and it has no PAD operator"

@@ -135,7 +135,7 @@ class TfliteImporter {
   // one channel, simply a convolution.
   void import_depthwise(const FileOperator& op);
   void import_pool(const FileOperator& op);
-  // Every window has a value inside the image (window_layer), so a maximum is the same with and
+  // Every window has a value inside the image (sliding_layer), so a maximum is the same with and
   // without margins that no value is below. Our poolings read none.
   void check_margins_of_maximum(const FileOperator& op, const FileValue& in) const;
   // Whether no stored value of the tensor can be below its zero point, whatever that is.

@@ -4,9 +4,9 @@
 
 #include "arch/base/error.h"
 #include "deploy/tflite/tflite_importer.h"
+#include "deploy/tflite/tflite_sliding.h"
 #include "deploy/tflite/tflite_views.h"
 #include "deploy/tflite/tflite_weights.h"
-#include "deploy/tflite/tflite_window.h"
 
 namespace patchnas {
 
@@ -24,7 +24,7 @@ Layer TfliteImporter::convolution_layer(const FileOperator& op, LayerKind kind, 
     model_.fail(op, "is padded with -128, which only a MAX_POOL_2D may read");
   }
   const WindowOptions window{weights[1], weights[2], o.stride_h(), o.stride_w(), o.padding()};
-  Layer layer = window_layer(model_, op, kind, in, window, output_channels);
+  Layer layer = sliding_layer(model_, op, kind, in, window, output_channels);
   layer.activation = activation_function(op, o.fused_activation_function());
   layer.pad_operator = pad_operator(in);
   return layer;
@@ -114,8 +114,8 @@ void TfliteImporter::import_pool(const FileOperator& op) {
   }
   const WindowOptions window{o.filter_height(), o.filter_width(), o.stride_h(), o.stride_w(),
                              o.padding()};
-  Layer layer = window_layer(model_, op, is_max ? LayerKind::kMaxPool : LayerKind::kAveragePool, in,
-                             window, in.shape.channels);
+  Layer layer = sliding_layer(model_, op, is_max ? LayerKind::kMaxPool : LayerKind::kAveragePool,
+                              in, window, in.shape.channels);
   layer.activation = activation_function(op, o.fused_activation_function());
   if (is_max) {
     layer.pad_operator = pad_operator(in);

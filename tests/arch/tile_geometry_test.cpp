@@ -116,7 +116,7 @@ TEST(TileGeometry, InputsAreTheReceptiveFieldClippedToTheImage) {
 }
 
 TEST(TileGeometry, EveryInputIsHeldByItsProducersWindowAndNothingMoreIsComputed) {
-  for_random_segments("tiles/windows", [](const Network& network, const SegmentGeometry& geometry) {
+  for_random_segments("tiles/taps", [](const Network& network, const SegmentGeometry& geometry) {
     const Segment& segment = geometry.segment();
     for_tiles(geometry, [&](int row, int col) {
       for (int producer = segment.first_layer; producer < segment.end_layer; ++producer) {
@@ -151,7 +151,7 @@ TEST(TileGeometry, AMovedEndKeepsOnlyWhatStays) {
   for (int round = 0; round < 200; ++round) {
     const Network network = round % 2 == 0 ? testing::random_lowered_network(stream)
                                            : testing::random_general_network(stream);
-    const NetworkWindows windows(network);
+    const NetworkTaps taps(network);
     const int layers = network.layer_count();
     Segment segment{
         .first_layer = static_cast<int>(stream.below(static_cast<std::uint64_t>(layers))),
@@ -167,9 +167,9 @@ TEST(TileGeometry, AMovedEndKeepsOnlyWhatStays) {
                         static_cast<int>(stream.below(static_cast<std::uint64_t>(farthest)));
       int changed = segment.first_layer;
       if (move == 0) {
-        moved.assign(windows, segment);
+        moved.assign(taps, segment);
       } else {
-        changed = moved.move_end(windows, segment.end_layer);
+        changed = moved.move_end(taps, segment.end_layer);
       }
       const SegmentGeometry fresh(network, segment);
       EXPECT_EQ(moved.segment(), segment);

@@ -195,8 +195,8 @@ std::string table_text(const std::string& first_core_extra) {
   for (const Core core : kCores) {
     text += "  " + std::string(to_string(core)) + ":\n    kernels:\n";
     int bytes = 100;
-    for (const KernelFunction kernel : kKernelFunctions) {
-      text += "      " + std::string(to_string(kernel)) + ": " + std::to_string(bytes) + "\n";
+    for (const KernelFacts& kernel : kKernels) {
+      text += "      " + std::string(kernel.name) + ": " + std::to_string(bytes) + "\n";
       bytes += 100;
     }
     text += core == kCores[0] ? first_core_extra : "";
@@ -239,8 +239,8 @@ TEST(ProgramSizeTable, WhatIsMissingIsNamed) {
 TEST(CodeSizeTable, EveryKernelHasBeenMeasuredOnEveryCore) {
   const CodeSizeTable& table = measured_code_sizes();
   for (const Core core : kCores) {
-    for (const KernelFunction kernel : kKernelFunctions) {
-      EXPECT_GT(table.kernel_bytes(core, kernel), 0) << to_string(core) << to_string(kernel);
+    for (const KernelFacts& kernel : kKernels) {
+      EXPECT_GT(table.kernel_bytes(core, kernel.function), 0) << to_string(core) << kernel.name;
     }
   }
 }

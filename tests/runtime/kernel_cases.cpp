@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "arch/fixed_point.h"
-#include "arch/kernel_function.h"
+#include "arch/operator_table.h"
 #include "arch/tile_geometry.h"
 #include "deploy/package/kernel_weights.h"
 #include "deploy/quantise/requantisation.h"
@@ -19,7 +19,7 @@ namespace {
 
 // run_kernel_cases.c numbers them alike.
 using Call = KernelFunction;
-constexpr int kCalls = static_cast<int>(std::size(kKernelFunctions));
+constexpr int kCalls = static_cast<int>(kKernels.size());
 
 constexpr std::int8_t kUntouched = 0x5e;  // what run_kernel_cases.c fills the output with
 

@@ -36,7 +36,7 @@ WindowAxis random_axis(RandomStream& stream, int input, int max_kernel, int stri
   axis.stride = stride;
   axis.pad = between(stream, 0, axis.kernel - 1);
   const int pad_after = between(stream, 0, axis.kernel - 1);
-  axis.output = window_output_extent(input, axis.kernel, stride, axis.pad, pad_after);
+  axis.output = kernel_output_extent(input, axis.kernel, stride, axis.pad, pad_after);
   return axis;
 }
 

@@ -37,7 +37,7 @@ Network random_window_network(LayerKind kind, RandomStream& stream) {
     stride = between(stream, 1, 2);
     pad = between(stream, std::max(0, (kernel - extent + 1) / 2), kernel - 1);
     const int pad_after = between(stream, std::max(0, kernel - extent - pad), kernel - 1);
-    return window_output_extent(extent, kernel, stride, pad, pad_after);
+    return kernel_output_extent(extent, kernel, stride, pad, pad_after);
   };
   Kernel& k = layer.kernel;
   layer.output.height = axis(input.height, k.height, k.stride_h, k.pad_top);

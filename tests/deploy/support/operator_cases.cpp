@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "arch/window_padding.h"
+#include "arch/kernel_padding.h"
 #include "deploy/quantise/requantisation.h"
 #include "tests/deploy/support/random_quantized.h"
 

@@ -6,6 +6,7 @@
 #include <torch/torch.h>
 
 #include "arch/base/error.h"
+#include "arch/operator_table.h"
 #include "supernet/network/channel_sorting.h"
 #include "supernet/network/compute.h"
 #include "supernet/network/device.h"
@@ -32,6 +33,37 @@ void scramble_norms(const Supernet& supernet, RandomStream& stream) {
     for (std::int64_t c = 0; layer.gamma.defined() && c < layer.gamma.numel(); ++c) {
       layer.gamma[c] = 0.5 + stream.uniform();
       layer.beta[c] = stream.uniform() - 0.5;
+    }
+  }
+}
+
+// The one table of operators says which of them a supernet has.
+TEST(Forward, ComputesTheOperatorsThatTheTableCallsTrained) {
+  for (const OperatorFacts& facts : kOperators) {
+    Network network{.input = {4, 4, 3}, .layers = {}, .names = {}};
+    Layer layer{.kind = facts.kind,
+                .inputs = {kImage, facts.inputs == 2 ? kImage : kNoTensor},
+                .output = network.input};
+    if (facts.reads == Reads::kEverything && facts.weights != WeightLayout::kNone) {
+      layer.output = {1, 1, 5};
+    } else if (facts.reads == Reads::kTaps && facts.weights == WeightLayout::kNone) {
+      layer.kernel = {4, 4, 4, 4, 0, 0};
+      layer.output = {1, 1, 3};
+    }
+    network.layers.push_back(layer);
+    validate(network);
+    const at::Tensor flat = at::zeros({std::max<std::int64_t>(1, trained_count(network))});
+    const std::vector<LayerTensors> tensors =
+        carve(network, flat.narrow(0, 0, trained_count(network)));
+    RandomStream stream(1, "forward/operators");
+    const auto compute = [&] {
+      const at::Tensor images = random_images(network, 2, stream);
+      return linear_output(network, 0, tensors[0], images, images);
+    };
+    if (facts.is_trained) {
+      EXPECT_EQ(compute().numel(), 2 * layer.output.elements()) << facts.name;
+    } else {
+      EXPECT_THROW(compute(), Error) << facts.name;
     }
   }
 }

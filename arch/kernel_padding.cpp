@@ -1,4 +1,4 @@
-#include "arch/window_padding.h"
+#include "arch/kernel_padding.h"
 
 #include <algorithm>
 
@@ -54,7 +54,7 @@ std::optional<Margins> margins(const WindowAxis& axis, ImplicitPadding implicit)
 
 }  // namespace
 
-std::optional<WindowPadding> window_padding(const TensorShape& input, const Layer& layer) {
+std::optional<WindowPadding> kernel_padding(const TensorShape& input, const Layer& layer) {
   const WindowAxis rows = row_axis(input, layer);
   const WindowAxis cols = col_axis(input, layer);
   for (const ImplicitPadding implicit : {ImplicitPadding::kValid, ImplicitPadding::kSame}) {
@@ -71,7 +71,7 @@ std::optional<WindowPadding> window_padding(const TensorShape& input, const Laye
 PadOperator required_pad_operator(const TensorShape& input, const Layer& layer) {
   Layer bare = layer;
   bare.pad_operator = {};
-  if (window_padding(input, bare)) {
+  if (kernel_padding(input, bare)) {
     return {};
   }
   const auto padded = [](const WindowAxis& axis) {

@@ -19,7 +19,7 @@ struct WindowOptions {
 /// The layer that slides the window over `input`, its margins becoming padding. Of a map that is
 /// turned, the window is turned as well.
 /// @throws InputError naming `op` if the window does not fit or would hold nothing but padding.
-Layer window_layer(const TfliteModel& model, const FileOperator& op, LayerKind kind,
-                   const FileValue& input, const WindowOptions& window, int output_channels);
+Layer sliding_layer(const TfliteModel& model, const FileOperator& op, LayerKind kind,
+                    const FileValue& input, const WindowOptions& window, int output_channels);
 
 }  // namespace patchnas

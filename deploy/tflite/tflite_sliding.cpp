@@ -1,4 +1,4 @@
-#include "deploy/tflite/tflite_window.h"
+#include "deploy/tflite/tflite_sliding.h"
 
 #include <algorithm>
 #include <string>
@@ -48,9 +48,9 @@ WindowOptions turned(const WindowOptions& window) {
 
 }  // namespace
 
-Layer window_layer(const TfliteModel& model, const FileOperator& op, LayerKind kind,
-                   const FileValue& input, const WindowOptions& window_in_file,
-                   int output_channels) {
+Layer sliding_layer(const TfliteModel& model, const FileOperator& op, LayerKind kind,
+                    const FileValue& input, const WindowOptions& window_in_file,
+                    int output_channels) {
   const WindowOptions window = input.is_turned() ? turned(window_in_file) : window_in_file;
   const WindowPlace rows = place_window(model, op,
                                         {input.shape.height, input.extent(FileAxis::kRows),

@@ -49,7 +49,7 @@ TEST(WindowPadding, IsRecoveredFromKernelOutputAndPadOperator) {
     layer.output = {axis.output, axis.output, 1};
     layer.kernel = {kernel, kernel, stride, stride, axis.pad_before, axis.pad_before};
     layer.pad_operator = {axis.padded, axis.padded};
-    const auto found = window_padding({input, input, 1}, layer);
+    const auto found = kernel_padding({input, input, 1}, layer);
     ASSERT_TRUE(found) << code;
     EXPECT_EQ(found->top, before);
     EXPECT_EQ(found->bottom, after);
@@ -74,7 +74,7 @@ TEST(WindowPadding, EveryLoweredWindowHasOne) {
         EXPECT_FALSE(layer.pad_operator.is_present());
         continue;
       }
-      EXPECT_TRUE(window_padding(network.shape(layer.inputs[0]), layer));
+      EXPECT_TRUE(kernel_padding(network.shape(layer.inputs[0]), layer));
       if (space.padding == Padding::kSame) {
         EXPECT_FALSE(layer.pad_operator.is_present());
       }

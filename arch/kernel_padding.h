@@ -5,7 +5,7 @@
 // through this one place.
 //
 //   layer.pad_operator = required_pad_operator(input_shape, layer);
-//   const WindowPadding padding = *window_padding(input_shape, layer);
+//   const WindowPadding padding = *kernel_padding(input_shape, layer);
 
 #include <optional>
 
@@ -27,7 +27,7 @@ struct WindowPadding {
 
 /// The padding of a convolution or pooling over `input` with the PAD operator that it has
 /// (`layer.pad_operator`); empty if neither SAME nor VALID then gives the layer's output.
-std::optional<WindowPadding> window_padding(const TensorShape& input, const Layer& layer);
+std::optional<WindowPadding> kernel_padding(const TensorShape& input, const Layer& layer);
 
 /// {0, 0} where SAME or VALID alone says the layer's padding, else the PAD operator that VALID
 /// needs in front. `layer.pad_operator` is not read.

@@ -1,0 +1,215 @@
+#pragma once
+
+// What is known about each kind of layer and each kernel, in one place. Shapes, windows, weights,
+// MACs, kernels, constants of the program, and what a .tflite file calls it follow from these rows;
+// who computes values (the references, the emitter, the exporter and importer, the supernet) has a
+// function for each kind, and tests/deploy/package/operator_table_test.cpp walks this table through
+// all of them.
+//
+//   const OperatorFacts& facts = operator_facts(layer.kind);
+//   if (facts.weights != WeightLayout::kNone) read(weights);
+//   for (const KernelConstant constant : kernel_facts(kernel).constants()) emit(constant);
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "arch/network.h"
+
+namespace patchnas {
+
+/// What one position of the output is computed from.
+enum class Reads {
+  kTaps,       ///< the taps of a sliding kernel (Layer::kernel)
+  kPosition,   ///< the same position of every input
+  kEverything  ///< the whole input
+};
+
+/// Elements and order of a layer's weights, as TensorFlow Lite has them.
+enum class WeightLayout {
+  kNone,
+  kConvolution,  ///< [O, kh, kw, I / groups]
+  kDepthwise,    ///< [1, kh, kw, C]
+  kDense         ///< [O, H * W * C of the input]
+};
+
+/// Whether the output may be written over an input that nothing reads afterwards.
+enum class InPlace {
+  kNever,
+  kEqualWindow,  ///< where both hold the same rectangle
+  kWithScratch   ///< by a kernel of its own that keeps a plane of one channel aside
+};
+
+struct OperatorFacts {
+  LayerKind kind;
+  std::string_view name;  ///< in reports: "conv"
+  std::string_view tflite_operator;
+  int inputs;
+  Reads reads;
+  WeightLayout weights;
+  bool keeps_channels;  ///< as many in the output as in the input
+  bool may_have_pad_operator;
+  InPlace in_place;
+  bool is_trained;  ///< the supernet has it; others come from .tflite files
+};
+
+inline constexpr std::array kOperators = {
+    OperatorFacts{LayerKind::kConv2d, "conv", "CONV_2D", 1, Reads::kTaps,
+                  WeightLayout::kConvolution, false, true, InPlace::kNever, true},
+    OperatorFacts{LayerKind::kDepthwiseConv2d, "depthwise", "DEPTHWISE_CONV_2D", 1, Reads::kTaps,
+                  WeightLayout::kDepthwise, true, true, InPlace::kWithScratch, true},
+    OperatorFacts{LayerKind::kAdd, "add", "ADD", 2, Reads::kPosition, WeightLayout::kNone, true,
+                  false, InPlace::kEqualWindow, true},
+    OperatorFacts{LayerKind::kAveragePool, "average_pool", "AVERAGE_POOL_2D", 1, Reads::kTaps,
+                  WeightLayout::kNone, true, false, InPlace::kNever, true},
+    OperatorFacts{LayerKind::kMaxPool, "max_pool", "MAX_POOL_2D", 1, Reads::kTaps,
+                  WeightLayout::kNone, true, true, InPlace::kNever, false},
+    OperatorFacts{LayerKind::kFullyConnected, "fully_connected", "FULLY_CONNECTED", 1,
+                  Reads::kEverything, WeightLayout::kDense, false, false, InPlace::kNever, true},
+    OperatorFacts{LayerKind::kSoftmax, "softmax", "SOFTMAX", 1, Reads::kEverything,
+                  WeightLayout::kNone, true, false, InPlace::kNever, false},
+    OperatorFacts{LayerKind::kMean, "mean", "MEAN", 1, Reads::kTaps, WeightLayout::kNone, true,
+                  false, InPlace::kNever, false}};
+
+constexpr const OperatorFacts& operator_facts(LayerKind kind) {
+  return kOperators[static_cast<std::size_t>(kind)];
+}
+
+/// The kernels of runtime/.
+enum class KernelFunction {
+  kConvolve,
+  kPointwise,
+  kDepthwise,
+  kDepthwiseInPlace,
+  kAdd,
+  kAveragePool,
+  kMaxPool,
+  kFullyConnected,
+  kSoftmax,
+  kMean
+};
+
+/// A struct in flash that a kernel is called with.
+enum class KernelConstant { kKernel, kWeights, kAddScales, kMeanScale, kNone };
+
+struct KernelConstantFacts {
+  KernelConstant constant;
+  std::string_view type;    ///< in C
+  std::string_view ending;  ///< of its name in a package: vww_stem_weights
+};
+
+inline constexpr std::array kKernelConstants = {
+    KernelConstantFacts{KernelConstant::kKernel, "patchnas_kernel", "kernel"},
+    KernelConstantFacts{KernelConstant::kWeights, "patchnas_weights", "weights"},
+    KernelConstantFacts{KernelConstant::kAddScales, "patchnas_add_scales", "scales"},
+    KernelConstantFacts{KernelConstant::kMeanScale, "patchnas_mean_scale", "scale"}};
+
+constexpr const KernelConstantFacts& constant_facts(KernelConstant constant) {
+  return kKernelConstants[static_cast<std::size_t>(constant)];
+}
+
+/// Calls of a sort take about as much of the program.
+enum class CallSort { kConvolution, kPool, kAdd, kFullyConnected, kSoftmax };
+
+struct KernelFacts {
+  KernelFunction function;
+  std::string_view name;  ///< in C
+  LayerKind kind;         ///< of the layers that it computes
+  /// In the order of its arguments; kNone behind the last.
+  std::array<KernelConstant, 2> constant_list;
+  CallSort call_sort;
+  /// Sees one row of pixels where they lie side by side in memory.
+  bool joins_rows;
+
+  [[nodiscard]] constexpr std::span<const KernelConstant> constants() const {
+    std::size_t count = 0;
+    while (count < constant_list.size() && constant_list[count] != KernelConstant::kNone) {
+      ++count;
+    }
+    return std::span(constant_list).first(count);
+  }
+  /// Whether it is told the size, stride and padding of a sliding kernel.
+  [[nodiscard]] constexpr bool slides() const {
+    return constant_list[0] == KernelConstant::kKernel;
+  }
+};
+
+inline constexpr std::array kKernels = {
+    KernelFacts{KernelFunction::kConvolve,
+                "patchnas_convolve",
+                LayerKind::kConv2d,
+                {KernelConstant::kKernel, KernelConstant::kWeights},
+                CallSort::kConvolution,
+                false},
+    KernelFacts{KernelFunction::kPointwise,
+                "patchnas_pointwise",
+                LayerKind::kConv2d,
+                {KernelConstant::kWeights, KernelConstant::kNone},
+                CallSort::kConvolution,
+                true},
+    KernelFacts{KernelFunction::kDepthwise,
+                "patchnas_depthwise",
+                LayerKind::kDepthwiseConv2d,
+                {KernelConstant::kKernel, KernelConstant::kWeights},
+                CallSort::kConvolution,
+                false},
+    KernelFacts{KernelFunction::kDepthwiseInPlace,
+                "patchnas_depthwise_in_place",
+                LayerKind::kDepthwiseConv2d,
+                {KernelConstant::kKernel, KernelConstant::kWeights},
+                CallSort::kConvolution,
+                false},
+    KernelFacts{KernelFunction::kAdd,
+                "patchnas_add",
+                LayerKind::kAdd,
+                {KernelConstant::kAddScales, KernelConstant::kNone},
+                CallSort::kAdd,
+                false},
+    KernelFacts{KernelFunction::kAveragePool,
+                "patchnas_average_pool",
+                LayerKind::kAveragePool,
+                {KernelConstant::kKernel, KernelConstant::kNone},
+                CallSort::kPool,
+                false},
+    KernelFacts{KernelFunction::kMaxPool,
+                "patchnas_max_pool",
+                LayerKind::kMaxPool,
+                {KernelConstant::kKernel, KernelConstant::kNone},
+                CallSort::kPool,
+                false},
+    KernelFacts{KernelFunction::kFullyConnected,
+                "patchnas_fully_connected",
+                LayerKind::kFullyConnected,
+                {KernelConstant::kWeights, KernelConstant::kNone},
+                CallSort::kFullyConnected,
+                false},
+    KernelFacts{KernelFunction::kSoftmax,
+                "patchnas_softmax",
+                LayerKind::kSoftmax,
+                {KernelConstant::kNone, KernelConstant::kNone},
+                CallSort::kSoftmax,
+                true},
+    KernelFacts{KernelFunction::kMean,
+                "patchnas_mean",
+                LayerKind::kMean,
+                {KernelConstant::kKernel, KernelConstant::kMeanScale},
+                CallSort::kPool,
+                false}};
+
+constexpr const KernelFacts& kernel_facts(KernelFunction kernel) {
+  return kKernels[static_cast<std::size_t>(kernel)];
+}
+/// Of the layers that the kernel computes.
+constexpr const OperatorFacts& operator_facts(KernelFunction kernel) {
+  return operator_facts(kernel_facts(kernel).kind);
+}
+
+/// Its name in C: "patchnas_convolve", …
+constexpr std::string_view to_string(KernelFunction kernel) { return kernel_facts(kernel).name; }
+
+/// @param in_place whether the layer writes over its input, for which depthwise convolutions have a
+/// kernel of their own
+KernelFunction kernel_function(const Layer& layer, bool in_place);
+
+}  // namespace patchnas

@@ -1,0 +1,179 @@
+// Every kind of layer through everything that knows kinds of layers: a place that was forgotten
+// fails here.
+
+#include "arch/operator_table.h"
+
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "arch/execution_plan.h"
+#include "deploy/deploy.h"
+#include "latency_models/operators.h"
+#include "memory_models/memory_models.h"
+#include "tests/deploy/support/compiled_package.h"
+#include "tests/deploy/support/random_quantized.h"
+#include "tflite_generated.h"
+
+namespace patchnas {
+namespace {
+
+constexpr TensorShape kInput{6, 5, 4};
+
+// Of the kernel's own form: `is_pointwise` tells the two convolutions apart.
+Layer layer_of(LayerKind kind, TensorId input, bool is_pointwise) {
+  const OperatorFacts& facts = operator_facts(kind);
+  Layer layer{.kind = kind,
+              .inputs = {input, facts.inputs == 2 ? input - 1 : kNoTensor},
+              .output = kInput,
+              .kernel = {}};
+  if (facts.weights == WeightLayout::kDense) {
+    layer.output = {1, 1, 7};
+  } else if (kind == LayerKind::kMean) {
+    layer.kernel = {kInput.height, 1, kInput.height, 1, 0, 0};
+    layer.output.height = 1;
+  } else if (facts.reads == Reads::kTaps && !is_pointwise) {
+    layer.kernel = {3, 3, 1, 1, 1, 1};
+  }
+  return layer;
+}
+
+// The layer behind a pointwise convolution, so that it may write over its input, or may not.
+Network network_with(LayerKind kind, bool is_pointwise) {
+  Network network{.input = kInput, .layers = {}, .names = {}};
+  for (int i = 0; i < operator_facts(kind).inputs; ++i) {
+    network.layers.push_back({.inputs = {i, kNoTensor}, .output = kInput, .kernel = {}});
+  }
+  const Layer layer = layer_of(kind, network.layer_count(), is_pointwise);
+  network.layers.push_back(layer);
+  validate(network);
+  return network;
+}
+
+Network network_with(const KernelFacts& kernel) {
+  Network network = network_with(kernel.kind, kernel.function == KernelFunction::kPointwise);
+  if (kernel.function == KernelFunction::kDepthwise) {  // of the image, which is not written over
+    network.layers.erase(network.layers.begin());
+    network.layers.front().inputs[0] = kImage;
+  }
+  return network;
+}
+
+class OperatorTable : public ::testing::TestWithParam<KernelFacts> {
+ protected:
+  const KernelFacts& kernel() const { return GetParam(); }
+  const OperatorFacts& facts() const { return operator_facts(kernel().function); }
+  Network network() const { return network_with(kernel()); }
+  QuantizedNetwork quantised() const {
+    RandomStream stream(1, std::string(kernel().name));
+    return testing::random_quantized(network(), stream);
+  }
+  int last() const { return network().layer_count() - 1; }
+};
+
+TEST_P(OperatorTable, ShapesAndCountsFollowFromIt) {
+  const Network n = network();
+  const Layer& layer = n.layers.back();
+  EXPECT_EQ(layer.kind, facts().kind);
+  EXPECT_EQ(to_string(layer.kind), facts().name);
+  EXPECT_EQ(layer.input_count(), facts().inputs);
+  EXPECT_EQ(weight_count(n, last()) > 0, facts().weights != WeightLayout::kNone);
+  EXPECT_EQ(layer_macs(n, last()) > 0, facts().weights != WeightLayout::kNone);
+  EXPECT_EQ(layer.output.channels == kInput.channels || !facts().keeps_channels, true);
+  Network wrong = n;
+  wrong.layers.back().inputs[1] = facts().inputs == 2 ? kNoTensor : kImage;
+  EXPECT_THROW(validate(wrong), InputError);
+}
+
+TEST_P(OperatorTable, ThePlanCallsItsKernel) {
+  const ExecutionPlan plan(network(), {}, InputMode::kResident);
+  const Step& step = plan.steps().back();
+  EXPECT_EQ(step.kernel, kernel().function);
+  EXPECT_EQ(step.scratch_bytes > 0, kernel().function == KernelFunction::kDepthwiseInPlace);
+  EXPECT_EQ(step.overlap.input >= 0,
+            facts().in_place != InPlace::kNever && kernel().function != KernelFunction::kDepthwise);
+  const auto uses = operator_uses(network(), plan);
+  EXPECT_EQ(uses.back().key.family.kernel, kernel().function);
+  EXPECT_EQ(uses.back().key.macs() > 0, facts().weights != WeightLayout::kNone);
+  EXPECT_EQ(parse_operator_key(to_string(uses.back().key), "key"), uses.back().key);
+  const FlashReport flash = flash_report(network(), plan, Core::kCortexM4);
+  EXPECT_GE(flash.code_bytes,
+            measured_code_sizes().kernel_bytes(Core::kCortexM4, kernel().function));
+  EXPECT_EQ(step_flash(network(), plan, Core::kCortexM4, last()).layer_parameters_bytes > 0,
+            !kernel().constants().empty());
+  EXPECT_GT(step_flash(network(), plan, Core::kCortexM4, last()).program_bytes, 0);
+}
+
+TEST_P(OperatorTable, TheReferenceAndTheArenaComputeIt) {
+  const QuantizedNetwork q = quantised();
+  RandomStream stream(2, std::string(kernel().name));
+  const auto image = testing::random_bytes(kInput.elements(), stream);
+  const auto expected = run_layer_by_layer(q, image);
+  EXPECT_EQ(static_cast<std::int64_t>(expected.size()), q.network.output().elements());
+  EXPECT_GT(std::set<std::int8_t>(expected.begin(), expected.end()).size(), 1U);
+  for (const PatchSchedule& schedule :
+       {PatchSchedule::layer_by_layer(),
+        PatchSchedule{
+            .segments = {{.first_layer = last(), .end_layer = last() + 1, .grid = {1, 1}}}}}) {
+    for (const InputMode input : kInputModes) {
+      const ArenaExecutor executor(q, schedule, input);
+      std::vector<std::int8_t> arena(static_cast<std::size_t>(executor.plan().arena_bytes));
+      EXPECT_EQ(executor.run(image_source(image, kInput), arena, DeadBytes::kPoison), expected);
+    }
+  }
+}
+
+TEST_P(OperatorTable, TfliteFilesHoldIt) {
+  const QuantizedNetwork q = quantised();
+  const std::vector<std::uint8_t> file = export_tflite(q);
+  const tflite::Model* const model = tflite::GetModel(file.data());
+  std::set<std::string> operators;
+  for (const auto* const code : *model->operator_codes()) {
+    operators.insert(tflite::EnumNameBuiltinOperator(code->builtin_code()));
+  }
+  EXPECT_TRUE(operators.contains(std::string(facts().tflite_operator)));
+  const QuantizedNetwork read = import_tflite(file, "exported");
+  ASSERT_EQ(read.network.layer_count(), q.network.layer_count());
+  EXPECT_EQ(read.network.layers.back().kind, facts().kind);
+  RandomStream stream(3, std::string(kernel().name));
+  const auto image = testing::random_bytes(kInput.elements(), stream);
+  EXPECT_EQ(run_layer_by_layer(read, image), run_layer_by_layer(q, image));
+}
+
+TEST_P(OperatorTable, PackagesCallItsKernelWithItsConstants) {
+  const QuantizedNetwork q = quantised();
+  const CPackage package = make_c_package(q, {}, InputMode::kResident, "table");
+  const std::string& program = package.files.at("table.c");
+  const std::string& constants = package.files.at("table_weights.h");
+  EXPECT_NE(program.find(std::string(kernel().name) + "("), std::string::npos);
+  for (const KernelConstant constant : kernel().constants()) {
+    EXPECT_NE(constants.find(constant_facts(constant).type), std::string::npos);
+  }
+  if (!testing::has_c_compiler()) {
+    GTEST_SKIP() << "no C compiler";
+  }
+  const testing::CompiledPackages compiled({package}, "-DPATCHNAS_CHECKS");
+  ASSERT_EQ(compiled.errors(), "");
+  RandomStream stream(4, std::string(kernel().name));
+  const auto image = testing::random_bytes(kInput.elements(), stream);
+  std::vector<std::int8_t> arena(static_cast<std::size_t>(package.arena_bytes));
+  EXPECT_EQ(compiled.run_resident("table", image, arena, q.network.output().elements()),
+            run_layer_by_layer(q, image));
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryKernel, OperatorTable, ::testing::ValuesIn(kKernels),
+                         [](const auto& test) { return std::string(test.param.name).substr(9); });
+
+TEST(OperatorTableItself, EveryKindHasAKernel) {
+  std::set<LayerKind> kinds;
+  for (const KernelFacts& kernel : kKernels) {
+    kinds.insert(kernel.kind);
+  }
+  for (const OperatorFacts& facts : kOperators) {
+    EXPECT_TRUE(kinds.contains(facts.kind)) << facts.name;
+  }
+}
+
+}  // namespace
+}  // namespace patchnas
