@@ -11,8 +11,8 @@
 #include "deploy/reference/reference_executor.h"
 #include "memory_models/liveness.h"
 #include "runtime/patchnas_runtime.h"
-#include "tests/deploy/support/operator_cases.h"
 #include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/recorded_cases.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
@@ -230,7 +230,7 @@ TEST(Runtime, EveryTileOfEveryLayerEqualsTheIntegerReference) {
   }
 }
 
-// The sizes, scales and biases for which operator_bytes_test.cpp has another implementation's
+// The sizes, scales and biases for which recorded_bytes_test.cpp has another implementation's
 // bytes.
 TEST(Runtime, EveryOperatorCaseEqualsTheIntegerReference) {
   for (const auto& [name, network, input] : testing::operator_cases()) {

@@ -15,6 +15,7 @@
 #include "deploy/tflite/tflite_import.h"
 #include "tests/deploy/support/compiled_package.h"
 #include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/recorded_cases.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
@@ -130,6 +131,28 @@ TEST_F(CPackageTest, CompiledForOneRoundingComputesThatReferencesBits) {
     different += once == run_layer_by_layer(c.network, image) ? 0 : 1;
   }
   EXPECT_GT(different, 0) << "the roundings cannot be told apart";
+}
+
+// Of these networks other implementations' bytes are on record: recorded_bytes_test.cpp.
+TEST_F(CPackageTest, ComputesTheReferencesBitsOfRecordedNetworks) {
+  RandomStream stream(44, "recorded networks");
+  std::vector<Case> cases;
+  std::vector<std::vector<std::int8_t>> images;
+  for (const auto& [name, network, image] : testing::network_cases()) {
+    const PatchSchedule schedule = testing::random_schedule(network.network, stream);
+    const InputMode mode = stream.pick(std::vector(std::begin(kInputModes), std::end(kInputModes)));
+    cases.push_back({network, schedule, mode, "net" + std::to_string(cases.size())});
+    images.push_back(image);
+  }
+  const testing::CompiledPackages compiled(packages_of(cases));
+  ASSERT_EQ(compiled.errors(), "");
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const Case& c = cases[i];
+    GuardedArena arena(c.package().arena_bytes, stream);
+    EXPECT_EQ(c.run(compiled, images[i], arena.arena()), run_layer_by_layer(c.network, images[i]))
+        << c.description();
+    EXPECT_TRUE(arena.guards_are_intact()) << c.description();
+  }
 }
 
 // The kernels count where they multiply; the model knows shapes and the tile geometry alone.

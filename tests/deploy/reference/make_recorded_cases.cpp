@@ -1,8 +1,9 @@
-// Records what another implementation computes for the operator cases:
+// Records what another implementation computes for the recorded cases:
 //
-//   make_operator_cases DIR             writes NAME.tflite and NAME.in (int8, [H, W, C]) of each
-//   make_operator_cases --record DIR    prints operator_bytes.txt from the NAME.out that the other
-//                                       implementation gave for them
+//   make_recorded_cases DIR             writes NAME.tflite and NAME.in (int8, [H, W, C]) of each
+//   make_recorded_cases --record operators|networks DIR
+//                                       prints operator_bytes.txt or network_bytes.txt from the
+//                                       NAME.out that the other implementation gave for them
 
 #include <filesystem>
 #include <fstream>
@@ -12,11 +13,12 @@
 #include <vector>
 
 #include "deploy/tflite/tflite_export.h"
-#include "tests/deploy/support/operator_cases.h"
+#include "tests/deploy/support/recorded_cases.h"
 
 namespace {
 
 namespace fs = std::filesystem;
+using patchnas::testing::RecordedCase;
 
 template <typename Bytes>
 void write(const fs::path& path, const Bytes& bytes) {
@@ -37,24 +39,39 @@ std::string hexadecimal(const fs::path& path) {
   return text;
 }
 
+void write_files(const std::vector<RecordedCase>& cases, const fs::path& folder) {
+  fs::create_directories(folder);
+  for (const auto& [name, network, input] : cases) {
+    write(folder / (name + ".tflite"), patchnas::export_tflite(network));
+    write(folder / (name + ".in"), input);
+  }
+}
+
+void print_record(const std::vector<RecordedCase>& cases, const fs::path& folder) {
+  for (const RecordedCase& recorded : cases) {
+    std::cout << recorded.name << " " << hexadecimal(folder / (recorded.name + ".out")) << "\n";
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  const bool records = arguments.size() == 2 && arguments[0] == "--record";
-  if (!records && arguments.size() != 1) {
-    std::cerr << "usage: make_operator_cases [--record] DIR\n";
-    return 2;
+  if (arguments.size() == 1) {
+    write_files(patchnas::testing::operator_cases(), arguments[0]);
+    write_files(patchnas::testing::network_cases(), arguments[0]);
+    return 0;
   }
-  const fs::path folder = arguments.back();
-  fs::create_directories(folder);
-  for (const auto& [name, network, input] : patchnas::testing::operator_cases()) {
-    if (records) {
-      std::cout << name << " " << hexadecimal(folder / (name + ".out")) << "\n";
-    } else {
-      write(folder / (name + ".tflite"), patchnas::export_tflite(network));
-      write(folder / (name + ".in"), input);
+  if (arguments.size() == 3 && arguments[0] == "--record") {
+    if (arguments[1] == "operators") {
+      print_record(patchnas::testing::operator_cases(), arguments[2]);
+      return 0;
+    }
+    if (arguments[1] == "networks") {
+      print_record(patchnas::testing::network_cases(), arguments[2]);
+      return 0;
     }
   }
-  return 0;
+  std::cerr << "usage: make_recorded_cases [--record operators|networks] DIR\n";
+  return 2;
 }

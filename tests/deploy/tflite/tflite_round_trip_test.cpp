@@ -7,26 +7,12 @@
 #include "deploy/quantise/requantisation.h"
 #include "deploy/tflite/tflite_export.h"
 #include "deploy/tflite/tflite_import.h"
+#include "tests/deploy/support/as_imported.h"
 #include "tests/deploy/support/random_quantized.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {
-
-// A file knows names, but not what part a layer played in an architecture.
-QuantizedNetwork as_imported(QuantizedNetwork network) {
-  std::vector<std::string> names;
-  for (int layer = 0; layer < network.network.layer_count(); ++layer) {
-    names.push_back(network.network.layer_name(layer));
-  }
-  network.network.names = names;
-  for (Layer& layer : network.network.layers) {
-    layer.role = LayerRole::kImported;
-    layer.stage = -1;
-    layer.block = -1;
-  }
-  return network;
-}
 
 bool has_pad_operator(const std::vector<std::uint8_t>& file) {
   const std::string bytes(file.begin(), file.end());
@@ -39,7 +25,7 @@ TEST(TfliteRoundTrip, LoweredNetworksComeBackEqual) {
     const QuantizedNetwork network =
         testing::random_quantized(testing::random_lowered_network(stream), stream);
     const std::vector<std::uint8_t> file = export_tflite(network);
-    EXPECT_EQ(import_tflite(file, "exported"), as_imported(network)) << "network " << i;
+    EXPECT_EQ(import_tflite(file, "exported"), testing::as_imported(network)) << "network " << i;
     EXPECT_EQ(export_tflite(network), file) << "the bytes must not change from call to call";
   }
 }
@@ -51,7 +37,7 @@ TEST(TfliteRoundTrip, GeneralNetworksComeBackEqualOrAreRefused) {
     const QuantizedNetwork network =
         testing::random_quantized(testing::random_general_network(stream), stream);
     try {
-      EXPECT_EQ(import_tflite(export_tflite(network), "exported"), as_imported(network))
+      EXPECT_EQ(import_tflite(export_tflite(network), "exported"), testing::as_imported(network))
           << "network " << i;
       ++written;
     } catch (const InputError& error) {
@@ -92,7 +78,7 @@ TEST(TfliteRoundTrip, EndsAndOperatorsComeBackEqual) {
       }
     }
     network = derive_arithmetic(std::move(network));
-    EXPECT_EQ(import_tflite(export_tflite(network), "exported"), as_imported(network))
+    EXPECT_EQ(import_tflite(export_tflite(network), "exported"), testing::as_imported(network))
         << "network " << i;
   }
   EXPECT_GT(fully_connected, 20);
