@@ -97,8 +97,9 @@ TEST(ArenaPlan, BuffersHoldTheirTensorsWhileTheyAreNeeded) {
 // A tensor is written over another only where one layer turns that into this and nothing reads it
 // later.
 TEST(ArenaPlan, OnlyDyingInputsAreOverwritten) {
-  for_random_plans("plan/in_place", [](const Network& network, const PatchSchedule&, InputMode,
-                                       const ArenaPlan& plan) {
+  int overwritten = 0;
+  for_random_plans("plan/in_place", [&](const Network& network, const PatchSchedule&, InputMode,
+                                        const ArenaPlan& plan) {
     const std::vector<int> last = last_readers(network);
     for (int layer = 0; layer < network.layer_count(); ++layer) {
       const TensorId under = plan.tensor(layer + 1).overwrites;
@@ -110,8 +111,10 @@ TEST(ArenaPlan, OnlyDyingInputsAreOverwritten) {
       EXPECT_GE(plan.in_place_input(network, layer), 0);
       EXPECT_EQ(plan.tensor(under).last_layer, layer);
       EXPECT_EQ(plan.tensor(layer + 1).first_layer, layer);
+      ++overwritten;
     }
   });
+  EXPECT_GT(overwritten, 0);
 }
 
 TEST(MemoryReport, LayersExplainThePeak) {
