@@ -17,7 +17,7 @@
 #include "deploy/tflite/tflite_import.h"
 #include "memory_models/memory_models.h"
 #include "tests/deploy/support/as_imported.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/deploy/support/recorded_cases.h"
 #include "tests/support/random_networks.h"
 

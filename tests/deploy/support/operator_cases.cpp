@@ -5,7 +5,7 @@
 
 #include "arch/window_padding.h"
 #include "deploy/quantise/requantisation.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/deploy/support/recorded_cases.h"
 
 namespace patchnas::testing {

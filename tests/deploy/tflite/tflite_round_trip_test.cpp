@@ -8,7 +8,7 @@
 #include "deploy/tflite/tflite_export.h"
 #include "deploy/tflite/tflite_import.h"
 #include "tests/deploy/support/as_imported.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
@@ -23,7 +23,7 @@ TEST(TfliteRoundTrip, LoweredNetworksComeBackEqual) {
   RandomStream stream(41, "round trip of lowered networks");
   for (int i = 0; i < 60; ++i) {
     const QuantizedNetwork network =
-        testing::random_quantized(testing::random_lowered_network(stream), stream);
+        testing::random_quantised(testing::random_lowered_network(stream), stream);
     const std::vector<std::uint8_t> file = export_tflite(network);
     EXPECT_EQ(import_tflite(file, "exported"), testing::as_imported(network)) << "network " << i;
     EXPECT_EQ(export_tflite(network), file) << "the bytes must not change from call to call";
@@ -35,7 +35,7 @@ TEST(TfliteRoundTrip, GeneralNetworksComeBackEqualOrAreRefused) {
   int written = 0;
   for (int i = 0; i < 400; ++i) {
     const QuantizedNetwork network =
-        testing::random_quantized(testing::random_general_network(stream), stream);
+        testing::random_quantised(testing::random_general_network(stream), stream);
     try {
       EXPECT_EQ(import_tflite(export_tflite(network), "exported"), testing::as_imported(network))
           << "network " << i;
@@ -65,7 +65,7 @@ TEST(TfliteRoundTrip, EndsAndOperatorsComeBackEqual) {
   int fully_connected = 0;
   for (int i = 0; i < 60; ++i) {
     QuantizedNetwork network =
-        testing::random_quantized(testing::random_lowered_network(stream), stream);
+        testing::random_quantised(testing::random_lowered_network(stream), stream);
     network.input_end = random_end();
     network.output_end = random_end();
     for (int layer = 0; layer < network.network.layer_count(); ++layer) {
@@ -91,7 +91,7 @@ TEST(TfliteRoundTrip, OnlySymmetricPaddingNeedsAnOperatorOfItsOwn) {
     const SearchSpace space = testing::random_space(stream);
     const Network network = lower(space, sample(space, stream));
     const std::vector<std::uint8_t> file =
-        export_tflite(testing::random_quantized(network, stream));
+        export_tflite(testing::random_quantised(network, stream));
     if (space.padding == Padding::kSame) {
       EXPECT_FALSE(has_pad_operator(file)) << "network " << i;
     }
@@ -105,7 +105,7 @@ TEST(TfliteExport, RefusesWindowsOverFullyConnectedOutputs) {
   Network network{.input = {2, 2, 3}, .layers = {}, .names = {}};
   network.layers.push_back({.kind = LayerKind::kFullyConnected, .output = {1, 1, 4}, .kernel = {}});
   network.layers.push_back({.inputs = {1, kNoTensor}, .output = {1, 1, 5}, .kernel = {}});
-  EXPECT_THROW(export_tflite(testing::random_quantized(network, stream)), InputError);
+  EXPECT_THROW(export_tflite(testing::random_quantised(network, stream)), InputError);
 }
 
 }  // namespace
