@@ -190,6 +190,73 @@ run_script test --sanitize -L arch
 expect "scripts/test --sanitize builds with sanitizers" calls_have "--preset sanitize"$'\n'
 expect "scripts/test --sanitize takes ctest's arguments too" calls_have "-L arch"
 
+# What was skipped is listed last, with the reason, whether tests passed or not.
+ctest_that_skips() {
+  # shellcheck disable=SC2016  # expanded when the stand-in runs
+  stand_in ctest 'mkdir -p "$2/Testing/Temporary" && cd "$2/Testing" || exit' \
+    'cp "$CALLS.xml" tests.xml' 'cp "$CALLS.log" Temporary/LastTest.log' 'echo "98% tests passed"' 'exit 8'
+  cat >"$CALLS.xml" <<'XML'
+	<testcase name="deploy.Reference.Bytes/net  # GetParam() = &quot;net&quot;" classname="x" time="0" status="notrun">
+		<skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/>
+	<testcase name="emulator.kernels" classname="x" time="0" status="notrun">
+		<skipped message="SKIP_RETURN_CODE=77"/>
+	<testcase name="silent" classname="x" time="0" status="notrun">
+		<skipped message="SKIP_RETURN_CODE=77"/>
+	<testcase name="search.export" classname="x" time="0" status="run">
+	<testcase name="torture.quick" classname="x" time="0" status="run">
+XML
+  cat >"$CALLS.log" <<'LOG'
+1/5 Testing: emulator.kernels
+skipped: no qemu-system-arm
+<end of output>
+3/5 Testing: deploy.Reference.Bytes/net  # GetParam() = "net"
+../../tests/deploy/reference_test.cpp:35: Skipped
+no reference networks
+[  SKIPPED ] Reference.Bytes/net (6 ms)
+2/5 Testing: silent
+4/5 Testing: search.export
+ok - nothing is skipped: here
+skipped: an archived run: no folder can be made read-only here
+5/5 Testing: torture.quick
+full disk: skipped: needs root
+LOG
+}
+new_machine
+ctest_that_skips
+run_script test
+expect "scripts/test lists what was skipped, last" is "$(grep -A9 '^98%' <<<"$output")" "98% tests passed
+skipped: emulator.kernels: no qemu-system-arm
+skipped: deploy.Reference.Bytes/net: no reference networks
+skipped in part: search.export: an archived run: no folder can be made read-only here
+skipped in part: torture.quick: full disk: needs root
+skipped: silent: SKIP_RETURN_CODE=77"
+expect "scripts/test has ctest's exit status" is "$status" 8
+stand_in ctest 'exit 0'
+run_script test
+expect "scripts/test: nothing of an earlier run is listed" is "$(grep -c skipped <<<"$output") $status" "0 0"
+new_machine
+ctest_that_skips
+cp -r -- "$root/.ci" "$clone/"
+mkdir -p "$clone/tests/slurm" "$clone/build/sanitize/tests/fuzz"
+printf '#!/bin/bash\necho "skipped: a cluster needs root"\n' >"$clone/tests/slurm/slurm_test.sh"
+printf '#!/bin/bash\n' >"$clone/build/sanitize/tests/fuzz/fuzz_networks"
+chmod +x "$clone/tests/slurm/slurm_test.sh" "$clone/build/sanitize/tests/fuzz/fuzz_networks"
+run_script ../.ci/run
+expect "CI fails with its tests" is "$status" 1
+expect "CI lists at the end what any part of it skipped" is "$(tail -n 13 <<<"$output")" "98% tests passed
+skipped: emulator.kernels: no qemu-system-arm
+skipped: deploy.Reference.Bytes/net: no reference networks
+skipped in part: search.export: an archived run: no folder can be made read-only here
+skipped in part: torture.quick: full disk: needs root
+skipped: silent: SKIP_RETURN_CODE=77
+skipped with sanitizers: emulator.kernels: no qemu-system-arm
+skipped with sanitizers: deploy.Reference.Bytes/net: no reference networks
+skipped in part with sanitizers: search.export: an archived run: no folder can be made read-only here
+skipped in part with sanitizers: torture.quick: full disk: needs root
+skipped with sanitizers: silent: SKIP_RETURN_CODE=77
+skipped: Slurm: a cluster needs root
+CI failed: see above for the part that did"
+
 # The list itself: sections, and one package a line, each with a name that Debian allows.
 output="$(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$root/third_party/debian-packages.txt" |
   grep -vxE '\[(tool|training|tests|slurm)\]|[a-z0-9][a-z0-9+.-]+[[:space:]]*[a-z0-9-]*')"

@@ -23,5 +23,5 @@ int main(int argc, char** argv) {
     board_write_number((uint64_t)result.first_kind);
     board_write("\n");
   }
-  return result.failed != 0;
+  return result.failed != 0 || result.cases == 0;
 }

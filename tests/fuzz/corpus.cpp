@@ -3,7 +3,7 @@
 #include "arch/arch.h"
 #include "deploy/tflite/tflite_export.h"
 #include "tests/deploy/support/float_file.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/support/network_json.h"
 #include "tests/support/random_networks.h"
 
@@ -12,7 +12,7 @@ namespace {
 
 void add_tflite(std::vector<std::string>& corpus, const Network& network, RandomStream& stream) {
   try {
-    QuantizedNetwork quantised = random_quantized(network, stream);
+    QuantizedNetwork quantised = random_quantised(network, stream);
     const std::vector<std::uint8_t> file = export_tflite(quantised);
     const std::vector<std::uint8_t> floats = with_float_numbers(file);
     corpus.emplace_back(file.begin(), file.end());

@@ -12,7 +12,7 @@
 #include "deploy/package/kernel_weights.h"
 #include "deploy/quantise/requantisation.h"
 #include "deploy/reference/reference_kernels.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 
 namespace patchnas::testing {
 namespace {

@@ -11,8 +11,8 @@
 #include "deploy/package/kernel_weights.h"
 #include "deploy/reference/reference_executor.h"
 #include "runtime/patchnas_runtime.h"
-#include "tests/deploy/support/operator_cases.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
+#include "tests/deploy/support/recorded_cases.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
@@ -196,7 +196,7 @@ TEST(Runtime, EveryTileOfEveryLayerEqualsTheIntegerReference) {
   RandomStream stream(31, "runtime");
   std::map<LayerKind, int> tiles_run;
   for (int round = 0; round < 40; ++round) {
-    const QuantizedNetwork network = testing::random_quantized_network(stream);
+    const QuantizedNetwork network = testing::random_quantised_network(stream);
     const Bytes image = testing::random_bytes(network.network.input.elements(), stream);
     const std::vector<Bytes> tensors = run_all_layers(network, image);
     for (const PatchSchedule& schedule : testing::all_schedules(network.network, stream)) {
@@ -224,7 +224,7 @@ TEST(Runtime, EveryTileOfEveryLayerEqualsTheIntegerReference) {
   }
 }
 
-// The sizes, scales and biases for which operator_bytes_test.cpp has another implementation's
+// The sizes, scales and biases for which recorded_bytes_test.cpp has another implementation's
 // bytes.
 TEST(Runtime, EveryOperatorCaseEqualsTheIntegerReference) {
   for (const auto& [name, network, input] : testing::operator_cases()) {

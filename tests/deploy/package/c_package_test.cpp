@@ -14,7 +14,8 @@
 #include "deploy/reference/reference_executor.h"
 #include "deploy/tflite/tflite_import.h"
 #include "tests/deploy/support/compiled_package.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
+#include "tests/deploy/support/recorded_cases.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
@@ -80,7 +81,7 @@ struct Case {
 std::vector<Case> random_cases(int count, RandomStream& stream) {
   std::vector<Case> cases;
   for (int i = 0; i < count; ++i) {
-    QuantizedNetwork network = testing::random_quantized_network(stream);
+    QuantizedNetwork network = testing::random_quantised_network(stream);
     PatchSchedule schedule = testing::random_schedule(network.network, stream);
     for (const InputMode input : kInputModes) {
       cases.push_back({network, schedule, input, "net" + std::to_string(cases.size())});
@@ -130,6 +131,28 @@ TEST_F(CPackageTest, CompiledForOneRoundingComputesThatReferencesBits) {
     different += once == run_layer_by_layer(c.network, image) ? 0 : 1;
   }
   EXPECT_GT(different, 0) << "the roundings cannot be told apart";
+}
+
+// Of these networks other implementations' bytes are on record: recorded_bytes_test.cpp.
+TEST_F(CPackageTest, ComputesTheReferencesBitsOfRecordedNetworks) {
+  RandomStream stream(44, "recorded networks");
+  std::vector<Case> cases;
+  std::vector<std::vector<std::int8_t>> images;
+  for (const auto& [name, network, image] : testing::network_cases()) {
+    const PatchSchedule schedule = testing::random_schedule(network.network, stream);
+    const InputMode mode = stream.pick(std::vector(std::begin(kInputModes), std::end(kInputModes)));
+    cases.push_back({network, schedule, mode, "net" + std::to_string(cases.size())});
+    images.push_back(image);
+  }
+  const testing::CompiledPackages compiled(packages_of(cases));
+  ASSERT_EQ(compiled.errors(), "");
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const Case& c = cases[i];
+    GuardedArena arena(c.package().arena_bytes, stream);
+    EXPECT_EQ(c.run(compiled, images[i], arena.arena()), run_layer_by_layer(c.network, images[i]))
+        << c.description();
+    EXPECT_TRUE(arena.guards_are_intact()) << c.description();
+  }
 }
 
 // The kernels count where they multiply; the model knows shapes and the tile geometry alone.
@@ -218,6 +241,7 @@ TEST_F(CPackageTest, NeedsNoLibraryAndHasNoVariables) {
                                               c.name + ".a && nm all.o");
     ASSERT_EQ(symbols.status, 0) << symbols.output;
     std::istringstream lines(symbols.output);
+    int ours = 0;
     for (std::string line; std::getline(lines, line);) {
       const std::size_t type = line.find_first_not_of("0123456789abcdef ");
       ASSERT_NE(type, std::string::npos);
@@ -227,8 +251,10 @@ TEST_F(CPackageTest, NeedsNoLibraryAndHasNoVariables) {
         EXPECT_EQ(name, "_GLOBAL_OFFSET_TABLE_");
       } else if (std::isupper(static_cast<unsigned char>(line[type])) != 0) {
         EXPECT_TRUE(name.starts_with(c.name + "_")) << line;
+        ++ours;
       }
     }
+    EXPECT_GT(ours, 1) << symbols.output;
   }
 }
 
@@ -269,7 +295,7 @@ TEST_F(CPackageTest, BringsOnlyTheKernelsItCalls) {
   RandomStream stream(40, "kernels");
   Network network{.input = {6, 6, 2}, .layers = {}, .names = {}};
   network.layers.push_back({.output = {6, 6, 4}, .kernel = {}});
-  const CPackage package = make_c_package(testing::random_quantized(network, stream), {},
+  const CPackage package = make_c_package(testing::random_quantised(network, stream), {},
                                           InputMode::kResident, "pointwise_only");
   EXPECT_TRUE(package.files.contains("runtime/pointwise.c"));
   EXPECT_TRUE(package.files.contains("runtime/patchnas_runtime.h"));
@@ -300,7 +326,7 @@ TEST_F(CPackageTest, CallsTheHookBeforeEveryLayerOfEveryPatch) {
   network.layers.push_back({.inputs = {1, kNoTensor}, .output = {12, 12, 3}, .kernel = {}});
   network.layers.push_back(
       {.inputs = {2, kNoTensor}, .output = {1, 1, 3}, .kernel = {12, 12, 1, 1, 0, 0}});
-  const Case c{testing::random_quantized(network, stream), PatchSchedule::leading({1, 2}, 2),
+  const Case c{testing::random_quantised(network, stream), PatchSchedule::leading({1, 2}, 2),
                InputMode::kResident, "hooked"};
   CPackage package = c.package();
   package.files["hook.c"] =
@@ -326,7 +352,7 @@ TEST(CPackageNames, AreIdentifiersInLowerCase) {
   EXPECT_EQ(c_package_name("patchnas_x"), "net_patchnas_x");
   EXPECT_EQ(c_package_name("my_stdint"), "my_stdint");
   RandomStream stream(37, "names");
-  const QuantizedNetwork network = testing::random_quantized_network(stream);
+  const QuantizedNetwork network = testing::random_quantised_network(stream);
   for (const char* const name :
        {"", "a-b", "9a", "Upper", "a__b", "a/b", "stdint", "main", "patchnas_x"}) {
     EXPECT_THROW(make_c_package(network, {}, InputMode::kResident, name), InputError) << name;
@@ -344,7 +370,7 @@ TEST(CPackageNames, OfHeadersFunctionsAndKeywordsMakePackagesThatCompile) {
   layers.layers.push_back({.output = {6, 6, 2}, .kernel = {}});
   layers.layers.push_back(
       {.kind = LayerKind::kAdd, .inputs = {0, 1}, .output = {6, 6, 2}, .kernel = {}});
-  const QuantizedNetwork network = testing::random_quantized(layers, stream);
+  const QuantizedNetwork network = testing::random_quantised(layers, stream);
   for (const char* const file : {"patchnas_x", "patchnas", "patchnas_add", "stdint", "stddef",
                                  "features", "arm_acle", "main", "int", "register", "memcpy",
                                  "1_net", "m", "names", "runtime", "span", "NULL", "int8_t"}) {
@@ -372,7 +398,7 @@ TEST(CPackageNames, HostileLayerNamesStayInComments) {
   for (int i = 0; i < static_cast<int>(network.names.size()); ++i) {
     network.layers.push_back({.inputs = {i, kNoTensor}, .output = {6, 6, 2}, .kernel = {}});
   }
-  const QuantizedNetwork quantised = testing::random_quantized(network, stream);
+  const QuantizedNetwork quantised = testing::random_quantised(network, stream);
   const testing::CompiledPackages compiled(
       {make_c_package(quantised, PatchSchedule::leading({2, 2}, 3), InputMode::kStreamed, "x")});
   EXPECT_EQ(compiled.errors(), "");
@@ -500,7 +526,7 @@ TEST_F(CPackageTest, HeadersConvertTheNumbersOfBothEnds) {
   std::vector<Case> cases;
   std::vector<CPackage> packages;
   for (int i = 0; i < 8; ++i) {
-    QuantizedNetwork network = testing::random_quantized_network(stream);
+    QuantizedNetwork network = testing::random_quantised_network(stream);
     network.input_end = random_end(network.tensors.front(), stream);
     network.output_end = random_end(network.tensors.back(), stream);
     if (stream.chance(0.3)) {

@@ -16,7 +16,7 @@
 #include "deploy/tflite/tflite_import.h"
 #include "memory_models/memory_models.h"
 #include "tests/deploy/support/compiled_package.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 
 namespace patchnas {
 namespace {
@@ -104,7 +104,7 @@ TEST_P(FlashEstimate, OfSmallRandomPackages) {
   const char* const packages = std::getenv("PATCHNAS_FLASH_PACKAGES");
   const int count = packages != nullptr ? std::atoi(packages) : 20;
   for (int i = 0; i < count; ++i) {
-    const QuantizedNetwork network = testing::random_quantized_network(stream);
+    const QuantizedNetwork network = testing::random_quantised_network(stream);
     const PatchSchedule schedule = testing::random_schedule(network.network, stream);
     const InputMode input = stream.chance(0.5) ? InputMode::kResident : InputMode::kStreamed;
     expect_within_allowed(network, schedule, input, "net" + std::to_string(i));

@@ -14,7 +14,7 @@
 
 #include "memory_models/memory_models.h"
 #include "tests/deploy/support/compiled_package.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas::testing {
@@ -53,8 +53,8 @@ void write_cases(const std::filesystem::path& folder) {
   std::ofstream cases(folder / "cases");
   for (int i = 0; i < 2 * kNetworks; ++i) {
     const QuantizedNetwork network = i < kNetworks
-                                         ? random_quantized_network(stream)
-                                         : random_quantized(inverted_residuals(stream), stream);
+                                         ? random_quantised_network(stream)
+                                         : random_quantised(inverted_residuals(stream), stream);
     const PatchSchedule schedule = random_schedule(network.network, stream);
     for (const InputMode input : kInputModes) {
       const std::string name = "case" + std::to_string(i) + std::string(to_string(input));

@@ -13,7 +13,7 @@
 #include "latency_models/operators.h"
 #include "memory_models/memory_models.h"
 #include "tests/deploy/support/compiled_package.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tflite_generated.h"
 
 namespace patchnas {
@@ -67,7 +67,7 @@ class OperatorTable : public ::testing::TestWithParam<KernelFacts> {
   Network network() const { return network_with(kernel()); }
   QuantizedNetwork quantised() const {
     RandomStream stream(1, std::string(kernel().name));
-    return testing::random_quantized(network(), stream);
+    return testing::random_quantised(network(), stream);
   }
   int last() const { return network().layer_count() - 1; }
 };

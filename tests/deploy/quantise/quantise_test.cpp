@@ -11,7 +11,7 @@
 #include "deploy/quantise/fold_batch_norm.h"
 #include "deploy/reference/reference_executor.h"
 #include "tests/deploy/support/float_reference.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
@@ -83,10 +83,10 @@ TEST(Quantise, NetworksComputeNearlyWhatTheirFloatOriginalsDo) {
       images.push_back(testing::random_bytes(network.network.input.elements(), stream));
       runs.push_back(testing::run_float(network, real_image(images.back())));
     }
-    const QuantizedNetwork quantized = quantise(network, testing::value_ranges(runs), kPixels);
-    const TensorQuantisation& q = quantized.output_quantisation();
+    const QuantizedNetwork quantised = quantise(network, testing::value_ranges(runs), kPixels);
+    const TensorQuantisation& q = quantised.output_quantisation();
     for (std::size_t image = 0; image < images.size(); ++image) {
-      const std::vector<std::int8_t> output = run_layer_by_layer(quantized, images[image]);
+      const std::vector<std::int8_t> output = run_layer_by_layer(quantised, images[image]);
       for (std::size_t j = 0; j < output.size(); ++j) {
         const float expected = runs[image].back()[j];
         total_error_steps += std::abs(real(q, output[j]) - expected) / q.scale;

@@ -7,7 +7,7 @@
 
 #include "arch/base/error.h"
 #include "deploy/reference/reference_executor.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
@@ -37,7 +37,7 @@ TEST(ArenaExecutor, EverySchedulesOutputEqualsLayerByLayer) {
   RandomStream stream(21, "arena executor");
   int distinct_outputs = 0;
   for (int i = 0; i < 60; ++i) {
-    const QuantizedNetwork network = testing::random_quantized_network(stream);
+    const QuantizedNetwork network = testing::random_quantised_network(stream);
     const std::vector<std::int8_t> image =
         testing::random_bytes(network.network.input.elements(), stream);
     const std::vector<std::int8_t> expected = run_layer_by_layer(network, image);
@@ -59,7 +59,7 @@ TEST(ArenaExecutor, SeveralSegmentsGiveTheSameOutput) {
   RandomStream stream(22, "segments");
   int runs = 0;
   for (int i = 0; i < 60; ++i) {
-    const QuantizedNetwork network = testing::random_quantized_network(stream);
+    const QuantizedNetwork network = testing::random_quantised_network(stream);
     const Network& shapes = network.network;
     const std::vector<std::int8_t> image = testing::random_bytes(shapes.input.elements(), stream);
     PatchSchedule schedule;
@@ -88,7 +88,7 @@ TEST(ArenaExecutor, StreamedTilesAskForNoMoreThanTheyRead) {
   network.layers.push_back({.output = {16, 16, 4}, .kernel = {3, 3, 1, 1, 1, 1}});
   network.layers.push_back(
       {.inputs = {1, kNoTensor}, .output = {1, 1, 4}, .kernel = {16, 16, 1, 1, 0, 0}});
-  const QuantizedNetwork quantized = testing::random_quantized(network, stream);
+  const QuantizedNetwork quantised = testing::random_quantised(network, stream);
   const std::vector<std::int8_t> image = testing::random_bytes(network.input.elements(), stream);
   const ImageSource whole = image_source(image, network.input);
   std::vector<Rect> asked;
@@ -96,7 +96,7 @@ TEST(ArenaExecutor, StreamedTilesAskForNoMoreThanTheyRead) {
     asked.push_back(rect);
     whole(rect, destination);
   };
-  const ArenaExecutor executor(quantized, PatchSchedule::leading({2, 2}, 1), InputMode::kStreamed);
+  const ArenaExecutor executor(quantised, PatchSchedule::leading({2, 2}, 1), InputMode::kStreamed);
   run_guarded(executor, recording, stream);
   const std::vector<Rect> expected{
       {{0, 9}, {0, 9}}, {{0, 9}, {7, 16}}, {{7, 16}, {0, 9}}, {{7, 16}, {7, 16}}};
@@ -105,7 +105,7 @@ TEST(ArenaExecutor, StreamedTilesAskForNoMoreThanTheyRead) {
 
 TEST(ArenaExecutor, RefusesAnArenaThatIsTooSmall) {
   RandomStream stream(24, "small arena");
-  const QuantizedNetwork network = testing::random_quantized_network(stream);
+  const QuantizedNetwork network = testing::random_quantised_network(stream);
   const std::vector<std::int8_t> image =
       testing::random_bytes(network.network.input.elements(), stream);
   const ArenaExecutor executor(network, PatchSchedule::layer_by_layer(), InputMode::kResident);

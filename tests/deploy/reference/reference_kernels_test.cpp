@@ -8,14 +8,14 @@
 #include "arch/fixed_point.h"
 #include "deploy/quantise/requantisation.h"
 #include "deploy/reference/reference_executor.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {
 
 using testing::random_bytes;
-using testing::random_quantized;
+using testing::random_quantised;
 
 int between(RandomStream& stream, int low, int high) {
   return low + static_cast<int>(stream.below(static_cast<std::uint64_t>(high - low + 1)));
@@ -119,7 +119,7 @@ class WindowKernel : public ::testing::TestWithParam<LayerKind> {};
 TEST_P(WindowKernel, EqualsTheDefinition) {
   RandomStream stream(11, "window kernels");
   for (int i = 0; i < 150; ++i) {
-    const QuantizedNetwork q = random_quantized(random_window_network(GetParam(), stream), stream);
+    const QuantizedNetwork q = random_quantised(random_window_network(GetParam(), stream), stream);
     const std::vector<std::int8_t> image = random_bytes(q.network.input.elements(), stream);
     const std::vector<std::int8_t> actual = run_layer_by_layer(q, image);
     const TensorShape& out = q.network.output();
@@ -147,7 +147,7 @@ TEST(InPlaceDepthwise, EqualsTheKernelWithItsOwnOutput) {
   RandomStream stream(12, "in place");
   for (int i = 0; i < 150; ++i) {
     const QuantizedNetwork q =
-        random_quantized(random_window_network(LayerKind::kDepthwiseConv2d, stream), stream);
+        random_quantised(random_window_network(LayerKind::kDepthwiseConv2d, stream), stream);
     const TensorShape& in = q.network.input;
     const TensorShape& out = q.network.output();
     const std::vector<std::int8_t> image = random_bytes(in.elements(), stream);
@@ -170,7 +170,7 @@ TEST(FullyConnectedKernel, EqualsAConvolutionOverTheWholeInput) {
     Layer layer;
     layer.kind = LayerKind::kFullyConnected;
     layer.output = {1, 1, between(stream, 1, 12)};
-    const QuantizedNetwork connected = random_quantized(one_layer(in, layer), stream);
+    const QuantizedNetwork connected = random_quantised(one_layer(in, layer), stream);
     QuantizedNetwork convolved = connected;
     convolved.network.layers[0].kind = LayerKind::kConv2d;
     convolved.network.layers[0].kernel = {in.height, in.width, 1, 1, 0, 0};
@@ -187,7 +187,7 @@ TEST(AddKernel, IsWithinOneStepOfTheRealSum) {
     Network network = one_layer(shape, {.kind = LayerKind::kConv2d, .output = shape, .kernel = {}});
     network.layers.push_back(
         {.kind = LayerKind::kAdd, .inputs = {1, kImage}, .output = shape, .kernel = {}});
-    const QuantizedNetwork q = random_quantized(network, stream);
+    const QuantizedNetwork q = random_quantised(network, stream);
     const auto tensors = run_all_layers(q, random_bytes(shape.elements(), stream));
     for (std::size_t j = 0; j < tensors[2].size(); ++j) {
       const auto real = [&](std::size_t t) {

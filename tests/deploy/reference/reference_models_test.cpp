@@ -14,7 +14,7 @@
 #include "deploy/tflite/tflite_export.h"
 #include "deploy/tflite/tflite_import.h"
 #include "memory_models/memory_models.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 
 namespace patchnas {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "arch/arch.h"
 #include "deploy/tflite/tflite_import.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 
 namespace patchnas {
 namespace {

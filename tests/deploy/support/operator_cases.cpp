@@ -1,5 +1,3 @@
-#include "tests/deploy/support/operator_cases.h"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -7,7 +5,8 @@
 
 #include "arch/kernel_padding.h"
 #include "deploy/quantise/requantisation.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
+#include "tests/deploy/support/recorded_cases.h"
 
 namespace patchnas::testing {
 namespace {
@@ -33,7 +32,7 @@ std::string size_text(int height, int width) {
 
 class Maker {
  public:
-  std::vector<OperatorCase> run() {
+  std::vector<RecordedCase> run() {
     convolutions();
     depthwise_convolutions();
     fully_connected();
@@ -334,11 +333,11 @@ class Maker {
   }
 
   RandomStream stream_{90, "operator cases"};
-  std::vector<OperatorCase> cases_;
+  std::vector<RecordedCase> cases_;
 };
 
 }  // namespace
 
-std::vector<OperatorCase> operator_cases() { return Maker().run(); }
+std::vector<RecordedCase> operator_cases() { return Maker().run(); }
 
 }  // namespace patchnas::testing

@@ -15,7 +15,7 @@
 #include "deploy/reference/reference_executor.h"
 #include "deploy/tflite/tflite_export.h"
 #include "deploy/tflite/tflite_import.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 
 namespace patchnas {
 namespace {

@@ -15,7 +15,7 @@
 
 #include "deploy/deploy.h"
 #include "tests/deploy/support/float_reference.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas::testing {

@@ -17,7 +17,7 @@
 #include "deploy/tflite/tflite_import.h"
 #include "tests/deploy/support/file_builder.h"
 #include "tests/deploy/support/form_files.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 
 namespace patchnas {
 namespace {

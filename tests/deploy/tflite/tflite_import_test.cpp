@@ -9,7 +9,7 @@
 
 #include "arch/base/error.h"
 #include "deploy/tflite/tflite_export.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 #include "tflite_generated.h"
 
@@ -37,7 +37,7 @@ std::vector<std::uint8_t> small_file() {
                             .kernel = {}});
   network.layers.push_back(
       {.kind = LayerKind::kSoftmax, .inputs = {4, kNoTensor}, .output = {1, 1, 2}, .kernel = {}});
-  return export_tflite(testing::random_quantized(network, stream));
+  return export_tflite(testing::random_quantised(network, stream));
 }
 
 std::string error_of(const std::vector<std::uint8_t>& file) {

@@ -10,7 +10,7 @@
 #include "arch/fixed_point.h"
 #include "tests/deploy/support/file_builder.h"
 #include "tests/deploy/support/form_files.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 
 namespace patchnas {
 namespace {

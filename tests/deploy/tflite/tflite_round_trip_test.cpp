@@ -7,26 +7,12 @@
 #include "deploy/quantise/requantisation.h"
 #include "deploy/tflite/tflite_export.h"
 #include "deploy/tflite/tflite_import.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/as_imported.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {
-
-// A file knows names, but not what part a layer played in an architecture.
-QuantizedNetwork as_imported(QuantizedNetwork network) {
-  std::vector<std::string> names;
-  for (int layer = 0; layer < network.network.layer_count(); ++layer) {
-    names.push_back(network.network.layer_name(layer));
-  }
-  network.network.names = names;
-  for (Layer& layer : network.network.layers) {
-    layer.role = LayerRole::kImported;
-    layer.stage = -1;
-    layer.block = -1;
-  }
-  return network;
-}
 
 bool has_pad_operator(const std::vector<std::uint8_t>& file) {
   const std::string bytes(file.begin(), file.end());
@@ -37,9 +23,9 @@ TEST(TfliteRoundTrip, LoweredNetworksComeBackEqual) {
   RandomStream stream(41, "round trip of lowered networks");
   for (int i = 0; i < 60; ++i) {
     const QuantizedNetwork network =
-        testing::random_quantized(testing::random_lowered_network(stream), stream);
+        testing::random_quantised(testing::random_lowered_network(stream), stream);
     const std::vector<std::uint8_t> file = export_tflite(network);
-    EXPECT_EQ(import_tflite(file, "exported"), as_imported(network)) << "network " << i;
+    EXPECT_EQ(import_tflite(file, "exported"), testing::as_imported(network)) << "network " << i;
     EXPECT_EQ(export_tflite(network), file) << "the bytes must not change from call to call";
   }
 }
@@ -49,9 +35,9 @@ TEST(TfliteRoundTrip, GeneralNetworksComeBackEqualOrAreRefused) {
   int written = 0;
   for (int i = 0; i < 400; ++i) {
     const QuantizedNetwork network =
-        testing::random_quantized(testing::random_general_network(stream), stream);
+        testing::random_quantised(testing::random_general_network(stream), stream);
     try {
-      EXPECT_EQ(import_tflite(export_tflite(network), "exported"), as_imported(network))
+      EXPECT_EQ(import_tflite(export_tflite(network), "exported"), testing::as_imported(network))
           << "network " << i;
       ++written;
     } catch (const InputError& error) {
@@ -79,7 +65,7 @@ TEST(TfliteRoundTrip, EndsAndOperatorsComeBackEqual) {
   int fully_connected = 0;
   for (int i = 0; i < 60; ++i) {
     QuantizedNetwork network =
-        testing::random_quantized(testing::random_lowered_network(stream), stream);
+        testing::random_quantised(testing::random_lowered_network(stream), stream);
     network.input_end = random_end();
     network.output_end = random_end();
     for (int layer = 0; layer < network.network.layer_count(); ++layer) {
@@ -92,7 +78,7 @@ TEST(TfliteRoundTrip, EndsAndOperatorsComeBackEqual) {
       }
     }
     network = derive_arithmetic(std::move(network));
-    EXPECT_EQ(import_tflite(export_tflite(network), "exported"), as_imported(network))
+    EXPECT_EQ(import_tflite(export_tflite(network), "exported"), testing::as_imported(network))
         << "network " << i;
   }
   EXPECT_GT(fully_connected, 20);
@@ -105,7 +91,7 @@ TEST(TfliteRoundTrip, OnlySymmetricPaddingNeedsAnOperatorOfItsOwn) {
     const SearchSpace space = testing::random_space(stream);
     const Network network = lower(space, sample(space, stream));
     const std::vector<std::uint8_t> file =
-        export_tflite(testing::random_quantized(network, stream));
+        export_tflite(testing::random_quantised(network, stream));
     if (space.padding == Padding::kSame) {
       EXPECT_FALSE(has_pad_operator(file)) << "network " << i;
     }
@@ -119,7 +105,7 @@ TEST(TfliteExport, RefusesWindowsOverFullyConnectedOutputs) {
   Network network{.input = {2, 2, 3}, .layers = {}, .names = {}};
   network.layers.push_back({.kind = LayerKind::kFullyConnected, .output = {1, 1, 4}, .kernel = {}});
   network.layers.push_back({.inputs = {1, kNoTensor}, .output = {1, 1, 5}, .kernel = {}});
-  EXPECT_THROW(export_tflite(testing::random_quantized(network, stream)), InputError);
+  EXPECT_THROW(export_tflite(testing::random_quantised(network, stream)), InputError);
 }
 
 }  // namespace

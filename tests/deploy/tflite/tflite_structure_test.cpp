@@ -10,7 +10,7 @@
 #include "deploy/tflite/tflite_export.h"
 #include "deploy/tflite/tflite_import.h"
 #include "tests/deploy/support/float_file.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 #include "tflite_generated.h"
 
@@ -37,7 +37,7 @@ TEST(TfliteStructure, IsThatOfTheImportedNetwork) {
   RandomStream stream(91, "structure");
   for (int i = 0; i < 100; ++i) {
     const Network network = testing::random_lowered_network(stream);
-    const File file = export_tflite(testing::random_quantized(network, stream));
+    const File file = export_tflite(testing::random_quantised(network, stream));
     const TfliteStructure structure = import_tflite_structure(file, "int8");
     EXPECT_EQ(structure.numbers, TfliteNumbers::kInt8);
     EXPECT_EQ(structure.network, import_tflite(file, "int8").network);
@@ -49,7 +49,7 @@ TEST(TfliteStructure, OfFloatFilesIsTheSame) {
   for (int i = 0; i < 100; ++i) {
     const Network network = testing::random_lowered_network(stream);
     const File file =
-        testing::with_float_numbers(export_tflite(testing::random_quantized(network, stream)));
+        testing::with_float_numbers(export_tflite(testing::random_quantised(network, stream)));
     const TfliteStructure structure = import_tflite_structure(file, "float");
     EXPECT_EQ(structure.numbers, TfliteNumbers::kFloat32);
     EXPECT_EQ(structure.network, as_imported(network));
@@ -71,7 +71,7 @@ File changed(const std::function<void(tflite::Model&, tflite::SubGraph&)>& chang
   network.layers.push_back({.inputs = {1, kNoTensor}, .output = {4, 4, 5}, .kernel = {}});
   network.layers.push_back(
       {.kind = LayerKind::kSoftmax, .inputs = {2, kNoTensor}, .output = {4, 4, 5}, .kernel = {}});
-  File file = export_tflite(testing::random_quantized(network, stream));
+  File file = export_tflite(testing::random_quantised(network, stream));
   tflite::Model* const model = tflite::GetMutableModel(file.data());
   change(*model, *model->mutable_subgraphs()->GetMutableObject(0));
   return file;
@@ -172,7 +172,7 @@ TEST(Requantisation, RefusesGroups) {
   Network network{.input = {4, 4, 4}, .layers = {}, .names = {}};
   network.layers.push_back({.output = {4, 4, 6}, .kernel = {}, .groups = 2});
   try {
-    testing::random_quantized(network, stream);
+    testing::random_quantised(network, stream);
     FAIL() << "no kernel executes groups";
   } catch (const InputError& error) {
     EXPECT_STREQ(error.what(),

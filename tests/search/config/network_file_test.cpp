@@ -8,7 +8,7 @@
 #include "arch/arch.h"
 #include "deploy/tflite/tflite_export.h"
 #include "search/base/files.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/search/support.h"
 #include "tests/support/random_networks.h"
 
@@ -157,7 +157,7 @@ TEST(NetworkFile, FormIsThatOfTheNameElseOfTheContent) {
   RandomStream stream(101, "network file");
   const TestFolder folder;
   const Network network = testing::random_lowered_network(stream);
-  const auto bytes = export_tflite(testing::random_quantized(network, stream));
+  const auto bytes = export_tflite(testing::random_quantised(network, stream));
   const std::string tflite(bytes.begin(), bytes.end());
   const std::string json =
       R"({"first_conv": {"kernel_size": 3, "stride": 2, "in_channels": 3, "out_channels": 8}, )"
@@ -185,7 +185,7 @@ TEST(NetworkFile, OptionsThatDoNotApplyAreRefused) {
   RandomStream stream(102, "network file");
   const TestFolder folder;
   const auto bytes =
-      export_tflite(testing::random_quantized(testing::random_lowered_network(stream), stream));
+      export_tflite(testing::random_quantised(testing::random_lowered_network(stream), stream));
   const std::string tflite = (folder.path() / "a.tflite").string();
   write_file(tflite, std::string(bytes.begin(), bytes.end()));
   EXPECT_THAT(error_of(tflite, {.resolution = 96}),

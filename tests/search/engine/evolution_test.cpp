@@ -84,6 +84,7 @@ TEST(Evolution, HasThePublishedShape) {
 
 TEST(Evolution, KeepsTheBestAsParents) {
   const Outcome outcome = run(Setting(), 4);
+  ASSERT_EQ(outcome.populations.size(), 6U);
   for (std::size_t g = 1; g < outcome.populations.size(); ++g) {
     const std::vector<Candidate>& now = outcome.populations[g];
     for (std::size_t parent = 0; parent < 6; ++parent) {

@@ -159,6 +159,12 @@ TEST(ParetoFront, HoldsExactlyWhatNothingBeats) {
       EXPECT_LT(front[i].costs.sram_bytes, front[i - 1].costs.sram_bytes);
       EXPECT_GT(front[i].costs.macs, front[i - 1].costs.macs);
     }
+    for (const ScheduleChoice& kept : front) {
+      EXPECT_TRUE(std::any_of(choices.begin(), choices.end(), [&](const ScheduleChoice& choice) {
+        return choice.costs.sram_bytes == kept.costs.sram_bytes &&
+               choice.costs.macs == kept.costs.macs;
+      }));
+    }
     for (const ScheduleChoice& choice : choices) {
       const auto covers = [&](const ScheduleChoice& kept) {
         return kept.costs.sram_bytes <= choice.costs.sram_bytes &&

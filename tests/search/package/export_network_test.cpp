@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "arch/base/error.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
@@ -29,7 +29,7 @@ TEST(CheckSchedule, EveryScheduleGivesTheAnswersInTheReportedArena) {
   RandomStream stream(41, "export_network/schedules");
   for (int round = 0; round < 10; ++round) {
     const QuantizedNetwork network =
-        testing::random_quantized(testing::random_lowered_network(stream), stream);
+        testing::random_quantised(testing::random_lowered_network(stream), stream);
     const int classes = network.network.output().channels;
     const ImageSet images = random_images(network.network.input, classes, 3, stream);
     const Int8Answers answers = run_int8(network, images);
@@ -47,7 +47,7 @@ TEST(CheckSchedule, EveryScheduleGivesTheAnswersInTheReportedArena) {
 TEST(CheckSchedule, OneOtherLogitStopsTheExport) {
   RandomStream stream(41, "export_network/difference");
   const QuantizedNetwork network =
-      testing::random_quantized(testing::random_lowered_network(stream), stream);
+      testing::random_quantised(testing::random_lowered_network(stream), stream);
   const ImageSet images =
       random_images(network.network.input, network.network.output().channels, 3, stream);
   Int8Answers answers = run_int8(network, images);

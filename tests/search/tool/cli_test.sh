@@ -132,7 +132,9 @@ expect "grid without a split" fails_with 2 "needs --split-block N or --split-lay
 expect "split before the begin" fails_with 2 "split after block -1: allowed: 0 to" \
   estimate --network mobilenet_v2 --patches 4 --split-block -1
 expect "split after the end" fails_with 2 "allowed: 1 to" estimate --network mobilenet_v2 --patches 4 --split-layer 999
-expect "grid finer than its output" fails_with 2 "" estimate --network mobilenet_v2 --patches 64 --split-block 17
+expect "grid finer than its output" fails_with 2 \
+  "segment of layers [0, 61): a grid of 64x64 patches does not fit its output of 7x7 pixels" \
+  estimate --network mobilenet_v2 --patches 64 --split-block 17
 expect "a space is not a network" fails_with 2 "architectures; use --config" estimate --network "$root/configs/smoke.yaml"
 # Schedules that are chosen.
 run estimate --network mobilenet_v2 --schedule best --memory-model mcunetv2 --json
@@ -150,7 +152,17 @@ run estimate --network mobilenet_v2 --sram 512KiB --pareto --input streamed --pl
 expect "--pareto starts layer by layer" output_has "layer by layer"
 expect "--pareto says what fits" output_has " yes "
 expect "--plot writes SVG" grep -q "^<svg .*" memory.svg
-expect "--plot draws two bars a layer" is "$(grep -c '<title>' memory.svg)" "$((2 * $(grep -c 'rotate(-60' memory.svg)))"
+expect "--plot draws two bars for each of 64 layers" is "$(grep -c '<title>' memory.svg)" 128
+expect "--plot names each layer" is "$(grep -c 'rotate(-60.*>[a-z0-9_.]*</text>' memory.svg)" 64
+# MobileNetV2's 1372 KiB, and what the chosen patches leave of them, in bars of that proportion.
+expect "--plot draws the peak layer by layer" grep -q 'height="288.5" fill="#b8c0cc"><title>.*: 1,404,928 bytes<' memory.svg
+run estimate --network mobilenet_v2 --sram 512KiB --input streamed --json
+patched="$(json_number deployed)"
+height="$(awk -v bytes="$patched" 'BEGIN { printf "%.1f", 300 / 1.04 * bytes / 1404928 }')"
+patched="$(sed -E 's/([0-9]{3})$/,\1/' <<<"$patched")"
+expect "--plot draws the peak in patches: $patched bytes" \
+  grep -q "height=\"$height\" fill=\"#d1495b\"><title>.*: $patched bytes<" memory.svg
+expect "--plot draws the limit" grep -q "limit 512.0 KiB" memory.svg
 rm memory.svg
 mkfifo drawing
 exec 4<>drawing
@@ -242,6 +254,8 @@ rm -r folder saved weights model.*
 expect "architecture of a network" fails_with 2 "--architecture: needs --config" \
   estimate --network net.json --architecture largest
 rm net.json se.json cut.tflite
-expect "foreign architecture" fails_with 2 "" estimate --config smoke.yaml --architecture '{"resolution":7,"stages":[]}'
+expect "foreign architecture" fails_with 2 \
+  "architecture is not in the search space: resolution 7 is not offered; allowed: [20, 28]" \
+  estimate --config smoke.yaml --architecture '{"resolution":7,"stages":[]}'
 
 finish

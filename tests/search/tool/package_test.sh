@@ -21,7 +21,7 @@ if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/n
   [[ "$(arm-none-eabi-gcc -print-file-name=nosys.specs)" == */* ]]; then
   targets+=(cortex-m4 cortex-m7 cortex-m55)
 else
-  echo "# emulated cores are left out: gcc-arm-none-eabi, libnewlib-arm-none-eabi or qemu-system-arm is missing"
+  echo "skipped: emulated cores: gcc-arm-none-eabi, libnewlib-arm-none-eabi or qemu-system-arm is missing"
 fi
 
 "$make_cases" cases >/dev/null || exit 1
@@ -103,7 +103,10 @@ done
 # Files whose own numbers are float32 or uint8, where they are to be had: `run` takes and gives those.
 field="${PATCHNAS_SHARED_DIR:-$here/../../../../shared}/field"
 for name in openmv_force_int_quant st_resnet_v1_8_32; do
-  [[ -f $field/$name.tflite ]] || continue
+  if [[ ! -f $field/$name.tflite ]]; then
+    echo "skipped: a file with numbers of its own: there is no $field/$name.tflite"
+    continue
+  fi
   run schedule "$field/$name.tflite" --sram 1MiB --out "$name"
   expect "$name: scheduled" is "$status" 0
   run run "$name" --target host --input "$field/vectors/$name.in0" --output own.bin

@@ -15,7 +15,7 @@
 #include "supernet/network/loss.h"
 #include "supernet/network/quantised_forward.h"
 #include "supernet/network/subnet.h"
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 #include "tests/supernet/network/test_spaces.h"
 #include "tests/support/random_networks.h"
 
@@ -66,7 +66,7 @@ TEST(QuantisedTraining, EveryTensorIsTheIntegerReferences) {
     set_threads(1 + index % 3);
     RandomStream stream(static_cast<std::uint64_t>(index), "test/quantised");
     const QuantizedNetwork network =
-        testing::random_quantized(random_trainable(index, stream), stream);
+        testing::random_quantised(random_trainable(index, stream), stream);
     const int count = 1 + static_cast<int>(stream.below(4));
     const Images images = random_images(network, count, stream);
     std::vector<std::vector<std::vector<std::int8_t>>> expected;
@@ -116,7 +116,7 @@ TEST(QuantisedTraining, SumsBeyondFloatsAreExactToo) {
                          .inputs = {1, kNoTensor},
                          .output = {1, 1, 5},
                          .kernel = {}});
-  QuantizedNetwork network = testing::random_quantized(wide, stream);
+  QuantizedNetwork network = testing::random_quantised(wide, stream);
   ASSERT_TRUE(kernels::supported(wide));
   ASSERT_FALSE(kernels::exact_in_floats(network));
   const Images images = random_images(network, 6, stream);

@@ -14,10 +14,10 @@
 namespace patchnas::testing {
 
 /// Random weights, biases and scales for `network`.
-QuantizedNetwork random_quantized(const Network& network, RandomStream& stream);
+QuantizedNetwork random_quantised(const Network& network, RandomStream& stream);
 
 /// A random network of either kind (support/random_networks.h), some with a softmax at the end.
-QuantizedNetwork random_quantized_network(RandomStream& stream);
+QuantizedNetwork random_quantised_network(RandomStream& stream);
 
 /// One of the network's schedules, or several segments in a row.
 PatchSchedule random_schedule(const Network& network, RandomStream& stream);

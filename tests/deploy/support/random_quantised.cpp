@@ -1,4 +1,4 @@
-#include "tests/deploy/support/random_quantized.h"
+#include "tests/deploy/support/random_quantised.h"
 
 #include <algorithm>
 #include <cmath>
@@ -65,7 +65,7 @@ TensorQuantisation output_quantisation(const Layer& layer,
 
 }  // namespace
 
-QuantizedNetwork random_quantized(const Network& network, RandomStream& stream) {
+QuantizedNetwork random_quantised(const Network& network, RandomStream& stream) {
   QuantizedNetwork result{.network = network, .tensors = {}, .layers = {}};
   result.tensors.push_back({static_cast<float>(between(stream, 0.005, 0.05)),
                             static_cast<std::int32_t>(stream.below(256)) - 128});
@@ -82,7 +82,7 @@ QuantizedNetwork random_quantized(const Network& network, RandomStream& stream) 
   return derive_arithmetic(std::move(result));
 }
 
-QuantizedNetwork random_quantized_network(RandomStream& stream) {
+QuantizedNetwork random_quantised_network(RandomStream& stream) {
   Network network =
       stream.chance(0.5) ? random_lowered_network(stream) : random_general_network(stream);
   if (stream.chance(0.3)) {
@@ -92,7 +92,7 @@ QuantizedNetwork random_quantized_network(RandomStream& stream) {
     softmax.output = network.output();
     network.layers.push_back(softmax);
   }
-  return random_quantized(network, stream);
+  return random_quantised(network, stream);
 }
 
 PatchSchedule random_schedule(const Network& network, RandomStream& stream) {
