@@ -83,7 +83,7 @@ void verify(const VerifyOptions& options) {
   install_stop_signals();
   std::optional<RunDirectory> run;
   if (RunDirectory::exists(options.folder)) {
-    run = RunDirectory::read(options.folder);
+    run = RunDirectory::look_at(options.folder);
     for (const std::string& warning : run->warnings()) {
       spdlog::warn("{}", warning);
     }
