@@ -2,6 +2,10 @@
 
 // The reports of networks: what `estimate` prints, and report.json of packages and of runs; and the
 // last screen that is made from the latter. docs/reports.md has the keys of all of them.
+//
+//   const NetworkEstimate estimate(network, schedule, target, latency_model);
+//   std::cout << estimate_report(estimate, {});             // {"schema": 1, "macs": 9526464, ...}
+//   std::cout << last_screen(read_file(file), file, "runs/vww/export");
 
 #include <cstdint>
 #include <optional>

@@ -5,8 +5,8 @@
 #include "arch/base/error.h"
 #include "search/config/config.h"
 #include "search/report/schedule_tradeoff.h"
+#include "search/tool/number_options.h"
 #include "search/tool/option_names.h"
-#include "search/tool/size_option.h"
 
 namespace patchnas {
 namespace {
