@@ -93,14 +93,14 @@ void validate(const Network& network, const PatchSchedule& schedule) {
     const TileGrid& grid = segment.grid;
     if (grid.rows < 1 || grid.cols < 1 || grid.rows > out.height || grid.cols > out.width) {
       throw InputError(where + ": a grid of " + std::to_string(grid.rows) + "x" +
-                       std::to_string(grid.cols) + " patches does not fit its output of " +
+                       std::to_string(grid.cols) + " tiles does not fit its output of " +
                        std::to_string(out.height) + "x" + std::to_string(out.width) + " pixels");
     }
     // No halo makes a tile larger than the whole layer, so this bounds the MACs of the schedule.
     const std::int64_t tiles = std::int64_t{grid.rows} * grid.cols;
     if (tiles > kMostMacs / std::max<std::int64_t>(1, network_macs(network))) {
       throw InputError(where + ": " + std::to_string(grid.rows) + "x" + std::to_string(grid.cols) +
-                       " patches could need more than " + std::to_string(kMostMacs) +
+                       " tiles could need more than " + std::to_string(kMostMacs) +
                        " multiply-accumulates");
     }
     previous_end = segment.end_layer;

@@ -14,20 +14,17 @@ std::string Candidate::id() const {
 }
 
 std::string to_json(const Candidate& candidate) {
-  nlohmann::ordered_json json;
-  json["id"] = candidate.id();
-  json["architecture"] = nlohmann::ordered_json::parse(to_json(candidate.architecture));
-  json["schedule"] = nlohmann::ordered_json::parse(to_json(candidate.schedule));
-  json["costs"] = {{"macs", candidate.costs.macs},
-                   {"sram_bytes", candidate.costs.sram_bytes},
-                   {"flash_bytes", candidate.costs.flash_bytes}};
+  nlohmann::ordered_json costs{{"macs", candidate.costs.macs},
+                               {"sram_bytes", candidate.costs.sram_bytes},
+                               {"flash_bytes", candidate.costs.flash_bytes}};
   if (candidate.costs.latency) {
-    json["costs"]["latency"] = *candidate.costs.latency;
+    costs["latency"] = *candidate.costs.latency;
   }
-  if (candidate.accuracy) {
-    json["accuracy"] = *candidate.accuracy;
-  }
-  return json.dump();
+  const std::string accuracy =
+      candidate.accuracy ? ",\"accuracy\":" + nlohmann::json(*candidate.accuracy).dump() : "";
+  return fmt::format(R"({{"id":"{}","architecture":{},"schedule":{},"costs":{}{}}})",
+                     candidate.id(), to_json(candidate.architecture), to_json(candidate.schedule),
+                     costs.dump(), accuracy);
 }
 
 Candidate parse_candidate(std::string_view json, const std::string& source) {

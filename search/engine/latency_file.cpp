@@ -4,7 +4,6 @@
 #include <cmath>
 #include <filesystem>
 
-#include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
 
 #include "arch/base/error.h"
@@ -52,23 +51,6 @@ std::string latency_text(double cost, std::string_view unit, const Target& targe
                 : ")";
   }
   return text;
-}
-
-nlohmann::ordered_json latency_json(const LatencyReport& report, std::string_view unit,
-                                    const Target& target) {
-  nlohmann::ordered_json json{{"total", std::llround(report.total)},
-                              {"unit", unit},
-                              {"predicted", report.predicted / report.total}};
-  if (const double ms = milliseconds(report.total, unit, target); ms > 0.0) {
-    json["ms"] = ms;
-    if (unit != "nanoseconds") {
-      json["clock_mhz"] = target.clock_mhz;
-    }
-    if (unit == "instructions") {
-      json["instructions_per_cycle"] = target.instructions_per_cycle;
-    }
-  }
-  return json;
 }
 
 }  // namespace patchnas

@@ -8,8 +8,6 @@
 #include <string>
 #include <string_view>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "latency_models/latency_models.h"
 #include "search/engine/target.h"
 
@@ -27,9 +25,4 @@ std::unique_ptr<LatencyModel> latency_model_for(const Target& target);
 double milliseconds(double cost, std::string_view unit, const Target& target);
 /// "24,100,000 instructions (47.7 ms at 480 MHz and 1.05 instructions a cycle)"
 std::string latency_text(double cost, std::string_view unit, const Target& target);
-/// {"total":24100000,"unit":"instructions","predicted":0.02,"ms":47.7,"clock_mhz":480,
-/// "instructions_per_cycle":1.05}; milliseconds where the clock is known, `predicted` as a share.
-nlohmann::ordered_json latency_json(const LatencyReport& report, std::string_view unit,
-                                    const Target& target);
-
 }  // namespace patchnas

@@ -28,4 +28,12 @@ struct Target {
   bool operator==(const Target&) const = default;
 };
 
+/// Without any limit, for what is only estimated.
+inline const Target kUnlimitedTarget{.sram_bytes = kNoLimit, .flash_bytes = kNoLimit};
+
+inline bool has_limits(const Target& target) {
+  return target.sram_bytes < kNoLimit || target.flash_bytes < kNoLimit ||
+         target.max_macs < kNoLimit || target.latency < std::numeric_limits<double>::infinity();
+}
+
 }  // namespace patchnas

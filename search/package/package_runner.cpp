@@ -77,10 +77,6 @@ bool is_symbol(const std::string& name) {
 
 }  // namespace
 
-std::string_view to_string(Rounding rounding) {
-  return rounding == Rounding::kSingle ? "single" : "double";
-}
-
 Arithmetic arithmetic_of(Rounding rounding) {
   return rounding == Rounding::kSingle ? Arithmetic::kTfliteMicroSingleRounding
                                        : Arithmetic::kTfliteMicro;
@@ -146,6 +142,21 @@ PackageRunner::PackageRunner(const PackageFolder& package, RunTarget target, Rou
   write_file(folder_.path() / "main.c",
              harness_main(package_.name, package_.input, static_cast<int>(images_at_a_time_)));
   compile();
+}
+
+PackageFigures PackageRunner::figures(const PackageRun& run, int images) const {
+  PackageFigures figures{.package = package_.name,
+                         .target = target_,
+                         .rounding = rounding_,
+                         .arena_bytes = arena_bytes(),
+                         .static_bytes = static_bytes(),
+                         .stack_bytes = run.stack_bytes,
+                         .flash_bytes = flash_bytes(),
+                         .instructions = {}};
+  if (run.instructions) {
+    figures.instructions = *run.instructions / images;
+  }
+  return figures;
 }
 
 void PackageRunner::compile() {

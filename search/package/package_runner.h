@@ -20,6 +20,7 @@
 #include "search/base/process.h"
 #include "search/package/link_map.h"
 #include "search/package/toolchain.h"
+#include "search/report/verification.h"
 
 namespace patchnas {
 
@@ -52,11 +53,6 @@ struct PackageFolder {
 /// by the portable kernels.
 enum class Profiling { kOff, kLayers, kMacs };
 
-/// How often a package's kernels round when they requantise: chosen when they are compiled.
-enum class Rounding { kDouble, kSingle };
-inline constexpr Rounding kRoundings[] = {Rounding::kDouble, Rounding::kSingle};
-/// "double", "single"
-std::string_view to_string(Rounding rounding);
 /// The integer reference's that is the same.
 Arithmetic arithmetic_of(Rounding rounding);
 
@@ -85,6 +81,8 @@ class PackageRunner {
   [[nodiscard]] std::int64_t arena_bytes() const { return arena_bytes_; }
   [[nodiscard]] std::int64_t static_bytes() const { return linked_.sram(); }
   [[nodiscard]] std::int64_t flash_bytes() const { return linked_.flash(); }
+  /// With what a run of `images` images took.
+  [[nodiscard]] PackageFigures figures(const PackageRun& run, int images) const;
 
  private:
   void compile();

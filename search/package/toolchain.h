@@ -9,24 +9,12 @@
 //   tools.compile({"main.c", "-o", "main.o", "-c"}, folder, "the program");
 
 #include <filesystem>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "memory_models/memory_models.h"
+#include "search/report/run_target.h"  // IWYU pragma: export
 
 namespace patchnas {
-
-enum class RunTarget { kHost, kCortexM4, kCortexM7, kCortexM55 };
-inline constexpr RunTarget kRunTargets[] = {RunTarget::kCortexM4, RunTarget::kCortexM7,
-                                            RunTarget::kCortexM55, RunTarget::kHost};
-
-/// "cortex-m4", …, "host"
-std::string_view to_string(RunTarget target);
-/// Nothing for the host.
-std::optional<Core> core_of(RunTarget target);
-RunTarget target_of(Core core);
 
 /// @throws InputError naming the Debian package of what is missing to run on `target`.
 void require_tools(RunTarget target);

@@ -11,6 +11,8 @@
 #include "arch/tile_geometry.h"
 #include "search/base/text.h"
 #include "search/engine/latency_file.h"
+#include "search/engine/schedule_chooser.h"
+#include "search/report/report_schema.h"
 
 namespace patchnas {
 namespace {
@@ -23,8 +25,93 @@ nlohmann::ordered_json shape_json(const TensorShape& shape) {
   return {shape.height, shape.width, shape.channels};
 }
 
-// Of the layers that run as patches, each executed once.
-std::int64_t macs_of_patch_stage(const Network& network, const PatchSchedule& schedule) {
+// The items of flash_bytes.
+nlohmann::ordered_json flash_json(const FlashReport& flash) {
+  return {{"weights", flash.weights_bytes},
+          {"biases", flash.biases_bytes},
+          {"requantisation", flash.requantisation_bytes},
+          {"layer_parameters", flash.layer_parameters_bytes},
+          {"schedule_tables", flash.schedule_tables_bytes},
+          {"program", flash.program_bytes},
+          {"code", flash.code_bytes}};
+}
+
+// Those that there are.
+nlohmann::ordered_json limits_json(const Target& target) {
+  nlohmann::ordered_json json;
+  if (target.sram_bytes < kNoLimit) {
+    json["sram_bytes"] = target.sram_bytes;
+  }
+  if (target.flash_bytes < kNoLimit) {
+    json["flash_bytes"] = target.flash_bytes;
+  }
+  if (target.max_macs < kNoLimit) {
+    json["macs"] = target.max_macs;
+  }
+  if (std::isfinite(target.latency)) {
+    json["latency"] = {{"total", target.latency}};
+  }
+  return json;
+}
+
+// Of the whole network: milliseconds where the clock is known.
+nlohmann::ordered_json latency_json(const LatencyReport& report, const std::string& unit,
+                                    const Target& target) {
+  nlohmann::ordered_json json{{"total", std::llround(report.total)},
+                              {"unit", unit},
+                              {"predicted", report.predicted / report.total}};
+  if (const double ms = milliseconds(report.total, unit, target); ms > 0.0) {
+    json["ms"] = ms;
+    if (unit != "nanoseconds") {
+      json["clock_mhz"] = target.clock_mhz;
+    }
+    if (unit == "instructions") {
+      json["instructions_per_cycle"] = target.instructions_per_cycle;
+    }
+  }
+  json["text"] = latency_text(report.total, unit, target);
+  return json;
+}
+
+nlohmann::ordered_json layer_json(const NetworkEstimate& estimate, int i) {
+  const auto index = static_cast<std::size_t>(i);
+  const Network& network = estimate.network;
+  const Layer& layer = network.layers[index];
+  nlohmann::ordered_json json{{"name", network.layer_name(i)},
+                              {"kind", to_string(layer.kind)},
+                              {"input_shape", shape_json(network.shape(layer.inputs[0]))},
+                              {"output_shape", shape_json(layer.output)},
+                              {"macs", estimate.layer_macs[index]},
+                              {"macs_layer_by_layer", layer_macs(network, i)},
+                              {"flash_bytes", estimate.layer_flash_bytes[index]}};
+  if (estimate.latency) {
+    const LayerLatency& latency = estimate.latency->layers[index];
+    json["latency"] = {{"total", latency.cost},
+                       {"predicted", latency.cost > 0.0 ? latency.predicted / latency.cost : 0.0}};
+  }
+  for (const auto& [model, report] : estimate.memory) {
+    json["peak_sram_bytes"][std::string(to_string(model))] = report.layer_bytes[index];
+  }
+  return json;
+}
+
+// Behind the line of a layer that begins or ends a segment.
+std::string segment_mark(const PatchSchedule& schedule, int layer) {
+  std::string text;
+  for (const Segment& segment : schedule.segments) {
+    const bool is_leading = segment.first_layer == 0;
+    if (segment.first_layer == layer && !is_leading) {
+      text += fmt::format("  <- begin of {} x {} tiles", segment.grid.rows, segment.grid.cols);
+    }
+    if (segment.end_layer == layer + 1) {
+      text += is_leading ? "  <- end of the patches" : "  <- end of the tiles";
+    }
+  }
+  return text;
+}
+
+// Of the layers in segments, each executed once.
+std::int64_t macs_of_segments(const Network& network, const PatchSchedule& schedule) {
   std::int64_t macs = 0;
   for (const Segment& segment : schedule.segments) {
     for (int layer = segment.first_layer; layer < segment.end_layer; ++layer) {
@@ -83,80 +170,43 @@ std::int64_t NetworkEstimate::macs() const {
   return std::accumulate(layer_macs.begin(), layer_macs.end(), std::int64_t{0});
 }
 
-nlohmann::ordered_json schedule_json(const Network& network, const PatchSchedule& schedule) {
-  const TileGrid grid = schedule.leading_grid();
-  const int split_layer = schedule.split_layer();
-  nlohmann::ordered_json json{
-      {"patches_h", grid.rows}, {"patches_w", grid.cols}, {"split_layer", split_layer}};
-  if (const int blocks = split_layer > 0 ? split_block(network, split_layer) : -1; blocks >= 0) {
-    json["split_block"] = blocks;
-  }
-  return json;
-}
-
-nlohmann::ordered_json flash_json(const FlashReport& flash) {
-  return {{"total", flash.total_bytes()},
-          {"weights", flash.weights_bytes},
-          {"biases", flash.biases_bytes},
-          {"requantisation", flash.requantisation_bytes},
-          {"layer_parameters", flash.layer_parameters_bytes},
-          {"schedule_tables", flash.schedule_tables_bytes},
-          {"program", flash.program_bytes},
-          {"code", flash.code_bytes}};
-}
-
-std::string describe(const Network& network, const PatchSchedule& schedule) {
-  const int split_layer = schedule.split_layer();
-  if (split_layer == 0) {
-    return "layer by layer";
-  }
-  const TileGrid grid = schedule.leading_grid();
-  const int blocks = split_block(network, split_layer);
-  std::string where = fmt::format("the first {} of {} layers", split_layer, network.layer_count());
-  if (blocks == 0) {
-    where = "the stem";
-  } else if (blocks > 0) {
-    where = fmt::format("the stem and the first {} ({} of {} layers)",
-                        blocks == 1 ? "block" : fmt::format("{} blocks", blocks), split_layer,
-                        network.layer_count());
-  }
-  return fmt::format("{} x {} patches over {}", grid.rows, grid.cols, where);
+CandidateCosts NetworkEstimate::costs() const {
+  return {.macs = macs(),
+          .sram_bytes = memory.at(target.memory_model).peak_sram_bytes,
+          .flash_bytes = flash.total_bytes(),
+          .latency = latency ? std::optional(latency->total) : std::nullopt};
 }
 
 nlohmann::ordered_json NetworkEstimate::json() const {
-  nlohmann::ordered_json json{{"macs", macs()},
-                              {"macs_layer_by_layer", network_macs(network)},
-                              {"macs_unclipped", unclipped_macs(network, schedule)},
-                              {"params", parameter_count(network)},
-                              {"flash_bytes", flash.total_bytes()},
-                              {"flash", flash_json(flash)},
-                              {"core", to_string(target.core)},
-                              {"input", to_string(target.input)}};
+  nlohmann::ordered_json json = new_report();
+  json.update({{"macs", macs()},
+               {"macs_layer_by_layer", network_macs(network)},
+               {"macs_unclipped", unclipped_macs(network, schedule)},
+               {"params", parameter_count(network)},
+               {"flash_bytes", flash.total_bytes()},
+               {"flash", flash_json(flash)},
+               {"core", to_string(target.core)},
+               {"input", to_string(target.input)},
+               {"memory_model", to_string(target.memory_model)}});
   if (latency) {
     json["latency"] = latency_json(*latency, latency_unit, target);
   }
   for (const auto& [model, report] : memory) {
     json["peak_sram_bytes"][std::string(to_string(model))] = report.peak_sram_bytes;
   }
-  json["schedule"] = schedule_json(network, schedule);
+  for (const MemoryModel model : kMemoryModels) {
+    json["peak_sram_bytes_layer_by_layer"][std::string(to_string(model))] =
+        memory_report(network, PatchSchedule::layer_by_layer(), model, target.input)
+            .peak_sram_bytes;
+  }
+  json["schedule"] = schedule_json(schedule);
+  json["schedule_text"] = describe(network, schedule);
+  if (has_limits(target)) {
+    json["limits"] = limits_json(target);
+    json["fits"] = meets_limits(costs(), target);
+  }
   for (int i = 0; i < network.layer_count(); ++i) {
-    const auto index = static_cast<std::size_t>(i);
-    const Layer& layer = network.layers[index];
-    nlohmann::ordered_json entry{{"name", network.layer_name(i)},
-                                 {"kind", to_string(layer.kind)},
-                                 {"input", shape_json(network.shape(layer.inputs[0]))},
-                                 {"output", shape_json(layer.output)},
-                                 {"macs", layer_macs[index]},
-                                 {"macs_layer_by_layer", patchnas::layer_macs(network, i)},
-                                 {"flash_bytes", layer_flash_bytes[index]}};
-    if (latency) {
-      entry["latency"] = latency->layers[index].cost;
-      entry["latency_predicted"] = latency->layers[index].predicted;
-    }
-    for (const auto& [model, report] : memory) {
-      entry["sram_bytes"][std::string(to_string(model))] = report.layer_bytes[index];
-    }
-    json["layers"].push_back(std::move(entry));
+    json["layers"].push_back(layer_json(*this, i));
   }
   return json;
 }
@@ -189,7 +239,7 @@ std::string NetworkEstimate::table() const {
       text += fmt::format(" {:>14}{}", with_separators(std::llround(of_layer.cost)),
                           of_layer.predicted > 0.0 ? "~" : " ");
     }
-    text += i + 1 == schedule.split_layer() ? "  <- end of the patches\n" : "\n";
+    text += segment_mark(schedule, i) + "\n";
   }
   const std::int64_t plain_macs = network_macs(network);
   const auto overhead = [plain_macs](std::int64_t macs, std::int64_t once) {
@@ -198,13 +248,15 @@ std::string NetworkEstimate::table() const {
   text += fmt::format("\nschedule       {}\nMACs           {} ({:+.1f} % against layer by layer)\n",
                       describe(network, schedule), with_separators(macs()),
                       overhead(macs(), plain_macs));
-  if (const std::int64_t once = macs_of_patch_stage(network, schedule); once > 0) {
+  if (const std::int64_t once = macs_of_segments(network, schedule); once > 0) {
     const std::int64_t unclipped = unclipped_macs(network, schedule);
+    const bool is_leading = schedule.segments.size() == 1 && schedule.split_layer() > 0;
     text += fmt::format(
-        "               {:+.1f} % of the patch stage; with every patch as large as an inner one "
-        "{:+.1f} "
-        "%, {:+.1f} % of the network\n",
-        overhead(macs(), once), overhead(unclipped, once), overhead(unclipped, plain_macs));
+        "               {:+.1f} % of {}; with every {} as large as an inner one {:+.1f} %, {:+.1f} "
+        "% "
+        "of the network\n",
+        overhead(macs(), once), is_leading ? "the patch stage" : "the segments",
+        is_leading ? "patch" : "tile", overhead(unclipped, once), overhead(unclipped, plain_macs));
   }
   text += fmt::format("parameters     {}\n", with_separators(parameter_count(network)));
   text += fmt::format(

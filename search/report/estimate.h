@@ -17,7 +17,9 @@
 #include "arch/patch_schedule.h"
 #include "latency_models/latency_models.h"
 #include "memory_models/memory_models.h"
+#include "search/engine/candidate.h"
 #include "search/engine/target.h"
+#include "search/report/schedule_text.h"  // IWYU pragma: export
 
 namespace patchnas {
 
@@ -29,7 +31,7 @@ struct NetworkEstimate {
 
   Network network;
   PatchSchedule schedule;
-  Target target;                         ///< its limits are not looked at
+  Target target;
   std::vector<std::int64_t> layer_macs;  ///< under the schedule, halos included
   std::map<MemoryModel, MemoryReport> memory;
   FlashReport flash;
@@ -38,19 +40,12 @@ struct NetworkEstimate {
   std::string latency_unit;
 
   [[nodiscard]] std::int64_t macs() const;
-  /// Keys: macs, macs_layer_by_layer, macs_unclipped, params, flash_bytes, flash (its items), core,
-  /// input, peak_sram_bytes (by model), latency, schedule, layers.
+  /// What the target's limits are compared with.
+  [[nodiscard]] CandidateCosts costs() const;
+  /// The part that the reports of all networks share (docs/reports.md); its last key is `layers`.
   [[nodiscard]] nlohmann::ordered_json json() const;
   /// Layer by layer and in sum, for people.
   [[nodiscard]] std::string table() const;
 };
-
-/// {"patches_h":4,"patches_w":4,"split_layer":16,"split_block":5}; without split_block where the
-/// patch stage does not end with a block, and for layer-by-layer execution.
-nlohmann::ordered_json schedule_json(const Network& network, const PatchSchedule& schedule);
-/// {"total":81234,"weights":70000,...}, bytes.
-nlohmann::ordered_json flash_json(const FlashReport& flash);
-/// "3 x 3 patches over the stem and the first 2 blocks (7 of 20 layers)" or "layer by layer".
-std::string describe(const Network& network, const PatchSchedule& schedule);
 
 }  // namespace patchnas

@@ -6,17 +6,12 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "arch/base/error.h"
-#include "search/base/sealed_json.h"
 #include "search/base/text.h"
 #include "search/engine/latency_file.h"
-#include "search/report/estimate.h"
+#include "search/report/report_schema.h"
 
 namespace patchnas {
 namespace {
-
-nlohmann::ordered_json parsed(const std::string& json) {
-  return nlohmann::ordered_json::parse(json);
-}
 
 /// "[############........]  62.5 % of the limit"
 std::string limit_bar(std::int64_t used, std::int64_t limit) {
@@ -36,6 +31,21 @@ std::string search_line(const nlohmann::ordered_json& search) {
       architectures == "1" ? counted(1, "architecture") : architectures + " architectures",
       with_separators(search.at("sampled")), with_separators(search.at("rejected")),
       with_separators(search.at("evaluated")));
+}
+
+/// What the last screen reads, in a report of a version that had no schema.
+void bring_up_to_date(nlohmann::ordered_json& report) {
+  const nlohmann::ordered_json old = report;
+  const auto& limits = old.at("limits");
+  report["memory_model"] = limits.at("memory_model");
+  report["input"] = limits.at("input");
+  if (limits.contains("max_macs")) {
+    report["limits"]["macs"] = limits.at("max_macs");
+  }
+  report["flash_bytes"] = old.at("flash_bytes").at("total");
+  const auto& plain = old.at("layer_by_layer");
+  report["macs_layer_by_layer"] = plain.at("macs");
+  report["peak_sram_bytes_layer_by_layer"] = plain.at("peak_sram_bytes");
 }
 
 /// What `verify` measured, a line for each target.
@@ -58,20 +68,39 @@ std::string verified_lines(const nlohmann::ordered_json& report) {
 
 }  // namespace
 
+std::string estimate_report(const NetworkEstimate& estimate, const EstimateExtras& extras) {
+  nlohmann::ordered_json report = estimate.json();
+  if (!extras.assumption.empty()) {
+    report["assumption"] = extras.assumption;
+  }
+  if (extras.pareto) {
+    report["pareto"] = tradeoff_json(*extras.pareto);
+  }
+  if (extras.every_schedule) {
+    report["schedules"] = tradeoff_json(*extras.every_schedule);
+  }
+  return report_text(report);
+}
+
+std::string package_report(const NetworkEstimate& estimate, const std::string& package) {
+  nlohmann::ordered_json report = new_report();
+  report["package"] = package;
+  report.update(estimate.json());
+  return report_text(report);
+}
+
 std::string make_report(const ReportInputs& inputs) {
   const Config& config = inputs.config;
   const Candidate& candidate = inputs.candidate;
-  const Network network = lower(config.space, candidate.architecture);
   const std::unique_ptr<LatencyModel> latency = latency_model_for(config.target);
-  const NetworkEstimate chosen(network, candidate.schedule, config.target, latency.get());
-  const NetworkEstimate plain(network, PatchSchedule::layer_by_layer(), config.target,
-                              latency.get());
-  const nlohmann::ordered_json chosen_json = chosen.json();
-
-  nlohmann::ordered_json report{{"name", config.name}, {"seed", config.seed}};
-  report["candidate"] = {{"id", candidate.id()},
-                         {"architecture", parsed(to_json(candidate.architecture))},
-                         {"schedule", parsed(to_json(candidate.schedule))}};
+  const NetworkEstimate estimate(lower(config.space, candidate.architecture), candidate.schedule,
+                                 config.target, latency.get());
+  nlohmann::ordered_json report = new_report();
+  report["name"] = config.name;
+  report["seed"] = config.seed;
+  report["candidate"] = {
+      {"id", candidate.id()},
+      {"architecture", nlohmann::ordered_json::parse(to_json(candidate.architecture))}};
   report["finetuned"] = inputs.finetuned;
   if (inputs.accuracies.validation_search) {
     report["accuracy"]["validation_search"] = *inputs.accuracies.validation_search;
@@ -82,29 +111,8 @@ std::string make_report(const ReportInputs& inputs) {
   report["accuracy"]["test_float"] = inputs.accuracies.test_float;
   report["accuracy"]["test_int8"] = inputs.accuracies.test_int8;
   report["accuracy"]["test_images"] = inputs.accuracies.test_images;
-  report["limits"] = {{"sram_bytes", config.target.sram_bytes},
-                      {"flash_bytes", config.target.flash_bytes},
-                      {"memory_model", to_string(config.target.memory_model)},
-                      {"input", to_string(config.target.input)},
-                      {"core", to_string(config.target.core)}};
-  if (config.target.max_macs < kNoLimit) {
-    report["limits"]["max_macs"] = config.target.max_macs;
-  }
-  report["schedule"] = chosen_json.at("schedule");
-  report["schedule_text"] = describe(network, candidate.schedule);
-  report["peak_sram_bytes"] = chosen_json.at("peak_sram_bytes");
   report["executed_in_arena"] = {{"arena_bytes", inputs.arena_check.arena_bytes},
                                  {"identical_images", inputs.arena_check.images}};
-  report["flash_bytes"] = flash_json(chosen.flash);
-  report["macs"] = chosen.macs();
-  if (chosen.latency) {
-    report["latency"] = chosen_json.at("latency");
-    report["latency"]["text"] =
-        latency_text(chosen.latency->total, chosen.latency_unit, config.target);
-  }
-  report["params"] = parameter_count(network);
-  report["layer_by_layer"] = {{"peak_sram_bytes", plain.json().at("peak_sram_bytes")},
-                              {"macs", plain.macs()}};
   report["tflite_bytes"] = inputs.tflite_bytes;
   if (inputs.counts) {
     report["search"] = {{"architectures", count_architectures(config.space)},
@@ -113,23 +121,25 @@ std::string make_report(const ReportInputs& inputs) {
                         {"rejected", inputs.counts->rejected},
                         {"evaluated", inputs.counts->evaluated}};
   }
-  report["layers"] = chosen_json.at("layers");
-  return report.dump(2) + "\n";
+  report.update(estimate.json());
+  return report_text(report);
 }
 
 std::string last_screen(std::string_view report, const std::string& source,
                         const std::filesystem::path& folder) {
-  require_shallow_json(report, source);
+  nlohmann::ordered_json json = parse_report(report, source);
   try {
-    const auto json = nlohmann::ordered_json::parse(report);
+    if (!has_schema(json)) {
+      bring_up_to_date(json);
+    }
     const auto& accuracy = json.at("accuracy");
     const auto& limits = json.at("limits");
-    const auto model = limits.at("memory_model").get<std::string>();
+    const auto model = json.at("memory_model").get<std::string>();
     const auto sram = json.at("peak_sram_bytes").at(model).get<std::int64_t>();
-    const auto flash = json.at("flash_bytes").at("total").get<std::int64_t>();
+    const auto flash = json.at("flash_bytes").get<std::int64_t>();
     const auto macs = json.at("macs").get<std::int64_t>();
-    const auto& plain = json.at("layer_by_layer");
-    const auto plain_macs = plain.at("macs").get<std::int64_t>();
+    const auto plain_sram = json.at("peak_sram_bytes_layer_by_layer").at(model).get<std::int64_t>();
+    const auto plain_macs = json.at("macs_layer_by_layer").get<std::int64_t>();
 
     std::string text = fmt::format("\n{}: candidate {}\n", json.at("name").get<std::string>(),
                                    json.at("candidate").at("id").get<std::string>());
@@ -144,8 +154,8 @@ std::string last_screen(std::string_view report, const std::string& source,
     text += fmt::format(
         "  MACs           {:>10}  {:+.1f} % against layer by layer{}\n", millions_text(macs),
         100.0 * (static_cast<double>(macs) / static_cast<double>(plain_macs) - 1.0),
-        limits.contains("max_macs")
-            ? ", the limit is " + millions_text(limits.at("max_macs").get<std::int64_t>())
+        limits.contains("macs")
+            ? ", the limit is " + millions_text(limits.at("macs").get<std::int64_t>())
             : "");
     if (json.contains("latency")) {
       text += fmt::format("  latency        {}, estimated\n",
@@ -157,11 +167,10 @@ std::string last_screen(std::string_view report, const std::string& source,
                         with_separators(executed.at("arena_bytes")),
                         counted(executed.at("identical_images"), "image"));
     text += verified_lines(json);
-    text += fmt::format("  without it     {} SRAM, {} MACs\n",
-                        kib_text(plain.at("peak_sram_bytes").at(model).get<std::int64_t>()),
+    text += fmt::format("  without it     {} SRAM, {} MACs\n", kib_text(plain_sram),
                         millions_text(plain_macs));
-    text += fmt::format("  counted by     {}, input {}\n", model,
-                        limits.at("input").get<std::string>());
+    text +=
+        fmt::format("  counted by     {}, input {}\n", model, json.at("input").get<std::string>());
     if (json.contains("search")) {
       text += "  search         " + search_line(json.at("search")) + "\n";
     }

@@ -1,16 +1,37 @@
 #pragma once
 
-// export/report.json, and the last screen that is made from it.
+// The reports of networks: what `estimate` prints, and report.json of packages and of runs; and the
+// last screen that is made from the latter. docs/reports.md has the keys of all of them.
+//
+//   const NetworkEstimate estimate(network, schedule, target, latency_model);
+//   std::cout << estimate_report(estimate, {});             // {"schema": 1, "macs": 9526464, ...}
+//   std::cout << last_screen(read_file(file), file, "runs/vww/export");
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "search/config/config.h"
 #include "search/engine/evolution.h"
+#include "search/report/estimate.h"
+#include "search/report/schedule_tradeoff.h"
 
 namespace patchnas {
+
+/// What `estimate` was asked for besides the estimate.
+struct EstimateExtras {
+  std::string assumption{};  ///< as NetworkFile has it
+  std::optional<std::vector<ScheduleChoice>> pareto{};
+  std::optional<std::vector<ScheduleChoice>> every_schedule{};
+};
+
+/// What `estimate --json` prints.
+std::string estimate_report(const NetworkEstimate& estimate, const EstimateExtras& extras);
+
+/// report.json of the package of that name, and what `schedule --json` prints.
+std::string package_report(const NetworkEstimate& estimate, const std::string& package);
 
 /// Shares of correct answers, 0 to 1.
 struct Accuracies {
@@ -40,11 +61,11 @@ struct ReportInputs {
   std::optional<EvolutionCounts> counts;  ///< of the search that ended with this candidate
 };
 
-/// JSON, indented; the same inputs give the same bytes.
+/// report.json of a run; the same inputs give the same bytes.
 std::string make_report(const ReportInputs& inputs);
 
 /// What was found, how it compares with the limits, where the files are.
-/// @param report text of report.json
+/// @param report text of a run's report.json, of this version or of one that had no schema
 /// @throws InputError with `source` if it is not one.
 std::string last_screen(std::string_view report, const std::string& source,
                         const std::filesystem::path& folder);

@@ -9,7 +9,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "search/base/text.h"
-#include "search/report/estimate.h"
+#include "search/report/schedule_text.h"
 
 namespace patchnas {
 
@@ -48,17 +48,16 @@ std::string tradeoff_table(const Network& network, const std::vector<ScheduleCho
   return text;
 }
 
-nlohmann::ordered_json tradeoff_json(const Network& network,
-                                     const std::vector<ScheduleChoice>& choices) {
+nlohmann::ordered_json tradeoff_json(const std::vector<ScheduleChoice>& choices) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const ScheduleChoice& choice : choices) {
-    json.push_back({{"schedule", schedule_json(network, choice.schedule)},
+    json.push_back({{"schedule", schedule_json(choice.schedule)},
                     {"sram_bytes", choice.costs.sram_bytes},
                     {"macs", choice.costs.macs},
                     {"flash_bytes", choice.costs.flash_bytes},
                     {"fits", choice.fits}});
     if (choice.costs.latency) {
-      json.back()["latency"] = *choice.costs.latency;
+      json.back()["latency"] = {{"total", *choice.costs.latency}};
     }
   }
   return json;

@@ -20,9 +20,7 @@ std::vector<ScheduleChoice> pareto_front(std::vector<ScheduleChoice> choices);
 
 /// A line each: SRAM, MACs, flash, with a latency model latency, whether it fits, the schedule.
 std::string tradeoff_table(const Network& network, const std::vector<ScheduleChoice>& choices);
-/// [{"schedule":{...},"sram_bytes":...,"macs":...,"flash_bytes":...,"fits":true,"latency":...},
-/// ...]
-nlohmann::ordered_json tradeoff_json(const Network& network,
-                                     const std::vector<ScheduleChoice>& choices);
+/// A list of what docs/reports.md says of `pareto` and `schedules`.
+nlohmann::ordered_json tradeoff_json(const std::vector<ScheduleChoice>& choices);
 
 }  // namespace patchnas

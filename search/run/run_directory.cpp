@@ -153,12 +153,21 @@ RunDirectory RunDirectory::resume(const fs::path& folder, const std::vector<std:
 RunDirectory RunDirectory::read(const fs::path& folder) {
   const fs::path path = existing_run(folder);
   const std::string why = why_unwritable(path);
-  return why.empty() ? resume(path) : archive(path, why);
+  if (why.empty()) {
+    return resume(path);
+  }
+  RunLock::require_free(path / "lock");
+  return archive(path, why);
+}
+
+RunDirectory RunDirectory::look_at(const fs::path& folder) {
+  const fs::path path = existing_run(folder);
+  const std::optional<std::string> holder = RunLock::holder(path / "lock");
+  return holder ? archive(path, "in use by " + *holder) : read(path);
 }
 
 RunDirectory RunDirectory::archive(const fs::path& path, const std::string& why) {
   require_plain_files(path);
-  RunLock::require_free(path / "lock");
   RunDirectory run;
   run.path_ = path;
   run.resumed_ = true;

@@ -56,6 +56,8 @@ class RunDirectory {
   /// written in the folder (a read-only medium, the run of another user) an archived run, which
   /// stays as it is. A line of warnings() says so.
   static RunDirectory read(const std::filesystem::path& folder);
+  /// read(), and where another process works on the run it is an archived one as well.
+  static RunDirectory look_at(const std::filesystem::path& folder);
   [[nodiscard]] bool archived() const { return archived_; }
 
   /// What the other ranks of a job need of the rank that opened the run: configuration and

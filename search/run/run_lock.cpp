@@ -14,18 +14,19 @@
 namespace patchnas {
 namespace {
 
-std::string holder() {
+std::string this_process() {
   char host[256] = "";
   ::gethostname(host, sizeof host - 1);
   return "process " + std::to_string(::getpid()) + " on " + host;
 }
 
-[[noreturn]] void fail_in_use(const std::filesystem::path& path) {
-  std::string other = read_file(path);
-  if (other.empty()) {
-    other = "another process";
-  }
-  throw InputError(path.parent_path().string() + ": this run directory is in use by " + other);
+std::string named_holder(const std::filesystem::path& path) {
+  const std::string name = read_file(path);
+  return name.empty() ? "another process" : name;
+}
+
+[[noreturn]] void fail_in_use(const std::filesystem::path& path, const std::string& holder) {
+  throw InputError(path.parent_path().string() + ": this run directory is in use by " + holder);
 }
 
 }  // namespace
@@ -40,9 +41,9 @@ RunLock::RunLock(const std::filesystem::path& path)
     ::close(file_);
     if (error != EWOULDBLOCK)
       throw InputError(path.string() + ": cannot lock: " + std::strerror(error));
-    fail_in_use(path);
+    fail_in_use(path, named_holder(path));
   }
-  const std::string self = holder();
+  const std::string self = this_process();
   // The name is for people; the lock holds without it, so a full disk is not an error here.
   [[maybe_unused]] const bool named =
       ::ftruncate(file_, 0) == 0 &&
@@ -51,14 +52,18 @@ RunLock::RunLock(const std::filesystem::path& path)
 
 RunLock::~RunLock() { ::close(file_); }
 
-void RunLock::require_free(const std::filesystem::path& path) {
+std::optional<std::string> RunLock::holder(const std::filesystem::path& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   const bool in_use = file >= 0 && ::flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   if (file >= 0) {
     ::close(file);
   }
-  if (in_use) {
-    fail_in_use(path);
+  return in_use ? std::optional(named_holder(path)) : std::nullopt;
+}
+
+void RunLock::require_free(const std::filesystem::path& path) {
+  if (const std::optional<std::string> other = holder(path)) {
+    fail_in_use(path, *other);
   }
 }
 

@@ -3,6 +3,8 @@
 // One writer at a time in a run directory.
 
 #include <filesystem>
+#include <optional>
+#include <string>
 
 namespace patchnas {
 
@@ -17,8 +19,9 @@ class RunLock {
   RunLock& operator=(const RunLock&) = delete;
   ~RunLock();
 
-  /// Takes no lock and changes nothing. @throws InputError as the constructor if another process
-  /// holds it.
+  /// "process 17 on host" if another one holds it. Takes no lock and changes nothing.
+  static std::optional<std::string> holder(const std::filesystem::path& path);
+  /// @throws InputError as the constructor if another process holds it.
   static void require_free(const std::filesystem::path& path);
 
  private:

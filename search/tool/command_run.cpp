@@ -4,13 +4,11 @@
 #include <memory>
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include "arch/base/error.h"
 #include "deploy/reference/end_numbers.h"
 #include "search/base/files.h"
 #include "search/base/stop_signal.h"
-#include "search/base/text.h"
 #include "search/package/package_runner.h"
 #include "search/tool/commands.h"
 #include "search/tool/option_names.h"
@@ -51,25 +49,8 @@ void run_package(const RunOptions& options) {
   const std::vector<std::uint8_t> output =
       from_int8(run.outputs, output_end, output_int8, arithmetic);
   write_file(options.output, {reinterpret_cast<const char*>(output.data()), output.size()});
-  nlohmann::ordered_json json{
-      {"package", package.name}, {"target", to_string(target)}, {"rounding", options.rounding}};
-  if (run.instructions) {
-    json["instructions"] = *run.instructions;
-  }
-  json["arena_bytes"] = runner.arena_bytes();
-  json["static_bytes"] = runner.static_bytes();
-  json["stack_bytes"] = run.stack_bytes;
-  json["flash_bytes"] = runner.flash_bytes();
-  if (options.json) {
-    std::cout << json.dump(2) << "\n";
-    return;
-  }
-  for (const auto& [key, value] : json.items()) {
-    std::cout << key << std::string(16 - key.size(), ' ')
-              << (value.is_number() ? with_separators(value.get<std::int64_t>())
-                                    : value.get<std::string>())
-              << "\n";
-  }
+  const PackageFigures figures = runner.figures(run, 1);
+  std::cout << (options.json ? figures_report(figures) : table(figures));
 }
 
 }  // namespace

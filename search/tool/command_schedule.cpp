@@ -3,12 +3,11 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <optional>
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include "arch/base/error.h"
+#include "arch/block_recognition.h"
 #include "deploy/package/c_package.h"
 #include "deploy/tflite/tflite_import.h"
 #include "search/base/text.h"
@@ -18,78 +17,92 @@
 #include "search/engine/schedule_selector.h"
 #include "search/engine/sram_advice.h"
 #include "search/package/package_files.h"
-#include "search/report/estimate.h"
+#include "search/report/report.h"
 #include "search/tool/commands.h"
-#include "search/tool/option_names.h"
-#include "search/tool/size_option.h"
+#include "search/tool/target_options.h"
 
 namespace patchnas {
 namespace {
-
-const SramWays kOptionSramWays{.streamed = "--input streamed",
-                               .more_patches = "--max-patches " + std::to_string(kAdvisedPatches)};
 
 struct ScheduleOptions {
   std::string model;
   std::string folder;
   std::string name;
-  std::int64_t sram_bytes = kNoLimit;
-  std::int64_t flash_bytes = kNoLimit;
-  std::string input = std::string(to_string(InputMode::kResident));
-  std::string core = std::string(to_string(Core::kCortexM4));
-  int max_patches = 4;
-  std::string latency_table;
+  TargetOptions target;
 };
+
+Target target_of(const ScheduleOptions& options) {
+  Target target = options.target.target(kUnlimitedTarget);
+  if (!has_limits(target) && !options.target.ask_for_schedule()) {
+    throw InputError(
+        "schedule: needs --sram BYTES or --device NAME, which the package is to fit, or a "
+        "schedule: --patches P or --schedule best|layer-by-layer");
+  }
+  return target;
+}
+
+/// Where the schedule does not fit the limits.
+std::string complaint(const ScheduleOptions& options, const NetworkEstimate& estimate,
+                      const std::string& limits) {
+  const std::string schedule = describe(estimate.network, estimate.schedule);
+  return options.model +
+         (options.target.name_schedule() ? ": does not fit the limits: "
+                                         : ": no schedule fits; the one of least SRAM, ") +
+         schedule + ", " + limits;
+}
+
+std::string text_of(const NetworkEstimate& estimate, const CPackage& package) {
+  const Target& target = estimate.target;
+  const CandidateCosts costs = estimate.costs();
+  std::string text = "schedule  " + describe(estimate.network, estimate.schedule) + "\n" +
+                     "SRAM      " + with_separators(package.arena_bytes) + " bytes, input " +
+                     std::string(to_string(target.input)) + "\n";
+  if (target.memory_model != MemoryModel::kDeployed) {
+    text += "limited   " + with_separators(costs.sram_bytes) + " bytes by " +
+            std::string(to_string(target.memory_model)) + "\n";
+  }
+  text += "flash     " + with_separators(costs.flash_bytes) + " bytes, estimated for " +
+          std::string(to_string(target.core)) + "\n" +  //
+          "MACs      " + millions_text(costs.macs) + ", layer by layer " +
+          millions_text(network_macs(estimate.network)) + "\n";
+  if (costs.latency) {
+    text += "latency   " + latency_text(*costs.latency, estimate.latency_unit, target) +
+            ", estimated\n";
+  }
+  return text;
+}
 
 void schedule_model(const ScheduleOptions& options) {
   const std::filesystem::path folder = options.folder;
+  const Target target = target_of(options);
   require_package_place(folder);
   const std::string model = read_model_file(options.model);
-  const QuantizedNetwork network = import_tflite(
+  const QuantizedNetwork quantised = import_tflite(
       {reinterpret_cast<const std::uint8_t*>(model.data()), model.size()}, options.model);
-  const Target target{.sram_bytes = options.sram_bytes,
-                      .flash_bytes = options.flash_bytes,
-                      .input = named(kInputModes, options.input),
-                      .core = named(kCores, options.core),
-                      .latency_table = options.latency_table};
+  Network network = quantised.network;
+  recognise_blocks(network);  // for --split-block and for people
   const std::unique_ptr<LatencyModel> latency = latency_model_for(target);
-  const std::vector<TileGrid> grids = grids_up_to(options.max_patches);
+  const std::vector<TileGrid> grids = options.target.grids();
   ScheduleChooser chooser(grids, SplitPoints::kLayers, target, latency.get());
-  const ScheduleChoice choice = chooser.choose(network.network);
-  if (!choice.fits) {
-    throw InfeasibleError(options.model + ": no schedule fits; the one of least SRAM, " +
-                          describe(network.network, choice.schedule) + ", " +
-                          compare_with_limits(choice.costs, target, chooser.latency_unit()) +
-                          sram_advice(network.network, choice.costs, target, grids,
-                                      SplitPoints::kLayers, kOptionSramWays));
+  const PatchSchedule schedule = options.target.schedule(network, chooser, Unasked::kBest);
+  const NetworkEstimate estimate(network, schedule, target, latency.get());
+  const CandidateCosts costs = estimate.costs();
+  if (!meets_limits(costs, target)) {
+    throw InfeasibleError(
+        complaint(options, estimate, compare_with_limits(costs, target, chooser.latency_unit())) +
+        sram_advice(network, costs, target, grids, SplitPoints::kLayers,
+                    options.target.sram_ways()));
   }
   const std::string name =
       options.name.empty() ? c_package_name(std::filesystem::path(options.model).stem().string())
                            : options.name;
-  const CPackage package = make_c_package(network, choice.schedule, target.input, name);
-  const NetworkEstimate estimate(network.network, choice.schedule, target, latency.get());
-  nlohmann::ordered_json report = estimate.json();
-  report["package"] = name;
-  report["limits"] = nlohmann::ordered_json::object();
-  if (target.sram_bytes < kNoLimit) {
-    report["limits"]["sram_bytes"] = target.sram_bytes;
-  }
-  if (target.flash_bytes < kNoLimit) {
-    report["limits"]["flash_bytes"] = target.flash_bytes;
-  }
-  write_package(package, folder, {{"model.tflite", model}, {"report.json", report.dump(2) + "\n"}});
-  std::cout << "schedule  " << describe(network.network, choice.schedule) << "\n"
-            << "SRAM      " << with_separators(package.arena_bytes) << " bytes, input "
-            << options.input << "\n"
-            << "flash     " << with_separators(choice.costs.flash_bytes) << " bytes, estimated for "
-            << options.core << "\n"
-            << "MACs      " << millions_text(choice.costs.macs) << ", layer by layer "
-            << millions_text(network_macs(network.network)) << "\n"
-            << (latency != nullptr
-                    ? "latency   " + latency_text(*choice.costs.latency, latency->unit(), target) +
-                          ", estimated\n"
-                    : "")
-            << "files     " << (folder / (name + ".h")).string() << ", README.md, report.json\n";
+  const CPackage package = make_c_package(quantised, schedule, target.input, name);
+  const std::string report = package_report(estimate, name);
+  write_package(package, folder, {{"model.tflite", model}, {"report.json", report}});
+  std::cout << (options.target.json()
+                    ? report
+                    : text_of(estimate, package) + "files     " +
+                          (folder / (name + ".h")).string() + ", README.md, report.json\n");
 }
 
 }  // namespace
@@ -111,38 +124,16 @@ void add_schedule_command(CLI::App& app) {
       ->add_option("--name", options->name,
                    "Begins the names of files and symbols; default: after the model's file")
       ->type_name("NAME");
-  command
-      ->add_option(
-          "--sram", options->sram_bytes,
-          "Limit, as 64KiB; of the schedules that fit the one of least MACs is taken, or of "
-          "least latency with --latency-table")
-      ->required()
-      ->transform(byte_size())
-      ->type_name("BYTES");
-  command->add_option("--flash", options->flash_bytes, "Limit, as 1MiB")
-      ->transform(byte_size())
-      ->type_name("BYTES");
-  command->add_option("--input", options->input, "Whether the whole image sits in SRAM")
-      ->check(CLI::IsMember(names_of(kInputModes)))
-      ->capture_default_str();
-  command->add_option("--core", options->core, "The processor whose code is counted as flash")
-      ->check(CLI::IsMember(names_of(kCores)))
-      ->capture_default_str();
-  command
-      ->add_option("--latency-table", options->latency_table,
-                   "Ranks schedules by latency; a file, or the name of a shipped table, as "
-                   "cortex-m7")
-      ->type_name("TABLE");
-  command
-      ->add_option("--max-patches", options->max_patches, "Patches along each axis that are tried")
-      ->check(CLI::Range(1, kLargestGrid))
-      ->capture_default_str()
-      ->type_name("P");
+  options->target.declare(*command);
   command->footer(R"(
 Examples:
   nas_search schedule model.tflite --sram 64KiB --out model_64kib
   nas_search schedule model.tflite --sram 0.5MiB --flash 1MiB --input streamed --out package
-  nas_search schedule b.tflite --sram 32KiB --name wakeword --latency-table cortex-m7 --core cortex-m7 --out b
+  nas_search schedule model.tflite --device stm32h743 --latency-table cortex-m7 --out package --json
+  nas_search schedule model.tflite --patches 3 --split-layer 7 --name wakeword --out wakeword
+
+Of the schedules that fit the limits it takes the one of least MACs, or of least latency with
+--latency-table. Exits with 3, and writes nothing, if none does or the one that is given does not.
 )");
   command->callback([options] { schedule_model(*options); });
 }

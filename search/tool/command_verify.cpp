@@ -15,8 +15,10 @@
 #include "arch/base/error.h"
 #include "arch/base/random.h"
 #include "deploy/tflite/tflite_import.h"
+#include "search/base/files.h"
 #include "search/base/stop_signal.h"
 #include "search/package/verify_package.h"
+#include "search/report/report_schema.h"
 #include "search/run/run_directory.h"
 #include "search/tool/commands.h"
 #include "search/tool/option_names.h"
@@ -67,6 +69,10 @@ void record(const Verification& result, const fs::path& report, std::optional<Ru
     spdlog::warn("{}: stays as it is: {}", report.string(), std::strerror(errno));
     return;
   }
+  if (!has_schema(parse_report(read_file(report), report.string()))) {
+    spdlog::warn("{}: stays as it is: it is of a version that had no schema", report.string());
+    return;
+  }
   add_to_report(report, result);
   if (run) {
     run->set_status(StageId::kExport, run->status(StageId::kExport));  // the report has changed
@@ -77,7 +83,7 @@ void verify(const VerifyOptions& options) {
   install_stop_signals();
   std::optional<RunDirectory> run;
   if (RunDirectory::exists(options.folder)) {
-    run = RunDirectory::read(options.folder);
+    run = RunDirectory::look_at(options.folder);
     for (const std::string& warning : run->warnings()) {
       spdlog::warn("{}", warning);
     }
@@ -89,8 +95,7 @@ void verify(const VerifyOptions& options) {
   const Verification result =
       verify_package(package, network, target, named(kRoundings, options.rounding),
                      images_for(options, run, package, network.network.input));
-  std::cout << (options.json ? verification_json(result).dump(2) + "\n" : table(result))
-            << std::flush;
+  std::cout << (options.json ? verification_report(result) : table(result)) << std::flush;
   record(result, beside(package, "report.json"), run);
   if (!result.holds()) {
     throw Error(package.name + " on " + options.target +

@@ -25,6 +25,7 @@
 #include "search/latency/latency_check.h"
 #include "search/latency/latency_firmware.h"
 #include "search/latency/latency_measurement.h"
+#include "search/tool/number_options.h"
 #include "search/tool/option_names.h"
 #include "search/tool/program_main.h"
 
@@ -357,10 +358,10 @@ int main(int argc, char** argv) {
   app.add_option("--budget", options.budget_minutes,
                  "Measure only for so long: the operators that random candidates use most, and "
                  "those that improve predictions most")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->type_name("MINUTES");
   app.add_option("--operators", options.most, "Measure only so many, chosen in the same way")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->type_name("N");
   app.add_option("--repeats", options.repeats,
                  "Of each operator; the default is 1 emulated, 3 on a board, 7 on the host")
@@ -370,7 +371,7 @@ int main(int argc, char** argv) {
          "--check", options.check,
          "Instead: draw N random candidates with schedules, and compare what the table says "
          "with whole programs")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->type_name("N");
   app.add_option("--port", options.port, "The board's serial port")->type_name("DEVICE");
   app.add_option("--baud", options.baud, "Its rate")->capture_default_str();

@@ -34,6 +34,21 @@ TEST(Candidate, JsonRoundTrips) {
   }
 }
 
+TEST(Candidate, JsonIsAsItAlwaysWas) {
+  const Candidate candidate{.architecture = {.resolution = 28, .stages = {{{3, 4, 16}}, {}}},
+                            .schedule = PatchSchedule::leading({2, 3}, 7),
+                            .costs = {.macs = 1, .sram_bytes = 2, .flash_bytes = 3, .latency = 1e7},
+                            .accuracy = 0.1};
+  EXPECT_EQ(
+      to_json(candidate),
+      R"({"id":")" + candidate.id() +
+          R"(","architecture":{"resolution":28,"stages":[[{"kernel":3,"expand":4,"width":16}],[]]},)"
+          R"("schedule":{"segments":[{"first_layer":0,"end_layer":7,"rows":2,"cols":3,)"
+          R"("halo":"recompute"}]},)"
+          R"("costs":{"macs":1,"sram_bytes":2,"flash_bytes":3,"latency":10000000.0},)"
+          R"("accuracy":0.1})");
+}
+
 TEST(Candidate, IdFollowsFromArchitectureAndScheduleAlone) {
   const Candidate original = random_candidates(1).front();
   Candidate other = original;

@@ -246,6 +246,22 @@ TEST_F(RunDirectoryTest, ARunThatCanBeWrittenIsReadAsItIsResumed) {
             std::string::npos);
 }
 
+TEST_F(RunDirectoryTest, ARunThatAnotherProcessWorksOnCanBeLookedAt) {
+  EXPECT_FALSE(RunLock::holder(path() / "lock"));
+  {
+    const RunDirectory run = RunDirectory::start(config_);
+    const std::string status = contents(path() / "run.json");
+    RunDirectory seen = RunDirectory::look_at(path());
+    EXPECT_FALSE(seen.writes());
+    ASSERT_EQ(seen.warnings().size(), 1U);
+    EXPECT_NE(seen.warnings()[0].find(": nothing can be written there (in use by process "),
+              std::string::npos);
+    seen.set_status(StageId::kExport, StageStatus::kDone);
+    EXPECT_EQ(contents(path() / "run.json"), status);
+  }
+  EXPECT_TRUE(RunDirectory::look_at(path()).writes());
+}
+
 TEST_F(RunDirectoryTest, AnArchivedRunThatAnotherProcessWritesToIsInUse) {
   const RunDirectory run = RunDirectory::start(config_);
   const ReadOnlyFolder archive(path());

@@ -116,13 +116,13 @@ expect "estimate --json exits 0" is "$status" 0
 expect "layer by layer: 1372 kB" is "$(json_number mcunetv2)" 1404928
 expect "layer by layer: 300.8 M MACs" is "$(($(json_number macs) / 100000))" 3007
 expect "macs and macs_layer_by_layer agree" is "$(json_number macs)" "$(json_number macs_layer_by_layer)"
-for key in params flash_bytes deployed patches_h patches_w split_layer layers; do
+for key in schema params flash_bytes deployed segments schedule_text layers; do
   expect "json has $key" output_has "\"$key\""
 done
 run estimate --network mobilenet_v2 --patches 4 --split-block 4 --json
 expect "4 x 4 patches to 28 x 28: 172 kB" is "$(json_number mcunetv2)" 175616
-expect "json has the grid" is "$(json_number patches_h) $(json_number patches_w)" "4 4"
-expect "json has the split block" is "$(json_number split_block)" 4
+expect "json has the grid" is "$(json_number rows) $(json_number cols)" "4 4"
+expect "json has the layers of the patches" is "$(json_number first_layer) $(json_number end_layer)" "0 13"
 run estimate --network "$root/configs/networks/mobilenet_v2.yaml" --patches 2x3 --split-layer 5
 expect "rectangular grids" output_has "2 x 3 patches over"
 run estimate --config smoke.yaml --architecture smallest
@@ -139,7 +139,7 @@ expect "a space is not a network" fails_with 2 "architectures; use --config" est
 # Schedules that are chosen.
 run estimate --network mobilenet_v2 --schedule best --memory-model mcunetv2 --json
 expect "the least SRAM of MobileNetV2 is at 4 x 4 patches to 28 x 28" is \
-  "$(json_number mcunetv2) $(json_number patches_h) $(json_number patches_w) $(json_number split_block)" "175616 4 4 4"
+  "$(json_number mcunetv2) $(json_number rows) $(json_number cols) $(json_number end_layer)" "175616 4 4 13"
 run estimate --network mobilenet_v2 --sram 512KiB --json
 expect "a limit chooses patches that meet it" test "$(json_number deployed)" -le $((512 * 1024))
 expect "json says that it fits" output_has '"fits": true'
@@ -210,7 +210,7 @@ cat >net.json <<'JSON'
  "classifier": {"name": "LinearLayer", "in_features": 8, "out_features": 10}, "resolution": 32}
 JSON
 run estimate --network net.json --patches 2 --split-block 1 --json
-expect "a JSON description" is "$status $(json_number split_block)" "0 1"
+expect "a JSON description" is "$status $(json_number end_layer)" "0 5"
 macs=$(json_number macs_layer_by_layer)
 run estimate --network net.json --resolution 64 --json
 # Only the classifier does not grow with the image.

@@ -91,6 +91,22 @@ else
   echo "skipped: an archived run: no folder can be made read-only here"
 fi
 
+# A live run: another process holds its lock.
+exec 9>>"$run_directory/lock"
+flock 9
+before="$(sha256sum "$run_directory"/{run.json,log.txt,export/report.json})"
+run verify "$run_directory" --target host --images 3 --json
+expect "verify a live run" is "$status" 0
+expect "verify a live run: the figures" output_has '"identical": true'
+expect "verify a live run: whose it is" output_has "nothing can be written there (in use by process "
+expect "verify a live run: nothing has changed" is \
+  "$(sha256sum "$run_directory"/{run.json,log.txt,export/report.json})" "$before"
+expect "export a live run" fails_with 2 "is in use by process " export "$run_directory" --out "$scratch/live"
+exec 9>&-
+run verify "$run_directory" --target host --images 3
+expect "verify it later" is "$status" 0
+expect "verify it later: its report has the figures" grep -q '"host": {' "$run_directory/export/report.json"
+
 # Stopped while it compiles and runs the package: nothing stays in the folder of temporary files.
 mkdir "$scratch/temporary"
 for signal in TERM INT HUP; do

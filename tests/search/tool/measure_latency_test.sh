@@ -56,6 +56,22 @@ all="$(grep -c '^[a-z_]* [0-9]*x[0-9]* ' killed.txt)"
 expect "the rest is measured now" test "$now" -gt 0
 expect "and nothing again" test $((now + kept - 200)) -le "$all"
 
+# With a budget: what calibrating needs in any case, then the operators that are worth most while there is time.
+count_rows() { grep -c '^[a-z_]* [0-9]*x[0-9]* ' "$1"; }
+run "${smoke[@]}" --table budget.txt --budget 0.000001
+expect "a budget that is spent at once: exit 0" is "$status" 0
+expect "a budget that is spent at once: a table" test "$(count_rows budget.txt)" -gt 0
+expect "a budget that is spent at once: not all" test "$(count_rows budget.txt)" -lt "$all"
+few="$(count_rows budget.txt)"
+run "${smoke[@]}" --table budget.txt --budget 60 --operators 50
+expect "a budget that is not spent: exit 0" is "$status" 0
+expect "a budget that is not spent: --operators ends it" test "$(count_rows budget.txt)" -gt "$few" -a \
+  "$(count_rows budget.txt)" -le $((few + 50))
+for budget in 0 -1 soon; do
+  expect "a budget that is none: $budget" fails_with 2 "--budget: must be a number above 0, not '$budget'" \
+    "${smoke[@]}" --table budget.txt --budget "$budget"
+done
+
 run "${smoke[@]}" --table killed.txt --check 4
 expect "whole programs: exit 0" is "$status" 0
 mean="$(sed -n 's/.*mean error \([0-9.]*\) %.*/\1/p' <<<"$output")"

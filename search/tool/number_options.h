@@ -1,8 +1,9 @@
 #pragma once
 
-// Options that are numbers of bytes.
+// Options that are numbers: of bytes, or more than none.
 //
 //   command->add_option("--sram", bytes)->transform(byte_size());
+//   command->add_option("--budget", minutes)->check(positive_number());
 
 #include <string>
 
@@ -22,6 +23,16 @@ inline CLI::Validator byte_size() {
         }
         text = std::to_string(*bytes);
         return std::string();
+      },
+      "");
+}
+
+inline CLI::Validator positive_number() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        double number = 0.0;
+        const bool is_one = CLI::detail::lexical_cast(text, number) && number > 0.0;
+        return is_one ? std::string() : "must be a number above 0, not '" + text + "'";
       },
       "");
 }
