@@ -17,6 +17,7 @@
 #include "search/stages/validation_file.h"
 #include "supernet/data/evaluation_images.h"
 #include "supernet/network/evaluation.h"
+#include "supernet/network/threads.h"
 
 namespace patchnas {
 namespace {

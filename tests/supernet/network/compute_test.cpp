@@ -6,10 +6,10 @@
 #include <torch/torch.h>
 
 #include "supernet/data/augmentation.h"
-#include "supernet/network/device.h"
 #include "supernet/network/loss.h"
 #include "supernet/network/subnet.h"
 #include "supernet/network/supernet.h"
+#include "supernet/network/threads.h"
 #include "tests/supernet/network/test_spaces.h"
 
 namespace patchnas {

@@ -7,9 +7,9 @@
 #include "deploy/quantise/fold_batch_norm.h"
 #include "deploy/quantise/quantise.h"
 #include "deploy/reference/reference_executor.h"
-#include "supernet/network/device.h"
 #include "supernet/network/evaluation.h"
 #include "supernet/network/loss.h"
+#include "supernet/network/threads.h"
 #include "supernet/training/trainer.h"
 #include "tests/supernet/network/test_spaces.h"
 
