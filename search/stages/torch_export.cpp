@@ -40,7 +40,7 @@ void verify_in_emulator(const std::filesystem::path& folder, const CPackage& pac
   write_package(package, clean.path());
   const Verification result =
       verify_package(PackageFolder(clean.path()), network, target, Rounding::kDouble,
-                     quantised_pixels(images, 0, std::min(kEmulatedImages, images.size())));
+                     stored_pixels(images, 0, std::min(kEmulatedImages, images.size())));
   if (!result.holds()) {
     throw Error("the exported package does not do what was promised:\n" + table(result));
   }

@@ -313,8 +313,7 @@ double TorchWorkspace::validation_accuracy(const Subnet& subnet, int most_images
 }
 
 double TorchWorkspace::validation_accuracy(const QuantizedNetwork& network, int most_images) {
-  return accuracy(network, some_validation_images(network.network.input.height, most_images),
-                  run_.config().data.normalisation);
+  return accuracy(network, some_validation_images(network.network.input.height, most_images));
 }
 
 ImageSet TorchWorkspace::some_validation_images(int resolution, int most) {

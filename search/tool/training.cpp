@@ -185,7 +185,7 @@ void compute_in(int threads) { set_threads(threads); }
 std::vector<std::int8_t> quantised_test_images(const DataConfig& data, int resolution, int count) {
   const ImageSet test =
       evaluation_images(*load_test_images(data, console_observer()), resolution, data.crop_ratio);
-  return quantised_pixels(test, 0, std::min(count, test.size()));
+  return stored_pixels(test, 0, std::min(count, test.size()));
 }
 
 }  // namespace patchnas
