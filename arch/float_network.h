@@ -2,6 +2,7 @@
 
 // A trained network as plain numbers, without LibTorch: what the supernet hands to int8 export.
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -40,11 +41,24 @@ struct ValueRange {
 };
 
 /// How 8-bit pixels enter a network: real = (pixel - mean) / stddev, for every channel. The int8
-/// input tensor has scale 1 / stddev and zero point mean - 128, so that int8 = pixel - 128 exactly.
+/// input tensor has scale 1 / stddev and zero point mean - 128, so that stored_pixel() is exact.
 struct PixelNormalisation {
   int mean = 128;
   double stddev = 64.0;
   bool operator==(const PixelNormalisation&) const = default;
 };
+
+inline constexpr int kPixelOffset = 128;
+
+/// What an int8 network reads for a pixel, whatever its normalisation.
+constexpr std::int8_t stored_pixel(std::uint8_t pixel) {
+  return static_cast<std::int8_t>(pixel - kPixelOffset);
+}
+
+/// The pixels that int8 networks are trained and evaluated with in floats: steps of the input
+/// tensor from its zero point, stored_pixel(pixel) - zero_point, which are whole numbers.
+constexpr PixelNormalisation pixel_steps(std::int32_t zero_point) {
+  return {.mean = zero_point + kPixelOffset, .stddev = 1.0};
+}
 
 }  // namespace patchnas

@@ -14,7 +14,7 @@
 #include "supernet/data/batch_loader.h"
 #include "supernet/data/class_folders.h"
 #include "supernet/data/data_source.h"
-#include "supernet/network/device.h"
+#include "supernet/network/threads.h"
 #include "supernet/training/trainer.h"
 
 namespace patchnas {

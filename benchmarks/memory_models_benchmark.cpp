@@ -10,8 +10,8 @@
 #include <string>
 
 #include <benchmark/benchmark.h>
-#include <omp.h>
 
+#include "arch/base/parallel.h"
 #include "arch/tile_geometry.h"
 #include "benchmarks/candidates.h"
 #include "tests/support/allocation_counter.h"
@@ -77,19 +77,15 @@ void judge_candidates_on_all_cores(benchmark::State& state, const char* file) {
   constexpr int kBatch = 16 * kArchitectures;
   const Candidates candidates(file);
   std::vector<CandidateJudge> judges;
-  for (int i = 0; i < omp_get_max_threads(); ++i) {
+  for (int i = 0; i < thread_count(); ++i) {
     judges.emplace_back(candidates.space);
   }
   for (auto _ : state) {
-#pragma omp parallel num_threads(static_cast <int>(judges.size()))
-    {
-      CandidateJudge& judge = judges[static_cast<std::size_t>(omp_get_thread_num())];
-#pragma omp for schedule(dynamic, 8)
-      for (int i = 0; i < kBatch; ++i) {
-        judge.judge(candidates.architectures[static_cast<std::size_t>(i % kArchitectures)]);
-        benchmark::DoNotOptimize(judge.flash_bytes().data());
-      }
-    }
+    parallel_each(kBatch, [&](int thread, int i) {
+      CandidateJudge& judge = judges[static_cast<std::size_t>(thread)];
+      judge.judge(candidates.architectures[static_cast<std::size_t>(i % kArchitectures)]);
+      benchmark::DoNotOptimize(judge.flash_bytes().data());
+    });
   }
   state.SetItemsProcessed(state.iterations() * kBatch);
   state.counters["cores"] = static_cast<double>(judges.size());

@@ -9,10 +9,10 @@
 #include "deploy/quantise/fold_batch_norm.h"
 #include "deploy/quantise/quantise.h"
 #include "supernet/network/compute.h"
-#include "supernet/network/device.h"
 #include "supernet/network/folded_subnet.h"
 #include "supernet/network/loss.h"
 #include "supernet/network/supernet.h"
+#include "supernet/network/threads.h"
 
 namespace patchnas {
 namespace {

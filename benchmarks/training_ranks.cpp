@@ -18,7 +18,7 @@
 
 #include "arch/arch.h"
 #include "arch/base/error.h"
-#include "supernet/network/device.h"
+#include "supernet/network/threads.h"
 #include "supernet/training/gradient_reducer.h"
 #include "supernet/training/trainer.h"
 

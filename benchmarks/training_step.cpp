@@ -22,9 +22,9 @@
 #include "arch/arch.h"
 #include "arch/base/error.h"
 #include "supernet/network/compute.h"
-#include "supernet/network/device.h"
 #include "supernet/network/loss.h"
 #include "supernet/network/supernet.h"
+#include "supernet/network/threads.h"
 #include "supernet/training/optimiser.h"
 
 namespace patchnas {

@@ -126,7 +126,7 @@ TensorQuantisation pixel_quantisation(const PixelNormalisation& pixels) {
       !std::isfinite(pixels.stddev)) {
     throw InputError("pixel normalisation: mean must be in [0, 255] and stddev positive");
   }
-  return {static_cast<float>(1.0 / pixels.stddev), pixels.mean - 128};
+  return {static_cast<float>(1.0 / pixels.stddev), pixels.mean - kPixelOffset};
 }
 
 QuantizedNetwork quantise(const FloatNetwork& network, const std::vector<ValueRange>& ranges,

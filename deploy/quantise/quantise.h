@@ -14,7 +14,7 @@ namespace patchnas {
 /// Asymmetric int8 for values in `range`, which is widened to hold 0; 0 is represented exactly.
 TensorQuantisation activation_quantisation(const ValueRange& range);
 
-/// Scale 1 / stddev and zero point mean - 128, so that stored = pixel - 128.
+/// Scale 1 / stddev and zero point mean - 128, which stored_pixel() is exact for.
 /// @throws InputError unless mean is in [0, 255] and stddev is positive.
 TensorQuantisation pixel_quantisation(const PixelNormalisation& pixels);
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "arch/base/error.h"
+#include "arch/base/parallel.h"
 #include "deploy/reference/reference_kernels.h"
 
 namespace patchnas {
@@ -50,13 +51,13 @@ std::vector<std::int8_t> run_images(const QuantizedNetwork& network,
   }
   const std::size_t count = images.size() / image_bytes;
   std::vector<std::int8_t> outputs(count * output_bytes);
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t i = 0; i < count; ++i) {
+  parallel_each(static_cast<int>(count), [&](int, int image) {
+    const auto i = static_cast<std::size_t>(image);
     const auto output =
         run_layer_by_layer(network, images.subspan(i * image_bytes, image_bytes), arithmetic);
     std::copy(output.begin(), output.end(),
               outputs.begin() + static_cast<std::ptrdiff_t>(i * output_bytes));
-  }
+  });
   return outputs;
 }
 

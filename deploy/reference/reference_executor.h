@@ -25,7 +25,7 @@ std::vector<std::int8_t> run_layer_by_layer(const QuantizedNetwork& network,
                                             std::span<const std::int8_t> image,
                                             Arithmetic arithmetic = Arithmetic::kTfliteMicro);
 
-/// Outputs back to back for images back to back, all cores.
+/// Outputs back to back for images back to back, computed in all threads of parallel.h.
 std::vector<std::int8_t> run_images(const QuantizedNetwork& network,
                                     std::span<const std::int8_t> images,
                                     Arithmetic arithmetic = Arithmetic::kTfliteMicro);

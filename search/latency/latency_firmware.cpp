@@ -47,13 +47,13 @@ void calibration_invoke(int32_t index, int8_t* arena);
 
 #endif
 )",
-              {{"count", std::to_string(calibration().schedules.size())}});
+              {{"count", std::to_string(overhead_programs().schedules.size())}});
 }
 
 std::string calibration_source() {
   std::string includes;
   std::string cases;
-  for (std::size_t i = 0; i < calibration().schedules.size(); ++i) {
+  for (std::size_t i = 0; i < overhead_programs().schedules.size(); ++i) {
     const std::string name = package_name(i);
     includes += fill("#include \"@name@.h\"\n", {{"name", name}});
     cases += fill(R"(    case @index@:
@@ -84,15 +84,15 @@ ListedFolder firmware_folder(const fs::path& folder) {
 
 }  // namespace
 
-const Calibration& calibration() {
-  static const Calibration instance = [] {
+const OverheadPrograms& overhead_programs() {
+  static const OverheadPrograms instance = [] {
     SearchSpace space;
     space.resolutions = {12};
     space.stem_width = 4;
     space.stages = {
         {.stride = 1, .depths = {2}, .kernel_sizes = {3}, .expand_ratios = {2}, .widths = {4}},
         {.stride = 2, .depths = {2}, .kernel_sizes = {3}, .expand_ratios = {2}, .widths = {8}}};
-    Calibration made;
+    OverheadPrograms made;
     made.network = lower(space, largest(space));
     made.schedules = {PatchSchedule::layer_by_layer(), PatchSchedule::leading({3, 3}, 1),
                       PatchSchedule::leading({3, 3}, 4), PatchSchedule::leading({3, 3}, 9),
@@ -115,10 +115,10 @@ void write_firmware_sources(const fs::path& folder) {
     files["measuring/" + fs::path(file.path).filename().string()] = file.text;
   }
   RandomStream stream(1, "latency/calibration");
-  const QuantizedNetwork network = untrained_network(calibration().network, stream);
-  for (std::size_t i = 0; i < calibration().schedules.size(); ++i) {
-    const CPackage package =
-        make_c_package(network, calibration().schedules[i], InputMode::kResident, package_name(i));
+  const QuantizedNetwork network = untrained_network(overhead_programs().network, stream);
+  for (std::size_t i = 0; i < overhead_programs().schedules.size(); ++i) {
+    const CPackage package = make_c_package(network, overhead_programs().schedules[i],
+                                            InputMode::kResident, package_name(i));
     // All of them with the kernels that are measured.
     for (const auto& [path, text] : package.files) {
       if (path.starts_with(package_name(i))) {

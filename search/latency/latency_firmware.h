@@ -18,18 +18,19 @@
 namespace patchnas {
 
 /// A small network that the firmware can run as a whole under some schedules: what it takes beyond
-/// its operators is what a program executes between them.
-struct Calibration {
+/// its operators is what a program executes between them. The firmware's own sources,
+/// runtime/measuring/, call these programs calibration.
+struct OverheadPrograms {
   Network network;
   std::vector<PatchSchedule> schedules;  ///< layer by layer first
 };
-const Calibration& calibration();
+const OverheadPrograms& overhead_programs();
 
 /// @throws InputError unless the folder is absent, empty, or holds these sources, perhaps older
 /// ones.
 void require_firmware_place(const std::filesystem::path& folder);
 
-/// Everything that the firmware is compiled from: runtime/, measuring/, the calibration packages
+/// Everything that the firmware is compiled from: runtime/, measuring/, the programs of overheads
 /// and README.md. For a board, measuring/port_cortex_m.c and the board's own code are added.
 /// @throws InputError with path and reason.
 void write_firmware_sources(const std::filesystem::path& folder);

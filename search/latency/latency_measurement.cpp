@@ -93,11 +93,11 @@ bool LatencyMeasurement::measure(MeasuringLine& line, const OperatorKey& key) {
   return true;
 }
 
-void LatencyMeasurement::calibrate(MeasuringLine& line) {
+void LatencyMeasurement::measure_overheads(MeasuringLine& line) {
   std::vector<OverheadSample> samples;
-  const Network& network = calibration().network;
-  for (std::size_t i = 0; i < calibration().schedules.size(); ++i) {
-    const PatchSchedule& schedule = calibration().schedules[i];
+  const Network& network = overhead_programs().network;
+  for (std::size_t i = 0; i < overhead_programs().schedules.size(); ++i) {
+    const PatchSchedule& schedule = overhead_programs().schedules[i];
     OverheadSample sample{.layers = network.layer_count(), .patches = 0, .patch_layers = 0};
     for (const Segment& segment : schedule.segments) {
       const int layers = segment.end_layer - segment.first_layer;
@@ -110,7 +110,8 @@ void LatencyMeasurement::calibrate(MeasuringLine& line) {
     for (const OperatorUse& use :
          operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
       if (!measure(line, use.key)) {
-        throw Error("the calibration network does not fit the target's memory");
+        throw Error(
+            "the network that overheads are measured with does not fit the target's memory");
       }
       operators += static_cast<double>(use.count * table_.find(use.key)->cost);
     }

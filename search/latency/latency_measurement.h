@@ -3,7 +3,7 @@
 // A latency table in the making: what was measured is on disk at once, and is not measured again.
 //
 //   LatencyMeasurement measurement("cortex-m4.txt", origin);
-//   measurement.calibrate(line);
+//   measurement.measure_overheads(line);
 //   for (const OperatorKey& key : keys) measurement.measure(line, key);
 //   measurement.save();
 
@@ -31,7 +31,7 @@ class LatencyMeasurement {
   bool measure(MeasuringLine& line, const OperatorKey& key);
 
   /// Measures what programs execute beside their kernels.
-  void calibrate(MeasuringLine& line);
+  void measure_overheads(MeasuringLine& line);
 
   /// Writes the table, whole or not at all, and removes the journal.
   void save();

@@ -23,12 +23,12 @@ std::string_view as_bytes(std::span<const T> values) {
 
 }  // namespace
 
-std::vector<std::int8_t> quantised_pixels(const ImageSet& images, int begin, int end) {
+std::vector<std::int8_t> stored_pixels(const ImageSet& images, int begin, int end) {
   std::vector<std::int8_t> pixels;
   pixels.reserve(static_cast<std::size_t>(end - begin) * images.image_bytes());
   for (int i = begin; i < end; ++i) {
     for (const std::uint8_t pixel : images.image(i)) {
-      pixels.push_back(static_cast<std::int8_t>(pixel - 128));
+      pixels.push_back(stored_pixel(pixel));
     }
   }
   return pixels;
@@ -44,8 +44,7 @@ Int8Answers run_int8(const QuantizedNetwork& network, const ImageSet& images) {
       throw_interrupted();
     }
     const int end = std::min(images.size(), begin + kImagesAtATime);
-    const std::vector<std::int8_t> logits =
-        run_images(network, quantised_pixels(images, begin, end));
+    const std::vector<std::int8_t> logits = run_images(network, stored_pixels(images, begin, end));
     for (int i = begin; i < end; ++i) {
       const auto row = logits.begin() +
                        static_cast<std::ptrdiff_t>(static_cast<std::size_t>(i - begin) * classes);
@@ -68,7 +67,7 @@ ArenaCheck check_schedule(const QuantizedNetwork& network, const PatchSchedule& 
   std::vector<std::int8_t> arena(static_cast<std::size_t>(check.arena_bytes));
   const std::size_t classes = answers.logits.size() / static_cast<std::size_t>(images.size());
   for (int i = 0; i < check.images; ++i) {
-    const std::vector<std::int8_t> pixels = quantised_pixels(images, i, i + 1);
+    const std::vector<std::int8_t> pixels = stored_pixels(images, i, i + 1);
     const std::vector<std::int8_t> logits =
         executor.run(image_source(pixels, network.network.input), arena, DeadBytes::kPoison);
     const auto expected =
@@ -86,7 +85,7 @@ void dump_images(const std::filesystem::path& folder, const ImageSet& images,
                  const Int8Answers& answers, int count) {
   const int dumped = std::min(count, images.size());
   const std::size_t classes = answers.logits.size() / static_cast<std::size_t>(images.size());
-  const std::vector<std::int8_t> inputs = quantised_pixels(images, 0, dumped);
+  const std::vector<std::int8_t> inputs = stored_pixels(images, 0, dumped);
   write_file(folder / "inputs.bin", as_bytes(std::span<const std::int8_t>(inputs)));
   write_file(folder / "outputs.bin",
              as_bytes(std::span<const std::int8_t>(answers.logits)

@@ -20,11 +20,10 @@ struct Int8Answers {
   double accuracy = 0.0;            ///< 0 to 1
 };
 
-/// Images [begin, end) as the network reads them, back to back: stored = pixel - 128, the
-/// quantisation of the input tensor by PixelNormalisation's definition.
-std::vector<std::int8_t> quantised_pixels(const ImageSet& images, int begin, int end);
+/// stored_pixel() of images [begin, end), back to back.
+std::vector<std::int8_t> stored_pixels(const ImageSet& images, int begin, int end);
 
-/// Runs the integer reference over all images, on all cores, with a progress bar.
+/// Runs the integer reference over all images, in all threads of parallel.h, with a progress bar.
 /// @param images of the network's input size
 /// @throws InterruptedError after a stop signal.
 Int8Answers run_int8(const QuantizedNetwork& network, const ImageSet& images);

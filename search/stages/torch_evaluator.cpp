@@ -6,20 +6,23 @@
 #include <ATen/Functions.h>
 
 #include "search/base/stop_signal.h"
+#include "search/stages/torch_evaluation.h"
 
 namespace patchnas {
 namespace {
 
 /// This rank's share, then everybody's. A signal to any rank counts for all.
-std::vector<double> share_out(TorchWorkspace& workspace, std::span<const Candidate> candidates) {
-  ProcessGroup& group = workspace.group();
-  workspace.trained_supernet();  // on all ranks together, also on one without a candidate
+std::vector<double> share_out(const TorchContext& context, RunImages& images,
+                              TrainedSupernet& supernet, std::span<const Candidate> candidates) {
+  ProcessGroup& group = context.group;
+  supernet.train_all();  // on all ranks together, also on one without a candidate
   const auto count = static_cast<std::int64_t>(candidates.size());
   const at::Tensor answers = at::zeros({count + 1}, at::kDouble);  // and the number of signals
   auto values = answers.accessor<double, 1>();
   for (std::int64_t i = group.rank(); i < count; i += group.size()) {
-    values[i] = workspace.validation_accuracy(
-        workspace.recalibrated(candidates[static_cast<std::size_t>(i)].architecture));
+    values[i] = validation_accuracy(
+        context, images,
+        supernet.extract_recalibrated(candidates[static_cast<std::size_t>(i)].architecture));
   }
   values[count] = stop_requested() ? 1.0 : 0.0;
   group.sum(answers);
@@ -37,13 +40,13 @@ std::vector<double> SupernetEvaluator::evaluate(std::span<const Candidate> candi
   for (const Candidate& candidate : candidates) {
     lines += to_json(candidate) + "\n";
   }
-  workspace_.group().broadcast(lines);
-  return share_out(workspace_, candidates);
+  context_.group.broadcast(lines);
+  return share_out(context_, images_, supernet_, candidates);
 }
 
-void answer_rank_0(TorchWorkspace& workspace) {
+void answer_rank_0(const TorchContext& context, RunImages& images, TrainedSupernet& supernet) {
   while (true) {
-    std::istringstream lines(workspace.group().broadcast(""));
+    std::istringstream lines(context.group.broadcast(""));
     std::vector<Candidate> candidates;
     for (std::string line; std::getline(lines, line);) {
       candidates.push_back(parse_candidate(line, "rank 0"));
@@ -51,10 +54,10 @@ void answer_rank_0(TorchWorkspace& workspace) {
     if (candidates.empty()) {
       return;
     }
-    share_out(workspace, candidates);
+    share_out(context, images, supernet, candidates);
   }
 }
 
-void dismiss_other_ranks(TorchWorkspace& workspace) { workspace.group().broadcast(""); }
+void dismiss_other_ranks(const TorchContext& context) { context.group.broadcast(""); }
 
 }  // namespace patchnas

@@ -4,33 +4,37 @@
 // evaluated on rank i modulo their number, each by one process alone. So no accuracy depends on how
 // many ranks there are.
 //
-//   SupernetEvaluator evaluator(workspace);        // rank 0
+//   SupernetEvaluator evaluator(context, images, supernet);   // rank 0
 //   evaluator.evaluate(candidates);
-//   dismiss_other_ranks(workspace);
+//   dismiss_other_ranks(context);
 //
-//   answer_rank_0(workspace);                      // the others
+//   answer_rank_0(context, images, supernet);                 // the others
 
 #include <span>
 #include <vector>
 
 #include "search/engine/evaluator.h"
-#include "search/stages/torch_workspace.h"
+#include "search/stages/torch_supernet.h"
 
 namespace patchnas {
 
 class SupernetEvaluator : public Evaluator {
  public:
-  /// The workspace must outlive it.
-  explicit SupernetEvaluator(TorchWorkspace& workspace) : workspace_(workspace) {}
+  /// Images and supernet must outlive it. The supernet is trained at the first question, where that
+  /// has not been done.
+  SupernetEvaluator(const TorchContext& context, RunImages& images, TrainedSupernet& supernet)
+      : context_(context), images_(images), supernet_(supernet) {}
   std::vector<double> evaluate(std::span<const Candidate> candidates) override;
 
  private:
-  TorchWorkspace& workspace_;
+  TorchContext context_;
+  RunImages& images_;
+  TrainedSupernet& supernet_;
 };
 
 /// Evaluates until rank 0 has no more questions.
-void answer_rank_0(TorchWorkspace& workspace);
+void answer_rank_0(const TorchContext& context, RunImages& images, TrainedSupernet& supernet);
 /// Ends answer_rank_0() on the other ranks.
-void dismiss_other_ranks(TorchWorkspace& workspace);
+void dismiss_other_ranks(const TorchContext& context);
 
 }  // namespace patchnas

@@ -15,6 +15,8 @@
 #include "search/package/verify_package.h"
 #include "search/report/report.h"
 #include "search/stages/data_progress.h"
+#include "search/stages/torch_evaluation.h"
+#include "search/stages/torch_quantisation.h"
 #include "supernet/data/evaluation_images.h"
 #include "supernet/network/evaluation.h"
 
@@ -40,7 +42,7 @@ void verify_in_emulator(const std::filesystem::path& folder, const CPackage& pac
   write_package(package, clean.path());
   const Verification result =
       verify_package(PackageFolder(clean.path()), network, target, Rounding::kDouble,
-                     quantised_pixels(images, 0, std::min(kEmulatedImages, images.size())));
+                     stored_pixels(images, 0, std::min(kEmulatedImages, images.size())));
   if (!result.holds()) {
     throw Error("the exported package does not do what was promised:\n" + table(result));
   }
@@ -49,11 +51,11 @@ void verify_in_emulator(const std::filesystem::path& folder, const CPackage& pac
 
 }  // namespace
 
-void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const FoldedSubnet& folded,
-                   const ExportPlan& plan) {
-  const Config& config = workspace.run().config();
+void export_subnet(const TorchContext& context, RunImages& images, const Subnet& subnet,
+                   const FoldedSubnet& folded, const ExportPlan& plan) {
+  const Config& config = context.config();
   const int resolution = subnet.network().input.height;
-  const QuantizedNetwork quantised = workspace.to_int8(folded);
+  const QuantizedNetwork quantised = to_int8(config, folded);
 
   const ImageSet test = evaluation_images(*load_test_images(config.data, console_observer()),
                                           resolution, config.data.crop_ratio);
@@ -62,9 +64,9 @@ void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const Folded
       quantised, plan.candidate.schedule, config.target.input, test, answers, kArenaCheckedImages);
   const Accuracies accuracies{
       .validation_search = plan.candidate.accuracy,
-      .validation_exported = plan.finetuned && !workspace.validates_winner()
+      .validation_exported = plan.finetuned && !context.validates_winner()
                                  ? std::nullopt
-                                 : std::optional(workspace.validation_accuracy(subnet)),
+                                 : std::optional(validation_accuracy(context, images, subnet)),
       .test_float = accuracy(subnet, test, config.data.normalisation),
       .test_int8 = answers.accuracy,
       .test_images = test.size()};

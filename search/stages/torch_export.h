@@ -7,7 +7,9 @@
 
 #include "search/engine/candidate.h"
 #include "search/engine/evolution.h"
-#include "search/stages/torch_workspace.h"
+#include "search/stages/torch_images.h"
+#include "supernet/network/folded_subnet.h"
+#include "supernet/network/subnet.h"
 
 namespace patchnas {
 
@@ -25,7 +27,7 @@ struct ExportPlan {
 /// @throws Error if the package does not do what was promised.
 /// @param subnet in float, to compare with
 /// @param folded what is exported
-void export_subnet(TorchWorkspace& workspace, const Subnet& subnet, const FoldedSubnet& folded,
-                   const ExportPlan& plan);
+void export_subnet(const TorchContext& context, RunImages& images, const Subnet& subnet,
+                   const FoldedSubnet& folded, const ExportPlan& plan);
 
 }  // namespace patchnas

@@ -45,6 +45,23 @@ class Speedometer {
   double last_ = 0.0;
 };
 
+const TrainingSettings& settings_of(const TrainingPlan& plan, StageId stage) {
+  switch (stage) {
+    case StageId::kTrainLargest:
+      return plan.largest;
+    case StageId::kTrainSupernet:
+      return plan.supernet;
+    case StageId::kFinetune:
+      return plan.finetune;
+    case StageId::kQuantise:
+      return plan.quantisation_aware;
+    case StageId::kSearch:
+    case StageId::kExport:
+      break;
+  }
+  throw Error("stage " + std::string(to_string(stage)) + " does not train");
+}
+
 /// Steps from one evaluation to the next; 0: none.
 std::int64_t evaluation_interval(const Trainer& trainer, const RunDirectory& run) {
   const double epochs = run.config().training.evaluate_every_epochs;
@@ -84,7 +101,29 @@ std::string accuracies_text(const MetricsLog::Values& values) {
 
 }  // namespace
 
-std::optional<Checkpoint> restorable(const CheckpointStore& store, ProcessGroup& group) {
+TrainerConfig trainer_config(const Config& config, StageId stage) {
+  const TrainingSettings& settings = settings_of(config.training, stage);
+  return {.stage = std::string(to_string(stage)),
+          .seed = config.seed,
+          .epochs = settings.epochs,
+          .batch_size = settings.batch_size,
+          .learning_rate = settings.learning_rate,
+          .warmup_epochs = settings.warmup_epochs,
+          .label_smoothing = settings.label_smoothing,
+          .optimiser = {.momentum = settings.momentum,
+                        .weight_decay = settings.weight_decay,
+                        .clip_norm = settings.clip_norm,
+                        .ema_decay = settings.ema_decay,
+                        .precision = config.training.precision},
+          .normalisation = config.data.normalisation,
+          .augmentation = config.data.augmentation,
+          .crop_ratio = config.data.crop_ratio,
+          .data_workers = config.data.workers};
+}
+
+std::optional<Checkpoint> restorable(const TorchContext& context, StageId stage) {
+  ProcessGroup& group = context.group;
+  const CheckpointStore store = checkpoints(context, stage);
   CheckpointStore::Newest newest;
   if (group.rank() == 0) {
     newest = store.load_newest();
@@ -101,9 +140,11 @@ std::optional<Checkpoint> restorable(const CheckpointStore& store, ProcessGroup&
   return checkpoint;
 }
 
-void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
-                  const CheckpointStore& store, StageId stage, RunDirectory& run,
-                  ProcessGroup& group, const Evaluation& evaluate) {
+void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint, StageId stage,
+                  const TorchContext& context, const Evaluation& evaluate) {
+  RunDirectory& run = context.run;
+  ProcessGroup& group = context.group;
+  const CheckpointStore store = checkpoints(context, stage);
   const std::string_view name = to_string(stage);
   const std::int64_t total = trainer.total_steps();
   if (checkpoint) {

@@ -5,16 +5,17 @@
 #include <functional>
 #include <optional>
 
-#include "search/run/checkpoint.h"
-#include "search/run/run_directory.h"
-#include "supernet/ranks/process_group.h"
+#include "search/stages/torch_context.h"
 #include "supernet/training/trainer.h"
 
 namespace patchnas {
 
+/// As configured for a stage that trains.
+TrainerConfig trainer_config(const Config& config, StageId stage);
+
 /// The newest intact checkpoint of a stage that rank 0 finds, on every rank; damage is logged.
 /// @throws InputError if there are checkpoints and none is intact.
-std::optional<Checkpoint> restorable(const CheckpointStore& store, ProcessGroup& group);
+std::optional<Checkpoint> restorable(const TorchContext& context, StageId stage);
 
 /// Accuracies on validation images of what training would end with now.
 using Evaluation = std::function<MetricsLog::Values()>;
@@ -27,8 +28,7 @@ using Evaluation = std::function<MetricsLog::Values()>;
 /// @throws InterruptedError after a stop signal, or on the CPU LostRankError, with a checkpoint of
 /// the last step on disk.
 /// @throws Error if training diverged; the checkpoints are of steps before that.
-void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint,
-                  const CheckpointStore& store, StageId stage, RunDirectory& run,
-                  ProcessGroup& group, const Evaluation& evaluate);
+void train_to_end(Trainer& trainer, const std::optional<Checkpoint>& checkpoint, StageId stage,
+                  const TorchContext& context, const Evaluation& evaluate);
 
 }  // namespace patchnas

@@ -88,6 +88,7 @@ void verify(const VerifyOptions& options) {
       spdlog::warn("{}", warning);
     }
   }
+  compute_in(run ? run->config().threads : 0);
   const PackageFolder package(options.folder);
   const RunTarget target = named(kRunTargets, options.target);
   require_tools(target);

@@ -193,7 +193,7 @@ class Measuring {
 
  private:
   void measure_wanted(const Wanted& wanted) {
-    measurement_.calibrate(bench_.line());
+    measurement_.measure_overheads(bench_.line());
     const auto before = static_cast<std::int64_t>(measurement_.table().measurements.size());
     measure_all(wanted.keys);
     if (!wanted.is_everything) {

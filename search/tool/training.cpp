@@ -9,14 +9,12 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 #include "arch/base/error.h"
-#include "arch/base/parallel.h"
 #include "search/base/console.h"
 #include "search/base/files.h"
 #include "search/base/stop_signal.h"
@@ -31,6 +29,7 @@
 #include "search/stages/torch_stages.h"
 #include "supernet/data/data_source.h"
 #include "supernet/data/evaluation_images.h"
+#include "supernet/network/threads.h"
 
 namespace patchnas {
 namespace {
@@ -128,8 +127,7 @@ std::string line(const char* name, const ImageStore& images) {
 }
 
 void prepare(const Config& config) {
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  set_thread_count(config.threads == 0 ? cores : config.threads);
+  set_threads(config.threads);
   check_data_files(config.data, console_observer());
   const TrainingData data = load_training_data(config.data, config.seed, console_observer());
   const auto test = load_test_images(config.data, console_observer());
@@ -182,10 +180,12 @@ void run_prepare(const PrepareOptions& options) {
   prepare(read_config(options.config, options.assignments));
 }
 
+void compute_in(int threads) { set_threads(threads); }
+
 std::vector<std::int8_t> quantised_test_images(const DataConfig& data, int resolution, int count) {
   const ImageSet test =
       evaluation_images(*load_test_images(data, console_observer()), resolution, data.crop_ratio);
-  return quantised_pixels(test, 0, std::min(count, test.size()));
+  return stored_pixels(test, 0, std::min(count, test.size()));
 }
 
 }  // namespace patchnas

@@ -43,6 +43,9 @@ void run_export(const ExportOptions& options);
 /// Checks a data set and fills its cache; prints a line for each part.
 void run_prepare(const PrepareOptions& options);
 
+/// Sets how many threads this process computes with: Config::threads.
+void compute_in(int threads);
+
 /// The first `count` test images, or all if there are fewer, as an int8 network reads them: back to
 /// back, each [H, W, C].
 /// @param resolution height and width

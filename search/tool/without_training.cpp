@@ -3,6 +3,7 @@
 #include <string>
 
 #include "arch/base/error.h"
+#include "arch/base/parallel.h"
 #include "search/tool/training.h"
 
 namespace patchnas {
@@ -27,6 +28,8 @@ void run_search(const SearchOptions& options) {
 void run_export(const ExportOptions& options) { refuse("export " + options.run); }
 
 void run_prepare(const PrepareOptions& options) { refuse("prepare --config " + options.config); }
+
+void compute_in(int threads) { set_thread_count(threads_of_process(threads)); }
 
 std::vector<std::int8_t> quantised_test_images(const DataConfig& /*data*/, int /*resolution*/,
                                                int /*count*/) {

@@ -1,7 +1,6 @@
 #include "supernet/data/evaluation_images.h"
 
 #include <algorithm>
-#include <exception>
 #include <numeric>
 
 #include "arch/base/parallel.h"
@@ -26,26 +25,15 @@ ImageSet evaluation_images(const ImageStore& images, std::span<const int> indice
   ImageSet result{resolution, resolution, images.channels(), images.classes(), {}, {}};
   result.pixels.resize(indices.size() * result.image_bytes());
   std::vector<char> is_corrupt(indices.size());
-  std::vector<std::exception_ptr> errors(static_cast<std::size_t>(thread_count()));
-  parallel_ranges(static_cast<int>(indices.size()), [&](int thread, int begin, int end) {
+  parallel_each(static_cast<int>(indices.size()), [&](int, int image) {
+    const auto i = static_cast<std::size_t>(image);
     try {
-      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-        try {
-          write(images, indices[i], resolution, crop_ratio,
-                result.pixels.data() + i * result.image_bytes());
-        } catch (const CorruptImageError&) {
-          is_corrupt[i] = 1;
-        }
-      }
-    } catch (...) {
-      errors[static_cast<std::size_t>(thread)] = std::current_exception();
+      write(images, indices[i], resolution, crop_ratio,
+            result.pixels.data() + i * result.image_bytes());
+    } catch (const CorruptImageError&) {
+      is_corrupt[i] = 1;
     }
   });
-  for (const std::exception_ptr& error : errors) {
-    if (error) {
-      std::rethrow_exception(error);
-    }
-  }
   std::vector<int> kept;
   for (std::size_t i = 0; i < indices.size(); ++i) {
     result.labels.push_back(images.label(indices[i]));

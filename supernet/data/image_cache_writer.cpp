@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <exception>
 #include <fcntl.h>
 #include <optional>
 #include <string>
@@ -97,29 +96,17 @@ void remove_leftovers(const fs::path& path) {
 std::vector<std::optional<StoredImage>> decode(const ImageFiles& files, int begin, int end,
                                                int shorter_side) {
   std::vector<std::optional<StoredImage>> images(static_cast<std::size_t>(end - begin));
-  std::vector<std::exception_ptr> errors(static_cast<std::size_t>(thread_count()));
   const LeastScale least_scale = [&](int height, int width) {
     return std::min(1.0, static_cast<double>(shorter_side) / std::min(height, width));
   };
-  parallel_ranges(end - begin, [&](int thread, int first, int last) {
+  parallel_each(end - begin, [&](int, int i) {
     try {
-      for (int i = first; i < last; ++i) {
-        try {
-          images[static_cast<std::size_t>(i)] =
-              shrunk(files.image(begin + i, least_scale), shorter_side);
-        } catch (const CorruptImageError&) {
-          continue;  // the store has reported it
-        }
-      }
-    } catch (...) {
-      errors[static_cast<std::size_t>(thread)] = std::current_exception();
+      images[static_cast<std::size_t>(i)] =
+          shrunk(files.image(begin + i, least_scale), shorter_side);
+    } catch (const CorruptImageError&) {
+      return;  // the store has reported it
     }
   });
-  for (const std::exception_ptr& error : errors) {
-    if (error) {
-      std::rethrow_exception(error);
-    }
-  }
   return images;
 }
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 
+#include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
@@ -107,5 +108,7 @@ StoredImage shrunk(const StoredImage& image, int side) {
              cv::INTER_AREA);
   return stored(std::move(result));
 }
+
+void decode_in_calling_thread() { cv::setNumThreads(1); }
 
 }  // namespace patchnas

@@ -27,4 +27,8 @@ StoredImage decode_image(std::span<const std::uint8_t> bytes, int channels, cons
 /// The same image with a shorter side of `side` pixels, areas averaged; itself if it is no larger.
 StoredImage shrunk(const StoredImage& image, int side);
 
+/// Keeps OpenCV to the thread that calls it, in this process: images are many, and the callers' own
+/// threads share them.
+void decode_in_calling_thread();
+
 }  // namespace patchnas

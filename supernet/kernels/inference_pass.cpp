@@ -38,7 +38,6 @@ InferencePass::InferencePass(const Network& network, std::vector<FusedLayer> lay
 
 InferencePass::InferencePass(const QuantizedNetwork& network)
     : InferencePass(network.network, make_fused_layers(network)) {
-  image_quantisation_ = network.tensors[0];
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const auto channels = static_cast<std::size_t>(layers_[i].out_channels);
     norms_[i] = {std::vector<float>(channels, 1.0F), std::vector<float>(channels, 0.0F)};
@@ -81,11 +80,6 @@ void InferencePass::run_images(Thread& thread, const ImageSource& source, int be
   const int count = end - begin;
   const FusedLayer& classifier = layers_.back();
   source(begin, end, thread.images.data());
-  if (classifier.integers) {
-    const auto floats = static_cast<std::size_t>(count * network_.input.elements());
-    const std::span<float> images = std::span(thread.images).first(floats);
-    std::ranges::copy(image_steps(images, image_quantisation_), images.begin());
-  }
   for (int i = 0; i < network_.layer_count(); ++i) {
     const Layer& layer = network_.layers[static_cast<std::size_t>(i)];
     const FusedLayer& fused = layers_[static_cast<std::size_t>(i)];

@@ -19,10 +19,12 @@ class InferencePass {
   /// `network` must be supported() and outlive the pass.
   InferencePass(const Network& network, std::span<const LayerValues> values);
 
-  /// `network` must also be exact_in_floats(): logits are those of the exported network.
+  /// `network` must also be exact_in_floats(): logits are those of the exported network. Images are
+  /// pixel_steps().
   explicit InferencePass(const QuantizedNetwork& network);
 
-  /// Writes the normalised images [end - begin, H, W, C] to `target`; called in several threads.
+  /// Writes the images, normalised or in steps, [end - begin, H, W, C] to `target`; called in
+  /// several threads.
   using ImageSource = std::function<void(int begin, int end, float* target)>;
 
   /// @return logits [count, classes]
@@ -44,9 +46,8 @@ class InferencePass {
 
   const Network& network_;
   std::vector<FusedLayer> layers_;
-  std::vector<Norm> norms_;                // per layer
-  std::vector<int> last_readers_;          // per tensor
-  TensorQuantisation image_quantisation_;  // of int8 networks
+  std::vector<Norm> norms_;        // per layer
+  std::vector<int> last_readers_;  // per tensor
   int images_at_once_ = 1;
 };
 

@@ -1,7 +1,6 @@
 #include "supernet/kernels/quantised_layers.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 
 #include "supernet/kernels/simd.h"
@@ -141,16 +140,6 @@ std::vector<float> integer_weights(const QuantizedNetwork& network, int layer) {
     }
   }
   return result;
-}
-
-std::vector<float> image_steps(std::span<const float> images, const TensorQuantisation& input) {
-  const auto low = static_cast<float>(-128 - input.zero_point);
-  const auto high = static_cast<float>(127 - input.zero_point);
-  std::vector<float> steps(images.size());
-  std::transform(images.begin(), images.end(), steps.begin(), [&](float real) {
-    return std::clamp(std::nearbyint(real / input.scale), low, high);
-  });
-  return steps;
 }
 
 }  // namespace patchnas::kernels

@@ -19,7 +19,4 @@ std::vector<FusedLayer> make_fused_layers(const QuantizedNetwork& network);
 /// The weights of a layer as integers in LibTorch's layout (layer_tensors.h).
 std::vector<float> integer_weights(const QuantizedNetwork& network, int layer);
 
-/// Normalised images in steps of the input tensor, rounded and clamped as they would be stored.
-std::vector<float> image_steps(std::span<const float> images, const TensorQuantisation& input);
-
 }  // namespace patchnas::kernels

@@ -13,6 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "supernet/kernels/simd_level.h"
+
 #if defined(PATCHNAS_LEVEL_V4)
 #define PATCHNAS_LEVEL v4
 #pragma GCC target("arch=x86-64-v4")
@@ -104,27 +106,10 @@ PATCHNAS_INLINE void for_vectors(Index channels, const Visit& visit) {
   }
 }
 
-#if defined(PATCHNAS_LEVELS)
-enum class Level { kBase, kV3, kV4 };
-
-/// The best level of the x86-64 psABI that this machine has.
-inline Level machine_level() {
-  static const Level best = [] {
-    __builtin_cpu_init();
-    const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                    __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-                    __builtin_cpu_supports("avx512vl");
-    return v4 ? Level::kV4 : v3 ? Level::kV3 : Level::kBase;
-  }();
-  return best;
-}
-#endif
-
 }  // namespace patchnas::simd::inline PATCHNAS_LEVEL
 
 // Defines the kernel `name`, whose work is name##_body, for the level that is being compiled. The
-// base also gets what everyone calls: a function that picks the best level the machine has.
+// base also gets what everyone calls: a function that picks the level (simd_level.h).
 #if defined(PATCHNAS_LEVEL_V4)
 #define PATCHNAS_KERNEL(name, parameters, arguments) \
   void name##_v4 parameters { name##_body arguments; }
@@ -136,7 +121,7 @@ inline Level machine_level() {
   void name##_v4 parameters;                         \
   void name##_v3 parameters;                         \
   void name parameters {                             \
-    switch (simd::machine_level()) {                 \
+    switch (simd::level()) {                         \
       case simd::Level::kV4:                         \
         return name##_v4 arguments;                  \
       case simd::Level::kV3:                         \

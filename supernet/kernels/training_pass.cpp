@@ -29,36 +29,30 @@ ActivationView TrainingPass::Tensor::mask() const {
 }
 
 TrainingPass::TrainingPass(const Network& network, std::span<const LayerValues> values,
-                           Workspace& workspace)
-    : TrainingPass(network, make_fused_layers(network, values), workspace) {}
+                           PassMemory& memory)
+    : TrainingPass(network, make_fused_layers(network, values), memory) {}
 
-TrainingPass::TrainingPass(const QuantizedNetwork& network, Workspace& workspace)
-    : TrainingPass(network.network, make_fused_layers(network), workspace) {
-  image_quantisation_ = network.tensors[0];
-}
+TrainingPass::TrainingPass(const QuantizedNetwork& network, PassMemory& memory)
+    : TrainingPass(network.network, make_fused_layers(network), memory) {}
 
 TrainingPass::TrainingPass(const Network& network, std::vector<FusedLayer> layers,
-                           Workspace& workspace)
+                           PassMemory& memory)
     : network_(network),
-      workspace_(workspace),
+      memory_(memory),
       layers_(std::move(layers)),
       tensors_(static_cast<std::size_t>(network.tensor_count())) {
-  workspace_.scratch.resize(static_cast<std::size_t>(thread_count()));
-  for (AlignedFloats& scratch : workspace_.scratch) {
+  memory_.scratch.resize(static_cast<std::size_t>(thread_count()));
+  for (AlignedFloats& scratch : memory_.scratch) {
     scratch.resize(std::max(scratch.size(), scratch_size(layers_)));
   }
 }
 
 Buffer TrainingPass::take(std::int64_t pixels, int channels) {
-  return workspace_.pool.take(static_cast<std::size_t>(count_ * pixels * channels));
+  return memory_.pool.take(static_cast<std::size_t>(count_ * pixels * channels));
 }
 
 std::vector<float> TrainingPass::forward(std::span<const float> images, int count) {
   const FusedLayer& classifier = layers_.back();
-  if (classifier.integers) {
-    image_steps_ = image_steps(images, image_quantisation_);
-    images = image_steps_;
-  }
   images_ = images.data();
   count_ = count;
   for (int i = 0; i < network_.layer_count(); ++i) {
@@ -128,7 +122,7 @@ void TrainingPass::run_forward(int layer) {
       run.sums = sums.of(thread);
     }
     run_layer(network_, layer, fused, run,
-              workspace_.scratch[static_cast<std::size_t>(thread)].data());
+              memory_.scratch[static_cast<std::size_t>(thread)].data());
   });
   if (fused.has_norm) {
     normalise(fused, sums.sums(), sums.products(), out);

@@ -2,7 +2,7 @@
 
 // One forward and backward pass of a whole network on the CPU with batch statistics.
 //
-//   TrainingPass pass(network, values, workspace);
+//   TrainingPass pass(network, values, memory);
 //   std::vector<float> logits = pass.forward(images, count);
 //   pass.backward(loss_gradient(logits), [&](int layer, const LayerGradients& gradients) { ... });
 //
@@ -24,7 +24,7 @@
 namespace patchnas::kernels {
 
 /// Memory that passes share; one pass at a time.
-struct Workspace {
+struct PassMemory {
   BufferPool pool;
   std::vector<AlignedFloats> scratch;  ///< per thread
 };
@@ -45,13 +45,13 @@ struct BatchStatistics {
 
 class TrainingPass {
  public:
-  /// `network` must be supported() and, like `workspace`, outlive the pass.
-  TrainingPass(const Network& network, std::span<const LayerValues> values, Workspace& workspace);
+  /// `network` must be supported() and, like `memory`, outlive the pass.
+  TrainingPass(const Network& network, std::span<const LayerValues> values, PassMemory& memory);
   /// `network` must also be exact_in_floats(). Gradients are those of the real weights and biases
-  /// that it was quantised from.
-  TrainingPass(const QuantizedNetwork& network, Workspace& workspace);
+  /// that it was quantised from. Images are pixel_steps().
+  TrainingPass(const QuantizedNetwork& network, PassMemory& memory);
 
-  /// @param images [count, H, W, C], normalised; must live until after backward
+  /// @param images [count, H, W, C], normalised or in steps; must live until after backward
   /// @return logits [count, classes]
   std::vector<float> forward(std::span<const float> images, int count);
 
@@ -99,7 +99,7 @@ class TrainingPass {
     std::vector<double> gamma_gradient;
   };
 
-  TrainingPass(const Network& network, std::vector<FusedLayer> layers, Workspace& workspace);
+  TrainingPass(const Network& network, std::vector<FusedLayer> layers, PassMemory& memory);
 
   [[nodiscard]] NormCoefficients norm_coefficients(const FusedLayer& fused,
                                                    const Tensor& out) const;
@@ -119,12 +119,10 @@ class TrainingPass {
   Tensor& tensor(TensorId id) { return tensors_[static_cast<std::size_t>(id)]; }
 
   const Network& network_;
-  Workspace& workspace_;
+  PassMemory& memory_;
   std::vector<FusedLayer> layers_;
   std::vector<Tensor> tensors_;
   Buffer patches_;
-  TensorQuantisation image_quantisation_;  // of int8 networks
-  std::vector<float> image_steps_;
   const float* images_ = nullptr;
   int count_ = 0;
 };

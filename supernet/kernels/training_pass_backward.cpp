@@ -133,7 +133,7 @@ void TrainingPass::backward_convolution(int layer, LayerGradients& gradients) {
   const std::int64_t in_pixels =
       fused.operation == Operation::kPatches ? fused.out_pixels : fused.in_pixels;
   parallel_ranges(count_, [&](int thread, int begin, int end) {
-    float* scratch = workspace_.scratch[static_cast<std::size_t>(thread)].data();
+    float* scratch = memory_.scratch[static_cast<std::size_t>(thread)].data();
     float* weight_gradient = partial.data() + static_cast<std::size_t>(thread) * weights;
     GradientSink thread_sink = sink;
     if (sink.mean != nullptr) {

@@ -188,7 +188,7 @@ BatchLoss Compute::add_gradients(const Network& network, std::span<const LayerTe
   if (precision_ == Precision::kFloat32 && is_fused(network, layers)) {
     const at::NoGradGuard no_gradients;
     const PlainLayers plain(layers);
-    return add_fused_gradients(kernels::TrainingPass(network, plain.values(), *workspace_), batch,
+    return add_fused_gradients(kernels::TrainingPass(network, plain.values(), *memory_), batch,
                                backward);
   }
   return add_libtorch_gradients(
@@ -210,7 +210,7 @@ BatchLoss Compute::add_quantised_gradients(const QuantizedNetwork& network,
   const Backward backward{goal, weight, gradients, loss_scale, layer_done};
   if (is_fused(network.network, layers) && kernels::exact_in_floats(network)) {
     const at::NoGradGuard no_gradients;
-    return add_fused_gradients(kernels::TrainingPass(network, *workspace_), batch, backward);
+    return add_fused_gradients(kernels::TrainingPass(network, *memory_), batch, backward);
   }
   return add_libtorch_gradients(network.network.input, layers, batch, backward,
                                 [&](const auto& leaves, const at::Tensor& images) {
@@ -244,7 +244,7 @@ std::vector<kernels::BatchStatistics> Compute::batch_statistics(
   std::vector<kernels::BatchStatistics> statistics(layers.size());
   if (is_fused(network, layers)) {
     const PlainLayers plain(layers);
-    kernels::TrainingPass pass(network, plain.values(), *workspace_);
+    kernels::TrainingPass pass(network, plain.values(), *memory_);
     pass.forward(images, count);
     for (std::size_t i = 0; i < statistics.size(); ++i) {
       statistics[i] = pass.statistics(static_cast<int>(i));

@@ -59,6 +59,7 @@ class Compute {
   /// network computes, and the gradients of the folded weights and biases it was quantised from. In
   /// float32, whatever the precision.
   /// @param layers the folded weights and biases
+  /// @param batch with images in pixel_steps()
   BatchLoss add_quantised_gradients(const QuantizedNetwork& network,
                                     std::span<const LayerTensors> layers, const Batch& batch,
                                     const Goal& goal, double weight,
@@ -80,6 +81,7 @@ class Compute {
   std::vector<float> logits(const Network& network, std::span<const LayerTensors> layers,
                             const kernels::InferencePass::ImageSource& source, int count);
   /// Those of the exported network, as real numbers; on the CPU. @return [count, classes]
+  /// @param source of images in pixel_steps()
   std::vector<float> logits(const QuantizedNetwork& network,
                             const kernels::InferencePass::ImageSource& source, int count);
 
@@ -88,7 +90,7 @@ class Compute {
 
   Backend backend_;
   Precision precision_;
-  std::unique_ptr<kernels::Workspace> workspace_ = std::make_unique<kernels::Workspace>();
+  std::unique_ptr<kernels::PassMemory> memory_ = std::make_unique<kernels::PassMemory>();
 };
 
 /// [count, H, W, C] floats as the [count, C, H, W] tensor that forward() takes.

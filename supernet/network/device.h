@@ -1,6 +1,6 @@
 #pragma once
 
-// Where tensors live and how many threads compute.
+// Where tensors live.
 
 #include <string_view>
 
@@ -14,13 +14,5 @@ namespace patchnas {
 /// @throws InputError for another name, for "cuda" without a usable device, or for more ranks than
 /// devices.
 c10::Device resolve_device(std::string_view name, int local_rank = 0);
-
-/// Sets the number of computing threads of this process: results depend on it. 0 means the cores
-/// that this process may use, divided by the processes that share them.
-/// The fused kernels use them. LibTorch's own operators get one: on the CPU they do little here,
-/// and OpenMP's threads would spin on the cores while they wait for more.
-/// @return the number set
-/// @throws InputError if it is negative.
-int set_threads(int threads, int processes = 1);
 
 }  // namespace patchnas

@@ -92,11 +92,10 @@ std::vector<int> predict(const Subnet& subnet, const ImageSet& images,
                        images);
 }
 
-std::vector<int> predict(const QuantizedNetwork& network, const ImageSet& images,
-                         const PixelNormalisation& normalisation) {
+std::vector<int> predict(const QuantizedNetwork& network, const ImageSet& images) {
   check_image_size(network.network, images);
-  return most_probable(Compute().logits(network, source_of(images, normalisation), images.size()),
-                       images);
+  const PixelNormalisation steps = pixel_steps(network.tensors[0].zero_point);
+  return most_probable(Compute().logits(network, source_of(images, steps), images.size()), images);
 }
 
 double accuracy(const Subnet& subnet, const ImageSet& images,
@@ -104,9 +103,8 @@ double accuracy(const Subnet& subnet, const ImageSet& images,
   return share_correct(predict(subnet, images, normalisation), images);
 }
 
-double accuracy(const QuantizedNetwork& network, const ImageSet& images,
-                const PixelNormalisation& normalisation) {
-  return share_correct(predict(network, images, normalisation), images);
+double accuracy(const QuantizedNetwork& network, const ImageSet& images) {
+  return share_correct(predict(network, images), images);
 }
 
 }  // namespace patchnas

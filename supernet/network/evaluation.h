@@ -41,13 +41,11 @@ void recalibrate_batch_norm(Subnet& subnet, const RecalibrationImages& images,
 std::vector<int> predict(const Subnet& subnet, const ImageSet& images,
                          const PixelNormalisation& normalisation);
 /// The same by an int8 network: what the exported one answers.
-std::vector<int> predict(const QuantizedNetwork& network, const ImageSet& images,
-                         const PixelNormalisation& normalisation);
+std::vector<int> predict(const QuantizedNetwork& network, const ImageSet& images);
 
 /// Share of images whose most probable class is their label, in [0, 1].
 double accuracy(const Subnet& subnet, const ImageSet& images,
                 const PixelNormalisation& normalisation);
-double accuracy(const QuantizedNetwork& network, const ImageSet& images,
-                const PixelNormalisation& normalisation);
+double accuracy(const QuantizedNetwork& network, const ImageSet& images);
 
 }  // namespace patchnas

@@ -15,3 +15,4 @@
 #include "supernet/network/loss.h"           // IWYU pragma: export
 #include "supernet/network/subnet.h"         // IWYU pragma: export
 #include "supernet/network/supernet.h"       // IWYU pragma: export
+#include "supernet/network/threads.h"        // IWYU pragma: export

@@ -69,11 +69,8 @@ class Interpreter {
       : network_(network), layers_(layers) {}
 
   at::Tensor run(const at::Tensor& images, const StepsObserver& observer) {
-    const TensorQuantisation& image = network_.tensors[0];
-    const at::Tensor steps =
-        at::clamp(at::round(images / image.scale), -128 - image.zero_point, 127 - image.zero_point)
-            .to(at::kLong);
-    values_.push_back({steps * image.scale, steps});
+    const at::Tensor steps = images.to(at::kLong);
+    values_.push_back({steps * network_.tensors[0].scale, steps});
     for (int i = 0; i < network_.network.layer_count(); ++i) {
       values_.push_back(run_layer(i));
     }

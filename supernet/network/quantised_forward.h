@@ -22,7 +22,7 @@ using StepsObserver = std::function<void(TensorId, const at::Tensor&)>;
 /// (the straight-through estimator, Bengio et al., 2013), a clamp those of values that it left
 /// alone (Jacob et al., 2018).
 /// @param layers the folded weights and biases that `network` was quantised from
-/// @param images [N, C, H, W], normalised
+/// @param images [N, C, H, W], pixel_steps()
 /// @return logits [N, classes] as real numbers
 /// @throws Error for operators that no lowered architecture has.
 at::Tensor forward_quantised(const QuantizedNetwork& network, std::span<const LayerTensors> layers,

@@ -260,6 +260,7 @@ ProcessGroup::ProcessGroup(const RankPlace& place, const std::filesystem::path& 
 ProcessGroup::ProcessGroup(ProcessGroup&&) noexcept = default;
 ProcessGroup& ProcessGroup::operator=(ProcessGroup&&) noexcept = default;
 ProcessGroup::~ProcessGroup() = default;
+void ProcessGroup::leave() { impl_.reset(); }
 
 int ProcessGroup::rank() const { return place().rank; }
 int ProcessGroup::size() const { return place().count; }

@@ -61,8 +61,12 @@ class ProcessGroup {
                std::chrono::milliseconds timeout);
   ProcessGroup(ProcessGroup&&) noexcept;
   ProcessGroup& operator=(ProcessGroup&&) noexcept;
-  /// Waits for the others to get here too, unless an exception is on its way or there was trouble.
+  /// As leave().
   ~ProcessGroup();
+
+  /// Waits for the others to get here too, unless an exception is on its way or there was trouble.
+  /// From then on this rank is alone: size() is 1, and nobody misses a rank that ends.
+  void leave();
 
   [[nodiscard]] int rank() const;
   [[nodiscard]] int size() const;

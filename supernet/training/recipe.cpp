@@ -101,6 +101,9 @@ class QuantisedRecipe : public Recipe {
   [[nodiscard]] std::optional<QuantizedNetwork> quantised(const RecipeRun& /*run*/) const override {
     return quantiser_(subnet_.to_float_network(), subnet_.ranges());
   }
+  [[nodiscard]] PixelNormalisation pixels(const PixelNormalisation& normalisation) const override {
+    return pixel_steps(normalisation.mean - kPixelOffset);
+  }
 
   [[nodiscard]] std::vector<LayerTensors> tensors(const RecipeRun& run,
                                                   const at::Tensor& flat) const override {

@@ -15,6 +15,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "arch/base/random.h"
+#include "arch/float_network.h"
 #include "arch/network.h"
 #include "arch/quantized_network.h"
 #include "supernet/network/folded_subnet.h"
@@ -56,6 +57,10 @@ class Recipe {
   /// Whose integers the run computes, from the parameters as they are; none: floats.
   [[nodiscard]] virtual std::optional<QuantizedNetwork> quantised(const RecipeRun& /*run*/) const {
     return std::nullopt;
+  }
+  /// What its networks read for a pixel, where float networks read it so: for integers steps.
+  [[nodiscard]] virtual PixelNormalisation pixels(const PixelNormalisation& normalisation) const {
+    return normalisation;
   }
   /// The part of `flat`, a tensor like parameters(), that the run works with; for a run that only
   /// answers its own tensors.

@@ -68,7 +68,8 @@ class Trainer::Impl {
         reducer_(group_, optimiser_.gradient(), config_.bucket_bytes),
         compute_(Backend::kAuto, config_.optimiser.precision),
         loader_(training,
-                Augmenter(config_.normalisation, config_.augmentation, config_.crop_ratio),
+                Augmenter(recipe_->pixels(config_.normalisation), config_.augmentation,
+                          config_.crop_ratio),
                 config_.seed, config_.data_workers) {
     if (training.size() == 0 || config_.batch_size < 1) {
       throw InputError(config_.stage + ": training needs images and a batch size of 1 or more");

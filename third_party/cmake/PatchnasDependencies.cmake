@@ -8,7 +8,6 @@
 #   patchnas::torch                    libtorch-dev 1.13 or any 2.x   supernet, search
 #   patchnas::opencv                   libopencv-*-dev 4.6            supernet
 #   ZLIB::ZLIB                         zlib1g-dev                     supernet
-#   OpenMP::OpenMP_CXX                 g++ (libgomp)                  deploy, supernet
 #   CLI11::CLI11, spdlog::spdlog       libcli11-dev, libspdlog-dev    search
 #   GTest::gtest, GTest::gmock         libgtest-dev, libgmock-dev     tests
 #   benchmark::benchmark               libbenchmark-dev               benchmarks
@@ -24,7 +23,6 @@ endif()
 
 find_package(Eigen3 3.3 REQUIRED NO_MODULE)
 find_package(nlohmann_json 3.9 REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(CLI11 REQUIRED)
 find_package(spdlog REQUIRED)
 

@@ -11,8 +11,7 @@ set(PATCHNAS_TORCH_VERSION "${Torch_VERSION}")
 add_library(patchnas_torch INTERFACE)
 add_library(patchnas::torch ALIAS patchnas_torch)
 # ${TORCH_LIBRARIES} rather than the target "torch": it also names the CUDA libraries of a GPU build.
-# OpenMP, because at::parallel_for is a template that runs serially in a file compiled without it.
-target_link_libraries(patchnas_torch INTERFACE ${TORCH_LIBRARIES} OpenMP::OpenMP_CXX Threads::Threads)
+target_link_libraries(patchnas_torch INTERFACE ${TORCH_LIBRARIES} Threads::Threads)
 # System headers: their warnings are not ours to fix.
 target_include_directories(patchnas_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 

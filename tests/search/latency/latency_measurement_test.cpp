@@ -78,7 +78,7 @@ TEST_F(LatencyMeasurementTest, ContinuesWhereItStopped) {
     for (const auto& [key, known] : before) {
       EXPECT_EQ(*measurement.table().find(key), known) << "was measured twice";
     }
-    measurement.calibrate(line());
+    measurement.measure_overheads(line());
     measurement.save();
     before = measurement.table().measurements;
   }

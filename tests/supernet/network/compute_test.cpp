@@ -2,14 +2,17 @@
 
 #include "supernet/network/compute.h"
 
+#include <array>
+
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
 #include "supernet/data/augmentation.h"
-#include "supernet/network/device.h"
 #include "supernet/network/loss.h"
 #include "supernet/network/subnet.h"
 #include "supernet/network/supernet.h"
+#include "supernet/network/threads.h"
+#include "tests/supernet/network/simd_levels.h"
 #include "tests/supernet/network/test_spaces.h"
 
 namespace patchnas {
@@ -69,15 +72,25 @@ double relative_difference(const std::vector<float>& a, const std::vector<float>
   return a.size() != b.size() ? 1e9 : relative_difference(torch::tensor(a), torch::tensor(b));
 }
 
-class FusedKernels : public testing::TestWithParam<Padding> {
+// Of a layer's largest gradient; and of the network's, where a layer's cancel but for rounding.
+constexpr double kOwnTolerance = 2e-3;
+constexpr double kNetworkTolerance = 1e-5;
+
+class FusedKernels : public test::AtEveryLevel {
  protected:
-  void SetUp() override { set_threads(1); }
+  void SetUp() override {
+    AtEveryLevel::SetUp();
+    set_threads(1);
+  }
 };
 
+constexpr std::array kPaddings{Padding::kSame, Padding::kSymmetric};
+
 TEST_P(FusedKernels, GradientsEqualLibTorchs) {
-  const SearchSpace space = test::varied_space(GetParam(), GetParam() == Padding::kSame ? 1 : 3);
-  for (int index = 0; index < 12; ++index) {
-    const Case c = random_case(space, index);
+  for (int index = 0; index < 24; ++index) {
+    const Padding padding = kPaddings[static_cast<std::size_t>(index % 2)];
+    const Case c =
+        random_case(test::varied_space(padding, padding == Padding::kSame ? 1 : 3), index / 2);
     const Network& network = c.subnet.network();
     ASSERT_TRUE(kernels::supported(network));
     const at::Tensor fused = at::zeros_like(c.subnet.parameters());
@@ -91,17 +104,19 @@ TEST_P(FusedKernels, GradientsEqualLibTorchs) {
     EXPECT_NEAR(fused_loss.mean.item<double>(), reference_loss.mean.item<double>(), 1e-4);
     EXPECT_TRUE(torch::equal(fused_loss.correct, reference_loss.correct));
     EXPECT_LT(relative_difference(fused_loss.logits, reference_loss.logits), 1e-3);
-    EXPECT_GT(reference.abs().max().item<double>(), 1e-3);
+    const double largest = reference.abs().max().item<double>();
+    EXPECT_GT(largest, 1e-3);
     const auto fused_layers = carve(network, fused);
     const auto reference_layers = carve(network, reference);
     for (std::size_t i = 0; i < fused_layers.size(); ++i) {
       for (const auto member : {&LayerTensors::weight, &LayerTensors::bias, &LayerTensors::gamma,
                                 &LayerTensors::beta}) {
         if ((fused_layers[i].*member).defined()) {
-          const double scale = reference.abs().max().item<double>();
-          EXPECT_LT(
-              (fused_layers[i].*member - reference_layers[i].*member).abs().max().item<double>(),
-              2e-3 * scale)
+          const at::Tensor& own = fused_layers[i].*member;
+          const at::Tensor& expected = reference_layers[i].*member;
+          const double own_scale = expected.abs().max().item<double>();
+          const double error = (own - expected).abs().max().item<double>();
+          EXPECT_LT(error, kOwnTolerance * own_scale + kNetworkTolerance * largest)
               << "case " << index << ", layer " << network.layer_name(static_cast<int>(i));
         }
       }
@@ -110,9 +125,9 @@ TEST_P(FusedKernels, GradientsEqualLibTorchs) {
 }
 
 TEST_P(FusedKernels, BatchStatisticsEqualLibTorchs) {
-  const SearchSpace space = test::varied_space(GetParam());
-  for (int index = 0; index < 12; ++index) {
-    const Case c = random_case(space, 100 + index);
+  for (int index = 0; index < 24; ++index) {
+    const Case c = random_case(test::varied_space(kPaddings[static_cast<std::size_t>(index % 2)]),
+                               100 + index / 2);
     const int count = static_cast<int>(c.batch.labels.size());
     const auto fused =
         Compute(Backend::kAuto)
@@ -132,9 +147,9 @@ TEST_P(FusedKernels, BatchStatisticsEqualLibTorchs) {
 }
 
 TEST_P(FusedKernels, LogitsEqualLibTorchs) {
-  const SearchSpace space = test::varied_space(GetParam());
-  for (int index = 0; index < 12; ++index) {
-    const Case c = random_case(space, 200 + index);
+  for (int index = 0; index < 24; ++index) {
+    const Case c = random_case(test::varied_space(kPaddings[static_cast<std::size_t>(index % 2)]),
+                               200 + index / 2);
     const std::int64_t elements = c.subnet.network().input.elements();
     const int count = static_cast<int>(c.batch.labels.size());
     const auto source = [&](int begin, int end, float* target) {
@@ -155,11 +170,7 @@ TEST_P(FusedKernels, LogitsEqualLibTorchs) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Paddings, FusedKernels,
-                         testing::Values(Padding::kSame, Padding::kSymmetric),
-                         [](const auto& test) {
-                           return test.param == Padding::kSame ? "Same" : "Symmetric";
-                         });
+INSTANTIATE_TEST_SUITE_P(Levels, FusedKernels, test::every_level(), test::level_name);
 
 // The code of CUDA's mixed precision, with the CPU's short type.
 TEST(MixedPrecision, GradientsAreThoseOfFloat32UpToRounding) {

@@ -13,6 +13,7 @@
 #include "supernet/network/device.h"
 #include "supernet/network/forward.h"
 #include "supernet/network/supernet.h"
+#include "supernet/network/threads.h"
 #include "tests/supernet/network/test_spaces.h"
 
 namespace patchnas {

@@ -9,22 +9,26 @@
 #include "deploy/reference/reference_executor.h"
 #include "supernet/kernels/quantised_layers.h"
 #include "supernet/network/compute.h"
-#include "supernet/network/device.h"
 #include "supernet/network/folded_subnet.h"
 #include "supernet/network/forward.h"
 #include "supernet/network/loss.h"
 #include "supernet/network/quantised_forward.h"
 #include "supernet/network/subnet.h"
+#include "supernet/network/threads.h"
 #include "tests/deploy/support/random_quantised.h"
+#include "tests/supernet/network/simd_levels.h"
 #include "tests/supernet/network/test_spaces.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {
 
+class QuantisedKernels : public test::AtEveryLevel {};
+INSTANTIATE_TEST_SUITE_P(Levels, QuantisedKernels, test::every_level(), test::level_name);
+
 struct Images {
   std::vector<std::vector<std::int8_t>> stored;
-  std::vector<float> real;  // [N, H, W, C]
+  std::vector<float> steps;  // [N, H, W, C], from the zero point
 };
 
 Images random_images(const QuantizedNetwork& network, int count, RandomStream& stream) {
@@ -33,7 +37,7 @@ Images random_images(const QuantizedNetwork& network, int count, RandomStream& s
   for (int i = 0; i < count; ++i) {
     images.stored.push_back(testing::random_bytes(network.network.input.elements(), stream));
     for (const std::int8_t value : images.stored.back()) {
-      images.real.push_back(static_cast<float>(value - q.zero_point) * q.scale);
+      images.steps.push_back(static_cast<float>(value - q.zero_point));
     }
   }
   return images;
@@ -60,7 +64,7 @@ Network random_trainable(int index, RandomStream& stream) {
                         : testing::random_lowered_network(stream);
 }
 
-TEST(QuantisedTraining, EveryTensorIsTheIntegerReferences) {
+TEST_P(QuantisedKernels, EveryTensorIsTheIntegerReferences) {
   int fused_networks = 0;
   for (int index = 0; index < 40; ++index) {
     set_threads(1 + index % 3);
@@ -78,7 +82,7 @@ TEST(QuantisedTraining, EveryTensorIsTheIntegerReferences) {
     const FoldedSubnet subnet(network.network);
     const at::Tensor logits = forward_quantised(
         network, subnet.layers(),
-        image_tensor(images.real, network.network.input, count, c10::kCPU),
+        image_tensor(images.steps, network.network.input, count, c10::kCPU),
         [&](TensorId id, const at::Tensor& steps) {
           const at::Tensor nhwc = steps.dim() == 4 ? steps.permute({0, 2, 3, 1}) : steps;
           ASSERT_EQ(to_floats(nhwc),
@@ -91,12 +95,12 @@ TEST(QuantisedTraining, EveryTensorIsTheIntegerReferences) {
     }
     ASSERT_TRUE(kernels::exact_in_floats(network));
     ++fused_networks;
-    kernels::Workspace workspace;
-    kernels::TrainingPass pass(network, workspace);
-    EXPECT_EQ(pass.forward(images.real, count), to_floats(logits));
+    kernels::PassMemory memory;
+    kernels::TrainingPass pass(network, memory);
+    EXPECT_EQ(pass.forward(images.steps, count), to_floats(logits));
     const auto source = [&](int begin, int end, float* target) {
       const std::int64_t elements = network.network.input.elements();
-      std::copy(images.real.begin() + begin * elements, images.real.begin() + end * elements,
+      std::copy(images.steps.begin() + begin * elements, images.steps.begin() + end * elements,
                 target);
     };
     EXPECT_EQ(kernels::InferencePass(network).run(source, count), to_floats(logits));
@@ -123,7 +127,7 @@ TEST(QuantisedTraining, SumsBeyondFloatsAreExactToo) {
   const std::vector<float> logits = Compute().logits(
       network,
       [&](int begin, int end, float* target) {
-        std::copy(images.real.begin() + begin * 1400, images.real.begin() + end * 1400, target);
+        std::copy(images.steps.begin() + begin * 1400, images.steps.begin() + end * 1400, target);
       },
       6);
   const TensorQuantisation& q = network.output_quantisation();
@@ -139,7 +143,8 @@ TEST(QuantisedTraining, SumsBeyondFloatsAreExactToo) {
 struct Case {
   FoldedSubnet subnet;
   QuantizedNetwork quantised;
-  Batch batch;
+  Batch batch;  // in steps
+  std::vector<float> real_images;
 };
 
 constexpr PixelNormalisation kPixels{.mean = 120, .stddev = 60};
@@ -161,9 +166,11 @@ Case random_case(int index) {
       6, subnet.network().input.height, space.input_channels, space.classes, stream.next());
   const FloatNetwork folded = fold_batch_norm(subnet.to_float_network());
   const std::vector<ValueRange> ranges = subnet.observe_ranges(images, kPixels);
-  Case result{FoldedSubnet(folded, ranges), quantise(folded, ranges, kPixels), {}};
+  Case result{FoldedSubnet(folded, ranges), quantise(folded, ranges, kPixels), {}, {}};
   for (const std::uint8_t pixel : images.pixels) {
-    result.batch.images.push_back(static_cast<float>((pixel - kPixels.mean) / kPixels.stddev));
+    result.real_images.push_back(static_cast<float>((pixel - kPixels.mean) / kPixels.stddev));
+    result.batch.images.push_back(
+        static_cast<float>(stored_pixel(pixel) - result.quantised.tensors[0].zero_point));
   }
   result.batch.labels = images.labels;
   return result;
@@ -178,7 +185,7 @@ at::Tensor gradients(const Case& c, Backend backend) {
   return flat;
 }
 
-TEST(QuantisedTraining, FusedGradientsEqualLibTorchs) {
+TEST_P(QuantisedKernels, FusedGradientsEqualLibTorchs) {
   for (int index = 0; index < 16; ++index) {
     set_threads(1 + index % 2);
     const Case c = random_case(index);
@@ -215,7 +222,7 @@ TEST(QuantisedTraining, GradientsAreNearlyTheFloatNetworks) {
     }
     const at::Tensor logits = forward(
         c.subnet.network(), leaves,
-        image_tensor(c.batch.images, c.subnet.network().input, 6, c10::kCPU), NormMode::kRunning);
+        image_tensor(c.real_images, c.subnet.network().input, 6, c10::kCPU), NormMode::kRunning);
     const at::Tensor labels = torch::tensor(
         std::vector<std::int64_t>(c.batch.labels.begin(), c.batch.labels.end()), at::kLong);
     torch::nn::functional::cross_entropy(

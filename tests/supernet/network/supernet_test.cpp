@@ -9,9 +9,9 @@
 #include "arch/operator_table.h"
 #include "supernet/network/channel_sorting.h"
 #include "supernet/network/compute.h"
-#include "supernet/network/device.h"
 #include "supernet/network/forward.h"
 #include "supernet/network/loss.h"
+#include "supernet/network/threads.h"
 #include "tests/supernet/network/test_spaces.h"
 
 namespace patchnas {

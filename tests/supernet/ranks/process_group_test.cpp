@@ -212,6 +212,25 @@ TEST(ProcessGroupTest, ARankThatIsDoneWaitsForTheOthers) {
   }
 }
 
+TEST(ProcessGroupTest, ARankThatHasLeftIsAloneAndNobodyMissesItsOthers) {
+  const std::vector<End> ends = run_ranks(
+      3,
+      [](ProcessGroup& group) -> std::string {
+        const int rank = group.rank();
+        group.leave();
+        if (rank == 0) {  // goes on for longer than a silent rank is waited for
+          std::this_thread::sleep_for(milliseconds(2500));
+        }
+        return group.broadcast("own of " + std::to_string(rank)) + ", of " +
+               std::to_string(group.size());
+      },
+      seconds(1));
+  for (int rank = 0; rank < 3; ++rank) {
+    EXPECT_EQ(ends[static_cast<std::size_t>(rank)],
+              (End{0, "own of " + std::to_string(rank) + ", of 1"}));
+  }
+}
+
 // --- Starting ---
 
 TEST(ProcessGroupTest, RanksThatDoNotComeAreNamed) {

@@ -7,9 +7,9 @@
 #include "deploy/quantise/fold_batch_norm.h"
 #include "deploy/quantise/quantise.h"
 #include "deploy/reference/reference_executor.h"
-#include "supernet/network/device.h"
 #include "supernet/network/evaluation.h"
 #include "supernet/network/loss.h"
+#include "supernet/network/threads.h"
 #include "supernet/training/trainer.h"
 #include "tests/supernet/network/test_spaces.h"
 
@@ -73,7 +73,7 @@ class QuantisedTrainerTest : public testing::Test {
     const ImageSet images = test::synthetic_images(100, 20, 1, 5, 2);
     std::vector<std::int8_t> stored;
     for (const std::uint8_t pixel : images.pixels) {
-      stored.push_back(static_cast<std::int8_t>(pixel - 128));
+      stored.push_back(stored_pixel(pixel));
     }
     const TensorQuantisation& q = network.output_quantisation();
     std::vector<float> logits;

@@ -6,9 +6,9 @@
 #include "arch/base/error.h"
 #include "supernet/data/evaluation_images.h"
 #include "supernet/network/compute.h"
-#include "supernet/network/device.h"
 #include "supernet/network/evaluation.h"
 #include "supernet/network/loss.h"
+#include "supernet/network/threads.h"
 #include "supernet/training/trainer.h"
 #include "tests/supernet/network/test_spaces.h"
 

@@ -15,7 +15,7 @@
 #include "arch/base/error.h"
 #include "deploy/quantise/fold_batch_norm.h"
 #include "deploy/quantise/quantise.h"
-#include "supernet/network/device.h"
+#include "supernet/network/threads.h"
 #include "supernet/training/gradient_reducer.h"
 #include "supernet/training/trainer.h"
 #include "tests/supernet/network/test_spaces.h"

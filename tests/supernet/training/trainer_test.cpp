@@ -8,8 +8,8 @@
 #include <torch/torch.h>
 
 #include "arch/base/error.h"
-#include "supernet/network/device.h"
 #include "supernet/network/evaluation.h"
+#include "supernet/network/threads.h"
 #include "tests/supernet/network/test_spaces.h"
 
 namespace patchnas {
