@@ -51,10 +51,10 @@ Json json(const CandidateJudge& judge) {
 Json measured_sizes(InputMode input) {
   const CodeSizeTable& sizes = measured_code_sizes();
   const ProgramSizeTable& program = measured_program_sizes();
-  return {{"kernel_struct", sizes.kernel_struct_bytes()},
-          {"weights_struct", sizes.weights_struct_bytes()},
-          {"add_scales_struct", sizes.add_scales_struct_bytes()},
-          {"mean_scale_struct", sizes.mean_scale_struct_bytes()},
+  return {{"kernel_struct", sizes.struct_bytes(KernelConstant::kKernel)},
+          {"weights_struct", sizes.struct_bytes(KernelConstant::kWeights)},
+          {"add_scales_struct", sizes.struct_bytes(KernelConstant::kAddScales)},
+          {"mean_scale_struct", sizes.struct_bytes(KernelConstant::kMeanScale)},
           {"program", program.bytes(kCore, program_part(input))},
           {"patch_loops", program.bytes(kCore, ProgramPart::kPatchLoops)}};
 }

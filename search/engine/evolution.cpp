@@ -22,9 +22,8 @@ bool better(const Candidate& a, const Candidate& b) {
 
 }  // namespace
 
-Evolution::Evolution(const EvolutionSettings& settings, ScheduleSelector& selector,
-                     std::uint64_t seed)
-    : settings_(settings), selector_(selector), seed_(seed) {
+Evolution::Evolution(const EvolutionSettings& settings, CandidateFilter& filter, std::uint64_t seed)
+    : settings_(settings), filter_(filter), seed_(seed) {
   propose_random();
 }
 
@@ -37,17 +36,18 @@ bool Evolution::propose(Draw draw) {
       ++counts_.duplicates;
       continue;
     }
-    Selection selection = selector_.select(architecture);
-    if (selection.candidate) {
+    Judgement judgement = filter_.judge(architecture);
+    if (judgement.fits) {
       seen_.insert(std::move(architecture));
-      proposals_.push_back(std::move(*selection.candidate));
+      proposals_.push_back(std::move(judgement.candidate));
       ++counts_.evaluated;
       return true;
     }
     ++counts_.rejected;
-    const Target& target = selector_.target();
-    if (!closest_miss_ || selection.miss->overrun(target) < closest_miss_->overrun(target)) {
-      closest_miss_ = std::move(selection.miss);
+    const Target& target = filter_.target();
+    if (!closest_miss_ ||
+        overrun(judgement.candidate.costs, target) < overrun(closest_miss_->costs, target)) {
+      closest_miss_ = std::move(judgement.candidate);
     }
   }
   return false;
@@ -56,12 +56,12 @@ bool Evolution::propose(Draw draw) {
 Architecture Evolution::mutant_of_any(std::span<const Candidate> parents,
                                       RandomStream& stream) const {
   const Candidate& parent = parents[static_cast<std::size_t>(stream.below(parents.size()))];
-  return mutate(selector_.space(), parent.architecture, settings_.mutation_rate, stream);
+  return mutate(filter_.space(), parent.architecture, settings_.mutation_rate, stream);
 }
 
 void Evolution::propose_random() {
   RandomStream stream(seed_, "search/generation/0");
-  const SearchSpace& space = selector_.space();
+  const SearchSpace& space = filter_.space();
   const auto random = [&] { return sample(space, stream); };
   const auto size = static_cast<std::size_t>(settings_.population);
   while (proposals_.size() < size && propose(random)) {
@@ -69,16 +69,17 @@ void Evolution::propose_random() {
   if (proposals_.empty()) {
     // Tight limits: the feasible part may be too small to hit by chance, but not to grow from its
     // smallest member.
-    const Selection smallest_selection = selector_.select(smallest(space));
-    if (!smallest_selection.candidate) {
-      const Target& target = selector_.target();
-      const Miss& miss = smallest_selection.miss->overrun(target) < closest_miss_->overrun(target)
-                             ? *smallest_selection.miss
-                             : *closest_miss_;
+    const auto [smallest_candidate, fits] = filter_.judge(smallest(space));
+    if (!fits) {
+      const Target& target = filter_.target();
+      const Candidate& miss =
+          overrun(smallest_candidate.costs, target) < overrun(closest_miss_->costs, target)
+              ? smallest_candidate
+              : *closest_miss_;
       throw InfeasibleError(
           "nothing in the search space fits: neither its smallest architecture nor any of " +
           counted(counts_.sampled, "random one") + ", under any patch schedule; the closest " +
-          compare_with_limits(miss.costs, target, selector_.latency_unit()) +
+          compare_with_limits(miss.costs, target, filter_.latency_unit()) +
           sram_advice(lower(space, miss.architecture), miss.costs, target, space.patch_grids,
                       space.split_points, kConfigSramWays));
     }
@@ -91,7 +92,7 @@ void Evolution::propose_random() {
 
 void Evolution::propose_children() {
   RandomStream stream(seed_, "search/generation/" + std::to_string(generation_));
-  const SearchSpace& space = selector_.space();
+  const SearchSpace& space = filter_.space();
   const std::span<const Candidate> parents(
       population_.data(),
       std::min(population_.size(), static_cast<std::size_t>(settings_.parents)));

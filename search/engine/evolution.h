@@ -4,7 +4,7 @@
 // then in each iteration the best are kept as parents and as many children again come from
 // crossover and mutation.
 //
-//   Evolution evolution(settings, selector, seed);
+//   Evolution evolution(settings, filter, seed);
 //   while (!evolution.finished()) {
 //     evolution.report(evaluator.evaluate(evolution.proposals()));
 //   }
@@ -21,7 +21,7 @@
 
 #include "arch/base/random.h"
 #include "search/engine/candidate.h"
-#include "search/engine/schedule_selector.h"
+#include "search/engine/candidate_filter.h"
 
 namespace patchnas {
 
@@ -47,10 +47,10 @@ struct EvolutionCounts {
 
 class Evolution {
  public:
-  /// `selector` must outlive it.
+  /// `filter` must outlive it.
   /// @throws InfeasibleError with the closest miss if neither the smallest architecture nor any of
   /// max_attempts random ones has a schedule within the limits.
-  Evolution(const EvolutionSettings& settings, ScheduleSelector& selector, std::uint64_t seed);
+  Evolution(const EvolutionSettings& settings, CandidateFilter& filter, std::uint64_t seed);
 
   [[nodiscard]] bool finished() const { return generation_ > settings_.iterations; }
   /// 0 for the random first generation.
@@ -78,13 +78,13 @@ class Evolution {
                                            RandomStream& stream) const;
 
   EvolutionSettings settings_;
-  ScheduleSelector& selector_;
+  CandidateFilter& filter_;
   std::uint64_t seed_;
   int generation_ = 0;
   std::vector<Candidate> proposals_;
   std::vector<Candidate> population_;
   std::set<Architecture> seen_;  ///< proposed in this or an earlier generation
-  std::optional<Miss> closest_miss_;
+  std::optional<Candidate> closest_miss_;
   EvolutionCounts counts_;
 };
 

@@ -11,6 +11,6 @@
 #include "search/run/checkpoint_writer.h"  // IWYU pragma: export
 #include "search/run/metrics_log.h"        // IWYU pragma: export
 #include "search/run/run_directory.h"      // IWYU pragma: export
-#include "search/run/schedule_stage.h"     // IWYU pragma: export
 #include "search/run/search_stage.h"       // IWYU pragma: export
 #include "search/run/stage.h"              // IWYU pragma: export
+#include "search/run/standalone_stage.h"   // IWYU pragma: export

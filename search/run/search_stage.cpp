@@ -86,7 +86,7 @@ void SearchStage::record_generation(const Evolution& evolution, int generation) 
 void SearchStage::run() {
   const Config& config = run_.config();
   const std::unique_ptr<LatencyModel> latency = latency_model_for(config.target);
-  ScheduleSelector selector(config.space, config.target, latency.get());
+  CandidateFilter filter(config.space, config.target, latency.get());
   CandidateStore store(run_.candidates_file(), run_.identity());
   for (const std::string& warning : store.warnings()) {
     spdlog::warn("{}", warning);
@@ -100,7 +100,7 @@ void SearchStage::run() {
                                                          (settings.crossover + settings.mutation);
   Progress progress("search", "candidates", static_cast<std::int64_t>(store.candidates().size()),
                     planned);
-  Evolution evolution(settings, selector, config.seed);
+  Evolution evolution(settings, filter, config.seed);
   std::int64_t evaluated = 0;
   std::vector<Architecture> order;
   while (!evolution.finished()) {

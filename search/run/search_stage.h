@@ -6,8 +6,8 @@
 #include <functional>
 #include <memory>
 
+#include "search/engine/candidate_filter.h"
 #include "search/engine/evaluator.h"
-#include "search/engine/schedule_selector.h"
 #include "search/run/stage.h"
 
 namespace patchnas {

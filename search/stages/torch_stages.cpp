@@ -5,8 +5,8 @@
 #include "arch/base/error.h"
 #include "search/base/text.h"
 #include "search/engine/candidate_store.h"
-#include "search/run/schedule_stage.h"
 #include "search/run/search_stage.h"
+#include "search/run/standalone_stage.h"
 #include "search/stages/torch_evaluation.h"
 #include "search/stages/torch_evaluator.h"
 #include "search/stages/torch_export.h"
@@ -155,7 +155,7 @@ std::vector<std::unique_ptr<Stage>> make_stages(RunDirectory& run, ProcessGroup&
   std::vector<std::unique_ptr<Stage>> stages;
   for (const StageId stage : stages_of(plan)) {
     if (stage == StageId::kSearch && plan.recipe == TrainingRecipe::kStandalone) {
-      stages.push_back(std::make_unique<ScheduleStage>(run));
+      stages.push_back(std::make_unique<StandaloneStage>(run));
     } else {
       stages.push_back(std::make_unique<TorchStage>(stage, shared, work_of(stage)));
     }

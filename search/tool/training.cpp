@@ -23,7 +23,7 @@
 #include "search/package/export_network.h"
 #include "search/package/package_files.h"
 #include "search/report/report.h"
-#include "search/run/schedule_stage.h"
+#include "search/run/standalone_stage.h"
 #include "search/stages/data_progress.h"
 #include "search/stages/torch_job.h"
 #include "search/stages/torch_stages.h"
@@ -65,8 +65,8 @@ void check_before_start(const Config& config) {
     return;
   }
   const std::unique_ptr<LatencyModel> latency = latency_model_for(config.target);
-  ScheduleSelector selector(config.space, config.target, latency.get());
-  const Evolution first_generation(config.search, selector, config.seed);
+  CandidateFilter filter(config.space, config.target, latency.get());
+  const Evolution first_generation(config.search, filter, config.seed);
 }
 
 /// @param config as requested, where it is no --resume; it may come from a pipe and be read once

@@ -1,7 +1,7 @@
 #include "search/engine/candidate.h"
 
+#include "search/engine/candidate_filter.h"
 #include "search/engine/candidate_store.h"
-#include "search/engine/schedule_selector.h"
 #include "tests/search/support.h"
 
 namespace patchnas {

@@ -25,7 +25,7 @@ double landscape(const Architecture& architecture) {
 struct Setting {
   Config config = small_config();
   EvolutionSettings settings = config.search;
-  ScheduleSelector selector() const { return {config.space, config.target, nullptr}; }
+  CandidateFilter filter() const { return {config.space, config.target, nullptr}; }
 };
 
 std::vector<double> evaluate(std::span<const Candidate> candidates) {
@@ -44,8 +44,8 @@ struct Outcome {
 };
 
 Outcome run(const Setting& setting, std::uint64_t seed) {
-  ScheduleSelector selector = setting.selector();
-  Evolution evolution(setting.settings, selector, seed);
+  CandidateFilter filter = setting.filter();
+  Evolution evolution(setting.settings, filter, seed);
   Outcome outcome;
   while (!evolution.finished()) {
     evolution.report(evaluate(evolution.proposals()));
@@ -96,8 +96,8 @@ TEST(Evolution, KeepsTheBestAsParents) {
 
 TEST(Evolution, ProposesOnlyWhatFitsAndNothingTwice) {
   const Setting setting;
-  ScheduleSelector selector = setting.selector();
-  Evolution evolution(setting.settings, selector, 5);
+  CandidateFilter filter = setting.filter();
+  Evolution evolution(setting.settings, filter, 5);
   std::set<Architecture> seen;
   while (!evolution.finished()) {
     for (const Candidate& candidate : evolution.proposals()) {
@@ -141,9 +141,9 @@ TEST(Evolution, SaysHowCloseItGetsWhenNothingFits) {
   Setting setting;
   setting.settings.max_attempts = 100;
   setting.config.target.sram_bytes = 200;
-  ScheduleSelector selector = setting.selector();
-  const std::string message = message_of<InfeasibleError>(
-      [&] { const Evolution evolution(setting.settings, selector, 1); });
+  CandidateFilter filter = setting.filter();
+  const std::string message =
+      message_of<InfeasibleError>([&] { const Evolution evolution(setting.settings, filter, 1); });
   EXPECT_EQ(message.find("nothing in the search space fits: neither its smallest architecture nor "
                          "any of 100 random "
                          "ones, under any patch schedule; the closest needs "),
@@ -156,9 +156,9 @@ TEST(Evolution, SaysHowCloseItGetsWhenNothingFits) {
 
 TEST(Evolution, GrowsFromTheSmallestWhereChanceFindsNothing) {
   Setting setting;
-  ScheduleSelector generous(setting.config.space, {.sram_bytes = 1 << 30, .flash_bytes = 1 << 30},
-                            nullptr);
-  const Candidate smallest_candidate = *generous.select(smallest(setting.config.space)).candidate;
+  CandidateFilter generous(setting.config.space, {.sram_bytes = 1 << 30, .flash_bytes = 1 << 30},
+                           nullptr);
+  const Candidate smallest_candidate = generous.judge(smallest(setting.config.space)).candidate;
   setting.config.target.flash_bytes = smallest_candidate.costs.flash_bytes;
   setting.settings.max_attempts = 3;
   const Outcome outcome = run(setting, 1);

@@ -43,7 +43,8 @@ TEST(Forward, ComputesTheOperatorsThatTheTableCallsTrained) {
     Network network{.input = {4, 4, 3}, .layers = {}, .names = {}};
     Layer layer{.kind = facts.kind,
                 .inputs = {kImage, facts.inputs == 2 ? kImage : kNoTensor},
-                .output = network.input};
+                .output = network.input,
+                .kernel = {}};
     if (facts.reads == Reads::kEverything && facts.weights != WeightLayout::kNone) {
       layer.output = {1, 1, 5};
     } else if (facts.reads == Reads::kTaps && facts.weights == WeightLayout::kNone) {

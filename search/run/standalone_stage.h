@@ -11,9 +11,9 @@ namespace patchnas {
 /// @throws InfeasibleError naming the limits that its closest schedule misses.
 Candidate only_candidate(const Config& config);
 
-class ScheduleStage : public Stage {
+class StandaloneStage : public Stage {
  public:
-  explicit ScheduleStage(RunDirectory& run) : run_(run) {}
+  explicit StandaloneStage(RunDirectory& run) : run_(run) {}
   [[nodiscard]] StageId id() const override { return StageId::kSearch; }
   /// Writes best/candidate.json, without an accuracy.
   void run() override;

@@ -1,15 +1,15 @@
-#include "search/run/schedule_stage.h"
+#include "search/run/standalone_stage.h"
 
-#include "search/engine/schedule_selector.h"
+#include "search/engine/candidate_filter.h"
 #include "search/run/search_stage.h"
 #include "tests/search/support.h"
 
 namespace patchnas {
 namespace {
 
-class ScheduleStageTest : public testing::Test {
+class StandaloneStageTest : public testing::Test {
  protected:
-  ScheduleStageTest() {
+  StandaloneStageTest() {
     config_.output = folder_.path().string();
     config_.training.recipe = TrainingRecipe::kStandalone;
     config_.training.architecture = smallest(config_.space);
@@ -19,16 +19,16 @@ class ScheduleStageTest : public testing::Test {
   Config config_ = small_config();
 };
 
-TEST_F(ScheduleStageTest, WritesTheCandidateThatTheSearchWouldMake) {
+TEST_F(StandaloneStageTest, WritesTheCandidateThatTheSearchWouldMake) {
   RunDirectory run = RunDirectory::start(config_);
-  ScheduleStage(run).run();
+  StandaloneStage(run).run();
   const SearchResult result = read_search_result(run.best_candidate_file());
-  ScheduleSelector selector(config_.space, config_.target, nullptr);
-  EXPECT_EQ(result.best, *selector.select(*config_.training.architecture).candidate);
+  CandidateFilter filter(config_.space, config_.target, nullptr);
+  EXPECT_EQ(result.best, filter.judge(*config_.training.architecture).candidate);
   EXPECT_FALSE(result.best.accuracy);
 }
 
-TEST_F(ScheduleStageTest, ANetworkThatDoesNotFitIsSaidHow) {
+TEST_F(StandaloneStageTest, ANetworkThatDoesNotFitIsSaidHow) {
   config_.target.max_macs = 1000;
   EXPECT_THROW(only_candidate(config_), InfeasibleError);
   const std::string why = message_of<InfeasibleError>([&] { only_candidate(config_); });

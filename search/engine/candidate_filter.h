@@ -2,11 +2,10 @@
 
 // Judges architectures before any image is evaluated: lowers them and gives them their schedules.
 //
-//   ScheduleSelector selector(space, target, latency_model_for(target).get());
-//   const Selection selection = selector.select(architecture);
-//   if (selection.candidate) evaluate(*selection.candidate);
+//   CandidateFilter filter(space, target, latency_model_for(target).get());
+//   const Judgement judgement = filter.judge(architecture);
+//   if (judgement.fits) evaluate(judgement.candidate);
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,38 +16,31 @@
 
 namespace patchnas {
 
-/// How far an architecture stays from the limits at its best schedule.
-struct Miss {
-  Architecture architecture;
-  PatchSchedule schedule;
-  CandidateCosts costs;
-
-  /// The largest of needed / allowed over SRAM, flash, MACs and latency; above 1.
-  [[nodiscard]] double overrun(const Target& target) const;
-};
+/// The largest of needed / allowed over SRAM, flash, MACs and latency; above 1 if it does not fit.
+double overrun(const CandidateCosts& costs, const Target& target);
 
 /// "needs 40,960 bytes of SRAM (8,192 over the limit of 32,768) and ... of flash ...", with a limit
 /// of MACs "..., and 5,100,000 MACs ...", with a latency table "..., and takes ...".
 std::string compare_with_limits(const CandidateCosts& costs, const Target& target,
                                 std::string_view latency_unit);
 
-/// Exactly one of the two is set.
-struct Selection {
-  std::optional<Candidate> candidate;
-  std::optional<Miss> miss;
+/// An architecture under its best schedule, not evaluated.
+struct Judgement {
+  Candidate candidate;
+  bool fits = false;  ///< all limits
 };
 
 /// Keeps working memory between calls; one thread at a time.
-class ScheduleSelector {
+class CandidateFilter {
  public:
   /// @param latency must outlive it; null where nothing was measured
-  ScheduleSelector(SearchSpace space, const Target& target, const LatencyModel* latency)
+  CandidateFilter(SearchSpace space, const Target& target, const LatencyModel* latency)
       : space_(std::move(space)),
         chooser_(space_.patch_grids, space_.split_points, target, latency) {}
 
   /// The architecture under the schedule that ScheduleChooser gives it.
   /// @throws InputError if the space does not contain the architecture.
-  Selection select(const Architecture& architecture);
+  Judgement judge(const Architecture& architecture);
 
   /// Of the latency table; empty without one.
   [[nodiscard]] std::string_view latency_unit() const { return chooser_.latency_unit(); }

@@ -1,4 +1,4 @@
-#include "search/engine/schedule_selector.h"
+#include "search/engine/candidate_filter.h"
 
 #include <algorithm>
 #include <cmath>
@@ -26,7 +26,7 @@ std::string compare(const char* what, std::int64_t needed, std::int64_t allowed)
 
 }  // namespace
 
-double Miss::overrun(const Target& target) const {
+double overrun(const CandidateCosts& costs, const Target& target) {
   return std::max({ratio(costs.sram_bytes, target.sram_bytes),
                    ratio(costs.flash_bytes, target.flash_bytes), ratio(costs.macs, target.max_macs),
                    costs.latency.value_or(0.0) / target.latency});
@@ -49,17 +49,11 @@ std::string compare_with_limits(const CandidateCosts& costs, const Target& targe
   return text;
 }
 
-Selection ScheduleSelector::select(const Architecture& architecture) {
+Judgement CandidateFilter::judge(const Architecture& architecture) {
   lower(space_, architecture, network_);
   ScheduleChoice choice = chooser_.choose(network_);
-  Selection selection;
-  if (choice.fits) {
-    selection.candidate =
-        Candidate{architecture, std::move(choice.schedule), choice.costs, std::nullopt};
-  } else {
-    selection.miss = Miss{architecture, std::move(choice.schedule), choice.costs};
-  }
-  return selection;
+  return {.candidate = {architecture, std::move(choice.schedule), choice.costs, std::nullopt},
+          .fits = choice.fits};
 }
 
 }  // namespace patchnas

@@ -1,4 +1,4 @@
-#include "search/run/schedule_stage.h"
+#include "search/run/standalone_stage.h"
 
 #include <spdlog/spdlog.h>
 
@@ -13,20 +13,20 @@ namespace patchnas {
 
 Candidate only_candidate(const Config& config) {
   const std::unique_ptr<LatencyModel> latency = latency_model_for(config.target);
-  ScheduleSelector selector(config.space, config.target, latency.get());
-  const Selection selection = selector.select(*config.training.architecture);
-  if (!selection.candidate) {
+  CandidateFilter filter(config.space, config.target, latency.get());
+  const Judgement judgement = filter.judge(*config.training.architecture);
+  if (!judgement.fits) {
     throw InfeasibleError(
         "training.architecture: does not fit under any patch schedule; the closest " +
-        compare_with_limits(selection.miss->costs, config.target, selector.latency_unit()) +
-        sram_advice(lower(config.space, *config.training.architecture), selection.miss->costs,
+        compare_with_limits(judgement.candidate.costs, config.target, filter.latency_unit()) +
+        sram_advice(lower(config.space, *config.training.architecture), judgement.candidate.costs,
                     config.target, config.space.patch_grids, config.space.split_points,
                     kConfigSramWays));
   }
-  return *selection.candidate;
+  return judgement.candidate;
 }
 
-void ScheduleStage::run() {
+void StandaloneStage::run() {
   if (!run_.writes()) {
     return;  // winner() asks rank 0
   }
