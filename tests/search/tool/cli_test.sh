@@ -133,7 +133,7 @@ expect "split before the begin" fails_with 2 "split after block -1: allowed: 0 t
   estimate --network mobilenet_v2 --patches 4 --split-block -1
 expect "split after the end" fails_with 2 "allowed: 1 to" estimate --network mobilenet_v2 --patches 4 --split-layer 999
 expect "grid finer than its output" fails_with 2 \
-  "segment of layers [0, 61): a grid of 64x64 patches does not fit its output of 7x7 pixels" \
+  "segment of layers [0, 61): a grid of 64x64 tiles does not fit its output of 7x7 pixels" \
   estimate --network mobilenet_v2 --patches 64 --split-block 17
 expect "a space is not a network" fails_with 2 "architectures; use --config" estimate --network "$root/configs/smoke.yaml"
 # Schedules that are chosen.
