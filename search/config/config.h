@@ -16,7 +16,7 @@
 #include "arch/search_space.h"
 #include "deploy/quantise/calibration.h"
 #include "search/config/training_plan.h"
-#include "search/engine/evolution.h"
+#include "search/engine/evolution_settings.h"
 #include "search/engine/target.h"
 #include "supernet/data/data_config.h"
 

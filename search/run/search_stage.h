@@ -8,6 +8,7 @@
 
 #include "search/engine/candidate_filter.h"
 #include "search/engine/evaluator.h"
+#include "search/engine/evolution.h"
 #include "search/run/stage.h"
 
 namespace patchnas {

@@ -3,6 +3,7 @@
 
 #include "arch/operator_table.h"
 
+#include <ostream>
 #include <set>
 #include <string>
 
@@ -17,6 +18,10 @@
 #include "tflite_generated.h"
 
 namespace patchnas {
+
+// Names of tests show it.
+void PrintTo(const KernelFacts& kernel, std::ostream* out) { *out << kernel.name; }
+
 namespace {
 
 constexpr TensorShape kInput{6, 5, 4};
