@@ -52,18 +52,36 @@ int dying_input(const Layer& layer, const NetworkTaps& taps, int index,
   return -1;
 }
 
-// What the in-place kernel asks for its largest tile; an addition needs none.
-std::int64_t in_place_scratch_bytes(const Layer& layer, int index,
-                                    const SegmentGeometry* geometry) {
-  if (operator_facts(layer.kind).in_place != InPlace::kWithScratch) {
-    return 0;
+// What writing over an input costs and saves: in place if the scratch is less than the pixels times
+// the channels.
+struct InPlaceTerms {
+  int input = 0;
+  std::int64_t scratch_bytes = 0;
+  std::int64_t saved_pixels = 0;
+
+  [[nodiscard]] bool pays(int channels) const { return scratch_bytes < saved_pixels * channels; }
+};
+
+std::optional<InPlaceTerms> in_place_terms(const Network& network, const NetworkTaps& taps,
+                                           int layer, const SegmentGeometry* geometry) {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  const int dying = dying_input(l, taps, layer, geometry);
+  if (dying < 0) {
+    return std::nullopt;
   }
+  // Of the largest tile, whose window is what it computes.
   const int rows =
-      geometry != nullptr ? geometry->largest_computed(Axis::kRows, index) : layer.output.height;
+      geometry != nullptr ? geometry->largest_computed(Axis::kRows, layer) : l.output.height;
   const int cols =
-      geometry != nullptr ? geometry->largest_computed(Axis::kCols, index) : layer.output.width;
-  return patchnas_depthwise_scratch_bytes(rows, cols, layer.kernel.height, layer.kernel.width,
-                                          layer.kernel.stride_h, layer.kernel.stride_w);
+      geometry != nullptr ? geometry->largest_computed(Axis::kCols, layer) : l.output.width;
+  const TensorId under = l.inputs[static_cast<std::size_t>(dying)];
+  InPlaceTerms terms{.input = dying};
+  terms.saved_pixels = std::min(held_pixels(network, under, geometry), std::int64_t{rows} * cols);
+  if (operator_facts(l.kind).in_place == InPlace::kWithScratch) {
+    terms.scratch_bytes = patchnas_depthwise_scratch_bytes(
+        rows, cols, l.kernel.height, l.kernel.width, l.kernel.stride_h, l.kernel.stride_w);
+  }
+  return terms;
 }
 
 }  // namespace
@@ -84,18 +102,17 @@ std::vector<Tile> tiles(const Loop& loop) {
 
 std::optional<int> least_channels_in_place(const Network& network, const NetworkTaps& taps,
                                            int layer, const SegmentGeometry* geometry) {
-  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
-  const int dying = dying_input(l, taps, layer, geometry);
-  if (dying < 0) {
+  const std::optional<InPlaceTerms> terms = in_place_terms(network, taps, layer, geometry);
+  if (!terms || terms->saved_pixels == 0) {
     return std::nullopt;
   }
-  const TensorId under = l.inputs[static_cast<std::size_t>(dying)];
-  const std::int64_t saved_pixels =
-      std::min(held_pixels(network, under, geometry), held_pixels(network, layer + 1, geometry));
-  if (saved_pixels == 0) {
-    return std::nullopt;
-  }
-  return static_cast<int>(in_place_scratch_bytes(l, layer, geometry) / saved_pixels) + 1;
+  return static_cast<int>(terms->scratch_bytes / terms->saved_pixels) + 1;
+}
+
+bool is_in_place(const Network& network, const NetworkTaps& taps, int layer,
+                 const SegmentGeometry* geometry) {
+  const std::optional<InPlaceTerms> terms = in_place_terms(network, taps, layer, geometry);
+  return terms && terms->pays(network.layers[static_cast<std::size_t>(layer)].output.channels);
 }
 
 Step step_of(const Network& network, const NetworkTaps& taps, int layer,
@@ -106,13 +123,14 @@ Step step_of(const Network& network, const NetworkTaps& taps, int layer,
             .kernel = kernel_function(l, false),
             .inputs = l.inputs,
             .output = layer + 1,
-            .dying_input = dying_input(l, taps, layer, geometry),
             .runs = geometry == nullptr || geometry->computed_pixels(layer) > 0};
-  const std::optional<int> least_channels = least_channels_in_place(network, taps, layer, geometry);
-  if (least_channels && l.output.channels >= *least_channels) {
-    step.kernel = kernel_function(l, true);
-    step.overlap.input = step.dying_input;
-    step.scratch_bytes = in_place_scratch_bytes(l, layer, geometry);
+  if (const std::optional<InPlaceTerms> terms = in_place_terms(network, taps, layer, geometry)) {
+    step.dying_input = terms->input;
+    if (terms->pays(l.output.channels)) {
+      step.kernel = kernel_function(l, true);
+      step.overlap.input = terms->input;
+      step.scratch_bytes = terms->scratch_bytes;
+    }
   }
   return step;
 }

@@ -142,6 +142,10 @@ class ExecutionPlan {
 std::optional<int> least_channels_in_place(const Network& network, const NetworkTaps& taps,
                                            int layer, const SegmentGeometry* geometry);
 
+/// Whether the layer is: as step_of() says, where nothing else is asked; parameters as above.
+bool is_in_place(const Network& network, const NetworkTaps& taps, int layer,
+                 const SegmentGeometry* geometry);
+
 /// How one layer is executed, as a step of its own; parameters as above.
 Step step_of(const Network& network, const NetworkTaps& taps, int layer,
              const SegmentGeometry* geometry);

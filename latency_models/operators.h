@@ -115,6 +115,11 @@ class OperatorLister {
   /// @param geometry of the segment that the layer is in; null outside segments
   [[nodiscard]] std::optional<int> least_channels_in_place(int layer,
                                                            const SegmentGeometry* geometry) const;
+  /// Whether a depthwise layer is in place.
+  [[nodiscard]] bool is_in_place(int layer, const SegmentGeometry* geometry) const {
+    return family(layer).kernel == KernelFunction::kDepthwise &&
+           patchnas::is_in_place(*network_, taps_, layer, geometry);
+  }
   /// Of the network, for geometries of its segments.
   [[nodiscard]] const NetworkTaps& taps() const { return taps_; }
 

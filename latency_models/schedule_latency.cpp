@@ -88,14 +88,9 @@ double ScheduleLatency::cost(const LayerOperators& operators) {
   return sum;
 }
 
-bool ScheduleLatency::is_in_place(int layer, const SegmentGeometry* geometry) const {
-  const OperatorFamily& apart = lister_.family(layer);
-  return in_form(apart, lister_.least_channels_in_place(layer, geometry)) != apart;
-}
-
 // Of a layer in geometry_, overhead included.
 double ScheduleLatency::cost_of_tiles(int layer) {
-  const bool is_in_place = this->is_in_place(layer, &geometry_);
+  const bool is_in_place = lister_.is_in_place(layer, &geometry_);
   Kind& kind = kinds_[kinds_of_[static_cast<std::size_t>(layer)][is_in_place ? 1 : 0]];
   const std::uint32_t arrangement = number_arrangement(layer, kind.taps);
   if (arrangement >= kind.tiled.size()) {
@@ -128,7 +123,7 @@ void ScheduleLatency::assign(const Network& network) {
       family.kernel = KernelFunction::kDepthwiseInPlace;
       kinds_of_[i][1] = number_kind(layer, family, taps);
     }
-    const std::uint32_t kind = kinds_of_[i][is_in_place(layer, nullptr) ? 1 : 0];
+    const std::uint32_t kind = kinds_of_[i][lister_.is_in_place(layer, nullptr) ? 1 : 0];
     from_layer_[i] = from_layer_[i + 1] + kinds_[kind].whole + model_.overheads().per_layer;
   }
 }

@@ -45,7 +45,6 @@ class ScheduleLatency {
     std::vector<double> tiled;
   };
 
-  [[nodiscard]] bool is_in_place(int layer, const SegmentGeometry* geometry) const;
   std::uint32_t number_taps(int layer);
   std::uint32_t number_kind(int layer, const OperatorFamily& family, std::uint32_t taps);
   std::uint32_t number_arrangement(int layer, std::uint32_t taps);
