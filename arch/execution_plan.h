@@ -56,7 +56,6 @@ struct Step {
       true;  ///< false if no tile computes any of it, as before a stride that skips all of it
   bool operator==(const Step&) const = default;
 
-  [[nodiscard]] bool covers(int layer) const { return first_layer <= layer && layer < end_layer; }
   [[nodiscard]] int input_count() const { return inputs[1] == kNoTensor ? 1 : 2; }
 };
 

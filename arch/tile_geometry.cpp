@@ -47,10 +47,6 @@ Interval hull(const Interval& a, const Interval& b) {
 
 Rect full_rect(const TensorShape& shape) { return {{0, shape.height}, {0, shape.width}}; }
 
-Interval receptive_field(const Network& network, int layer, Axis axis, const Interval& output) {
-  return axis_taps(network, layer, axis).read(output);
-}
-
 void NetworkTaps::assign(const Network& network, Borders borders) {
   last_readers_ = last_readers(network);
   layers_.clear();

@@ -97,9 +97,6 @@ constexpr Interval even_part(int extent, int parts, int index) {
   return {extent * index / parts, extent * (index + 1) / parts};
 }
 
-/// Input rows (or columns) that `layer` reads for the given output rows, clipped to the input.
-Interval receptive_field(const Network& network, int layer, Axis axis, const Interval& output);
-
 /// All that tile geometry needs to know of a network, drawn together for those who ask for many
 /// segments of it.
 class NetworkTaps {

@@ -12,6 +12,7 @@
 #include "search/package/package_runner.h"
 #include "search/tool/commands.h"
 #include "search/tool/option_names.h"
+#include "search/tool/run_target_options.h"
 
 namespace patchnas {
 namespace {
@@ -64,15 +65,7 @@ void add_run_command(CLI::App& app) {
                    "Folder of the package, or one with it in c/ or export/c/")
       ->required()
       ->type_name("DIR");
-  command->add_option("--target", options->target, "Where it runs: emulated, or on this machine")
-      ->required()
-      ->check(CLI::IsMember(names_of(kRunTargets)));
-  command
-      ->add_option("--rounding", options->rounding,
-                   "How often requantisation rounds: double, as TensorFlow Lite Micro does, or "
-                   "single (-DPATCHNAS_SINGLE_ROUNDING)")
-      ->check(CLI::IsMember(names_of(kRoundings)))
-      ->capture_default_str();
+  add_run_target_options(*command, options->target, options->rounding);
   command
       ->add_option(
           "--input", options->input,

@@ -22,6 +22,7 @@
 #include "search/run/run_directory.h"
 #include "search/tool/commands.h"
 #include "search/tool/option_names.h"
+#include "search/tool/run_target_options.h"
 #include "search/tool/training.h"
 
 namespace patchnas {
@@ -116,15 +117,7 @@ void add_verify_command(CLI::App& app) {
                    "added to report.json")
       ->required()
       ->type_name("RUN|DIR");
-  command->add_option("--target", options->target, "Where it runs: emulated, or on this machine")
-      ->required()
-      ->check(CLI::IsMember(names_of(kRunTargets)));
-  command
-      ->add_option("--rounding", options->rounding,
-                   "How often requantisation rounds: double, as TensorFlow Lite Micro does, or "
-                   "single (-DPATCHNAS_SINGLE_ROUNDING)")
-      ->check(CLI::IsMember(names_of(kRoundings)))
-      ->capture_default_str();
+  add_run_target_options(*command, options->target, options->rounding);
   command
       ->add_option("--images", options->images,
                    "How many: test images of a run, random ones for a package alone")

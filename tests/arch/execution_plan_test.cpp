@@ -37,7 +37,6 @@ TEST(ExecutionPlan, EveryLayerIsOneStepsInOrder) {
         ASSERT_EQ(plan.step(step).first_layer, layer);
         for (; layer < plan.step(step).end_layer; ++layer) {
           EXPECT_EQ(plan.step_of_layer(layer), step);
-          EXPECT_TRUE(plan.step(step).covers(layer));
         }
         EXPECT_EQ(&plan.loop_of(step), &loop);
       }
