@@ -7,12 +7,6 @@
 namespace patchnas {
 namespace {
 
-// Of the largest window over all tiles where the layer runs in a segment, else of the whole.
-std::int64_t held_pixels(const Network& network, TensorId tensor, const SegmentGeometry* geometry) {
-  return geometry != nullptr ? geometry->largest_window_pixels(tensor)
-                             : network.shape(tensor).pixels();
-}
-
 bool windows_agree(const SegmentGeometry& geometry, TensorId a, TensorId b) {
   const auto agree = [&](Axis axis, int count) {
     for (int i = 0; i < count; ++i) {
@@ -25,9 +19,44 @@ bool windows_agree(const SegmentGeometry& geometry, TensorId a, TensorId b) {
   return agree(Axis::kRows, geometry.grid().rows) && agree(Axis::kCols, geometry.grid().cols);
 }
 
+// Whether, of cached rows, the output finds room in every tile over those rows of its input's
+// window that no later tile reads.
+bool fits_over_dying_rows(const SegmentGeometry& geometry, TensorId input, TensorId output) {
+  if (geometry.keeps_rows(output)) {
+    return false;
+  }
+  for (int row = 0; row < geometry.grid().rows; ++row) {
+    const Interval rows = geometry.span(Axis::kRows, input - 1, row).window;
+    const Interval kept = geometry.kept_rows(input, row);
+    const int dying = (kept.empty() ? rows.end : kept.begin) - rows.begin;
+    const int computed = geometry.span(Axis::kRows, output - 1, row).window.size();
+    for (int col = 0; col < geometry.grid().cols; ++col) {
+      const int width = geometry.span(Axis::kCols, input - 1, col).window.size();
+      const int computed_width = geometry.span(Axis::kCols, output - 1, col).window.size();
+      if (std::int64_t{computed} * computed_width > std::int64_t{dying} * width) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+// Whether the kernel may write over a window of its input in every tile.
+bool may_write_over(const SegmentGeometry& geometry, InPlace rule, TensorId input,
+                    TensorId output) {
+  if (input <= geometry.segment().first_layer) {
+    return false;
+  }
+  if (rule == InPlace::kEqualWindow) {
+    return windows_agree(geometry, input, output) && !geometry.keeps_rows(input);
+  }
+  return !geometry.caches_rows() || fits_over_dying_rows(geometry, input, output);
+}
+
 // The input that the layer's kernel could write over: a depthwise layer's only input, or an addend
-// with the same window; in each case only if nothing reads it later, never the image, which is the
-// caller's, and never a tile's window for the whole tensor or the other way round.
+// with the same window; in each case only if nothing reads it later and rows of the output are no
+// longer, never the image, which is the caller's, and never a tile's window for the whole tensor or
+// the other way round.
 int dying_input(const Layer& layer, const NetworkTaps& taps, int index,
                 const SegmentGeometry* geometry) {
   const InPlace rule = operator_facts(layer.kind).in_place;
@@ -40,48 +69,28 @@ int dying_input(const Layer& layer, const NetworkTaps& taps, int index,
   }
   for (int j = 0; j < layer.input_count(); ++j) {
     const TensorId input = layer.inputs[static_cast<std::size_t>(j)];
-    if (input == kImage || taps.last_reader(input) != index) {
+    const AxisTaps& cols = taps.taps(Axis::kCols, index);
+    if (input == kImage || taps.last_reader(input) != index || cols.output > cols.input) {
       continue;
     }
-    if (geometry == nullptr ||
-        (input > geometry->segment().first_layer &&
-         (rule != InPlace::kEqualWindow || windows_agree(*geometry, input, output)))) {
+    if (geometry == nullptr || may_write_over(*geometry, rule, input, output)) {
       return j;
     }
   }
   return -1;
 }
 
-// What writing over an input costs and saves: in place if the scratch is less than the pixels times
-// the channels.
-struct InPlaceTerms {
-  int input = 0;
-  std::int64_t scratch_bytes = 0;
-  std::int64_t saved_pixels = 0;
-
-  [[nodiscard]] bool pays(int channels) const { return scratch_bytes < saved_pixels * channels; }
-};
-
-std::optional<InPlaceTerms> in_place_terms(const Network& network, const NetworkTaps& taps,
-                                           int layer, const SegmentGeometry* geometry) {
-  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
-  const int dying = dying_input(l, taps, layer, geometry);
-  if (dying < 0) {
-    return std::nullopt;
+// Of the largest tile.
+std::int64_t scratch_bytes(const Layer& layer, int index, const SegmentGeometry* geometry) {
+  if (operator_facts(layer.kind).in_place != InPlace::kWithScratch) {
+    return 0;
   }
-  // Of the largest tile, whose window is what it computes.
   const int rows =
-      geometry != nullptr ? geometry->largest_computed(Axis::kRows, layer) : l.output.height;
+      geometry != nullptr ? geometry->largest_computed(Axis::kRows, index) : layer.output.height;
   const int cols =
-      geometry != nullptr ? geometry->largest_computed(Axis::kCols, layer) : l.output.width;
-  const TensorId under = l.inputs[static_cast<std::size_t>(dying)];
-  InPlaceTerms terms{.input = dying};
-  terms.saved_pixels = std::min(held_pixels(network, under, geometry), std::int64_t{rows} * cols);
-  if (operator_facts(l.kind).in_place == InPlace::kWithScratch) {
-    terms.scratch_bytes = patchnas_depthwise_scratch_bytes(
-        rows, cols, l.kernel.height, l.kernel.width, l.kernel.stride_h, l.kernel.stride_w);
-  }
-  return terms;
+      geometry != nullptr ? geometry->largest_computed(Axis::kCols, index) : layer.output.width;
+  const Kernel& k = layer.kernel;
+  return patchnas_depthwise_scratch_bytes(rows, cols, k.height, k.width, k.stride_h, k.stride_w);
 }
 
 }  // namespace
@@ -92,27 +101,13 @@ std::string_view to_string(InputMode input) {
 
 std::vector<Tile> tiles(const Loop& loop) {
   std::vector<Tile> result;
-  for (int row = 0; row < loop.grid().rows; ++row) {
-    for (int col = 0; col < loop.grid().cols; ++col) {
-      result.push_back({.loop = &loop, .row = row, .col = col});
-    }
+  const TileGrid grid = loop.grid();
+  for (int i = 0; i < grid.rows * grid.cols; ++i) {
+    result.push_back(loop.caches_rows()
+                         ? Tile{.loop = &loop, .row = i % grid.rows, .col = i / grid.rows}
+                         : Tile{.loop = &loop, .row = i / grid.cols, .col = i % grid.cols});
   }
   return result;
-}
-
-std::optional<int> least_channels_in_place(const Network& network, const NetworkTaps& taps,
-                                           int layer, const SegmentGeometry* geometry) {
-  const std::optional<InPlaceTerms> terms = in_place_terms(network, taps, layer, geometry);
-  if (!terms || terms->saved_pixels == 0) {
-    return std::nullopt;
-  }
-  return static_cast<int>(terms->scratch_bytes / terms->saved_pixels) + 1;
-}
-
-bool is_in_place(const Network& network, const NetworkTaps& taps, int layer,
-                 const SegmentGeometry* geometry) {
-  const std::optional<InPlaceTerms> terms = in_place_terms(network, taps, layer, geometry);
-  return terms && terms->pays(network.layers[static_cast<std::size_t>(layer)].output.channels);
 }
 
 Step step_of(const Network& network, const NetworkTaps& taps, int layer,
@@ -120,17 +115,20 @@ Step step_of(const Network& network, const NetworkTaps& taps, int layer,
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
   Step step{.first_layer = layer,
             .end_layer = layer + 1,
-            .kernel = kernel_function(l, false),
+            .kernel = kernel_function(l),
             .inputs = l.inputs,
             .output = layer + 1,
+            .dying_input = dying_input(l, taps, layer, geometry),
+            .scratch_bytes = scratch_bytes(l, layer, geometry),
             .runs = geometry == nullptr || geometry->computed_pixels(layer) > 0};
-  if (const std::optional<InPlaceTerms> terms = in_place_terms(network, taps, layer, geometry)) {
-    step.dying_input = terms->input;
-    if (terms->pays(l.output.channels)) {
-      step.kernel = kernel_function(l, true);
-      step.overlap.input = terms->input;
-      step.scratch_bytes = terms->scratch_bytes;
-    }
+  if (geometry != nullptr && geometry->adds_up() && layer == geometry->segment().end_layer - 1) {
+    step.adds_up = true;
+    step.kernel =
+        l.kind == LayerKind::kMean ? KernelFunction::kMeanOfSums : KernelFunction::kAverageOfSums;
+    step.scratch_bytes = l.output.channels * std::int64_t{sizeof(std::int32_t)};
+  }
+  if (step.dying_input >= 0) {
+    step.overlap.tensor = l.inputs[static_cast<std::size_t>(step.dying_input)];
   }
   return step;
 }
@@ -152,6 +150,11 @@ ExecutionPlan::ExecutionPlan(const Network& network, const PatchSchedule& schedu
   }
   if (const std::optional<int> loop = this->tensor(kImage).loop) {
     loops_[static_cast<std::size_t>(*loop)].fetches_image = true;
+  }
+  for (const Loop& loop : loops_) {
+    if (loop.geometry) {
+      write_over_consumed(loop);
+    }
   }
 }
 
@@ -191,6 +194,11 @@ void ExecutionPlan::hold(const NetworkTaps& taps, TensorId tensor) {
   if (is_windowed) {
     held.loop = loop_index(held.first_step);
     pixels = loop.geometry->largest_window_pixels(tensor);
+    if (loop.geometry->keeps_rows(tensor)) {
+      held.first_step = loop.first_step;
+      held.last_step = loop.end_step - 1;
+      loops_[static_cast<std::size_t>(*held.loop)].slides.push_back(tensor);
+    }
   } else {
     if (loop.geometry && tensor != kImage) {
       held.first_step = loop.first_step;
@@ -200,6 +208,53 @@ void ExecutionPlan::hold(const NetworkTaps& taps, TensorId tensor) {
     }
   }
   held.bytes = pixels * held.shape.channels;
+}
+
+// A segment's output is written over what its tiles have consumed of the tensor that it reads, as
+// close behind the first byte that a later one still reads as all of them allow. Distance 0 saves
+// all that can be saved; of several strips the first writes to the end what the last reads from the
+// beginning.
+void ExecutionPlan::write_over_consumed(const Loop& loop) {
+  const TensorId input = loop.geometry->segment().first_layer;
+  const TensorId output = loop.geometry->segment().end_layer;
+  const HeldTensor& from = tensor(input);
+  const int last = loop.end_step - 1;
+  Step& writer = steps_[static_cast<std::size_t>(last)];
+  if (input == kImage || from.last_step != last || writer.adds_up ||
+      (loop.caches_rows() && loop.grid().cols > 1)) {
+    return;
+  }
+  const auto first_byte = [](const Rect& rect, const TensorShape& shape) {
+    return (std::int64_t{rect.rows.begin} * shape.width + rect.cols.begin) * shape.channels;
+  };
+  const auto end_byte = [](const Rect& rect, const TensorShape& shape) {
+    return (std::int64_t{rect.rows.end - 1} * shape.width + rect.cols.end) * shape.channels;
+  };
+  std::int64_t distance = 0;
+  std::int64_t needed = from.bytes;  // the first byte of the input that is read from here on
+  const auto read_by = [&](int step, const Tile& tile) {
+    for (int i = 0; i < this->step(step).input_count(); ++i) {
+      const Rect rect = read(step, i, tile);
+      if (this->step(step).inputs[static_cast<std::size_t>(i)] == input && rect.pixels() > 0) {
+        needed = std::min(needed, first_byte(rect, from.shape));
+      }
+    }
+  };
+  const std::vector<Tile> order = tiles(loop);
+  for (auto tile = order.rbegin(); tile != order.rend(); ++tile) {
+    if (writer.kernel != KernelFunction::kAdd) {  // which reads an element before it writes it
+      read_by(last, *tile);
+    }
+    if (const Rect rect = computed(last, *tile); rect.pixels() > 0 && needed < from.bytes) {
+      distance = std::min(distance, needed - end_byte(rect, tensor(output).shape));
+    }
+    for (int step = loop.first_step; step <= last; ++step) {
+      read_by(step, *tile);
+    }
+  }
+  if (distance + tensor(output).bytes > 0) {
+    writer.overlap = {.tensor = input, .distance_bytes = distance, .may_lie_apart = true};
+  }
 }
 
 const Loop& ExecutionPlan::loop_of(int step) const {
@@ -221,10 +276,23 @@ Rect ExecutionPlan::held(TensorId tensor, const Tile& tile) const {
       return geometry.tile(tensor - 1, tile.row, tile.col).window;
     }
     if (held.loop) {
-      return geometry.external_read(tensor, tile.row, tile.col);
+      return geometry.external_window(tensor, tile.row, tile.col);
     }
   }
   return full_rect(held.shape);
+}
+
+Rect ExecutionPlan::kept(TensorId tensor, const Tile& tile) const {
+  return {tile.loop->geometry->kept_rows(tensor, tile.row), held(tensor, tile).cols};
+}
+
+Rect ExecutionPlan::fetched(const Tile& tile) const {
+  return tile.loop->geometry->external_new(kImage, tile.row, tile.col);
+}
+
+bool ExecutionPlan::runs(int step, const Tile& tile) const {
+  const Rect rect = this->step(step).adds_up ? read(step, 0, tile) : computed(step, tile);
+  return rect.pixels() > 0;
 }
 
 Rect ExecutionPlan::computed(int step, const Tile& tile) const {

@@ -8,9 +8,10 @@
 //   const ExecutionPlan plan(network, schedule, InputMode::kStreamed);
 //   for (const Loop& loop : plan.loops())
 //     for (const Tile& tile : tiles(loop)) {
-//       if (loop.fetches_image) fetch(plan.held(kImage, tile));
+//       if (loop.fetches_image) fetch(plan.fetched(tile));
 //       for (int step = loop.first_step; step < loop.end_step; ++step)
-//         run(plan.steps()[step], plan.computed(step, tile));
+//         if (plan.runs(step, tile)) run(plan.steps()[step], plan.computed(step, tile));
+//       for (TensorId tensor : loop.slides) move_to_front(plan.kept(tensor, tile));
 //     }
 
 #include <array>
@@ -27,15 +28,17 @@
 namespace patchnas {
 
 /// `resident`: the whole image sits in SRAM and counts. `streamed`: a callback delivers the
-/// rectangle that a patch needs, and only that counts.
+/// rectangle that is needed next, and only what is held counts.
 enum class InputMode { kResident, kStreamed };
 inline constexpr InputMode kInputModes[] = {InputMode::kResident, InputMode::kStreamed};
 std::string_view to_string(InputMode input);
 
-/// Which bytes a step's output shares with an input that it reads.
+/// Which bytes a step's output shares with an earlier tensor.
 struct Overlap {
-  int input = -1;                   ///< of the step's inputs; -1 if it shares none
-  std::int64_t distance_bytes = 0;  ///< from the input's first byte to the output's first
+  TensorId tensor = kNoTensor;      ///< none if it shares none
+  std::int64_t distance_bytes = 0;  ///< from the tensor's first byte to the output's first
+  /// The distance is only the largest: the output may begin earlier, or lie apart.
+  bool may_lie_apart = false;
   bool operator==(const Overlap&) const = default;
 };
 
@@ -49,9 +52,13 @@ struct Step {
   /// The input that nothing reads afterwards and whose place the kernel could take: -1 if there is
   /// none.
   int dying_input = -1;
-  /// What it does take: see least_channels_in_place().
+  /// What it does take. A segment's last step may also write over what no later tile reads of the
+  /// tensor that the segment reads.
   Overlap overlap{};
   std::int64_t scratch_bytes = 0;
+  /// The scratch holds an int32 sum for every channel, to which each tile of the loop adds what it
+  /// reads; the last one computes the output from them.
+  bool adds_up = false;
   bool runs =
       true;  ///< false if no tile computes any of it, as before a stride that skips all of it
   bool operator==(const Step&) const = default;
@@ -59,16 +66,18 @@ struct Step {
   [[nodiscard]] int input_count() const { return inputs[1] == kNoTensor ? 1 : 2; }
 };
 
-/// Steps [first_step, end_step), once for every tile of the grid, row by row; without a geometry
-/// once.
+/// Steps [first_step, end_step), once for every tile of the grid; without a geometry once.
 struct Loop {
   int first_step = 0;
   int end_step = 0;
   std::optional<SegmentGeometry> geometry{};
-  bool fetches_image = false;  ///< every tile begins with fetching its rectangle of the image
+  bool fetches_image = false;  ///< a tile begins with fetching what it newly needs of the image
+  /// Whose windows keep rows: after each tile these are moved to the beginning of the buffer.
+  std::vector<TensorId> slides{};
 
   [[nodiscard]] bool contains(int step) const { return first_step <= step && step < end_step; }
   [[nodiscard]] TileGrid grid() const { return geometry ? geometry->grid() : TileGrid{}; }
+  [[nodiscard]] bool caches_rows() const { return geometry && geometry->caches_rows(); }
 };
 
 /// One tile of a loop; without a loop nothing but whole tensors is in memory.
@@ -77,7 +86,7 @@ struct Tile {
   int row = 0;
   int col = 0;
 };
-/// Row by row.
+/// In their order: row by row, or, where rows are cached, strip by strip from top to bottom.
 std::vector<Tile> tiles(const Loop& loop);
 
 /// How a tensor is kept: [H, W, C], tightly packed.
@@ -88,7 +97,8 @@ struct HeldTensor {
   std::optional<int> loop{};
   std::int64_t bytes = 0;  ///< of the largest window over all tiles, or of the whole
   /// While it must be kept. A loop's steps repeat for every tile, so what one of them reads from
-  /// outside, and what it leaves for later, is kept through all of them.
+  /// outside, what it leaves for later and rows that the next tile reads are kept through all of
+  /// them.
   int first_step = 0;
   int last_step = 0;
   bool operator==(const HeldTensor&) const = default;
@@ -115,10 +125,17 @@ class ExecutionPlan {
     return input_ == InputMode::kStreamed && !tensor(kImage).loop;
   }
 
-  /// The rectangle of the tensor that is in memory during the tile.
+  /// The rectangle of the tensor that is in memory during the tile. Where rows are cached, its
+  /// first rows may lie above the tensor: room that nothing reads.
   [[nodiscard]] Rect held(TensorId tensor, const Tile& tile) const;
+  /// Of what is held, the rows that the next tile begins with: empty if there are none.
+  [[nodiscard]] Rect kept(TensorId tensor, const Tile& tile) const;
+  /// What is fetched of the image in a loop that does; empty if the tile has all it needs.
+  [[nodiscard]] Rect fetched(const Tile& tile) const;
   /// What the step newly computes of its output; the rest of what is held was there before.
   [[nodiscard]] Rect computed(int step, const Tile& tile) const;
+  /// Whether it does anything in the tile.
+  [[nodiscard]] bool runs(int step, const Tile& tile) const;
   /// What the step reads of its inputs[input].
   [[nodiscard]] Rect read(int step, int input, const Tile& tile) const;
 
@@ -126,6 +143,7 @@ class ExecutionPlan {
   void add_loop(const Network& network, const NetworkTaps& taps, const Segment* segment,
                 int end_layer);
   void hold(const NetworkTaps& taps, TensorId tensor);
+  void write_over_consumed(const Loop& loop);
 
   InputMode input_;
   std::vector<Step> steps_;
@@ -133,19 +151,9 @@ class ExecutionPlan {
   std::vector<HeldTensor> tensors_;
 };
 
-/// The fewest channels with which the layer is written over its dying input; empty if nothing dies
-/// in it. In place, a depthwise layer needs scratch that does not grow with its channels, and with
-/// few of them this can cost as much as a buffer of its own; then it gets that.
+/// How one layer is executed, as a step of its own
 /// @param taps of the network
 /// @param geometry of the segment that it is in; null outside segments
-std::optional<int> least_channels_in_place(const Network& network, const NetworkTaps& taps,
-                                           int layer, const SegmentGeometry* geometry);
-
-/// Whether the layer is: as step_of() says, where nothing else is asked; parameters as above.
-bool is_in_place(const Network& network, const NetworkTaps& taps, int layer,
-                 const SegmentGeometry* geometry);
-
-/// How one layer is executed, as a step of its own; parameters as above.
 Step step_of(const Network& network, const NetworkTaps& taps, int layer,
              const SegmentGeometry* geometry);
 

@@ -28,12 +28,9 @@ static_assert(rows_are_in_order());
 
 }  // namespace
 
-KernelFunction kernel_function(const Layer& layer, bool in_place) {
+KernelFunction kernel_function(const Layer& layer) {
   if (layer.kind == LayerKind::kConv2d && layer.kernel == Kernel{}) {
     return KernelFunction::kPointwise;  // with stride 1 and no padding it is a matrix product
-  }
-  if (in_place && operator_facts(layer.kind).in_place == InPlace::kWithScratch) {
-    return KernelFunction::kDepthwiseInPlace;
   }
   return std::find_if(kKernels.begin(), kKernels.end(),
                       [&](const KernelFacts& facts) { return facts.kind == layer.kind; })

@@ -38,7 +38,7 @@ enum class WeightLayout {
 enum class InPlace {
   kNever,
   kEqualWindow,  ///< where both hold the same rectangle
-  kWithScratch   ///< by a kernel of its own that keeps a plane of one channel aside
+  kWithScratch   ///< its kernel keeps a plane of one channel aside
 };
 
 struct OperatorFacts {
@@ -51,26 +51,28 @@ struct OperatorFacts {
   bool keeps_channels;  ///< as many in the output as in the input
   bool may_have_pad_operator;
   InPlace in_place;
+  bool can_add_up;  ///< a sum that its input may come to in parts
   bool is_trained;  ///< the supernet has it; others come from .tflite files
 };
 
 inline constexpr std::array kOperators = {
     OperatorFacts{LayerKind::kConv2d, "conv", "CONV_2D", 1, Reads::kTaps,
-                  WeightLayout::kConvolution, false, true, InPlace::kNever, true},
+                  WeightLayout::kConvolution, false, true, InPlace::kNever, false, true},
     OperatorFacts{LayerKind::kDepthwiseConv2d, "depthwise", "DEPTHWISE_CONV_2D", 1, Reads::kTaps,
-                  WeightLayout::kDepthwise, true, true, InPlace::kWithScratch, true},
+                  WeightLayout::kDepthwise, true, true, InPlace::kWithScratch, false, true},
     OperatorFacts{LayerKind::kAdd, "add", "ADD", 2, Reads::kPosition, WeightLayout::kNone, true,
-                  false, InPlace::kEqualWindow, true},
+                  false, InPlace::kEqualWindow, false, true},
     OperatorFacts{LayerKind::kAveragePool, "average_pool", "AVERAGE_POOL_2D", 1, Reads::kTaps,
-                  WeightLayout::kNone, true, false, InPlace::kNever, true},
+                  WeightLayout::kNone, true, false, InPlace::kNever, true, true},
     OperatorFacts{LayerKind::kMaxPool, "max_pool", "MAX_POOL_2D", 1, Reads::kTaps,
-                  WeightLayout::kNone, true, true, InPlace::kNever, false},
+                  WeightLayout::kNone, true, true, InPlace::kNever, false, false},
     OperatorFacts{LayerKind::kFullyConnected, "fully_connected", "FULLY_CONNECTED", 1,
-                  Reads::kEverything, WeightLayout::kDense, false, false, InPlace::kNever, true},
+                  Reads::kEverything, WeightLayout::kDense, false, false, InPlace::kNever, false,
+                  true},
     OperatorFacts{LayerKind::kSoftmax, "softmax", "SOFTMAX", 1, Reads::kEverything,
-                  WeightLayout::kNone, true, false, InPlace::kNever, false},
+                  WeightLayout::kNone, true, false, InPlace::kNever, false, false},
     OperatorFacts{LayerKind::kMean, "mean", "MEAN", 1, Reads::kTaps, WeightLayout::kNone, true,
-                  false, InPlace::kNever, false}};
+                  false, InPlace::kNever, true, false}};
 
 constexpr const OperatorFacts& operator_facts(LayerKind kind) {
   return kOperators[static_cast<std::size_t>(kind)];
@@ -81,13 +83,17 @@ enum class KernelFunction {
   kConvolve,
   kPointwise,
   kDepthwise,
-  kDepthwiseInPlace,
   kAdd,
   kAveragePool,
   kMaxPool,
   kFullyConnected,
   kSoftmax,
-  kMean
+  kMean,
+  // Of pooling whose input comes in parts: each part's, and the end.
+  kSumPixels,
+  kAverageOfSums,
+  kMeanOfSums,
+  kMove  ///< of rows that are kept, whatever layer computed them
 };
 
 /// A struct in flash that a kernel is called with.
@@ -110,15 +116,17 @@ constexpr const KernelConstantFacts& constant_facts(KernelConstant constant) {
 }
 
 /// Calls of a sort take about as much of the program.
-enum class CallSort { kConvolution, kPool, kAdd, kFullyConnected, kSoftmax };
+enum class CallSort { kConvolution, kPool, kAdd, kFullyConnected, kSoftmax, kSum };
 
 struct KernelFacts {
   KernelFunction function;
   std::string_view name;  ///< in C
-  LayerKind kind;         ///< of the layers that it computes
+  LayerKind kind;         ///< of the layers that it computes, or an example of those it serves
   /// In the order of its arguments; kNone behind the last.
   std::array<KernelConstant, 2> constant_list;
   CallSort call_sort;
+  /// A layer outside segments is one call of it; others serve segments that cache rows.
+  bool is_a_layer;
   /// Sees one row of pixels where they lie side by side in memory.
   bool joins_rows;
 
@@ -141,61 +149,92 @@ inline constexpr std::array kKernels = {
                 LayerKind::kConv2d,
                 {KernelConstant::kKernel, KernelConstant::kWeights},
                 CallSort::kConvolution,
+                true,
                 false},
     KernelFacts{KernelFunction::kPointwise,
                 "patchnas_pointwise",
                 LayerKind::kConv2d,
                 {KernelConstant::kWeights, KernelConstant::kNone},
                 CallSort::kConvolution,
+                true,
                 true},
     KernelFacts{KernelFunction::kDepthwise,
                 "patchnas_depthwise",
                 LayerKind::kDepthwiseConv2d,
                 {KernelConstant::kKernel, KernelConstant::kWeights},
                 CallSort::kConvolution,
-                false},
-    KernelFacts{KernelFunction::kDepthwiseInPlace,
-                "patchnas_depthwise_in_place",
-                LayerKind::kDepthwiseConv2d,
-                {KernelConstant::kKernel, KernelConstant::kWeights},
-                CallSort::kConvolution,
+                true,
                 false},
     KernelFacts{KernelFunction::kAdd,
                 "patchnas_add",
                 LayerKind::kAdd,
                 {KernelConstant::kAddScales, KernelConstant::kNone},
                 CallSort::kAdd,
+                true,
                 false},
     KernelFacts{KernelFunction::kAveragePool,
                 "patchnas_average_pool",
                 LayerKind::kAveragePool,
                 {KernelConstant::kKernel, KernelConstant::kNone},
                 CallSort::kPool,
+                true,
                 false},
     KernelFacts{KernelFunction::kMaxPool,
                 "patchnas_max_pool",
                 LayerKind::kMaxPool,
                 {KernelConstant::kKernel, KernelConstant::kNone},
                 CallSort::kPool,
+                true,
                 false},
     KernelFacts{KernelFunction::kFullyConnected,
                 "patchnas_fully_connected",
                 LayerKind::kFullyConnected,
                 {KernelConstant::kWeights, KernelConstant::kNone},
                 CallSort::kFullyConnected,
+                true,
                 false},
     KernelFacts{KernelFunction::kSoftmax,
                 "patchnas_softmax",
                 LayerKind::kSoftmax,
                 {KernelConstant::kNone, KernelConstant::kNone},
                 CallSort::kSoftmax,
+                true,
                 true},
     KernelFacts{KernelFunction::kMean,
                 "patchnas_mean",
                 LayerKind::kMean,
                 {KernelConstant::kKernel, KernelConstant::kMeanScale},
                 CallSort::kPool,
-                false}};
+                true,
+                false},
+    KernelFacts{KernelFunction::kSumPixels,
+                "patchnas_sum_pixels",
+                LayerKind::kAveragePool,
+                {KernelConstant::kNone, KernelConstant::kNone},
+                CallSort::kSum,
+                false,
+                false},
+    KernelFacts{KernelFunction::kAverageOfSums,
+                "patchnas_average_of_sums",
+                LayerKind::kAveragePool,
+                {KernelConstant::kNone, KernelConstant::kNone},
+                CallSort::kSum,
+                false,
+                true},
+    KernelFacts{KernelFunction::kMeanOfSums,
+                "patchnas_mean_of_sums",
+                LayerKind::kMean,
+                {KernelConstant::kMeanScale, KernelConstant::kNone},
+                CallSort::kSum,
+                false,
+                true},
+    KernelFacts{KernelFunction::kMove,
+                "patchnas_move",
+                LayerKind::kAveragePool,
+                {KernelConstant::kNone, KernelConstant::kNone},
+                CallSort::kSum,
+                false,
+                true}};
 
 constexpr const KernelFacts& kernel_facts(KernelFunction kernel) {
   return kKernels[static_cast<std::size_t>(kernel)];
@@ -208,8 +247,7 @@ constexpr const OperatorFacts& operator_facts(KernelFunction kernel) {
 /// Its name in C: "patchnas_convolve", …
 constexpr std::string_view to_string(KernelFunction kernel) { return kernel_facts(kernel).name; }
 
-/// @param in_place whether the layer writes over its input, for which depthwise convolutions have a
-/// kernel of their own
-KernelFunction kernel_function(const Layer& layer, bool in_place);
+/// That computes the layer, outside segments whole.
+KernelFunction kernel_function(const Layer& layer);
 
 }  // namespace patchnas

@@ -5,6 +5,7 @@
 
 #include "arch/base/error.h"
 #include "arch/base/yaml_reader.h"
+#include "arch/operator_table.h"
 
 namespace patchnas {
 
@@ -39,7 +40,7 @@ PatchSchedule PatchSchedule::leading(TileGrid grid, int split_layer) {
   if (split_layer == 0 || (grid.rows == 1 && grid.cols == 1)) {
     return layer_by_layer();
   }
-  return {{Segment{.first_layer = 0, .end_layer = split_layer, .grid = grid}}};
+  return {{Segment::patches(0, split_layer, grid)}};
 }
 
 TileGrid PatchSchedule::leading_grid() const {
@@ -50,14 +51,58 @@ int PatchSchedule::split_layer() const {
   return segments.empty() || segments.front().first_layer != 0 ? 0 : segments.front().end_layer;
 }
 
+std::string_view to_string(HaloPolicy halo) {
+  return halo == HaloPolicy::kCache ? "cache" : "recompute";
+}
+
+std::string_view to_string(ScheduleFamily family) {
+  switch (family) {
+    case ScheduleFamily::kPatches:
+      return "patches";
+    case ScheduleFamily::kRows:
+      return "rows";
+    case ScheduleFamily::kBoth:
+      break;
+  }
+  return "both";
+}
+
+bool is_global_sum(const Network& network, int layer) {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  const TensorShape& input = network.shape(l.inputs[0]);
+  return operator_facts(l.kind).can_add_up && l.output.height == 1 && l.output.width == 1 &&
+         l.kernel.pad_top == 0 && l.kernel.pad_left == 0 && l.kernel.height == input.height &&
+         l.kernel.width == input.width;
+}
+
+bool adds_up(const Network& network, const Segment& segment) {
+  const int last = segment.end_layer - 1;
+  return segment.halo() == HaloPolicy::kCache && last > segment.first_layer &&
+         network.layers[static_cast<std::size_t>(last)].inputs[0] == last &&
+         is_global_sum(network, last);
+}
+
+int paced_layer(const Network& network, const Segment& segment) {
+  return segment.end_layer - (adds_up(network, segment) ? 2 : 1);
+}
+
 std::string to_json(const PatchSchedule& schedule) {
   std::string text = "{\"segments\":[";
+  const auto add = [&](std::string_view key, int value) {
+    text.append("\"").append(key).append("\":").append(std::to_string(value)).append(",");
+  };
   for (const Segment& segment : schedule.segments) {
-    text += text.back() == '[' ? "" : ",";
-    text += "{\"first_layer\":" + std::to_string(segment.first_layer) +
-            ",\"end_layer\":" + std::to_string(segment.end_layer) +
-            ",\"rows\":" + std::to_string(segment.grid.rows) +
-            ",\"cols\":" + std::to_string(segment.grid.cols) + ",\"halo\":\"recompute\"}";
+    text += text.back() == '[' ? "{" : ",{";
+    add("first_layer", segment.first_layer);
+    add("end_layer", segment.end_layer);
+    if (segment.halo() == HaloPolicy::kCache) {
+      add("step_rows", segment.step_rows);
+      add("strips", segment.grid.cols);
+    } else {
+      add("rows", segment.grid.rows);
+      add("cols", segment.grid.cols);
+    }
+    text.append("\"halo\":\"").append(to_string(segment.halo())).append("\"}");
   }
   return text + "]}";
 }
@@ -68,10 +113,21 @@ PatchSchedule parse_patch_schedule(std::string_view json, const std::string& sou
   for (YamlReader& segment : reader.maps("segments")) {
     const int first_layer = segment.integer("first_layer", {0, 1 << 20});
     const int end_layer = segment.integer("end_layer", {first_layer + 1, 1 << 20});
-    const TileGrid grid{segment.integer("rows", {1, 4096}), segment.integer("cols", {1, 4096})};
-    segment.choice("halo", {"recompute"}, 0);
+    const auto halo =
+        static_cast<HaloPolicy>(segment.choice("halo",
+                                               {std::string(to_string(HaloPolicy::kRecompute)),
+                                                std::string(to_string(HaloPolicy::kCache))},
+                                               0));
+    const auto count = [&](const char* key) { return segment.integer(key, {1, kLargestExtent}); };
+    if (halo == HaloPolicy::kCache) {
+      const int step_rows = count("step_rows");
+      schedule.segments.push_back(
+          Segment::rows(first_layer, end_layer, step_rows, count("strips")));
+    } else {
+      const int rows = count("rows");
+      schedule.segments.push_back(Segment::patches(first_layer, end_layer, {rows, count("cols")}));
+    }
     segment.finish();
-    schedule.segments.push_back({.first_layer = first_layer, .end_layer = end_layer, .grid = grid});
   }
   reader.finish();
   return schedule;
@@ -89,8 +145,20 @@ void validate(const Network& network, const PatchSchedule& schedule) {
       throw InputError(where + ": the network has only " + std::to_string(network.layer_count()) +
                        " layers");
     }
-    const TensorShape& out = network.shape(segment.end_layer);
+    const TensorShape& out = network.shape(paced_layer(network, segment) + 1);
     const TileGrid& grid = segment.grid;
+    if (segment.halo() == HaloPolicy::kCache) {
+      const int rows = network.shape(segment.first_layer + 1).height;
+      if (segment.step_rows > rows) {
+        throw InputError(where + ": steps of " + std::to_string(segment.step_rows) +
+                         " rows, its first layer has only " + std::to_string(rows));
+      }
+      if (grid.cols < 1 || grid.cols > out.width) {
+        throw InputError(where + ": " + std::to_string(grid.cols) +
+                         " strips of an output that is " + std::to_string(out.width) +
+                         " columns wide");
+      }
+    }
     if (grid.rows < 1 || grid.cols < 1 || grid.rows > out.height || grid.cols > out.width) {
       throw InputError(where + ": a grid of " + std::to_string(grid.rows) + "x" +
                        std::to_string(grid.cols) + " tiles does not fit its output of " +

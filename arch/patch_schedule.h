@@ -1,8 +1,9 @@
 #pragma once
 
-// How a network is executed: which runs of layers are computed tile by tile.
+// How a network is executed: which runs of layers are computed piece by piece.
 //
 //   PatchSchedule schedule = PatchSchedule::leading({4, 4}, 13);   // layers [0, 13) as 4x4 patches
+//   schedule = {{Segment::rows(0, 7, 1, 1), Segment::rows(7, 16, 2, 3)}};   // rows cached
 
 #include <compare>
 #include <optional>
@@ -29,18 +30,49 @@ std::string to_string(const TileGrid& grid);
 /// p x p for every count.
 std::vector<TileGrid> square_grids(const std::vector<int>& counts);
 
-/// What happens to the overlap between neighbouring tiles.
-enum class HaloPolicy { kRecompute };
+/// What happens to the overlap between neighbouring tiles along the rows: columns always recompute
+/// it.
+enum class HaloPolicy {
+  kRecompute,  ///< patches: all of a tile's rows at once
+  kCache       ///< rows: a few at a time, and every layer keeps those that its readers still need
+};
+std::string_view to_string(HaloPolicy halo);
 
-/// Layers [first_layer, end_layer) run once per tile of a grid over the output of layer end_layer
-/// - 1.
+/// Layers [first_layer, end_layer) run once per tile of a grid over the output of the paced layer:
+/// the last one, or, where a global pooling of cached rows comes last, the one before it
+/// (adds_up()).
 struct Segment {
   int first_layer = 0;
   int end_layer = 0;
   TileGrid grid;
-  HaloPolicy halo = HaloPolicy::kRecompute;
+  /// 0: halos are recomputed. Else rows are cached, the grid has one row of tiles, which are
+  /// strips, and each is computed from top to bottom in steps: a step adds so many rows to the
+  /// output of the first layer, and every other layer computes what it can from the rows that are
+  /// there, once.
+  int step_rows = 0;
+
+  static Segment patches(int first_layer, int end_layer, TileGrid grid) {
+    return {.first_layer = first_layer, .end_layer = end_layer, .grid = grid};
+  }
+  static Segment rows(int first_layer, int end_layer, int step_rows, int strips) {
+    return {.first_layer = first_layer,
+            .end_layer = end_layer,
+            .grid = {1, strips},
+            .step_rows = step_rows};
+  }
+  [[nodiscard]] HaloPolicy halo() const {
+    return step_rows > 0 ? HaloPolicy::kCache : HaloPolicy::kRecompute;
+  }
   auto operator<=>(const Segment&) const = default;
 };
+
+/// Whether the layer is a pooling or mean over its whole input.
+bool is_global_sum(const Network& network, int layer);
+/// Whether the segment's last layer is a global pooling that adds up its input as it comes, so that
+/// the input never exists whole: rows must be cached.
+bool adds_up(const Network& network, const Segment& segment);
+/// The layer whose output the segment's grid divides.
+int paced_layer(const Network& network, const Segment& segment);
 
 /// Disjoint segments in execution order; layers in none of them run layer by layer.
 struct PatchSchedule {
@@ -60,13 +92,33 @@ struct PatchSchedule {
 /// Where the patch stage may end: after every layer, or after the stem and after each block.
 enum class SplitPoints { kLayers, kBlocks };
 
-/// {"segments":[{"first_layer":0,"end_layer":7,"rows":3,"cols":3,"halo":"recompute"}]}
+/// Which schedules a network's is chosen from.
+enum class ScheduleFamily {
+  kPatches,  ///< MCUNetV2's: one leading stage of patches, as published
+  kRows,     ///< segments anywhere that cache rows
+  kBoth
+};
+inline constexpr ScheduleFamily kScheduleFamilies[] = {
+    ScheduleFamily::kPatches, ScheduleFamily::kRows, ScheduleFamily::kBoth};
+std::string_view to_string(ScheduleFamily family);
+
+struct ScheduleSpace {
+  ScheduleFamily family = ScheduleFamily::kBoth;
+  std::vector<TileGrid> patch_grids{{1, 1}};
+  SplitPoints split_points = SplitPoints::kLayers;
+  int most_strips = 12;
+  bool operator==(const ScheduleSpace&) const = default;
+};
+
+/// {"segments":[{"first_layer":0,"end_layer":7,"rows":3,"cols":3,"halo":"recompute"},
+///              {"first_layer":7,"end_layer":9,"step_rows":1,"strips":2,"halo":"cache"}]}
 std::string to_json(const PatchSchedule& schedule);
 /// @throws InputError with `source` and the position.
 PatchSchedule parse_patch_schedule(std::string_view json, const std::string& source);
 
-/// Checks segments' order and bounds, that no grid is finer than the output it tiles, and that the
-/// MACs with recomputed halos cannot exceed kMostMacs. `network` must be valid.
+/// Checks segments' order and bounds, that no grid is finer than the output it tiles and no step
+/// has more rows than there are, and that the MACs with recomputed halos cannot exceed kMostMacs.
+/// `network` must be valid.
 /// @throws InputError naming the segment.
 void validate(const Network& network, const PatchSchedule& schedule);
 

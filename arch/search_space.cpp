@@ -217,8 +217,12 @@ SearchSpace parse_search_space(YamlReader reader) {
     space.stages.push_back(parse_stage(stage, multipliers, divisor, input_widths));
   }
   space.head_width = reader.integer("head_width", {0, 65536}, 0);
-  space.patch_grids = parse_grids(reader);
-  space.split_points =
+  space.schedules.patch_grids = parse_grids(reader);
+  space.schedules.family = static_cast<ScheduleFamily>(
+      reader.choice("schedules", {"patches", "rows", "both"}, std::size_t{2}));
+  space.schedules.most_strips =
+      reader.integer("strips", {1, kLargestGrid}, ScheduleSpace{}.most_strips);
+  space.schedules.split_points =
       static_cast<SplitPoints>(reader.choice("split_points", {"layers", "blocks"}, 0));
   reader.finish();
 
@@ -255,9 +259,11 @@ std::string to_yaml(const SearchSpace& space, int indent) {
          (stage.residual ? "" : ", residual: false") + "}");
   }
   line("head_width: " + std::to_string(space.head_width));
-  line("patches: " + yaml_list(space.patch_grids));
+  line("schedules: " + std::string(to_string(space.schedules.family)));
+  line("strips: " + std::to_string(space.schedules.most_strips));
+  line("patches: " + yaml_list(space.schedules.patch_grids));
   line(std::string("split_points: ") +
-       (space.split_points == SplitPoints::kLayers ? "layers" : "blocks"));
+       (space.schedules.split_points == SplitPoints::kLayers ? "layers" : "blocks"));
   return text;
 }
 

@@ -51,8 +51,7 @@ struct SearchSpace {
   int stem_stride = 2;
   std::vector<StageSpace> stages;
   int head_width = 0;  ///< channels of a 1x1 convolution before the pooling; 0 for none
-  std::vector<TileGrid> patch_grids{{1, 1}};
-  SplitPoints split_points = SplitPoints::kLayers;
+  ScheduleSpace schedules;
   bool operator==(const SearchSpace&) const = default;
 };
 

@@ -57,6 +57,7 @@ void NetworkTaps::assign(const Network& network, Borders borders) {
         LayerTaps{.axes = {axis_taps(network, layer, Axis::kRows, borders),
                            axis_taps(network, layer, Axis::kCols, borders)},
                   .inputs = network.layers[static_cast<std::size_t>(layer)].inputs,
+                  .is_global_sum = patchnas::is_global_sum(network, layer),
                   .is_cut = last_reader_before <= layer});
     axes_agree_ = axes_agree_ && taps.axes[0] == taps.axes[1];
     last_reader_before = std::max(last_reader_before, last_reader(layer + 1));
@@ -78,7 +79,16 @@ int SegmentGeometry::compute(const NetworkTaps& taps, int known_end) {
   const auto count = static_cast<std::size_t>(segment_.end_layer - segment_.first_layer);
   inputs_.resize(count);
   materialised_.resize(count);
-  axes_agree_ = taps.axes_agree() && segment_.grid.rows == segment_.grid.cols;
+  grid_ = segment_.grid;
+  const int last = segment_.end_layer - 1;
+  adds_up_ = caches_rows() && last > segment_.first_layer && taps.inputs(last)[0] == last &&
+             taps.is_global_sum(last);
+  axes_agree_ = taps.axes_agree() && !caches_rows() && grid_.rows == grid_.cols;
+  if (caches_rows()) {
+    compute_axis(taps, Axis::kCols, segment_.first_layer);
+    compute_cached_rows(taps);
+    return segment_.first_layer;
+  }
   const int changed = compute_axis(taps, Axis::kRows, known_end);
   return axes_agree_ ? changed : std::min(changed, compute_axis(taps, Axis::kCols, known_end));
 }
@@ -112,6 +122,10 @@ int SegmentGeometry::compute_axis(const NetworkTaps& taps, Axis axis, int known_
       span.computed = computed;
       span.window = is_materialised ? Interval{0, window.output} : computed;
       span.inputs[0] = window.read(computed);
+      if (adds_up_ && layer == end - 1) {
+        span.computed = index == tiles - 1 ? span.window : Interval{};
+        span.inputs[0] = even_part(window.input, tiles, index);
+      }
       span.inputs[1] = inputs[1] == kNoTensor ? Interval{} : span.inputs[0];
     }
     // The layers before a cut follow from it alone: none of them is materialised.
@@ -132,6 +146,128 @@ int SegmentGeometry::compute_axis(const NetworkTaps& taps, Axis axis, int known_
   return first;
 }
 
+// With so many rows of the first layer's output after the first step, the step that completes the
+// first rows of the paced layer, as many as a step gives of it, leaves none over.
+int SegmentGeometry::rows_of_first_step(const NetworkTaps& taps) const {
+  const int first = segment_.first_layer;
+  const int paced = segment_.end_layer - (adds_up_ ? 2 : 1);
+  const auto rows_for = [&](int paced_rows) {
+    std::vector<int> ends(static_cast<std::size_t>(paced + 1 - first), 0);
+    ends.back() = paced_rows;
+    for (int layer = paced; layer > first; --layer) {
+      const int end = ends[static_cast<std::size_t>(layer - first)];
+      for (const TensorId input : taps.inputs(layer)) {
+        if (input > first && end > 0) {
+          int& needed = ends[static_cast<std::size_t>(input - 1 - first)];
+          needed = std::max(needed, taps.taps(Axis::kRows, layer).touched({0, end}).end);
+        }
+      }
+    }
+    return std::max(1, ends.front());
+  };
+  const int more = std::max(1, rows_for(2) - rows_for(1));
+  return (rows_for(std::max(1, segment_.step_rows / more)) - 1) % segment_.step_rows + 1;
+}
+
+// Forwards: every layer computes what it can from the rows that are there. At the bottom, padding
+// arrives as rows do, so that no layer gets many of its last rows in one step. Layers that depend
+// on nothing the first one computes have all their input from the beginning: they compute what
+// their readers need.
+void SegmentGeometry::compute_cached_rows(const NetworkTaps& taps) {
+  const int first = segment_.first_layer;
+  const int end = segment_.end_layer;
+  const auto of = [&](int layer) { return static_cast<std::size_t>(layer - first); };
+  const auto row_taps = [&](int layer) -> const AxisTaps& { return taps.taps(Axis::kRows, layer); };
+  const auto count = of(end);
+  std::vector<char> is_paced(count, 0);
+  is_paced.front() = 1;
+  for (int layer = first + 1; layer < end; ++layer) {
+    for (const TensorId input : taps.inputs(layer)) {
+      is_paced[of(layer)] |= input > first ? is_paced[of(input - 1)] : char{0};
+    }
+  }
+  // Of paced layers how far they come if padding goes on below; of others what is needed of them.
+  std::vector<int> reached(count, 0);
+  std::vector<int> done(count, 0);    // rows before the step
+  std::vector<int> ends(count, 0);    // and after it
+  std::vector<int> begins(count, 0);  // of the rows that readers still need
+  std::vector<LayerSpan> steps;       // [step][layer]
+  const auto computable = [](const AxisTaps& t, int available) {
+    if (t.stride == 0) {
+      return available >= t.input ? t.output : 0;
+    }
+    const int most = available - t.kernel + t.pad;
+    return most < 0 ? 0 : most / t.stride + 1;
+  };
+  const int first_rows = rows_of_first_step(taps);
+  bool is_done = false;
+  for (int step = 0; !is_done; ++step) {
+    is_done = true;
+    for (int layer = first; layer < end; ++layer) {
+      if (is_paced[of(layer)] == 0) {
+        continue;
+      }
+      const int rows = row_taps(layer).output;
+      int reach =
+          layer == first ? first_rows + step * segment_.step_rows : std::numeric_limits<int>::max();
+      for (const TensorId input : taps.inputs(layer)) {
+        if (input > first && is_paced[of(input - 1)] != 0) {
+          reach = std::min(reach, computable(row_taps(layer), reached[of(input - 1)]));
+        }
+      }
+      reached[of(layer)] = reach;
+      ends[of(layer)] = std::min(reach, rows);
+      is_done = is_done && reach >= rows;
+    }
+    for (int layer = end; layer-- > first;) {
+      if (is_paced[of(layer)] == 0) {
+        const int needed = is_done && materialised(layer + 1)
+                               ? row_taps(layer).output
+                               : std::exchange(reached[of(layer)], 0);
+        ends[of(layer)] = std::clamp(needed, done[of(layer)], row_taps(layer).output);
+      }
+      for (const TensorId input : taps.inputs(layer)) {
+        if (input > first && is_paced[of(input - 1)] == 0) {
+          int& needed = reached[of(input - 1)];
+          needed = std::max(needed, row_taps(layer).read({0, ends[of(layer)]}).end);
+        }
+      }
+    }
+    // What a reader that is not done needs first is what its next row reads.
+    std::copy(done.begin(), done.end(), begins.begin());
+    for (int layer = first + 1; layer < end; ++layer) {
+      const AxisTaps& t = row_taps(layer);
+      const bool is_sum = adds_up_ && layer == end - 1;
+      for (const TensorId input : taps.inputs(layer)) {
+        if (input > first && !is_sum && done[of(layer)] < t.output) {
+          int& begin = begins[of(input - 1)];
+          begin = std::min(begin, done[of(layer)] * t.stride - t.pad);
+        }
+      }
+    }
+    for (int layer = first; layer < end; ++layer) {
+      const AxisTaps& t = row_taps(layer);
+      const Interval added{done[of(layer)], ends[of(layer)]};
+      LayerSpan& span = steps.emplace_back();
+      span.computed = added.empty() ? Interval{} : added;
+      span.window =
+          materialised(layer + 1) ? Interval{0, t.output} : Interval{begins[of(layer)], added.end};
+      span.inputs[0] = t.read(span.computed);
+      if (adds_up_ && layer == end - 1) {
+        const TensorId input = taps.inputs(layer)[0];
+        span.inputs[0] = {done[of(input - 1)], ends[of(input - 1)]};
+      }
+      span.inputs[1] = taps.inputs(layer)[1] == kNoTensor ? Interval{} : span.inputs[0];
+    }
+    done = ends;
+  }
+  grid_.rows = static_cast<int>(steps.size() / count);
+  spans_[0].resize(steps.size());
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    row_span(first + static_cast<int>(i % count), static_cast<int>(i / count)) = steps[i];
+  }
+}
+
 LayerTile SegmentGeometry::tile(int layer, int row, int col) const {
   const LayerSpan& r = span(Axis::kRows, layer, row);
   const LayerSpan& c = span(Axis::kCols, layer, col);
@@ -146,28 +282,74 @@ bool SegmentGeometry::materialised(TensorId tensor) const {
          materialised_[static_cast<std::size_t>(layer - segment_.first_layer)] != 0;
 }
 
-Interval SegmentGeometry::external_span(Axis axis, TensorId tensor, int index) const {
-  Interval read;
-  for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    for (std::size_t j = 0; j < 2; ++j) {
-      if (inputs_[i][j] == tensor) {
-        read = hull(read, span(axis, segment_.first_layer + static_cast<int>(i), index).inputs[j]);
+SegmentGeometry::ExternalSpan SegmentGeometry::external_span(Axis axis, TensorId tensor,
+                                                             int index) const {
+  const auto read_in = [&](int tile) {
+    Interval read;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      for (std::size_t j = 0; j < 2; ++j) {
+        if (inputs_[i][j] == tensor) {
+          read = hull(read, span(axis, segment_.first_layer + static_cast<int>(i), tile).inputs[j]);
+        }
       }
     }
+    return read;
+  };
+  const Interval now = read_in(index);
+  if (axis == Axis::kCols || !caches_rows()) {
+    return {now, now};
   }
-  return read;
+  int there = 0;
+  for (int step = 0; step < index; ++step) {
+    there = std::max(there, read_in(step).end);
+  }
+  int begin = there;
+  for (int step = index; step < grid_.rows; ++step) {
+    const Interval read = read_in(step);
+    begin = read.empty() ? begin : std::min(begin, read.begin);
+  }
+  const int end = std::max(there, now.end);
+  return {there < end ? Interval{there, end} : Interval{}, {begin, end}};
 }
 
-Rect SegmentGeometry::external_read(TensorId tensor, int row, int col) const {
-  return {external_span(Axis::kRows, tensor, row), external_span(Axis::kCols, tensor, col)};
+Rect SegmentGeometry::external_window(TensorId tensor, int row, int col) const {
+  return {external_span(Axis::kRows, tensor, row).window,
+          external_span(Axis::kCols, tensor, col).window};
+}
+
+Rect SegmentGeometry::external_new(TensorId tensor, int row, int col) const {
+  return {external_span(Axis::kRows, tensor, row).added,
+          external_span(Axis::kCols, tensor, col).added};
+}
+
+Interval SegmentGeometry::kept_rows(TensorId tensor, int row) const {
+  if (!caches_rows() || row + 1 == grid_.rows) {
+    return {};
+  }
+  const auto window = [&](int step) {
+    return tensor > segment_.first_layer ? span(Axis::kRows, tensor - 1, step).window
+                                         : external_span(Axis::kRows, tensor, step).window;
+  };
+  const Interval kept{window(row + 1).begin, window(row).end};
+  return kept.empty() ? Interval{} : kept;
+}
+
+bool SegmentGeometry::keeps_rows(TensorId tensor) const {
+  for (int row = 0; row < grid_.rows; ++row) {
+    if (!kept_rows(tensor, row).empty()) {
+      return true;
+    }
+  }
+  return false;
 }
 
 std::int64_t SegmentGeometry::largest_window_pixels(TensorId tensor) const {
   const auto largest = [&](Axis axis) {
     int size = 0;
     for (int index = 0; index < tiles(axis); ++index) {
-      const Interval window = tensor > segment_.first_layer ? span(axis, tensor - 1, index).window
-                                                            : external_span(axis, tensor, index);
+      const Interval window = tensor > segment_.first_layer
+                                  ? span(axis, tensor - 1, index).window
+                                  : external_span(axis, tensor, index).window;
       size = std::max(size, window.size());
     }
     return std::int64_t{size};
@@ -221,13 +403,15 @@ std::int64_t unclipped_macs(const Network& network, const PatchSchedule& schedul
   SegmentGeometry geometry;
   for (const Segment& segment : schedule.segments) {
     geometry.assign(taps, segment);
-    const std::int64_t tiles = std::int64_t{segment.grid.rows} * segment.grid.cols;
     for (int layer = segment.first_layer; layer < segment.end_layer; ++layer) {
-      const auto extent = [&](Axis axis) {
-        return std::int64_t{
-            std::min(taps.taps(axis, layer).output, geometry.largest_computed(axis, layer))};
+      const auto computed = [&](Axis axis, int tiles) {
+        const int extent = taps.taps(axis, layer).output;
+        return std::int64_t{tiles} * std::min(extent, geometry.largest_computed(axis, layer));
       };
-      total += macs_per_pixel(network, layer) * tiles * extent(Axis::kRows) * extent(Axis::kCols) -
+      const std::int64_t rows = segment.halo() == HaloPolicy::kCache
+                                    ? taps.taps(Axis::kRows, layer).output
+                                    : computed(Axis::kRows, segment.grid.rows);
+      total += macs_per_pixel(network, layer) * rows * computed(Axis::kCols, segment.grid.cols) -
                layer_macs(network, layer);
     }
   }

@@ -119,6 +119,10 @@ class NetworkTaps {
   [[nodiscard]] int last_reader(TensorId tensor) const {
     return last_readers_[static_cast<std::size_t>(tensor)];
   }
+  /// As is_global_sum() has it.
+  [[nodiscard]] bool is_global_sum(int layer) const {
+    return layers_[static_cast<std::size_t>(layer)].is_global_sum;
+  }
   /// Whether what the layers before `layer` compute is read by none behind it.
   [[nodiscard]] bool is_cut(int layer) const {
     return layers_[static_cast<std::size_t>(layer)].is_cut;
@@ -130,6 +134,7 @@ class NetworkTaps {
   struct LayerTaps {
     std::array<AxisTaps, 2> axes;
     std::array<TensorId, 2> inputs{kImage, kNoTensor};
+    bool is_global_sum = false;
     bool is_cut = true;
   };
 
@@ -140,8 +145,10 @@ class NetworkTaps {
 
 /// One layer in one tile, along one axis. Every buffer is a window onto its layer's full output;
 /// `computed` is the newly computed part of it. Recomputed halos: the whole window is new in each
-/// tile. A tensor that is read after the segment (its output, or a residual that leaves it) is
-/// materialised: its window is everything.
+/// tile. Cached rows: a window begins with the rows that were kept from the step before; above the
+/// tensor's first row it has room for the padding that its readers skip there, so that every row
+/// passes through the window in the same way. A tensor that is read after the segment (its output,
+/// or a residual that leaves it) is materialised: its window is everything.
 struct LayerSpan {
   Interval computed;
   Interval window;
@@ -176,7 +183,12 @@ class SegmentGeometry {
   int move_end(const NetworkTaps& taps, int end_layer);
 
   [[nodiscard]] const Segment& segment() const { return segment_; }
-  [[nodiscard]] TileGrid grid() const { return segment_.grid; }
+  /// As executed: a segment that caches rows has a row of tiles for every step.
+  [[nodiscard]] TileGrid grid() const { return grid_; }
+  [[nodiscard]] bool caches_rows() const { return segment_.halo() == HaloPolicy::kCache; }
+  /// Whether the last layer adds up what every tile brings, and is computed in the last one
+  /// (adds_up()); what a tile brings is then what the layer reads.
+  [[nodiscard]] bool adds_up() const { return adds_up_; }
 
   /// `layer` counts from the network's start and must lie in the segment.
   [[nodiscard]] LayerTile tile(int layer, int row, int col) const;
@@ -190,9 +202,18 @@ class SegmentGeometry {
   /// Whether the tensor is complete in memory after the segment: written by it and read after it.
   [[nodiscard]] bool materialised(TensorId tensor) const;
 
-  /// What one tile reads of a tensor from outside the segment: the hull over its readers in the
-  /// segment; empty if none reads it.
-  [[nodiscard]] Rect external_read(TensorId tensor, int row, int col) const;
+  /// What one tile needs of a tensor from outside the segment: the hull over its readers in the
+  /// segment; empty if none reads it. Where rows are cached, those that later steps read again are
+  /// part of it.
+  [[nodiscard]] Rect external_window(TensorId tensor, int row, int col) const;
+  /// The part of it that no step before needed: all of it where halos are recomputed.
+  [[nodiscard]] Rect external_new(TensorId tensor, int row, int col) const;
+
+  /// Of a tensor's window in one step, the rows that the next step's begins with: they have to be
+  /// moved there. Empty in the last step, and where halos are recomputed.
+  [[nodiscard]] Interval kept_rows(TensorId tensor, int row) const;
+  /// Whether any are in any step.
+  [[nodiscard]] bool keeps_rows(TensorId tensor) const;
 
   /// Pixels of the largest window, over all tiles, of the buffer that holds `tensor` while the
   /// segment runs: of a tensor the segment computes, its window; of one from outside, what a tile
@@ -205,11 +226,19 @@ class SegmentGeometry {
   [[nodiscard]] std::int64_t computed_pixels(int layer) const;
 
  private:
+  /// Of a tensor from outside, as of a layer's output.
+  struct ExternalSpan {
+    Interval added, window;
+  };
+
   int compute(const NetworkTaps& taps, int known_end);
   int compute_axis(const NetworkTaps& taps, Axis axis, int known_end);
-  [[nodiscard]] Interval external_span(Axis axis, TensorId tensor, int index) const;
-  [[nodiscard]] int tiles(Axis axis) const {
-    return axis == Axis::kRows ? segment_.grid.rows : segment_.grid.cols;
+  void compute_cached_rows(const NetworkTaps& taps);
+  [[nodiscard]] int rows_of_first_step(const NetworkTaps& taps) const;
+  [[nodiscard]] ExternalSpan external_span(Axis axis, TensorId tensor, int index) const;
+  [[nodiscard]] int tiles(Axis axis) const { return axis == Axis::kRows ? grid_.rows : grid_.cols; }
+  [[nodiscard]] LayerSpan& row_span(int layer, int step) {
+    return spans_[0][static_cast<std::size_t>((layer - segment_.first_layer) * grid_.rows + step)];
   }
   // Where the axes agree, both are kept as rows.
   [[nodiscard]] std::size_t slot(Axis axis) const {
@@ -217,6 +246,8 @@ class SegmentGeometry {
   }
 
   Segment segment_;
+  TileGrid grid_;
+  bool adds_up_ = false;
   bool axes_agree_ = false;
   std::vector<std::array<TensorId, 2>> inputs_;  // of each layer in the segment
   std::vector<char> materialised_;               // of each layer's output

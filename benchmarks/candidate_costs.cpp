@@ -59,31 +59,15 @@ Json measured_sizes(InputMode input) {
           {"patch_loops", program.bytes(kCore, ProgramPart::kPatchLoops)}};
 }
 
-// Of the kernels, by which depthwise kernels are among them.
-Json code_bytes(const Network& network) {
-  using enum KernelFunction;
-  Json bytes;
-  for (const bool in_place : {false, true}) {
-    for (const bool apart : {false, true}) {
-      KernelSet kernels = kernels_but_depthwise(network);
-      if (in_place) {
-        kernels.insert(kDepthwiseInPlace);
-      }
-      if (apart) {
-        kernels.insert(kDepthwise);
-      }
-      bytes.push_back(measured_code_sizes().code_bytes(kCore, kernels));
-    }
-  }
-  return bytes;
-}
-
 // Of each layer: where it runs whole, and in patches.
 Json call_bytes(const Network& network) {
   Json bytes = Json::array();
   for (int i = 0; i < network.layer_count(); ++i) {
-    bytes.push_back({measured_program_sizes().call_bytes(kCore, network, i, CallForm::kWhole),
-                     measured_program_sizes().call_bytes(kCore, network, i, CallForm::kPatch)});
+    const KernelFunction kernel = kernel_function(network.layers[static_cast<std::size_t>(i)]);
+    const auto of_form = [&](CallForm form) {
+      return measured_program_sizes().call_bytes(kCore, network, i, kernel, form);
+    };
+    bytes.push_back({of_form(CallForm::kWhole), of_form(CallForm::kPatch)});
   }
   return bytes;
 }
@@ -91,7 +75,7 @@ Json call_bytes(const Network& network) {
 void write_candidates(const std::string& file, int count, InputMode input) {
   const SearchSpace space = read_space(file);
   Json grids = Json::array();
-  for (const TileGrid& grid : space.patch_grids) {
+  for (const TileGrid& grid : space.schedules.patch_grids) {
     grids.push_back({grid.rows, grid.cols});
   }
   Json candidates = Json::array();
@@ -99,10 +83,11 @@ void write_candidates(const std::string& file, int count, InputMode input) {
   for (const Architecture& architecture : random_architectures(space, count)) {
     judge.judge(architecture);
     const Network& network = judge.network();
-    candidates.push_back({{"network", json(network)},
-                          {"code_bytes", code_bytes(network)},
-                          {"call_bytes", call_bytes(network)},
-                          {"schedules", json(judge)}});
+    candidates.push_back(
+        {{"network", json(network)},
+         {"code_bytes", measured_code_sizes().code_bytes(kCore, kernels_of_layers(network))},
+         {"call_bytes", call_bytes(network)},
+         {"schedules", json(judge)}});
   }
   std::cout << Json{{"input_mode", to_string(input)},
                     {"grids", std::move(grids)},

@@ -37,7 +37,9 @@ class CandidateJudge {
  public:
   /// `space` must outlive it.
   explicit CandidateJudge(const SearchSpace& space, InputMode input = kInput)
-      : space_(space), sweep_(space.patch_grids, space.split_points, input), flash_(input, kCore) {}
+      : space_(space),
+        sweep_(space.schedules.patch_grids, space.schedules.split_points, input),
+        flash_(input, kCore) {}
 
   void judge(const Architecture& architecture) {
     lower(space_, architecture, network_);

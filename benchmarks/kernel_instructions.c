@@ -41,10 +41,25 @@ static void depthwise(const char* name, enum form form, int32_t size, int32_t st
                                channels};
   const patchnas_rect all = {0, outputs, 0, outputs};
   const uint64_t begin = board_instructions();
-  if (form == kInPlace) {
-    patchnas_depthwise_in_place(&kernel, &weights, &in, &out, all, scratch);
-  } else {
-    patchnas_depthwise(&kernel, &weights, &in, &out, all);
+  patchnas_depthwise(&kernel, &weights, &in, &out, all, scratch);
+  report(name, outputs * outputs * channels * size * size, board_instructions() - begin);
+}
+
+/* A map computed `rows` rows at a time, as schedules with cached rows do, in strips of `cols`
+ * columns. */
+static void depthwise_in_parts(const char* name, int32_t size, int32_t stride, int32_t extent,
+                               int32_t channels, int32_t rows, int32_t cols) {
+  const int32_t outputs = (extent + stride - 1) / stride;
+  const patchnas_kernel kernel = {size, size, stride, stride, size / 2, size / 2, extent, extent};
+  const patchnas_window in = {input_bytes, 0, 0, extent, channels};
+  const patchnas_window out = {output_bytes, 0, 0, outputs, channels};
+  const uint64_t begin = board_instructions();
+  for (int32_t row = 0; row < outputs; row += rows) {
+    for (int32_t col = 0; col < outputs; col += cols) {
+      const patchnas_rect part = {row, row + rows < outputs ? row + rows : outputs, col,
+                                  col + cols < outputs ? col + cols : outputs};
+      patchnas_depthwise(&kernel, &weights, &in, &out, part, scratch);
+    }
   }
   report(name, outputs * outputs * channels * size * size, board_instructions() - begin);
 }
@@ -96,6 +111,34 @@ static void mean(const char* name, int32_t extent, int32_t channels) {
   report(name, extent * extent * channels, board_instructions() - begin);
 }
 
+static void sum(const char* name, int32_t extent, int32_t channels, int32_t rows) {
+  static int32_t sums[256];
+  const patchnas_window in = {input_bytes, 0, 0, extent, channels};
+  const uint64_t begin = board_instructions();
+  for (int32_t row = 0; row < extent; row += rows) {
+    const patchnas_rect part = {row, row + rows < extent ? row + rows : extent, 0, extent};
+    patchnas_sum_pixels(sums, &in, part);
+  }
+  report(name, extent * extent * channels, board_instructions() - begin);
+}
+
+static void move(const char* name, int32_t bytes, int32_t distance) {
+  const uint64_t begin = board_instructions();
+  patchnas_move(input_bytes, input_bytes + distance, bytes);
+  report(name, bytes, board_instructions() - begin);
+}
+
+static void pointwise_add(const char* name, int32_t extent, int32_t from, int32_t to) {
+  const patchnas_add_scales scales = {
+      {3, -5}, {1 << 30, 1500000000}, {0, -1}, -10, 1300000000, -18, -128, 127};
+  const patchnas_window in = {input_bytes, 0, 0, extent, from};
+  const patchnas_window out = {output_bytes, 0, 0, extent, to};
+  const patchnas_rect all = {0, extent, 0, extent};
+  const uint64_t begin = board_instructions();
+  patchnas_pointwise_add(&weights, &scales, &in, &out, &out, all, scratch);
+  report(name, extent * extent * from * to, board_instructions() - begin);
+}
+
 static void fully_connected(const char* name, int32_t from, int32_t to) {
   const uint64_t begin = board_instructions();
   patchnas_fully_connected(&weights, input_bytes, from, output_bytes, to);
@@ -120,15 +163,27 @@ int main(int argc, char** argv) {
   depthwise("depthwise_5x5_stride_2_in_place", kInPlace, 5, 2, 28, 48);
   depthwise("depthwise_7x7_stride_2_in_place", kInPlace, 7, 2, 28, 48);
   depthwise("depthwise_7x7_stride_1_at_5x5_in_place", kInPlace, 7, 1, 5, 144);
+  depthwise_in_parts("depthwise_3x3_stride_1_by_1_row", 3, 1, 28, 48, 1, 28);
+  depthwise_in_parts("depthwise_3x3_stride_1_by_2_rows", 3, 1, 28, 48, 2, 28);
+  depthwise_in_parts("depthwise_3x3_stride_1_by_4_rows", 3, 1, 28, 48, 4, 28);
+  depthwise_in_parts("depthwise_3x3_stride_1_by_1x4", 3, 1, 28, 48, 1, 4);
+  depthwise_in_parts("depthwise_3x3_stride_2_by_1_row", 3, 2, 28, 48, 1, 28);
+  depthwise_in_parts("depthwise_5x5_stride_1_by_1_row", 5, 1, 28, 48, 1, 28);
+  depthwise_in_parts("depthwise_7x7_stride_1_by_1_row", 7, 1, 28, 48, 1, 28);
+  depthwise_in_parts("depthwise_7x7_stride_2_by_1_row", 7, 2, 28, 48, 1, 28);
   depthwise("depthwise_3x3_stride_1", kApart, 3, 1, 28, 48);
   depthwise("depthwise_5x5_stride_2", kApart, 5, 2, 28, 48);
   convolve("convolution_3x3_3_to_16_stride_2", 3, 2, 64, 3, 16);
   convolve("convolution_3x3_16_to_16", 3, 1, 32, 16, 16);
   convolve("convolution_1x1_16_to_32_stride_2", 1, 2, 32, 16, 32);
   add("addition_28x28x24", 28, 24);
+  pointwise_add("pointwise_add_96_to_16_at_14x14", 14, 96, 16);
   pool("average_pool_7x7x160", kAverage, 7, 160);
   pool("max_pool_7x7x160", kMax, 7, 160);
   mean("mean_7x7x160", 7, 160);
+  sum("sum_pixels_7x7x160_by_1_row", 7, 160, 1);
+  move("move_aligned", 2688, 1344);
+  move("move_unaligned", 2688, 1345);
   fully_connected("fully_connected_160_to_10", 160, 10);
   return 0;
 }

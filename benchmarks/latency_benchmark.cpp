@@ -34,8 +34,8 @@ struct Subject {
     table.overheads = {.per_layer = 30.0, .per_patch = 30.0, .per_patch_layer = 50.0};
     RandomStream stream(1, "benchmark/table");
     for (const Network& network : networks) {
-      for (const PatchSchedule& schedule :
-           enumerate_schedules(network, space.patch_grids, space.split_points)) {
+      for (const PatchSchedule& schedule : enumerate_schedules(network, space.schedules.patch_grids,
+                                                               space.schedules.split_points)) {
         for (const OperatorUse& use :
              operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
           if (stream.chance(0.5)) {
@@ -53,7 +53,8 @@ struct Subject {
 
 void memory_of_all_schedules(benchmark::State& state, const char* file) {
   const Subject subject(file);
-  ScheduleSweep sweep(subject.space.patch_grids, subject.space.split_points, kInput);
+  ScheduleSweep sweep(subject.space.schedules.patch_grids, subject.space.schedules.split_points,
+                      kInput);
   std::size_t next = 0;
   for (auto _ : state) {
     benchmark::DoNotOptimize(sweep.run(subject.networks[next++ % kArchitectures]).data());
@@ -64,7 +65,8 @@ void memory_of_all_schedules(benchmark::State& state, const char* file) {
 void latency_of_all_schedules(benchmark::State& state, const char* file) {
   const Subject subject(file);
   const LatencyModel model = subject.model();
-  ScheduleSweep sweep(subject.space.patch_grids, subject.space.split_points, kInput);
+  ScheduleSweep sweep(subject.space.schedules.patch_grids, subject.space.schedules.split_points,
+                      kInput);
   ScheduleLatency latency(model);
   std::vector<std::vector<ScheduleCosts>> schedules;
   for (const Network& network : subject.networks) {

@@ -34,7 +34,7 @@ struct Candidates {
   }
 
   [[nodiscard]] std::vector<PatchSchedule> schedules(const Network& network) const {
-    return enumerate_schedules(network, space.patch_grids, space.split_points);
+    return enumerate_schedules(network, space.schedules.patch_grids, space.schedules.split_points);
   }
 
   SearchSpace space;
@@ -102,7 +102,8 @@ void lower_architectures(benchmark::State& state, const char* file) {
 
 void sweep_schedules(benchmark::State& state, const char* file) {
   const Candidates candidates(file);
-  ScheduleSweep sweep(candidates.space.patch_grids, candidates.space.split_points, kInput);
+  ScheduleSweep sweep(candidates.space.schedules.patch_grids,
+                      candidates.space.schedules.split_points, kInput);
   judge_in_turn(state, [&](std::size_t i) {
     benchmark::DoNotOptimize(sweep.run(candidates.networks[i]).data());
   });
@@ -139,7 +140,8 @@ void place_tflm(benchmark::State& state, const char* file) {
 void plan_one_arena(benchmark::State& state, const char* file) {
   const Candidates candidates(file);
   std::vector<PatchSchedule> chosen;
-  ScheduleSweep sweep(candidates.space.patch_grids, candidates.space.split_points, kInput);
+  ScheduleSweep sweep(candidates.space.schedules.patch_grids,
+                      candidates.space.schedules.split_points, kInput);
   for (const Network& network : candidates.networks) {
     const std::span<const ScheduleCosts> costs = sweep.run(network);
     chosen.push_back(std::min_element(costs.begin(), costs.end(),

@@ -22,7 +22,7 @@ Costs = namedtuple("Costs", "rows cols split_layer macs deployed_bytes mcunetv2_
 ROWS, COLS = 0, 1
 IMAGE = 0
 TABLE_BYTES = 8  # of one layer and one row, or column, of tiles
-SCRATCH_SLACK_BYTES = 4  # runtime/scratch.h
+SCRATCH_SLACK_BYTES = 16  # runtime/scratch.h
 
 
 def aligned(size):
@@ -93,6 +93,7 @@ class Axis:
     def __init__(self, network, axis, tiles, split_layer):
         layers = network.layers[:split_layer]
         self.computed = [0] * split_layer  # positions, in all tiles together
+        self.most = [0] * split_layer  # in one tile
         self.window = [0] * (split_layer + 1)  # of each tensor, the largest
         self.spans = []  # of each tile: of each tensor, [begin, end) or None
         for tile in range(tiles):
@@ -107,6 +108,7 @@ class Axis:
                     span = part if span is None else (min(span[0], part[0]), max(span[1], part[1]))
                 begin, end = span
                 self.computed[i] += end - begin
+                self.most[i] = max(self.most[i], end - begin)
                 spans[i + 1] = (0, extent) if complete else span
                 self.window[i + 1] = max(self.window[i + 1], spans[i + 1][1] - spans[i + 1][0])
                 if layer.kind in ("fully_connected", "softmax"):
@@ -165,11 +167,17 @@ def judge(network, rows, cols, split_layer, input_mode):
                 mcunetv2[i] += size
 
     # Layers that write over an input.
-    depthwise_in_place = 0
-    depthwise_layers = 0
     for i, layer in enumerate(layers):
         patched = i < split_layer
-        depthwise_layers += layer.kind == "depthwise"
+        if layer.kind == "depthwise":
+            height, width, _ = layer.output
+            if patched:
+                height, width = by_rows.most[i], by_cols.most[i]
+            scratch = SCRATCH_SLACK_BYTES
+            scratch += ((height - 1) * layer.stride[ROWS] + layer.kernel[ROWS]) * (
+                (width - 1) * layer.stride[COLS] + layer.kernel[COLS]
+            )
+            deployed[i] += aligned(scratch)
         if layer.kind not in ("depthwise", "add") or windowed[i + 1] != patched:
             continue
         for tensor in layer.inputs:
@@ -182,27 +190,14 @@ def judge(network, rows, cols, split_layer, input_mode):
                     continue
             shared = min(sizes[tensor], sizes[i + 1])
             mcunetv2[i] -= shared
-            scratch = 0
-            if layer.kind == "depthwise":
-                height, width, _ = layer.output
-                if patched:
-                    height, width = by_rows.window[i + 1], by_cols.window[i + 1]
-                scratch = SCRATCH_SLACK_BYTES
-                scratch += ((height - 1) * layer.stride[ROWS] + layer.kernel[ROWS]) * (
-                    (width - 1) * layer.stride[COLS] + layer.kernel[COLS]
-                )
-            if scratch < shared:
-                deployed[i] -= aligned(shared) - aligned(scratch)
-                depthwise_in_place += layer.kind == "depthwise"
+            deployed[i] -= aligned(shared)
             # A projection adds its residual as it writes.
             if layer.kind == "add" and layer.inputs[0] == i and (i - 1 < split_layer) == patched:
                 mcunetv2[i - 1] -= shared
             break
 
     flash = network.constants
-    flash += network.code_bytes[
-        2 * (depthwise_in_place > 0) + (depthwise_in_place < depthwise_layers)
-    ]
+    flash += network.code_bytes
     flash += sum(bytes[i < split_layer] for i, bytes in enumerate(network.call_bytes))
     if split_layer:
         tabled = split_layer + windowed[IMAGE]

@@ -16,7 +16,7 @@ namespace patchnas {
 
 /// How well operators were predicted that the fit had not seen.
 struct PredictionError {
-  std::string kernel;  ///< "depthwise_in_place"
+  std::string kernel;  ///< "depthwise"
   int measured = 0;    ///< operators
   double mean = 0.0;   ///< of |predicted - measured| / measured, 5-fold cross-validation
   double worst = 0.0;

@@ -119,30 +119,6 @@ std::vector<double> matrix_features(const OperatorKey& key) {
   return features;
 }
 
-std::vector<double> depthwise_features(const OperatorKey& key) {
-  const OperatorFamily& f = key.family;
-  const AxisTaps rows = taps_of(key.rows, f.kernel_h, f.stride_h);
-  const AxisTaps cols = taps_of(key.cols, f.kernel_w, f.stride_w);
-  const double pixels = rows.outputs * cols.outputs;
-  const double clipped = pixels - rows.whole * cols.whole;
-  const double inside = rows.inside * cols.inside;
-  const double channels = f.output_channels;
-  const double fours = ceil_div(channels, 4);
-  return {1.0,
-          rows.outputs,
-          pixels,
-          clipped,
-          channels,
-          pixels * fours,
-          pixels * channels,
-          clipped * fours,
-          rows.inside * cols.outputs * fours,
-          rows.before * cols.outputs * fours,
-          rows.inside * cols.before * fours,
-          inside * fours,
-          inside * channels};
-}
-
 // Vectors of 16 bytes of a plane that hold all rows of a window.
 double vectors_of_window(const OperatorFamily& f, double plane_cols) {
   double vectors = 0.0;
@@ -157,7 +133,7 @@ double vectors_of_window(const OperatorFamily& f, double plane_cols) {
 
 // A channel's plane is copied, then its outputs are computed: two or four of a row or four of a
 // column together, or window by window into a buffer of 48 sums.
-std::vector<double> in_place_features(const OperatorKey& key) {
+std::vector<double> depthwise_features(const OperatorKey& key) {
   const OperatorFamily& f = key.family;
   const double rows = key.rows.output;
   const double cols = key.cols.output;
@@ -227,8 +203,6 @@ std::vector<double> features_of_window(const OperatorKey& key) {
       return matrix_features(key);
     case KernelFunction::kDepthwise:
       return depthwise_features(key);
-    case KernelFunction::kDepthwiseInPlace:
-      return in_place_features(key);
     default:
       return other_features(key);
   }
@@ -242,7 +216,7 @@ int loops_of(const OperatorKey& key) {
     const double terms = terms_of(f);
     return terms <= 16 ? 1 : terms <= 48 ? 2 : 3;
   }
-  if (f.kernel == KernelFunction::kDepthwiseInPlace) {
+  if (f.kernel == KernelFunction::kDepthwise) {
     // On Helium windows that span fewer than 12 bytes of a plane are computed one value at a time,
     // and 3 x 3 ones in strips of four rows.
     const double plane_cols = (key.cols.output - 1.0) * f.stride_w + f.kernel_w;
@@ -262,6 +236,7 @@ double work_of(const OperatorKey& key) {
 FitGroup fit_group(const OperatorKey& key, FitScope scope) {
   FitGroup group;
   group.window.kernel = key.family.kernel;
+  group.window.over_input = key.family.over_input;
   if (scope == FitScope::kWindow) {
     group.window = key.family;
     group.window.input_channels = group.window.output_channels = 0;

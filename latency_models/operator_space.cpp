@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "arch/row_schedules.h"
 #include "arch/tile_geometry.h"
 
 namespace patchnas {
@@ -60,7 +61,7 @@ struct Demand {
 using Demands = std::map<Demand, std::map<int, Suffix>>;
 
 // A tile of one layer of a form.
-using TileShape = std::tuple<std::size_t, std::optional<int>, OperatorAxis, OperatorAxis, bool>;
+using TileShape = std::tuple<std::size_t, bool, OperatorAxis, OperatorAxis, bool>;
 
 struct KeyHash {
   std::size_t operator()(const OperatorKey& key) const {
@@ -72,13 +73,15 @@ struct KeyHash {
     const OperatorFamily& f = key.family;
     for (const int value :
          {static_cast<int>(f.kernel), f.kernel_h, f.kernel_w, f.stride_h, f.stride_w,
-          f.input_channels, f.output_channels, key.rows.output, key.rows.input, key.rows.pad,
-          key.cols.output, key.cols.input, key.cols.pad}) {
+          f.input_channels, f.output_channels, f.over_input ? 1 : 0, key.rows.output,
+          key.rows.input, key.rows.pad, key.cols.output, key.cols.input, key.cols.pad}) {
       add(value);
     }
     return static_cast<std::size_t>(hash);
   }
 };
+
+constexpr std::size_t kMoreByRows = 8;  // so that a space with few patches has some
 
 class Enumeration {
  public:
@@ -103,8 +106,8 @@ class Enumeration {
         find_forms(p, resolution);
         list_whole_layers(p, resolution);
       }
-      for (const TileGrid& grid :
-           std::set<TileGrid>(space_.patch_grids.begin(), space_.patch_grids.end())) {
+      for (const TileGrid& grid : std::set<TileGrid>(space_.schedules.patch_grids.begin(),
+                                                     space_.schedules.patch_grids.end())) {
         for (std::size_t p = parts_.size(); p-- > 0;) {
           split_inside(p, resolution, grid);
           split_behind(p, grid);
@@ -264,15 +267,16 @@ class Enumeration {
   // Operators of a layer, which all variants of the form have that fit one of the widths behind.
   template <typename IsPossible>
   void record(std::size_t part, std::size_t form, std::size_t layer, IsPossible is_possible) {
-    const std::optional<int> least_channels_in_place = operators_.least_channels_in_place;
+    const bool over_input = operators_.family.over_input;
     for (const AxisUse& row : operators_.rows) {
       for (const AxisUse& col : operators_.cols) {
-        std::set<int>& widths = recorded_[part][{
-            form, {layer, least_channels_in_place, row.axis, col.axis, col.is_whole_row}}];
+        std::set<int>& widths =
+            recorded_[part][{form, {layer, over_input, row.axis, col.axis, col.is_whole_row}}];
         for (const Variant& variant : forms_[part][form].variants) {
           const int width = variant.choice.width;
           if (is_possible(width) && !widths.contains(width)) {
-            operators_.family = in_form(variant.families[layer], least_channels_in_place);
+            operators_.family = variant.families[layer];
+            operators_.family.over_input = over_input;
             keys_.insert(operators_.key(row, col));
           }
         }
@@ -349,7 +353,7 @@ class Enumeration {
       lister_.assign(network_);
       const Interval layers = layers_of(parts_[part]);
       for (const PatchSchedule& schedule :
-           enumerate_schedules(network_, {grid}, space_.split_points)) {
+           enumerate_schedules(network_, {grid}, space_.schedules.split_points)) {
         const int split = schedule.split_layer();
         if (split > layers.begin && split <= layers.end) {
           geometry_.assign(network_, schedule.segments.front());
@@ -414,14 +418,27 @@ std::optional<std::vector<OperatorKey>> enumerate_operators(const SearchSpace& s
   return Enumeration(space, most).run();
 }
 
+std::vector<PatchSchedule> sampled_schedules(const Network& network, const ScheduleSpace& space,
+                                             RandomStream& stream) {
+  std::vector<PatchSchedule> schedules = {PatchSchedule::layer_by_layer()};
+  if (space.family != ScheduleFamily::kRows) {
+    schedules = enumerate_schedules(network, space.patch_grids, space.split_points);
+  }
+  const std::size_t patches = schedules.size();
+  for (std::size_t i = 0; space.family != ScheduleFamily::kPatches && i < patches + kMoreByRows;
+       ++i) {
+    schedules.push_back(random_rows(network, space.most_strips, stream));
+  }
+  return schedules;
+}
+
 std::map<OperatorKey, double> sampled_operators(const SearchSpace& space, int samples,
                                                 RandomStream& stream) {
   std::unordered_map<OperatorKey, double, KeyHash> sums;
   std::int64_t candidates = 0;
   for (int i = 0; i < samples; ++i) {
     const Network network = lower(space, sample(space, stream));
-    for (const PatchSchedule& schedule :
-         enumerate_schedules(network, space.patch_grids, space.split_points)) {
+    for (const PatchSchedule& schedule : sampled_schedules(network, space.schedules, stream)) {
       ++candidates;
       for (const OperatorUse& use :
            operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {

@@ -11,6 +11,7 @@ namespace patchnas {
 namespace {
 
 constexpr std::string_view kPrefix = "patchnas_";
+constexpr std::string_view kOverInput = "_over_input";
 
 OperatorFamily family_of(const Network& network, int layer) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
@@ -19,7 +20,7 @@ OperatorFamily family_of(const Network& network, int layer) {
                      ": no kernel executes grouped convolutions, so their latency is unknown");
   }
   const TensorShape& input = network.shape(l.inputs[0]);
-  OperatorFamily family{.kernel = kernel_function(l, false),
+  OperatorFamily family{.kernel = kernel_function(l),
                         .input_channels = input.channels,
                         .output_channels = l.output.channels};
   if (family.kernel == KernelFunction::kFullyConnected) {
@@ -136,6 +137,7 @@ std::string to_string(const OperatorKey& key) {
   const OperatorFamily& f = key.family;
   const auto pair = [](int a, int b) { return std::to_string(a) + "x" + std::to_string(b); };
   std::string text(to_string(f.kernel).substr(kPrefix.size()));
+  text.append(f.over_input ? kOverInput : "");
   text.append(" ").append(pair(f.kernel_h, f.kernel_w));
   text.append(" ").append(pair(f.stride_h, f.stride_w));
   text.append(" ").append(pair(key.rows.pad, key.cols.pad));
@@ -148,7 +150,9 @@ std::string to_string(const OperatorKey& key) {
 
 OperatorKey parse_operator_key(std::string_view text, const std::string& source) {
   const std::string whole(text);
-  const std::string_view name = next_word(text);
+  std::string_view name = next_word(text);
+  const bool over_input = name == "depthwise_over_input";
+  name.remove_suffix(over_input ? kOverInput.size() : 0);
   const auto* const kernel = std::find_if(
       kKernels.begin(), kKernels.end(),
       [&](const KernelFacts& facts) { return facts.name.substr(kPrefix.size()) == name; });
@@ -158,6 +162,7 @@ OperatorKey parse_operator_key(std::string_view text, const std::string& source)
   OperatorKey key;
   OperatorFamily& f = key.family;
   f.kernel = kernel->function;
+  f.over_input = over_input;
   const bool parsed =
       parse_numbers<2>(next_word(text), {&f.kernel_h, &f.kernel_w}) &&
       parse_numbers<2>(next_word(text), {&f.stride_h, &f.stride_w}) &&
@@ -187,13 +192,6 @@ OperatorKey LayerOperators::key(const AxisUse& row, const AxisUse& col) const {
   return key;
 }
 
-OperatorFamily in_form(OperatorFamily family, const std::optional<int>& least_channels_in_place) {
-  if (least_channels_in_place && family.output_channels >= *least_channels_in_place) {
-    family.kernel = KernelFunction::kDepthwiseInPlace;
-  }
-  return family;
-}
-
 void OperatorLister::assign(const Network& network) {
   network_ = &network;
   taps_.assign(network);
@@ -203,17 +201,10 @@ void OperatorLister::assign(const Network& network) {
   }
 }
 
-std::optional<int> OperatorLister::least_channels_in_place(int layer,
-                                                           const SegmentGeometry* geometry) const {
-  return family(layer).kernel == KernelFunction::kDepthwise
-             ? patchnas::least_channels_in_place(*network_, taps_, layer, geometry)
-             : std::nullopt;
-}
-
 void OperatorLister::start(int layer, const SegmentGeometry* geometry,
                            LayerOperators& operators) const {
-  operators.least_channels_in_place = least_channels_in_place(layer, geometry);
-  operators.family = in_form(family(layer), operators.least_channels_in_place);
+  operators.family = family(layer);
+  operators.family.over_input = lies_over_input(layer, geometry);
   operators.rows.clear();
   operators.cols.clear();
 }
@@ -248,10 +239,14 @@ void OperatorLister::list(int layer, const SegmentGeometry& geometry,
                           LayerOperators& operators) const {
   start(layer, &geometry, operators);
   for (int i = 0; i < geometry.grid().rows; ++i) {
-    add_use(operators.rows, tile_use(layer, geometry, Axis::kRows, i));
+    if (!geometry.caches_rows() || !geometry.span(Axis::kRows, layer, i).computed.empty()) {
+      add_use(operators.rows, tile_use(layer, geometry, Axis::kRows, i));
+    }
   }
   for (int i = 0; i < geometry.grid().cols; ++i) {
-    add_use(operators.cols, tile_use(layer, geometry, Axis::kCols, i));
+    if (!geometry.caches_rows() || !geometry.span(Axis::kCols, layer, i).computed.empty()) {
+      add_use(operators.cols, tile_use(layer, geometry, Axis::kCols, i));
+    }
   }
 }
 
@@ -271,8 +266,45 @@ void OperatorLister::number_tiles(int layer, const SegmentGeometry& geometry, Ax
   }
 }
 
+namespace {
+
+using Counts = std::map<std::pair<int, OperatorKey>, std::int64_t>;
+
+OperatorKey plain_key(KernelFunction kernel, int rows, int cols, int channels) {
+  return {.family = {.kernel = kernel, .input_channels = channels, .output_channels = channels},
+          .rows = {.output = rows, .input = rows},
+          .cols = {.output = cols, .input = cols}};
+}
+
+void count_sums(const ExecutionPlan& plan, int index, const Loop& loop, Counts& counts) {
+  const Step& step = plan.step(index);
+  const int channels = plan.tensor(step.output).shape.channels;
+  for (const Tile& tile : tiles(loop)) {
+    if (const Rect read = plan.read(index, 0, tile); read.pixels() > 0) {
+      ++counts[{step.first_layer, plain_key(KernelFunction::kSumPixels, read.rows.size(),
+                                            read.cols.size(), channels)}];
+    }
+  }
+  ++counts[{step.first_layer, plain_key(step.kernel, 1, 1, channels)}];
+}
+
+void count_moves(const ExecutionPlan& plan, const Loop& loop, Counts& counts) {
+  for (const TensorId tensor : loop.slides) {
+    const int layer = tensor == kImage ? plan.step(loop.first_step).first_layer : tensor - 1;
+    for (const Tile& tile : tiles(loop)) {
+      const Rect kept = plan.kept(tensor, tile);
+      if (kept.pixels() > 0 && kept.rows.begin > plan.held(tensor, tile).rows.begin) {
+        ++counts[{layer, plain_key(KernelFunction::kMove, 1, static_cast<int>(kept.pixels()),
+                                   plan.tensor(tensor).shape.channels)}];
+      }
+    }
+  }
+}
+
+}  // namespace
+
 std::vector<OperatorUse> operator_uses(const Network& network, const ExecutionPlan& plan) {
-  std::vector<OperatorUse> uses;
+  Counts counts;
   const OperatorLister lister(network);
   LayerOperators operators;
   for (const Loop& loop : plan.loops()) {
@@ -281,22 +313,27 @@ std::vector<OperatorUse> operator_uses(const Network& network, const ExecutionPl
       if (!step.runs) {
         continue;
       }
+      if (step.adds_up) {
+        count_sums(plan, i, loop, counts);
+        continue;
+      }
       if (loop.geometry) {
         lister.list(step.first_layer, *loop.geometry, operators);
       } else {
         lister.list(step.first_layer, operators);
       }
-      operators.family.kernel = step.kernel;
-      std::map<OperatorKey, std::int64_t> counts;
       for (const AxisUse& row : operators.rows) {
         for (const AxisUse& col : operators.cols) {
-          counts[operators.key(row, col)] += std::int64_t{row.count} * col.count;
+          counts[{step.first_layer, operators.key(row, col)}] +=
+              std::int64_t{row.count} * col.count;
         }
       }
-      for (const auto& [key, count] : counts) {
-        uses.push_back({.layer = step.first_layer, .key = key, .count = count});
-      }
     }
+    count_moves(plan, loop, counts);
+  }
+  std::vector<OperatorUse> uses;
+  for (const auto& [key, count] : counts) {
+    uses.push_back({.layer = key.first, .key = key.second, .count = count});
   }
   return uses;
 }

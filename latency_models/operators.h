@@ -43,12 +43,13 @@ struct OperatorFamily {
   int stride_w = 1;
   int input_channels = 1;
   int output_channels = 1;
+  bool over_input = false;  ///< of a depthwise layer: where its output lies decides how it computes
   auto operator<=>(const OperatorFamily&) const = default;
 };
 
-/// Pointwise convolutions, fully connected layers and softmax have no rows where their pixels lie
-/// side by side in memory: rows.output is then 1. Activations have no part in it: a clamp that is
-/// narrower than int8 costs little, and networks that we quantise have none.
+/// Pointwise convolutions, fully connected layers, softmax and moves have no rows where their
+/// pixels lie side by side in memory: rows.output is then 1. Activations have no part in it: a
+/// clamp that is narrower than int8 costs little, and networks that we quantise have none.
 struct OperatorKey {
   OperatorFamily family;
   OperatorAxis rows, cols;
@@ -78,8 +79,6 @@ struct AxisUse {
 /// How a layer is executed: every row tile with every column tile.
 struct LayerOperators {
   OperatorFamily family;
-  /// The fewest channels with which a depthwise layer of these tiles writes over its input.
-  std::optional<int> least_channels_in_place;
   std::vector<AxisUse> rows, cols;
 
   /// Of one row use and one column use.
@@ -107,18 +106,15 @@ class OperatorLister {
   void number_tiles(int layer, const SegmentGeometry& geometry, Axis axis,
                     std::vector<TileNumber>& numbers) const;
 
-  /// Of a layer that is not in place.
+  /// Of a layer whose output lies apart.
   [[nodiscard]] const OperatorFamily& family(int layer) const {
     return families_[static_cast<std::size_t>(layer)];
   }
-  /// As the rule of the execution plan has it, of depthwise layers: other kernels have one form.
+  /// Whether it is a depthwise layer whose output lies over its input.
   /// @param geometry of the segment that the layer is in; null outside segments
-  [[nodiscard]] std::optional<int> least_channels_in_place(int layer,
-                                                           const SegmentGeometry* geometry) const;
-  /// Whether a depthwise layer is in place.
-  [[nodiscard]] bool is_in_place(int layer, const SegmentGeometry* geometry) const {
+  [[nodiscard]] bool lies_over_input(int layer, const SegmentGeometry* geometry) const {
     return family(layer).kernel == KernelFunction::kDepthwise &&
-           patchnas::is_in_place(*network_, taps_, layer, geometry);
+           step_of(*network_, taps_, layer, geometry).dying_input >= 0;
   }
   /// Of the network, for geometries of its segments.
   [[nodiscard]] const NetworkTaps& taps() const { return taps_; }
@@ -130,7 +126,7 @@ class OperatorLister {
 
   const Network* network_ = nullptr;
   NetworkTaps taps_;
-  std::vector<OperatorFamily> families_;  // not in place
+  std::vector<OperatorFamily> families_;
 };
 
 struct OperatorUse {
@@ -139,9 +135,6 @@ struct OperatorUse {
   std::int64_t count = 0;  ///< executions in one inference
   auto operator<=>(const OperatorUse&) const = default;
 };
-
-/// Of a depthwise layer, with the kernel that its channels get.
-OperatorFamily in_form(OperatorFamily family, const std::optional<int>& least_channels_in_place);
 
 /// Sorted by layer, then key.
 /// @param plan of the network

@@ -10,6 +10,10 @@ std::uint64_t two(int high, int low) {
   return static_cast<std::uint64_t>(high) << 32 | static_cast<std::uint64_t>(low);
 }
 
+int form_of(const OperatorFamily& family) {
+  return 2 * static_cast<int>(family.kernel) + (family.over_input ? 1 : 0);
+}
+
 double tile_count(const TileGrid& grid) { return static_cast<double>(grid.rows) * grid.cols; }
 
 }  // namespace
@@ -32,7 +36,7 @@ std::uint32_t ScheduleLatency::number_taps(int layer) {
 
 std::uint32_t ScheduleLatency::number_kind(int layer, const OperatorFamily& family,
                                            std::uint32_t taps) {
-  key_.assign({two(static_cast<int>(family.kernel), static_cast<int>(taps)),
+  key_.assign({two(form_of(family), static_cast<int>(taps)),
                two(family.input_channels, family.output_channels)});
   if (const auto known = kind_numbers_.find(key_)) {
     return *known;
@@ -63,7 +67,7 @@ std::uint32_t ScheduleLatency::number_arrangement(int layer, std::uint32_t taps)
 
 double ScheduleLatency::cost(const OperatorKey& key) {
   const OperatorFamily& family = key.family;
-  const std::array<std::uint64_t, 7> words{static_cast<std::uint64_t>(family.kernel),
+  const std::array<std::uint64_t, 7> words{static_cast<std::uint64_t>(form_of(family)),
                                            two(family.kernel_h, family.kernel_w),
                                            two(family.stride_h, family.stride_w),
                                            two(family.input_channels, family.output_channels),
@@ -90,8 +94,8 @@ double ScheduleLatency::cost(const LayerOperators& operators) {
 
 // Of a layer in geometry_, overhead included.
 double ScheduleLatency::cost_of_tiles(int layer) {
-  const bool is_in_place = lister_.is_in_place(layer, &geometry_);
-  Kind& kind = kinds_[kinds_of_[static_cast<std::size_t>(layer)][is_in_place ? 1 : 0]];
+  const bool over_input = lister_.lies_over_input(layer, &geometry_);
+  Kind& kind = kinds_[kinds_of_[static_cast<std::size_t>(layer)][over_input ? 1 : 0]];
   const std::uint32_t arrangement = number_arrangement(layer, kind.taps);
   if (arrangement >= kind.tiled.size()) {
     kind.tiled.resize(arrangement_counts_[kind.taps], std::numeric_limits<double>::quiet_NaN());
@@ -119,11 +123,11 @@ void ScheduleLatency::assign(const Network& network) {
     const std::uint32_t taps = number_taps(layer);
     OperatorFamily family = lister_.family(layer);
     kinds_of_[i].fill(number_kind(layer, family, taps));
-    if (lister_.least_channels_in_place(layer, nullptr)) {  // some tiles may be, others not
-      family.kernel = KernelFunction::kDepthwiseInPlace;
+    if (family.kernel == KernelFunction::kDepthwise) {
+      family.over_input = true;
       kinds_of_[i][1] = number_kind(layer, family, taps);
     }
-    const std::uint32_t kind = kinds_of_[i][lister_.is_in_place(layer, nullptr) ? 1 : 0];
+    const std::uint32_t kind = kinds_of_[i][lister_.lies_over_input(layer, nullptr) ? 1 : 0];
     from_layer_[i] = from_layer_[i + 1] + kinds_[kind].whole + model_.overheads().per_layer;
   }
 }

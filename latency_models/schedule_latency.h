@@ -55,7 +55,7 @@ class ScheduleLatency {
   const LatencyModel& model_;
   OperatorLister lister_;
   LayerOperators operators_;
-  std::vector<std::array<std::uint32_t, 2>> kinds_of_;  // by layer: not in place, in place
+  std::vector<std::array<std::uint32_t, 2>> kinds_of_;  // by layer: apart, over its input
   std::vector<double> from_layer_;                      // whole layers from this one on
 
   SegmentGeometry geometry_;

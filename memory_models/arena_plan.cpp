@@ -12,15 +12,19 @@ ArenaPlan unplaced_arena_plan(const ExecutionPlan& plan) {
   }
   for (int i = 0; i < static_cast<int>(plan.steps().size()); ++i) {
     const Step& step = plan.step(i);
-    if (step.overlap.input >= 0) {
+    if (step.overlap.tensor != kNoTensor) {
       ArenaBuffer& output = arena.buffers[static_cast<std::size_t>(step.output)];
-      output.overwrites = step.inputs[static_cast<std::size_t>(step.overlap.input)];
-      output.distance_bytes = step.overlap.distance_bytes;
+      output.overwrites = step.overlap.tensor;
+      output.distance_bytes = -aligned(-step.overlap.distance_bytes);
+      output.may_lie_apart = step.overlap.may_lie_apart;
     }
     arena.scratch_buffer.push_back(kNoBuffer);
     if (step.scratch_bytes > 0) {
       arena.scratch_buffer.back() = static_cast<int>(arena.buffers.size());
-      arena.buffers.push_back({.size_bytes = step.scratch_bytes, .first_step = i, .last_step = i});
+      const Loop& loop = plan.loop_of(i);
+      arena.buffers.push_back({.size_bytes = step.scratch_bytes,
+                               .first_step = step.adds_up ? loop.first_step : i,
+                               .last_step = step.adds_up ? loop.end_step - 1 : i});
     }
   }
   arena.lower_bound_bytes = arena_lower_bound(arena.buffers);

@@ -9,8 +9,7 @@
 namespace patchnas {
 namespace {
 
-// Buffers that are written over one another lie at fixed distances, so they are placed as one
-// group.
+// Buffers that are written over one another at fixed distances are placed as one group.
 struct Member {
   int buffer = 0;
   std::int64_t offset_bytes = 0;  // in the group
@@ -43,7 +42,7 @@ std::vector<Group> groups_of(std::span<const ArenaBuffer> buffers) {
   std::vector<std::int64_t> offsets(buffers.size(), 0);  // from the first member's first byte
   for (std::size_t i = 0; i < buffers.size(); ++i) {
     const ArenaBuffer& buffer = buffers[i];
-    if (buffer.overwrites == kNoBuffer) {
+    if (buffer.overwrites == kNoBuffer || buffer.may_lie_apart) {
       group_of[i] = static_cast<int>(groups.size());
       groups.push_back({.members = {}, .first_step = buffer.first_step, .last_step = 0});
     } else {
@@ -126,6 +125,13 @@ class Arena {
     return buffers_[static_cast<std::size_t>(member.buffer)];
   }
 
+  // From the beginning of `a` to that of `b`, at least, if `a` lies before it.
+  [[nodiscard]] std::int64_t distance_before(const Member& a, const Member& b) const {
+    return buffer(a).overwrites == b.buffer && buffer(a).may_lie_apart
+               ? -buffer(a).distance_bytes
+               : aligned(buffer(a).size_bytes);
+  }
+
   // The open intervals that the group's offset may not lie in.
   void collect_forbidden(int index) {
     forbidden_.clear();
@@ -139,8 +145,7 @@ class Arena {
         for (const Member& b : there.members) {
           if (buffer(a).overlaps_in_time(buffer(b))) {
             const std::int64_t begin = there.offset_bytes + b.offset_bytes - a.offset_bytes;
-            forbidden_.emplace_back(begin - aligned(buffer(a).size_bytes),
-                                    begin + aligned(buffer(b).size_bytes));
+            forbidden_.emplace_back(begin - distance_before(a, b), begin + distance_before(b, a));
           }
         }
       }
@@ -275,6 +280,24 @@ class TwoEnds : public ArenaPlanner {
   }
 };
 
+// With the nearest of those that the buffer is written over, one over the other, that is live.
+std::int64_t shared_bytes(std::span<const ArenaBuffer> buffers, const ArenaBuffer& buffer,
+                          int step) {
+  std::int64_t distance = buffer.distance_bytes;
+  int index = buffer.overwrites;
+  while (index != kNoBuffer && !buffers[static_cast<std::size_t>(index)].live_at(step)) {
+    const ArenaBuffer& under = buffers[static_cast<std::size_t>(index)];
+    distance += under.distance_bytes;
+    index = under.may_lie_apart ? kNoBuffer : under.overwrites;
+  }
+  if (index == kNoBuffer) {
+    return 0;
+  }
+  const std::int64_t end =
+      std::min(buffers[static_cast<std::size_t>(index)].size_bytes, distance + buffer.size_bytes);
+  return std::max(std::int64_t{0}, end - std::max(std::int64_t{0}, distance));
+}
+
 }  // namespace
 
 std::vector<std::int64_t> live_bytes(std::span<const ArenaBuffer> buffers) {
@@ -287,13 +310,9 @@ std::vector<std::int64_t> live_bytes(std::span<const ArenaBuffer> buffers) {
     for (int step = buffer.first_step; step <= buffer.last_step; ++step) {
       live[static_cast<std::size_t>(step)] += aligned(buffer.size_bytes);
     }
-    if (buffer.overwrites != kNoBuffer) {
-      const ArenaBuffer& under = buffers[static_cast<std::size_t>(buffer.overwrites)];
-      const std::int64_t shared =
-          std::min(under.size_bytes, buffer.distance_bytes + buffer.size_bytes) -
-          std::max(std::int64_t{0}, buffer.distance_bytes);
-      live[static_cast<std::size_t>(buffer.first_step)] -=
-          aligned(std::max(std::int64_t{0}, shared));
+    for (int step = buffer.first_step; buffer.overwrites != kNoBuffer && step <= buffer.last_step;
+         ++step) {
+      live[static_cast<std::size_t>(step)] -= aligned(shared_bytes(buffers, buffer, step));
     }
   }
   return live;

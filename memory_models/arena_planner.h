@@ -28,12 +28,15 @@ struct ArenaBuffer {
   std::int64_t size_bytes = 0;
   int first_step = 0;  ///< of an execution plan; both ends are included
   int last_step = 0;
-  /// An earlier buffer that this one is written over: it begins at a fixed distance from it, and in
-  /// the step that turns one into the other (the first of this, the last of that) they share bytes.
+  /// An earlier buffer that this one is written over: it begins at a fixed distance from it, and
+  /// where both are live they share bytes: in the step that turns one into the other, or, where
+  /// tiles consume the one and compute the other, in all steps of their loop.
   int overwrites = kNoBuffer;
   /// From the first byte of that buffer to the first of this one; a multiple of
   /// kArenaAlignmentBytes.
   std::int64_t distance_bytes = 0;
+  /// The distance is only the largest: this buffer may begin earlier, or lie apart.
+  bool may_lie_apart = false;
   std::int64_t offset_bytes = 0;
 
   [[nodiscard]] bool live_at(int step) const { return first_step <= step && step <= last_step; }

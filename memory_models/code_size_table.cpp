@@ -12,7 +12,7 @@ namespace {
 constexpr std::array kCoreNames = {"cortex-m4", "cortex-m7", "cortex-m55"};
 static_assert(kCoreNames.size() == std::size(kCores));
 
-constexpr Allowed<int> kBytes = {1, 1 << 24};
+constexpr Allowed<int> kBytes = {0, 1 << 24};
 
 // Names of functions that are no kernels are passed over.
 KernelSet parse_kernels(const std::string& names) {

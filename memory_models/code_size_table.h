@@ -48,7 +48,7 @@ class KernelSet {
 class CodeSizeTable {
  public:
   /// Reads what scripts/measure_code_size writes.
-  /// @throws InputError if a core or a kernel is missing, or a size is not a positive number.
+  /// @throws InputError if a core or a kernel is missing, or a size is no number of bytes.
   static CodeSizeTable parse(std::string_view yaml, const std::string& source);
 
   /// Code and constants of one kernel, with what no other kernel needs.

@@ -1,23 +1,25 @@
 #include "memory_models/flash_model.h"
 
+#include <algorithm>
+#include <limits>
+
 namespace patchnas {
 namespace {
 
-std::int64_t layer_parameters_bytes(const Layer& layer) {
+std::int64_t layer_parameters_bytes(KernelFunction kernel) {
   std::int64_t bytes = 0;
-  for (const KernelConstant constant : kernel_facts(kernel_function(layer, false)).constants()) {
+  for (const KernelConstant constant : kernel_facts(kernel).constants()) {
     bytes += measured_code_sizes().struct_bytes(constant);
   }
   return bytes;
 }
 
-FlashReport layer_constants(const Network& network, int layer) {
+FlashReport layer_constants(const Network& network, int layer, KernelFunction kernel) {
   const std::int64_t channels = bias_count(network, layer);
   return {.weights_bytes = weight_count(network, layer),
           .biases_bytes = channels * std::int64_t{sizeof(std::int32_t)},
           .requantisation_bytes = channels * std::int64_t{sizeof(std::int32_t) + 1},
-          .layer_parameters_bytes =
-              layer_parameters_bytes(network.layers[static_cast<std::size_t>(layer)])};
+          .layer_parameters_bytes = layer_parameters_bytes(kernel)};
 }
 
 }  // namespace
@@ -33,12 +35,10 @@ FlashReport& FlashReport::operator+=(const FlashReport& other) {
   return *this;
 }
 
-KernelSet kernels_but_depthwise(const Network& network) {
+KernelSet kernels_of_layers(const Network& network) {
   KernelSet kernels;
   for (const Layer& layer : network.layers) {
-    if (operator_facts(layer.kind).in_place != InPlace::kWithScratch) {
-      kernels.insert(kernel_function(layer, false));
-    }
+    kernels.insert(kernel_function(layer));
   }
   return kernels;
 }
@@ -47,8 +47,29 @@ KernelSet kernels_of(const ExecutionPlan& plan) {
   KernelSet kernels;
   for (const Step& step : plan.steps()) {
     kernels.insert(step.kernel);
+    if (step.adds_up) {
+      kernels.insert(KernelFunction::kSumPixels);
+    }
+  }
+  for (const Loop& loop : plan.loops()) {
+    if (!loop.slides.empty()) {
+      kernels.insert(KernelFunction::kMove);
+    }
   }
   return kernels;
+}
+
+std::int64_t row_count_bytes(const ExecutionPlan& plan) {
+  int most = 0;
+  for (const Loop& loop : plan.loops()) {
+    if (loop.caches_rows()) {
+      for (int step = loop.first_step; step < loop.end_step; ++step) {
+        most = std::max({most, plan.tensor(plan.step(step).inputs[0]).shape.height,
+                         plan.tensor(plan.step(step).output).shape.height});
+      }
+    }
+  }
+  return most <= std::numeric_limits<std::int8_t>::max() ? 1 : 2;
 }
 
 std::int64_t span_table_bytes(const TileGrid& grid) {
@@ -60,13 +81,18 @@ std::int64_t span_table_bytes(const TileGrid& grid) {
 FlashReport step_flash(const Network& network, const ExecutionPlan& plan, Core core, int step) {
   FlashReport flash;
   const Loop& loop = plan.loop_of(step);
+  const KernelFunction kernel = plan.step(step).kernel;
   for (int layer = plan.step(step).first_layer; layer < plan.step(step).end_layer; ++layer) {
-    flash += layer_constants(network, layer);
+    flash += layer_constants(network, layer, kernel);
     flash.program_bytes +=
-        measured_program_sizes().call_bytes(core, network, layer, call_form(loop));
+        measured_program_sizes().call_bytes(core, network, layer, kernel, call_form(loop));
     if (loop.geometry) {
       const int with_image = layer == 0 && loop.fetches_image ? 1 : 0;
-      flash.schedule_tables_bytes += (1 + with_image) * span_table_bytes(loop.grid());
+      flash.schedule_tables_bytes +=
+          (1 + with_image) * (loop.caches_rows()
+                                  ? 2 * row_count_bytes(plan) * (loop.grid().rows + 1) +
+                                        span_table_bytes({1, loop.grid().cols})
+                                  : span_table_bytes(loop.grid()));
     }
   }
   return flash;
@@ -84,7 +110,6 @@ FlashReport flash_report(const Network& network, const ExecutionPlan& plan, Core
 
 void FlashSweep::prepare(const Network& network) {
   const ProgramSizeTable& program = measured_program_sizes();
-  const CodeSizeTable& code = measured_code_sizes();
   whole_bytes_ = program.bytes(core_, program_part(input_));
   patch_loops_bytes_ = program.bytes(core_, ProgramPart::kPatchLoops);
   more_in_patches_.resize(network.layers.size() + 1);
@@ -93,32 +118,20 @@ void FlashSweep::prepare(const Network& network) {
   for (int i = 0; i < network.layer_count(); ++i) {
     const auto index = static_cast<std::size_t>(i);
     const Layer& layer = network.layers[index];
-    const std::int64_t whole = program.call_bytes(core_, network, i, CallForm::kWhole);
-    whole_bytes_ += layer_constants(network, i).total_bytes() + whole;
-    more_in_patches_[index + 1] =
-        more_in_patches_[index] - whole + program.call_bytes(core_, network, i, CallForm::kPatch);
+    const KernelFunction kernel = kernel_function(layer);
+    const std::int64_t whole = program.call_bytes(core_, network, i, kernel, CallForm::kWhole);
+    whole_bytes_ += layer_constants(network, i, kernel).total_bytes() + whole;
+    more_in_patches_[index + 1] = more_in_patches_[index] - whole +
+                                  program.call_bytes(core_, network, i, kernel, CallForm::kPatch);
     if (layer.inputs[0] == kImage || layer.inputs[1] == kImage) {
       last_reader_of_image_ = i;
     }
   }
-  const KernelSet others = kernels_but_depthwise(network);
-  for (std::size_t i = 0; i < code_bytes_.size(); ++i) {
-    KernelSet kernels = others;
-    if ((i & kInPlace) != 0) {
-      kernels.insert(KernelFunction::kDepthwiseInPlace);
-    }
-    if ((i & kApart) != 0) {
-      kernels.insert(KernelFunction::kDepthwise);
-    }
-    code_bytes_[i] = code.code_bytes(core_, kernels);
-  }
+  whole_bytes_ += measured_code_sizes().code_bytes(core_, kernels_of_layers(network));
 }
 
 std::int64_t FlashSweep::total_bytes(const ScheduleCosts& costs) const {
-  const std::size_t depthwise =
-      (costs.kernels.contains(KernelFunction::kDepthwiseInPlace) ? kInPlace : 0) |
-      (costs.kernels.contains(KernelFunction::kDepthwise) ? kApart : 0);
-  std::int64_t bytes = whole_bytes_ + code_bytes_[depthwise];
+  std::int64_t bytes = whole_bytes_;
   if (costs.split_layer > 0) {
     const bool streams_patches =
         input_ == InputMode::kStreamed && last_reader_of_image_ < costs.split_layer;

@@ -38,9 +38,8 @@ struct FlashReport {
   auto operator<=>(const FlashReport&) const = default;
 };
 
-/// The kernels that layers call whatever the schedule is. Which of the two depthwise kernels runs
-/// depends on the arena's plan.
-KernelSet kernels_but_depthwise(const Network& network);
+/// The kernels that the layers call outside segments that cache rows.
+KernelSet kernels_of_layers(const Network& network);
 /// Exactly the kernels that the plan's program calls.
 KernelSet kernels_of(const ExecutionPlan& plan);
 
@@ -51,6 +50,10 @@ KernelSet kernels_of(const ExecutionPlan& plan);
 inline constexpr std::int64_t kLayerSpanBytes = 4 * sizeof(std::uint16_t);
 /// Of one layer.
 std::int64_t span_table_bytes(const TileGrid& grid);
+/// Where rows are cached, two numbers for each layer before the first step and after each: the
+/// first row that its buffer holds and the end of those that are computed. Bytes of such a number:
+/// as few as all loops of the plan can do with.
+std::int64_t row_count_bytes(const ExecutionPlan& plan);
 
 /// What one step adds: everything but the code of kernels, which steps share, and the parts of the
 /// program around the calls.
@@ -75,16 +78,11 @@ class FlashSweep {
   [[nodiscard]] std::int64_t total_bytes(const ScheduleCosts& costs) const;
 
  private:
-  // Bits of the index into code_bytes_.
-  static constexpr std::size_t kInPlace = 1;
-  static constexpr std::size_t kApart = 2;
-
   InputMode input_;
   Core core_;
-  std::int64_t whole_bytes_ = 0;  // layer by layer, without the code of kernels
+  std::int64_t whole_bytes_ = 0;  // layer by layer
   std::int64_t patch_loops_bytes_ = 0;
   std::vector<std::int64_t> more_in_patches_;  // by split layer: what its calls add
-  std::array<std::int64_t, 4> code_bytes_{};   // with either depthwise kernel, or both
   int last_reader_of_image_ = 0;
 };
 

@@ -18,26 +18,40 @@ constexpr std::array kPartNames = {"resident_program",
                                    "convolution_patch",
                                    "pool_patch",
                                    "add_patch",
-                                   "softmax_patch"};
+                                   "softmax_patch",
+                                   "step_loops",
+                                   "convolution_step",
+                                   "pool_step",
+                                   "add_step",
+                                   "softmax_step",
+                                   "fully_connected_step",
+                                   "sum",
+                                   "slide"};
 static_assert(kPartNames.size() == kProgramParts);
 
 constexpr Allowed<int> kBytes = {0, 1 << 16};
 
-ProgramPart call_part(const Layer& layer, CallForm form) {
-  const bool in_patches = form == CallForm::kPatch;
-  switch (kernel_facts(kernel_function(layer, false)).call_sort) {
+ProgramPart call_part(CallSort sort, CallForm form) {
+  const auto of_form = [form](ProgramPart whole, ProgramPart patch, ProgramPart step) {
+    return form == CallForm::kWhole ? whole : form == CallForm::kPatch ? patch : step;
+  };
+  switch (sort) {
     case CallSort::kConvolution:
-      return in_patches ? ProgramPart::kConvolutionPatch : ProgramPart::kConvolution;
+      return of_form(ProgramPart::kConvolution, ProgramPart::kConvolutionPatch,
+                     ProgramPart::kConvolutionStep);
     case CallSort::kPool:
-      return in_patches ? ProgramPart::kPoolPatch : ProgramPart::kPool;
+      return of_form(ProgramPart::kPool, ProgramPart::kPoolPatch, ProgramPart::kPoolStep);
     case CallSort::kAdd:
-      return in_patches ? ProgramPart::kAddPatch : ProgramPart::kAdd;
+      return of_form(ProgramPart::kAdd, ProgramPart::kAddPatch, ProgramPart::kAddStep);
     case CallSort::kSoftmax:
-      return in_patches ? ProgramPart::kSoftmaxPatch : ProgramPart::kSoftmax;
+      return of_form(ProgramPart::kSoftmax, ProgramPart::kSoftmaxPatch, ProgramPart::kSoftmaxStep);
     case CallSort::kFullyConnected:
+      return of_form(ProgramPart::kFullyConnected, ProgramPart::kFullyConnected,
+                     ProgramPart::kFullyConnectedStep);
+    case CallSort::kSum:
       break;
   }
-  return ProgramPart::kFullyConnected;
+  return ProgramPart::kSum;
 }
 
 bool has_new_extents(const Network& network, int layer) {
@@ -52,6 +66,9 @@ bool has_new_extents(const Network& network, int layer) {
 std::string_view to_string(ProgramPart part) { return kPartNames[static_cast<std::size_t>(part)]; }
 
 CallForm call_form(const Loop& loop) {
+  if (loop.caches_rows()) {
+    return CallForm::kStep;
+  }
   return loop.grid() == TileGrid{} ? CallForm::kWhole : CallForm::kPatch;
 }
 
@@ -65,16 +82,18 @@ ProgramParts program_parts(const Network& network, const ExecutionPlan& plan) {
   parts.add(program_part(plan.input()));
   for (const Loop& loop : plan.loops()) {
     const CallForm form = call_form(loop);
-    if (form == CallForm::kPatch) {
-      parts.add(ProgramPart::kPatchLoops);
+    if (form != CallForm::kWhole) {
+      parts.add(form == CallForm::kPatch ? ProgramPart::kPatchLoops : ProgramPart::kStepLoops);
     }
-    const int end_layer = plan.step(loop.end_step - 1).end_layer;
-    for (int i = plan.step(loop.first_step).first_layer; i < end_layer; ++i) {
-      const Layer& layer = network.layers[static_cast<std::size_t>(i)];
-      parts.add(call_part(layer, form));
-      if (form == CallForm::kWhole && has_new_extents(network, i)) {
+    for (int i = loop.first_step; i < loop.end_step; ++i) {
+      const Step& step = plan.step(i);
+      parts.add(call_part(kernel_facts(step.kernel).call_sort, form));
+      if (form == CallForm::kWhole && has_new_extents(network, step.first_layer)) {
         parts.add(ProgramPart::kNewExtents);
       }
+    }
+    for (std::size_t i = 0; i < loop.slides.size(); ++i) {
+      parts.add(ProgramPart::kSlide);
     }
   }
   return parts;
@@ -102,10 +121,10 @@ std::int64_t ProgramSizeTable::bytes(Core core, const ProgramParts& parts) const
 }
 
 std::int64_t ProgramSizeTable::call_bytes(Core core, const Network& network, int layer,
-                                          CallForm form) const {
-  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+                                          KernelFunction kernel, CallForm form) const {
   const bool has_more = form == CallForm::kWhole && has_new_extents(network, layer);
-  return bytes(core, call_part(l, form)) + (has_more ? bytes(core, ProgramPart::kNewExtents) : 0);
+  return bytes(core, call_part(kernel_facts(kernel).call_sort, form)) +
+         (has_more ? bytes(core, ProgramPart::kNewExtents) : 0);
 }
 
 const ProgramSizeTable& measured_program_sizes() {

@@ -36,14 +36,23 @@ enum class ProgramPart {
   kConvolutionPatch,
   kPoolPatch,
   kAddPatch,
-  kSoftmaxPatch
+  kSoftmaxPatch,
+  kStepLoops,  ///< of one segment that caches rows
+  // A call where it adds a few rows.
+  kConvolutionStep,
+  kPoolStep,
+  kAddStep,
+  kSoftmaxStep,
+  kFullyConnectedStep,
+  kSum,   ///< of a pooling whose input comes in parts
+  kSlide  ///< of one tensor's kept rows
 };
-inline constexpr int kProgramParts = static_cast<int>(ProgramPart::kSoftmaxPatch) + 1;
+inline constexpr int kProgramParts = static_cast<int>(ProgramPart::kSlide) + 1;
 
 /// Its key in the table: "resident_program", "convolution", "convolution_patch", …
 std::string_view to_string(ProgramPart part);
 
-enum class CallForm { kWhole, kPatch };
+enum class CallForm { kWhole, kPatch, kStep };
 /// With a single tile all rectangles are constants: the compiler leaves no loops and no tables.
 CallForm call_form(const Loop& loop);
 
@@ -71,9 +80,9 @@ class ProgramSizeTable {
     return bytes_[static_cast<std::size_t>(core)][static_cast<std::size_t>(part)];
   }
   [[nodiscard]] std::int64_t bytes(Core core, const ProgramParts& parts) const;
-  /// Of one layer's call.
+  /// Of one layer's call, of this kernel.
   [[nodiscard]] std::int64_t call_bytes(Core core, const Network& network, int layer,
-                                        CallForm form) const;
+                                        KernelFunction kernel, CallForm form) const;
 
  private:
   std::array<std::array<std::int64_t, kProgramParts>, std::size(kCores)> bytes_{};

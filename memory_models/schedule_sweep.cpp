@@ -90,11 +90,11 @@ struct TensorFacts {
   [[nodiscard]] bool has_one_reader() const { return readers_end - readers_begin == 1; }
 };
 
-// Bytes that a layer saves by working in place, in a network executed layer by layer.
+// Bytes that a layer saves by working in place, less the scratch that it needs, in a network
+// executed layer by layer.
 struct Saving {
   std::int64_t deployed = 0;
   std::int64_t mcunetv2 = 0;
-  bool in_place = false;
 };
 
 }  // namespace
@@ -148,7 +148,6 @@ class ScheduleSweep::Workspace {
       }
     }
     network_macs_ = macs;
-    kernels_ = kernels_but_depthwise(network);
     require_small_sums();
     int begin = 0;
     for (TensorFacts& tensor : tensors_) {
@@ -209,23 +208,29 @@ class ScheduleSweep::Workspace {
     return t != kImage && t != kNoTensor && tensors_[at(t)].last_reader == layer;
   }
 
+  // Of a depthwise layer: rows of its output must not be longer.
+  [[nodiscard]] bool may_lie_over_input(int i) const {
+    const AxisTaps& cols = layers_[at(i)].axes[1];
+    return dies_in(layers_[at(i)].inputs[0], i) && cols.output <= cols.input;
+  }
+
   [[nodiscard]] Saving whole_saving(int i) const {
     const LayerFacts& layer = layers_[at(i)];
     const std::int64_t out = tensors_[at(i) + 1].bytes();
     if (layer.kind == LayerKind::kAdd) {
       const bool saves = dies_in(layer.inputs[0], i) || dies_in(layer.inputs[1], i);
-      return saves ? Saving{aligned(out), out, true} : Saving{};
+      return saves ? Saving{aligned(out), out} : Saving{};
     }
-    if (layer.kind != LayerKind::kDepthwiseConv2d || !dies_in(layer.inputs[0], i)) {
+    if (layer.kind != LayerKind::kDepthwiseConv2d) {
       return {};
     }
-    const TensorFacts& in = tensors_[at(layer.inputs[0])];
-    const std::int64_t shared = std::min(in.bytes(), out);
+    const bool saves = may_lie_over_input(i);
+    const std::int64_t shared =
+        saves ? std::min(tensors_[at(layer.inputs[0])].bytes(), out) : std::int64_t{0};
     const auto& [rows, cols] = layer.axes;
     const std::int64_t scratch = patchnas_depthwise_scratch_bytes(
         rows.output, cols.output, rows.kernel, cols.kernel, rows.stride, cols.stride);
-    return {std::max<std::int64_t>(0, aligned(shared) - aligned(scratch)), shared,
-            scratch < shared};
+    return {aligned(shared) - aligned(scratch), shared};
   }
 
   // MCUNetV2 adds a residual as the projection before it writes.
@@ -245,10 +250,7 @@ class ScheduleSweep::Workspace {
       deployed += aligned(out);
       mcunetv2 += out;
       const Saving saving = whole_saving(i);
-      after_[at(i)] = {deployed - saving.deployed, mcunetv2 - saving.mcunetv2, {}};
-      if (layers_[at(i)].kind == LayerKind::kDepthwiseConv2d) {
-        after_[at(i)].kernels.insert(depthwise_kernel(saving.in_place));
-      }
+      after_[at(i)] = {deployed - saving.deployed, mcunetv2 - saving.mcunetv2};
       if (next_adds_its_output(i)) {
         after_[at(i)].mcunetv2 -= whole_saving(i + 1).mcunetv2;
       }
@@ -262,14 +264,12 @@ class ScheduleSweep::Workspace {
     for (int i = layer_count - 1; i-- > 0;) {
       after_[at(i)].deployed = std::max(after_[at(i)].deployed, after_[at(i) + 1].deployed);
       after_[at(i)].mcunetv2 = std::max(after_[at(i)].mcunetv2, after_[at(i) + 1].mcunetv2);
-      after_[at(i)].kernels.insert(after_[at(i) + 1].kernels);
     }
     costs_.push_back({.grid = {1, 1},
                       .split_layer = 0,
                       .macs = network_macs_,
                       .deployed_bytes = after_[0].deployed,
-                      .mcunetv2_bytes = after_[0].mcunetv2,
-                      .kernels = with_others(after_[0].kernels)});
+                      .mcunetv2_bytes = after_[0].mcunetv2});
   }
 
   // --- one grid, a lane for every split layer ----------------------------------------------------
@@ -333,8 +333,7 @@ class ScheduleSweep::Workspace {
                         .split_layer = split,
                         .macs = macs_[at(lane)] + network_macs_ - layers_[at(split)].macs_before,
                         .deployed_bytes = peaks_[at(lane)].deployed,
-                        .mcunetv2_bytes = peaks_[at(lane)].mcunetv2,
-                        .kernels = with_others(peaks_[at(lane)].kernels)});
+                        .mcunetv2_bytes = peaks_[at(lane)].mcunetv2});
     }
   }
 
@@ -544,13 +543,9 @@ class ScheduleSweep::Workspace {
       size_tensor(t, rows, cols);
     }
     grow(zeros_, at(row_));
-    in_place_.assign(at(row_), 0);
-    apart_.assign(at(row_), 0);
     for (int i = 0; i < depth_; ++i) {
       if (may_save(i)) {
         save_in_place(i, rows, cols);
-      } else if (layers_[at(i)].kind == LayerKind::kDepthwiseConv2d) {
-        std::fill(apart_.begin() + lane_after(i), apart_.end(), -1);
       }
     }
     int finished = 0;
@@ -561,12 +556,7 @@ class ScheduleSweep::Workspace {
         const Whole& after = after_[at(i) + 1];
         peaks_[at(finished)] = {
             std::max<std::int64_t>(after.deployed, peak_deployed_[at(finished)]),
-            std::max<std::int64_t>(after.mcunetv2, peak_mcunetv2_[at(finished)]), after.kernels};
-        for (const bool in_place : {true, false}) {
-          if ((in_place ? in_place_ : apart_)[at(finished)] != 0) {
-            peaks_[at(finished)].kernels.insert(depthwise_kernel(in_place));
-          }
-        }
+            std::max<std::int64_t>(after.mcunetv2, peak_mcunetv2_[at(finished)])};
       }
       sum_macs(i, rows, cols);
     }
@@ -621,8 +611,8 @@ class ScheduleSweep::Workspace {
     }
   }
 
-  // What a layer saves by writing over its input; 0 where its output is materialised, whose size is
-  // 0 here.
+  // What a layer saves by writing over its input, less its scratch; nothing is saved where its
+  // output is materialised, whose size is 0 here.
   void save_in_place(int i, const AxisLanes& rows, const AxisLanes& cols) {
     const LayerFacts& layer = layers_[at(i)];
     const int first = block_begin(lane_after(i));
@@ -648,29 +638,23 @@ class ScheduleSweep::Workspace {
       const auto plane_extent = [](const Lane* output, const AxisTaps& axis) {
         return unsigned_block((load(output) - 1) * axis.stride + axis.kernel);
       };
-      Lane* const in_place = in_place_.data();
-      Lane* const apart = apart_.data();
-      const int own_lanes = lane_after(i);
+      const Block dies = all(may_lie_over_input(i) ? -1 : 0);
       for (int lane = first; lane < lanes_; lane += kBlock) {
-        const Block shared = least(load(sizes + lane), load(out + lane));
+        const Block shared = least(load(sizes + lane), load(out + lane)) & dies;
         const Block plane = signed_block(plane_extent(heights + lane, layer.axes[0]) *
                                          plane_extent(widths + lane, layer.axes[1]));
-        const Block scratch_bytes = plane + PATCHNAS_SCRATCH_SLACK_BYTES;
-        const Block in_patches = ~lanes_below(own_lanes, lane);
-        const Block fits = scratch_bytes < shared;
-        store(in_place + lane, load(in_place + lane) | (fits & in_patches));
-        store(apart + lane, load(apart + lane) | (~fits & in_patches));
-        const Block scratch = aligned_block(scratch_bytes);
+        const Block scratch = aligned_block(plane + PATCHNAS_SCRATCH_SLACK_BYTES);
         store(mcunetv2 + lane, shared);
-        store(deployed + lane, largest(aligned_block(shared), scratch) - scratch);
+        store(deployed + lane, aligned_block(shared) - scratch);
       }
     }
   }
 
   [[nodiscard]] bool may_save(int i) const {
     const LayerFacts& layer = layers_[at(i)];
-    return (layer.kind == LayerKind::kDepthwiseConv2d || layer.kind == LayerKind::kAdd) &&
-           (dies_in(layer.inputs[0], i) || dies_in(layer.inputs[1], i));
+    return layer.kind == LayerKind::kDepthwiseConv2d ||
+           (layer.kind == LayerKind::kAdd &&
+            (dies_in(layer.inputs[0], i) || dies_in(layer.inputs[1], i)));
   }
 
   void run_layer(int i) {
@@ -710,18 +694,9 @@ class ScheduleSweep::Workspace {
     }
   }
 
-  static KernelFunction depthwise_kernel(bool in_place) {
-    return in_place ? KernelFunction::kDepthwiseInPlace : KernelFunction::kDepthwise;
-  }
-  [[nodiscard]] KernelSet with_others(KernelSet depthwise) const {
-    depthwise.insert(kernels_);
-    return depthwise;
-  }
-
   struct Whole {
     std::int64_t deployed = 0;
     std::int64_t mcunetv2 = 0;
-    KernelSet kernels;  // for depthwise layers
   };
 
   std::vector<TileGrid> grids_;
@@ -733,7 +708,6 @@ class ScheduleSweep::Workspace {
   std::vector<int> readers_;
   bool is_symmetric_ = false;
   std::int64_t network_macs_ = 0;
-  KernelSet kernels_;         // of all but depthwise layers
   std::vector<Whole> after_;  // the largest live bytes of whole layers from each on
 
   std::vector<int> splits_;  // by lane
@@ -751,8 +725,6 @@ class ScheduleSweep::Workspace {
   std::vector<Lane> sizes_;           // [tensor][lane]; 0 where it is counted throughout
   std::vector<Lane> saved_deployed_;  // [layer][lane]
   std::vector<Lane> saved_mcunetv2_;
-  std::vector<Lane> in_place_;  // [lane]: not 0 where a depthwise layer of the patch stage is so
-  std::vector<Lane> apart_;
   std::vector<Lane> zeros_;  // [lane], never written
   std::vector<Lane> live_deployed_;
   std::vector<Lane> live_mcunetv2_;

@@ -6,8 +6,8 @@
 //   ScheduleSweep sweep({{2, 2}, {3, 3}}, SplitPoints::kLayers, InputMode::kStreamed);
 //   for (const ScheduleCosts& costs : sweep.run(network)) ...
 //
-// The numbers are those of scheduled_macs() and, of the execution plan, unplaced_arena_plan(),
-// memory_report() and kernels_of(); only the order of the work differs. All split layers of one
+// The numbers are those of scheduled_macs() and, of the execution plan, unplaced_arena_plan()
+// and memory_report(); only the order of the work differs. All split layers of one
 // grid are computed together, a lane for each: the backward pass of tile_geometry.h and the forward
 // sum of live bytes run over contiguous lanes, and the schedules that materialise a tensor are a
 // range of them. What runs after the patch stage is the same for every schedule and computed once.
@@ -20,7 +20,6 @@
 #include "arch/execution_plan.h"
 #include "arch/network.h"
 #include "arch/patch_schedule.h"
-#include "memory_models/code_size_table.h"
 
 namespace patchnas {
 
@@ -32,7 +31,6 @@ struct ScheduleCosts {
   /// (docs/memory.md): plan_arena() says what it is for a schedule that is chosen.
   std::int64_t deployed_bytes = 0;
   std::int64_t mcunetv2_bytes = 0;
-  KernelSet kernels;  ///< that the program calls
 
   [[nodiscard]] PatchSchedule schedule() const { return PatchSchedule::leading(grid, split_layer); }
   bool operator==(const ScheduleCosts&) const = default;

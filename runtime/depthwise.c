@@ -1,213 +1,251 @@
-/* Four channels of a pixel at a time. */
+/* One channel at a time: the padded plane that the channel's windows touch is copied to the
+ * scratch, then the channel's outputs are written. These lie apart from the input or over the same
+ * channel of it, so that no other channel is overwritten. The DSP form copies only where outputs
+ * would overwrite what is still to be read. */
+#include "runtime/arithmetic.h"
 #include "runtime/simd.h"
 
 #if defined(PATCHNAS_MVE)
-#include "runtime/mve.h"
+#include "runtime/mve_pixels.h"
+#include "runtime/mve_plane.h"
+#include "runtime/mve_strip.h"
 #elif defined(PATCHNAS_DSP)
-#include "runtime/dsp.h"
-#else
-#include "runtime/arithmetic.h"
+#include "runtime/dsp_pixels.h"
 #endif
 
-#if defined(PATCHNAS_MVE) || defined(PATCHNAS_DSP)
-/* What one output pixel reads: `corner` is where the first tap would be, inside the image or not.
- */
-typedef struct pixel {
-  patchnas_taps rows, cols;
-  const int8_t* corner;
-  int32_t row_pitch, channels, height, width;
-} pixel;
+typedef struct plane {
+  int8_t* values;
+  int32_t row, col; /* of values[0] in the whole input; may be negative */
+  int32_t height, width;
+} plane;
 
-static pixel pixel_of(const patchnas_kernel* k, const patchnas_window* input, int32_t row,
-                      int32_t col) {
-  const patchnas_taps rows = patchnas_row_taps(k, row);
-  const patchnas_taps cols = patchnas_col_taps(k, col);
-  const pixel p = {rows,
-                   cols,
-                   patchnas_pixel(input, rows.origin, cols.origin),
-                   input->width * input->channels,
-                   input->channels,
-                   k->height,
-                   k->width};
+static plane plane_of(const patchnas_kernel* k, patchnas_rect computed, int8_t* scratch) {
+  const plane p = {scratch, computed.row_begin * k->stride_h - k->pad_top,
+                   computed.col_begin * k->stride_w - k->pad_left,
+                   (computed.row_end - computed.row_begin - 1) * k->stride_h + k->height,
+                   (computed.col_end - computed.col_begin - 1) * k->stride_w + k->width};
   return p;
 }
 
-static int is_clipped(const pixel* p) {
-  return p->rows.begin > 0 || p->cols.begin > 0 || p->rows.end < p->height ||
-         p->cols.end < p->width;
-}
-
-static int is_inside(const pixel* p, int32_t y, int32_t x) {
-  return y >= p->rows.begin && y < p->rows.end && x >= p->cols.begin && x < p->cols.end;
-}
-#endif
-
-#if defined(PATCHNAS_MVE)
-/* The sums of the channels from `channel` on that the predicate names. */
-static int32x4_t sums_of(const patchnas_weights* w, const pixel* p, int32_t channel,
-                         mve_pred16_t lanes) {
-  const int8_t* weight =
-      w->weights + channel + (p->rows.begin * p->width + p->cols.begin) * p->channels;
-  const int32_t inside = p->cols.end - p->cols.begin;
-  const int8_t* row =
-      p->corner + channel + p->rows.begin * p->row_pitch + p->cols.begin * p->channels;
-  int32x4_t sums = vldrwq_z_s32(w->biases + channel, lanes);
-  for (int32_t y = p->rows.begin; y < p->rows.end; ++y, row += p->row_pitch) {
-    const int8_t* value = row;
-    const int8_t* at = weight;
-    for (int32_t x = inside; x > 0; --x, value += p->channels, at += p->channels) {
-      sums = vaddq_s32(sums, vmulq_s32(vldrbq_z_s32(value, lanes), vldrbq_z_s32(at, lanes)));
-    }
-    weight += p->width * p->channels;
+static int8_t* fill(int8_t* to, int32_t count, int8_t value) {
+  for (int32_t i = 0; i < count; ++i) {
+    *to++ = value;
   }
-  if (is_clipped(p)) {
-    weight = w->weights + channel;
-    for (int32_t y = 0; y < p->height; ++y) {
-      for (int32_t x = 0; x < p->width; ++x, weight += p->channels) {
-        if (!is_inside(p, y, x)) {
-          sums = vmlaq_n_s32(sums, vldrbq_z_s32(weight, lanes), w->input_zero_point);
+  return to;
+}
+
+/* Fills everything outside the image, which no channel changes. */
+static void fill_padding(const plane* p, patchnas_taps rows, patchnas_taps cols,
+                         int8_t zero_point) {
+  int8_t* to = fill(p->values, rows.begin * p->width, zero_point);
+  for (int32_t y = rows.begin; y < rows.end; ++y) {
+    to = fill(to, cols.begin, zero_point) + (cols.end - cols.begin);
+    to = fill(to, p->width - cols.end, zero_point);
+  }
+  fill(to, (p->height - rows.end) * p->width, zero_point);
+}
+
+/* Copies one channel; `first` is its value in the plane's first pixel inside the image. */
+static void copy_channel(const patchnas_window* input, const int8_t* first, const plane* p,
+                         patchnas_taps rows, patchnas_taps cols) {
+  const int32_t channels = input->channels;
+  const int32_t inside = cols.end - cols.begin;
+  int8_t* row = p->values + rows.begin * p->width + cols.begin;
+  for (int32_t y = rows.begin; y < rows.end; ++y, row += p->width) {
+    const int8_t* from = first;
+    int8_t* to = row;
+    int32_t left = inside;
+    for (; left >= 4; left -= 4, from += 4 * channels, to += 4) {
+      to[0] = from[0];
+      to[1] = from[channels];
+      to[2] = from[2 * channels];
+      to[3] = from[3 * channels];
+    }
+    for (; left > 0; --left, from += channels) {
+      *to++ = *from;
+    }
+    first += input->width * channels;
+  }
+}
+
+static void convolve_plane(const patchnas_kernel* k, const patchnas_weights* w, int32_t channel,
+                           const plane* p, const patchnas_window* output, patchnas_rect computed) {
+  const int32_t channels = output->channels;
+  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
+    const int8_t* corner = p->values + (row - computed.row_begin) * k->stride_h * p->width;
+    int8_t* out = patchnas_pixel(output, row, computed.col_begin) + channel;
+    for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
+      const int8_t* weight = w->weights + channel;
+      uint32_t sum = (uint32_t)w->biases[channel];
+      for (int32_t y = 0; y < k->height; ++y) {
+        for (int32_t x = 0; x < k->width; ++x, weight += channels) {
+          sum += patchnas_product(*weight, corner[y * p->width + x]);
         }
       }
+      *out = patchnas_finish(w, channel, sum);
+      out += channels;
+      corner += k->stride_w;
     }
   }
-  return sums;
+}
+
+typedef enum channel_choice { kAllChannels, kInexactChannels } channel_choice;
+
+/* Any kernel, padding included: all channels, or those that the DSP form cannot scale. Not inlined,
+ * for the sake of the stack of kernels that never come here. */
+#if defined(__GNUC__)
+__attribute__((noinline))
+#endif
+static void
+convolve_channels(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                  const patchnas_window* input, const patchnas_window* output,
+                  patchnas_rect computed, int8_t* scratch, channel_choice choice) {
+  const plane p = plane_of(kernel, computed, scratch);
+  const patchnas_taps rows = patchnas_taps_inside(p.row, p.height, kernel->input_height);
+  const patchnas_taps cols = patchnas_taps_inside(p.col, p.width, kernel->input_width);
+  const int8_t* const first = patchnas_pixel(input, p.row + rows.begin, p.col + cols.begin);
+  fill_padding(&p, rows, cols, (int8_t)weights->input_zero_point);
+  for (int32_t c = 0; c < output->channels; ++c) {
+#if defined(PATCHNAS_DSP) && !defined(PATCHNAS_MVE)
+    if (choice == kInexactChannels && patchnas_dsp_is_exact(weights, c)) {
+      continue;
+    }
+#else
+    (void)choice;
+#endif
+    copy_channel(input, first + c, &p, rows, cols);
+    convolve_plane(kernel, weights, c, &p, output, computed);
+  }
+}
+
+#if defined(PATCHNAS_MVE)
+/* Not inlined, for the sake of the stack, as above. */
+static __attribute__((noinline)) patchnas_mve_plane padded_plane(const patchnas_kernel* kernel,
+                                                                 const patchnas_window* input,
+                                                                 const patchnas_window* output,
+                                                                 patchnas_rect computed,
+                                                                 int8_t* scratch) {
+  const plane p = plane_of(kernel, computed, scratch);
+  const patchnas_taps rows = patchnas_taps_inside(p.row, p.height, kernel->input_height);
+  const patchnas_taps cols = patchnas_taps_inside(p.col, p.width, kernel->input_width);
+  const patchnas_mve_plane mve = {
+      .values = p.values,
+      .height = p.height,
+      .width = p.width,
+      .inside_row = rows.begin,
+      .inside_col = cols.begin,
+      .inside_rows = rows.end - rows.begin,
+      .inside_cols = cols.end - cols.begin,
+      .in = patchnas_pixel(input, p.row + rows.begin, p.col + cols.begin),
+      .in_row_pitch = input->width * input->channels,
+      .out = patchnas_pixel(output, computed.row_begin, computed.col_begin),
+      .out_row_pitch = output->width * output->channels,
+      .out_rows = computed.row_end - computed.row_begin,
+      .out_cols = computed.col_end - computed.col_begin,
+      .channels = output->channels};
+  return mve;
 }
 
 void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* weights,
                         const patchnas_window* input, const patchnas_window* output,
-                        patchnas_rect computed) {
-  const int32_t channels = input->channels;
-  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
-    for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
-      const pixel p = pixel_of(kernel, input, row, col);
-      int8_t* const out = patchnas_pixel(output, row, col);
-      for (int32_t c = 0; c < channels; c += 4) {
-        const mve_pred16_t lanes = vctp32q((uint32_t)(channels - c));
-        const patchnas_mve_scale scale = {vldrwq_z_s32(weights->multipliers + c, lanes),
-                                          vldrbq_z_s32(weights->shifts + c, lanes)};
-        const int32x4_t sums = sums_of(weights, &p, c, lanes);
-        vstrbq_p_s32(out + c, patchnas_mve_finish(weights, scale, sums), lanes);
-      }
-    }
+                        patchnas_rect computed, int8_t* scratch) {
+  const patchnas_mve_plane p = padded_plane(kernel, input, output, computed, scratch);
+  if (patchnas_mve_convolves_pixels(kernel, &p)) {
+    patchnas_mve_convolve_pixels(kernel, weights, &p);
+  } else if (patchnas_mve_convolves_strips(kernel, &p)) {
+    patchnas_mve_convolve_strips(weights, &p);
+  } else if (patchnas_mve_convolves_rows(kernel, &p)) {
+    patchnas_mve_convolve_rows(kernel, weights, &p);
+  } else if (patchnas_mve_convolves_planes(kernel, &p)) {
+    patchnas_mve_convolve_planes(kernel, weights, &p);
+  } else {
+    convolve_channels(kernel, weights, input, output, computed, scratch, kAllChannels);
+    return;
   }
   patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
 }
-
 #else
-static void portable(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                     const patchnas_window* input, const patchnas_window* output,
-                     patchnas_rect computed) {
-  const int32_t channels = input->channels;
-  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
-    const patchnas_taps rows = patchnas_row_taps(kernel, row);
-    for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
-      const patchnas_taps cols = patchnas_col_taps(kernel, col);
-      int8_t* const out = patchnas_pixel(output, row, col);
-      for (int32_t c = 0; c < channels; ++c) {
-        uint32_t sum = (uint32_t)weights->biases[c];
-        const int8_t* weight = weights->weights + c;
-        for (int32_t y = 0; y < kernel->height; ++y) {
-          for (int32_t x = 0; x < kernel->width; ++x, weight += channels) {
-            const int inside = y >= rows.begin && y < rows.end && x >= cols.begin && x < cols.end;
-            const int32_t value = inside
-                                      ? patchnas_pixel(input, rows.origin + y, cols.origin + x)[c]
-                                      : weights->input_zero_point;
-            sum += patchnas_product(*weight, value);
-          }
-        }
-        out[c] = patchnas_finish(weights, c, sum);
-      }
-    }
-  }
-}
-
 #if defined(PATCHNAS_DSP)
-typedef struct sums {
-  int32_t s0, s1, s2, s3;
-} sums;
-
-/* Adds the products of four weights with four values, widened to pairs. */
-PATCHNAS_ALWAYS_INLINE sums add_products(sums s, uint32_t weights, int16x2_t even, int16x2_t odd) {
-  const int16x2_t even_weights = patchnas_even_bytes(weights);
-  const int16x2_t odd_weights = patchnas_odd_bytes(weights);
-  s.s0 = __smlabb(even_weights, even, s.s0);
-  s.s2 = __smlatt(even_weights, even, s.s2);
-  s.s1 = __smlabb(odd_weights, odd, s.s1);
-  s.s3 = __smlatt(odd_weights, odd, s.s3);
-  return s;
+/* Not inlined, for the sake of the stack, as above. */
+static __attribute__((noinline)) patchnas_dsp_plane padded_plane(const patchnas_kernel* kernel,
+                                                                 const patchnas_window* input,
+                                                                 const patchnas_window* output,
+                                                                 patchnas_rect computed) {
+  const plane p = plane_of(kernel, computed, 0);
+  const patchnas_dsp_plane dsp = {patchnas_pixel(input, p.row, p.col),
+                                  input->channels,
+                                  input->width * input->channels,
+                                  patchnas_taps_inside(p.row, p.height, kernel->input_height),
+                                  patchnas_taps_inside(p.col, p.width, kernel->input_width),
+                                  p.height,
+                                  patchnas_pixel(output, computed.row_begin, computed.col_begin),
+                                  output->channels,
+                                  output->width * output->channels,
+                                  computed.row_end - computed.row_begin,
+                                  computed.col_end - computed.col_begin};
+  return dsp;
 }
 
-/* The sums of the four channels from `channel` on. */
-static sums sums_of(const patchnas_weights* w, const pixel* p, int32_t channel) {
-  const int32_t channels = p->channels;
-  const int32_t inside = p->cols.end - p->cols.begin;
-  const int8_t* weight =
-      w->weights + channel + (p->rows.begin * p->width + p->cols.begin) * channels;
-  const int8_t* row = p->corner + channel + p->rows.begin * p->row_pitch + p->cols.begin * channels;
-  const int32_t* const biases = w->biases + channel;
-  sums s = {biases[0], biases[1], biases[2], biases[3]};
-  for (int32_t y = p->rows.begin; y < p->rows.end; ++y, row += p->row_pitch) {
-    const int8_t* value = row;
-    const int8_t* at = weight;
-    for (int32_t x = inside; x > 0; --x, value += channels, at += channels) {
-      const uint32_t values = patchnas_load_word(value);
-      s = add_products(s, patchnas_load_word(at), patchnas_even_bytes(values),
-                       patchnas_odd_bytes(values));
-    }
-    weight += p->width * channels;
+/* Copies the planes of all channels one after the other to the same place. */
+typedef enum copied_part { kPadding, kInside } copied_part;
+
+static __attribute__((noinline)) void copy_part(const patchnas_kernel* kernel,
+                                                const patchnas_window* input,
+                                                patchnas_rect computed, int8_t* scratch,
+                                                copied_part part, int32_t value) {
+  const plane p = plane_of(kernel, computed, scratch);
+  const patchnas_taps rows = patchnas_taps_inside(p.row, p.height, kernel->input_height);
+  const patchnas_taps cols = patchnas_taps_inside(p.col, p.width, kernel->input_width);
+  if (part == kPadding) { /* of this value */
+    fill_padding(&p, rows, cols, (int8_t)value);
+  } else { /* of this channel */
+    copy_channel(input, patchnas_pixel(input, p.row + rows.begin, p.col + cols.begin) + value, &p,
+                 rows, cols);
   }
-  if (is_clipped(p)) {
-    const int16x2_t zero_points = (int16x2_t)((uint32_t)(uint16_t)w->input_zero_point * 0x10001u);
-    weight = w->weights + channel;
-    for (int32_t y = 0; y < p->height; ++y) {
-      for (int32_t x = 0; x < p->width; ++x, weight += channels) {
-        if (!is_inside(p, y, x)) {
-          s = add_products(s, patchnas_load_word(weight), zero_points, zero_points);
-        }
-      }
-    }
-  }
-  return s;
 }
 
-void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* weights,
+/* Returns how many channels it cannot scale and leaves. */
+static int32_t convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
                         const patchnas_window* input, const patchnas_window* output,
-                        patchnas_rect computed) {
+                        patchnas_rect computed, int8_t* scratch) {
   const int32_t channels = input->channels;
-  if (channels < 4 || kernel->height * kernel->width > PATCHNAS_DSP_MOST_TERMS) {
-    portable(kernel, weights, input, output, computed);
-    return;
+  patchnas_dsp_plane p = padded_plane(kernel, input, output, computed);
+  const int is_apart = patchnas_dsp_is_apart(&p);
+  if (is_apart && patchnas_dsp_convolves_pixels(kernel, channels, &p) &&
+      patchnas_dsp_are_exact(weights, 0, channels)) {
+    patchnas_dsp_convolve_pixels(kernel, weights, channels, &p);
+    return 0;
   }
-  const int all_exact = patchnas_dsp_are_exact(weights, 0, channels);
-  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
-    for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
-      const pixel p = pixel_of(kernel, input, row, col);
-      int8_t* const out = patchnas_pixel(output, row, col);
-      for (int32_t done = 0; done < channels; done += 4) {
-        /* The last four overlap those before them. */
-        const int32_t c = channels - done >= 4 ? done : channels - 4;
-        const sums s = sums_of(weights, &p, c);
-        if (!all_exact && !patchnas_dsp_are_exact(weights, c, c + 4)) {
-          out[c] = patchnas_finish(weights, c, (uint32_t)s.s0);
-          out[c + 1] = patchnas_finish(weights, c + 1, (uint32_t)s.s1);
-          out[c + 2] = patchnas_finish(weights, c + 2, (uint32_t)s.s2);
-          out[c + 3] = patchnas_finish(weights, c + 3, (uint32_t)s.s3);
-          continue;
-        }
-        out[c] = patchnas_dsp_finish(patchnas_dsp_scale_of(weights, c), 2 * s.s0);
-        out[c + 1] = patchnas_dsp_finish(patchnas_dsp_scale_of(weights, c + 1), 2 * s.s1);
-        out[c + 2] = patchnas_dsp_finish(patchnas_dsp_scale_of(weights, c + 2), 2 * s.s2);
-        out[c + 3] = patchnas_dsp_finish(patchnas_dsp_scale_of(weights, c + 3), 2 * s.s3);
-      }
-    }
+  if (is_apart || patchnas_dsp_writes_behind(kernel, &p)) {
+    return patchnas_dsp_convolve_planes(kernel, weights, channels, 0, channels, &p);
   }
-  patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
-}
-#else
-void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                        const patchnas_window* input, const patchnas_window* output,
-                        patchnas_rect computed) {
-  portable(kernel, weights, input, output, computed);
+  copy_part(kernel, input, computed, scratch, kPadding, weights->input_zero_point);
+  p.values = scratch;
+  p.pitch = 1;
+  p.row_pitch = (p.out_cols - 1) * kernel->stride_w + kernel->width;
+  p.rows = patchnas_taps_inside(0, p.height, p.height);
+  p.cols = patchnas_taps_inside(0, p.row_pitch, p.row_pitch);
+  int32_t skipped = 0;
+  for (int32_t c = 0; c < channels; ++c, ++p.out) {
+    copy_part(kernel, input, computed, scratch, kInside, c);
+    skipped += patchnas_dsp_convolve_planes(kernel, weights, channels, c, c + 1, &p);
+  }
+  return skipped;
 }
 #endif
+
+void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                        const patchnas_window* input, const patchnas_window* output,
+                        patchnas_rect computed, int8_t* scratch) {
+#if defined(PATCHNAS_DSP)
+  if (patchnas_dsp_convolves_planes(kernel)) {
+    if (convolve(kernel, weights, input, output, computed, scratch) > 0) {
+      convolve_channels(kernel, weights, input, output, computed, scratch, kInexactChannels);
+    }
+    patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
+    return;
+  }
+#endif
+  convolve_channels(kernel, weights, input, output, computed, scratch, kAllChannels);
+}
 #endif

@@ -1,131 +1,483 @@
+/* The loops below need every register, whatever the rest of a program is compiled with, and loops
+ * that fill words are to stay loops: there may be no memset. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__arm__)
+#pragma GCC optimize("O2", "omit-frame-pointer", "no-tree-loop-distribute-patterns")
+#endif
+
 #include "runtime/simd.h"
 
 #if defined(PATCHNAS_DSP)
 #include "runtime/dsp_plane.h"
 
-/* Weights of one row of a kernel, doubled, in the order of what a word of values widens to:
- * (w0, w2), (w1, w3), (w4, w6), (w5, 0) for size 7; the last pair of smaller kernels is
- * (w1, 0) or (w4, 0). */
-enum { kLargestSize = 7, kMostPairs = 4 };
+/* Two rows of a channel's plane become one row of words, each two values one below the other, which
+ * SMLAD multiplies with two weights at once. The windows of one output row, with stride 1 of two,
+ * touch kMostPairs rows of words or fewer; with stride 1 the weights of the second one are shifted
+ * by a row. Going down by two rows replaces one row of words, the oldest. With stride 2 a row has
+ * its even columns' words first, then the odd ones', so that neighbours' windows touch words side
+ * by side. */
+enum { kMostSize = 7, kMostPairs = 4, kWords = 120, kBeyond = 3 /* words read, but not used */ };
+
+/* Per row of words an address and the weights that its words meet; with stride 2 twice, for the
+ * even and for the odd columns. */
+enum { kTableWords = kMostPairs * (kMostSize + 1), kMostTableWords = 2 * kTableWords };
+
+/* What the rows of one channel share. */
+typedef struct channel_job {
+  patchnas_dsp_scale scale;
+  int32_t bias, cols, pitch;
+} channel_job;
 
 PATCHNAS_ALWAYS_INLINE int32_t pairs_of(int32_t size) { return (size + 1) / 2; }
 
-PATCHNAS_ALWAYS_INLINE int16x2_t doubled_pair(int32_t low, int32_t high) {
-  return (int16x2_t)(((uint32_t)(2 * low) & 0xffffu) | ((uint32_t)high << 17));
+PATCHNAS_ALWAYS_INLINE uint32_t pair(int32_t low, int32_t high) {
+  uint32_t word;
+  __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(word) : "r"(low), "r"(high));
+  return word;
 }
 
-static void load_weights(const int8_t* from, int32_t channels, int32_t size, int16x2_t* pairs) {
-  for (int32_t y = 0; y < size; ++y) {
-    int32_t w[8];
-    for (int32_t x = 0; x < size; ++x, from += channels) {
-      w[x] = *from;
+/* ---- Weights, doubled ---- */
+
+/* One column's: for the first output row, and, if there is one, for the second. */
+PATCHNAS_ALWAYS_INLINE void load_column(const int8_t* from, int32_t row_pitch, int32_t size,
+                                        int32_t entry, uint32_t* first, uint32_t* second) {
+  int32_t above = 0;
+#pragma GCC unroll 4
+  for (int32_t i = 0; i < pairs_of(size); ++i) {
+    const int32_t low = 2 * *from;
+    from += row_pitch;
+    int32_t high = 0;
+    if (2 * i + 1 < size) {
+      high = 2 * *from;
+      from += row_pitch;
     }
-    *pairs++ = doubled_pair(w[0], w[2]);
-    if (size == 3) {
-      *pairs++ = doubled_pair(w[1], 0);
+    first[i * entry] = pair(low, high);
+    if (second) {
+      second[i * entry] = pair(above, low);
+      above = high;
+    }
+  }
+}
+
+PATCHNAS_ALWAYS_INLINE void load_weights_of(const int8_t* from, int32_t channels, int32_t size,
+                                            int32_t stride, uint32_t* first, uint32_t* second) {
+  const int32_t row_pitch = size * channels;
+  const int32_t entry = size + stride;
+  const int8_t* const end = from + row_pitch;
+  uint32_t* to = first + 1;
+  if (stride == 2) {
+    for (const int8_t* at = from; at < end; at += 2 * channels) {
+      load_column(at, row_pitch, size, entry, to++, 0);
+    }
+    ++to;
+    for (const int8_t* at = from + channels; at < end; at += 2 * channels) {
+      load_column(at, row_pitch, size, entry, to++, 0);
+    }
+  } else if (second) {
+    for (++second; from < end; from += channels) {
+      load_column(from, row_pitch, size, entry, to++, second++);
+    }
+  } else {
+    for (; from < end; from += channels) {
+      load_column(from, row_pitch, size, entry, to++, 0);
+    }
+  }
+}
+
+/* `second` may be null. */
+typedef void load_weights(const int8_t* from, int32_t channels, uint32_t* first, uint32_t* second);
+
+#define LOAD_WEIGHTS(name, size, stride)                                            \
+  static __attribute__((noinline)) void name(const int8_t* from, int32_t channels,  \
+                                             uint32_t* first, uint32_t* second) {   \
+    load_weights_of(from, channels, size, stride, first, stride == 1 ? second : 0); \
+  }
+LOAD_WEIGHTS(load_3_stride_1, 3, 1)
+LOAD_WEIGHTS(load_3_stride_2, 3, 2)
+LOAD_WEIGHTS(load_5_stride_1, 5, 1)
+LOAD_WEIGHTS(load_5_stride_2, 5, 2)
+LOAD_WEIGHTS(load_7_stride_1, 7, 1)
+LOAD_WEIGHTS(load_7_stride_2, 7, 2)
+
+/* ---- Widening ---- */
+
+/* Where the words of columns go: alternately to two places. */
+typedef struct places {
+  uint32_t *next, *next_but_one;
+} places;
+
+/* Values of columns that are `pitch` apart: four of each row at a time. */
+typedef struct values {
+  const int8_t *first, *second;
+  int32_t pitch;
+} values;
+
+#define PAIR_OF(word, at)    \
+  "ldrsb " word ", [%[a]" at \
+  "] \n\t"                   \
+  "ldrsb %[v], [%[b]" at     \
+  "] \n\t"                   \
+  "pkhbt " word ", " word ", %[v], lsl #16 \n\t"
+#define NEXT_OF(row) "add %[" row "], %[" row "], %[p], lsl #2 \n\t"
+#define TO_ONE_PLACE "stmia %[to]!, {r0, r1, r2, r3} \n\t"
+#define TO_TWO_PLACES             \
+  "strd r0, r2, [%[to]], #8 \n\t" \
+  "strd r1, r3, [%[to_2]], #8 \n\t"
+#define PAIRS                                                                         \
+  "1: \n\t" PAIR_OF("r0", "") PAIR_OF("r1", ", %[p]") PAIR_OF("r2", ", %[p], lsl #1") \
+      PAIR_OF("r3", ", %[p3]") NEXT_OF("a") NEXT_OF("b")
+#define TWO_ON(row) "add %[" row "], %[" row "], %[p], lsl #1 \n\t"
+#define PAIRS_WITHOUT_P3                                                                        \
+  "1: \n\t" PAIR_OF("r0", "") PAIR_OF("r1", ", %[p]") TWO_ON("a") TWO_ON("b") PAIR_OF("r2", "") \
+      PAIR_OF("r3", ", %[p]") TWO_ON("a") TWO_ON("b")
+#define SINGLES                         \
+  "1: \n\t"                             \
+  "ldrsb r0, [%[a]] \n\t"               \
+  "ldrsb r1, [%[a], %[p]] \n\t"         \
+  "ldrsb r2, [%[a], %[p], lsl #1] \n\t" \
+  "ldrsb r3, [%[a], %[p3]] \n\t" NEXT_OF("a")
+#define LOOP                 \
+  "subs %[n], %[n], #4 \n\t" \
+  "bne 1b"
+
+/* Two rows. */
+PATCHNAS_ALWAYS_INLINE void widen_pairs(values from, int32_t count, places to, int32_t stride) {
+  const int32_t pitch3 = 3 * from.pitch;
+  int32_t fours = count & ~3;
+  int32_t v;
+  if (fours > 0) {
+    if (stride == 1) {
+      __asm__ volatile(PAIRS TO_ONE_PLACE LOOP
+                       : [a] "+r"(from.first), [b] "+r"(from.second), [to] "+r"(to.next),
+                         [n] "+r"(fours), [v] "=&r"(v)
+                       : [p] "r"(from.pitch), [p3] "r"(pitch3)
+                       : "r0", "r1", "r2", "r3", "memory", "cc");
+      to.next_but_one = to.next + 1;
+    } else {
+      __asm__ volatile(PAIRS_WITHOUT_P3 TO_TWO_PLACES LOOP
+                       : [a] "+r"(from.first), [b] "+r"(from.second), [to] "+r"(to.next),
+                         [to_2] "+r"(to.next_but_one), [n] "+r"(fours), [v] "=&r"(v)
+                       : [p] "r"(from.pitch)
+                       : "r0", "r1", "r2", "r3", "memory", "cc");
+    }
+  }
+  for (count &= 3; count > 0; --count, from.first += from.pitch, from.second += from.pitch) {
+    *to.next = pair(*from.first, *from.second);
+    uint32_t* const after = to.next + (stride == 1 ? 2 : 1);
+    to.next = to.next_but_one;
+    to.next_but_one = after;
+  }
+}
+
+/* One row, where the other one's values meet no weights. */
+PATCHNAS_ALWAYS_INLINE void widen_singles(values from, int32_t count, places to, int32_t stride) {
+  const int32_t pitch3 = 3 * from.pitch;
+  int32_t fours = count & ~3;
+  if (fours > 0) {
+    if (stride == 1) {
+      __asm__ volatile(SINGLES TO_ONE_PLACE LOOP
+                       : [a] "+r"(from.first), [to] "+r"(to.next), [n] "+r"(fours)
+                       : [p] "r"(from.pitch), [p3] "r"(pitch3)
+                       : "r0", "r1", "r2", "r3", "memory", "cc");
+      to.next_but_one = to.next + 1;
+    } else {
+      __asm__ volatile(
+          SINGLES TO_TWO_PLACES LOOP
+          : [a] "+r"(from.first), [to] "+r"(to.next), [to_2] "+r"(to.next_but_one), [n] "+r"(fours)
+          : [p] "r"(from.pitch), [p3] "r"(pitch3)
+          : "r0", "r1", "r2", "r3", "memory", "cc");
+    }
+  }
+  for (count &= 3; count > 0; --count, from.first += from.pitch) {
+    *to.next = (uint32_t)*from.first;
+    uint32_t* const after = to.next + (stride == 1 ? 2 : 1);
+    to.next = to.next_but_one;
+    to.next_but_one = after;
+  }
+}
+
+PATCHNAS_ALWAYS_INLINE uint32_t* words_at(uint32_t address) {
+  return (uint32_t*)(uintptr_t)address;
+}
+
+/* Columns that are computed together. */
+typedef struct block {
+  const int8_t* values; /* of the first channel in the plane's first row, first column inside */
+  int32_t before, inside, width; /* columns of the plane, those inside the image */
+  int32_t place, next_place;     /* of the words of the first two inside */
+  int32_t stride;
+  int32_t zero_point;
+} block;
+
+/* Where the word of a column is in a row. */
+static int32_t place_of(int32_t col, int32_t width, int32_t stride) {
+  return stride == 1 ? col : (col >> 1) + (col & 1) * ((width + 1) >> 1);
+}
+
+/* Two rows of the plane of which not both are inside the image. */
+static __attribute__((noinline)) void widen_edge(const patchnas_dsp_plane* p, const block* b,
+                                                 const int8_t* values, int32_t row,
+                                                 uint32_t* words) {
+  const int8_t zero_point = (int8_t)b->zero_point;
+  const int8_t* first = &zero_point;
+  const int8_t* second = &zero_point;
+  int32_t pitch = 0, second_pitch = 0;
+  if (row >= p->rows.begin && row < p->rows.end) {
+    first = values;
+    pitch = p->pitch;
+  }
+  if (row + 1 >= p->rows.begin && row + 1 < p->rows.end) {
+    second = values + p->row_pitch;
+    second_pitch = p->pitch;
+  }
+  const int32_t step = b->stride == 1 ? 2 : 1;
+  places to = {words + b->place, words + b->next_place};
+  for (int32_t left = b->inside; left > 0; --left, first += pitch, second += second_pitch) {
+    *to.next = pair(*first, *second);
+    uint32_t* const after = to.next + step;
+    to.next = to.next_but_one;
+    to.next_but_one = after;
+  }
+}
+
+/* Rows of the plane of one channel, from `row` on, which begins at `row_values`, to the rows of
+ * words whose addresses are in the table from `at` to `last`. */
+PATCHNAS_ALWAYS_INLINE void widen_rows_of(const patchnas_dsp_plane* p, const block* b,
+                                          const int8_t* row_values, int32_t row, const uint32_t* at,
+                                          const uint32_t* last, int32_t entry, int32_t stride) {
+  for (;; at += entry, row += 2, row_values += 2 * p->row_pitch) {
+    uint32_t* const words = words_at(*at);
+    const places to = {words + b->place, words + b->next_place};
+    if (row >= p->rows.begin && row + 2 <= p->rows.end) {
+      widen_pairs((values){row_values, row_values + p->row_pitch, p->pitch}, b->inside, to, stride);
+    } else if (row >= p->rows.begin && row + 1 == p->height && row < p->rows.end) {
+      widen_singles((values){row_values, 0, p->pitch}, b->inside, to, stride);
+    } else {
+      widen_edge(p, b, row_values, row, words);
+    }
+    if (at == last) {
+      return;
+    }
+  }
+}
+
+static __attribute__((noinline)) void widen_rows_1(const patchnas_dsp_plane* p, const block* b,
+                                                   const int8_t* row_values, int32_t row,
+                                                   const uint32_t* at, const uint32_t* last,
+                                                   int32_t entry) {
+  widen_rows_of(p, b, row_values, row, at, last, entry, 1);
+}
+
+static __attribute__((noinline)) void widen_rows_2(const patchnas_dsp_plane* p, const block* b,
+                                                   const int8_t* row_values, int32_t row,
+                                                   const uint32_t* at, const uint32_t* last,
+                                                   int32_t entry) {
+  widen_rows_of(p, b, row_values, row, at, last, entry, 2);
+}
+
+/* What is outside the image to the left and to the right, in all rows of words. */
+static void fill_sides(const block* b, int32_t pairs, uint32_t* words) {
+  const uint32_t padding = pair(b->zero_point, b->zero_point);
+  for (; pairs > 0; --pairs, words += b->width) {
+    for (int32_t col = 0; col < b->width; ++col) {
+      if (col == b->before) {
+        col += b->inside;
+        if (col >= b->width) {
+          break;
+        }
+      }
+      words[place_of(col, b->width, b->stride)] = padding;
+    }
+  }
+}
+
+/* ---- Multiplying ---- */
+
+/* A weight pair times the words of four outputs; words side by side times one to seven pairs. The
+ * table's next address is that of the first output's row. */
+#define TAP(v0, v1, v2, v3)   \
+  "ldr %[w], [%[t]], #4 \n\t" \
+  "smlad %[s0], " v0          \
+  ", %[w], %[s0] \n\t"        \
+  "smlad %[s1], " v1          \
+  ", %[w], %[s1] \n\t"        \
+  "smlad %[s2], " v2          \
+  ", %[w], %[s2] \n\t"        \
+  "smlad %[s3], " v3 ", %[w], %[s3] \n\t"
+#define ADDRESS             \
+  "ldr r0, [%[t]], #4 \n\t" \
+  "add r0, r0, %[x] \n\t"
+#define TAPS_1 ADDRESS "ldmia r0, {r0-r3} \n\t" TAP("r0", "r1", "r2", "r3")
+#define TAPS_2 \
+  ADDRESS "ldmia r0, {r0-r4} \n\t" TAP("r0", "r1", "r2", "r3") TAP("r1", "r2", "r3", "r4")
+#define THREE_TAPS \
+  TAP("r0", "r1", "r2", "r3") TAP("r1", "r2", "r3", "r4") TAP("r2", "r3", "r4", "r5")
+#define TAPS_3 ADDRESS "ldmia r0, {r0-r5} \n\t" THREE_TAPS
+#define TAPS_4             \
+  ADDRESS                  \
+  "ldr r6, [r0, #24] \n\t" \
+  "ldmia r0, {r0-r5} \n\t" THREE_TAPS TAP("r3", "r4", "r5", "r6")
+#define LONG_ADDRESS        \
+  "ldr r6, [%[t]], #4 \n\t" \
+  "add r6, r6, %[x] \n\t"   \
+  "ldmia r6!, {r0-r5} \n\t"
+#define TAPS_5                                                                  \
+  LONG_ADDRESS THREE_TAPS "ldmia r6, {r0, r1} \n\t" TAP("r3", "r4", "r5", "r0") \
+      TAP("r4", "r5", "r0", "r1")
+#define TAPS_7                                                                      \
+  LONG_ADDRESS THREE_TAPS "ldmia r6!, {r0, r1} \n\t" TAP(                           \
+      "r3", "r4", "r5", "r0") "ldmia r6, {r2, r3} \n\t" TAP("r4", "r5", "r0", "r1") \
+      TAP("r5", "r0", "r1", "r2") TAP("r0", "r1", "r2", "r3")
+
+/* One row of outputs, four at a time. The job is copied to where the compiler needs no register to
+ * find it. */
+#define CONVOLVE_ROW(name, taps)                                                                   \
+  static __attribute__((noinline)) void name(const channel_job* given, const uint32_t* table,      \
+                                             int8_t* out) {                                        \
+    channel_job job = *given;                                                                      \
+    for (int32_t x = 0;; x += 16) {                                                                \
+      int32_t s0 = job.bias, s1 = s0, s2 = s0, s3 = s0;                                            \
+      const uint32_t* t = table;                                                                   \
+      uint32_t w;                                                                                  \
+      __asm__ volatile(                                                                            \
+          taps                                                                                     \
+          : [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3), [t] "+r"(t), [w] "=&r"(w), \
+            "+m"(job)                                                                              \
+          : [x] "r"(x)                                                                             \
+          : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "memory");                                   \
+      const patchnas_dsp_scale scale = job.scale;                                                  \
+      const int32_t pitch = job.pitch;                                                             \
+      job.cols -= 4;                                                                               \
+      if (job.cols < 0) {                                                                          \
+        const int32_t left = job.cols + 4;                                                         \
+        if (left > 2) {                                                                            \
+          out[2 * pitch] = patchnas_dsp_finish(scale, s2);                                         \
+        }                                                                                          \
+        if (left > 1) {                                                                            \
+          out[pitch] = patchnas_dsp_finish(scale, s1);                                             \
+        }                                                                                          \
+        if (left > 0) {                                                                            \
+          *out = patchnas_dsp_finish(scale, s0);                                                   \
+        }                                                                                          \
+        return;                                                                                    \
+      }                                                                                            \
+      *out = patchnas_dsp_finish(scale, s0);                                                       \
+      out[pitch] = patchnas_dsp_finish(scale, s1);                                                 \
+      out += 2 * pitch;                                                                            \
+      *out = patchnas_dsp_finish(scale, s2);                                                       \
+      out[pitch] = patchnas_dsp_finish(scale, s3);                                                 \
+      out += 2 * pitch;                                                                            \
+      if (job.cols == 0) {                                                                         \
+        return;                                                                                    \
+      }                                                                                            \
+    }                                                                                              \
+  }
+CONVOLVE_ROW(row_3_stride_1, TAPS_3 TAPS_3)
+CONVOLVE_ROW(row_3_stride_2, TAPS_2 TAPS_1 TAPS_2 TAPS_1)
+CONVOLVE_ROW(row_5_stride_1, TAPS_5 TAPS_5 TAPS_5)
+CONVOLVE_ROW(row_5_stride_2, TAPS_3 TAPS_2 TAPS_3 TAPS_2 TAPS_3 TAPS_2)
+CONVOLVE_ROW(row_7_stride_1, TAPS_7 TAPS_7 TAPS_7 TAPS_7)
+CONVOLVE_ROW(row_7_stride_2, TAPS_4 TAPS_3 TAPS_4 TAPS_3 TAPS_4 TAPS_3 TAPS_4 TAPS_3)
+
+typedef void convolve_row(const channel_job* job, const uint32_t* table, int8_t* out);
+
+/* What is compiled for every size and stride. */
+typedef struct functions {
+  load_weights* load;
+  convolve_row* convolve;
+} functions;
+
+static functions functions_of(const patchnas_kernel* k) {
+  static const functions all[3][2] = {
+      {{load_3_stride_1, row_3_stride_1}, {load_3_stride_2, row_3_stride_2}},
+      {{load_5_stride_1, row_5_stride_1}, {load_5_stride_2, row_5_stride_2}},
+      {{load_7_stride_1, row_7_stride_1}, {load_7_stride_2, row_7_stride_2}}};
+  return all[(k->width - 3) >> 1][k->stride_w - 1];
+}
+
+/* Rows of words one after the other. */
+static void set_addresses(uint32_t* words, const block* b, int32_t size, uint32_t* table) {
+  for (int32_t i = 0; i < pairs_of(size); ++i, table += size + b->stride, words += b->width) {
+    table[0] = (uint32_t)(uintptr_t)words;
+    if (b->stride == 2) {
+      table[pairs_of(size) + 1] = (uint32_t)(uintptr_t)(words + ((b->width + 1) >> 1));
+    }
+  }
+}
+
+/* The oldest row of words becomes the newest, whatever is in it. */
+PATCHNAS_ALWAYS_INLINE void rotate(uint32_t* table, int32_t entry, const uint32_t* last) {
+  const uint32_t oldest = *table;
+  for (; table != last; table += entry) {
+    *table = table[entry];
+  }
+  *table = oldest;
+}
+
+/* Channels of a block of columns, one after the other. */
+PATCHNAS_ALWAYS_INLINE int32_t convolve_block(const patchnas_kernel* k, const patchnas_weights* w,
+                                              int32_t channels, int32_t begin, int32_t end,
+                                              const patchnas_dsp_plane* p, const block* b,
+                                              int32_t cols, int8_t* first_out) {
+  uint32_t words[kWords + kBeyond];
+  uint32_t table[kMostTableWords];
+  const int32_t size = k->width;
+  const int32_t entry = size + b->stride;
+  const int32_t pairs = pairs_of(size);
+  uint32_t* const last = table + (pairs - 1) * entry;
+  uint32_t* const second = b->stride == 1 && p->out_rows > 1 ? table + kTableWords : 0;
+  const int8_t* values = b->values;
+  const functions f = functions_of(k);
+  channel_job job;
+  job.cols = cols;
+  job.pitch = p->out_pitch;
+  int32_t skipped = 0;
+  fill_sides(b, pairs, words);
+  set_addresses(words, b, size, table);
+  if (second) {
+    set_addresses(words, b, size, second);
+  }
+  for (int32_t c = begin; c < end; ++c, ++values, ++first_out) {
+    if (!patchnas_dsp_is_exact(w, c)) {
+      ++skipped;
       continue;
     }
-    *pairs++ = doubled_pair(w[1], w[3]);
-    if (size == 5) {
-      *pairs++ = doubled_pair(w[4], 0);
-      continue;
-    }
-    *pairs++ = doubled_pair(w[4], w[6]);
-    *pairs++ = doubled_pair(w[5], 0);
-  }
-}
-
-typedef struct two_sums {
-  int32_t first, second;
-} two_sums;
-
-/* Adds one row's products for two outputs side by side. `w` has the row's pairs; x[i] in the
- * comments is values[i]. SMLADX exchanges the halves of its second factor. */
-PATCHNAS_ALWAYS_INLINE two_sums add_row(two_sums s, const int8_t* x, const int16x2_t* w,
-                                        int32_t size, int32_t stride) {
-  const uint32_t word0 = patchnas_load_word(x);
-  const int16x2_t x02 = patchnas_even_bytes(word0);
-  const int16x2_t x13 = patchnas_odd_bytes(word0);
-  s.first = __smlad(x02, w[0], s.first);
-  s.first = __smlad(x13, w[1], s.first);
-  if (size == 3 && stride == 1) {
-    s.second = __smlad(x13, w[0], s.second);
-    s.second = __smladx(x02, w[1], s.second);
-    return s;
-  }
-  const uint32_t word2 = patchnas_load_word(x + 2);
-  const int16x2_t x24 = patchnas_even_bytes(word2);
-  if (size == 3) {
-    s.second = __smlad(x24, w[0], s.second);
-    s.second = __smladx(x13, w[1], s.second);
-    return s;
-  }
-  if (size == 5 && stride == 1) {
-    const int16x2_t x35 = patchnas_odd_bytes(word2);
-    s.first = __smladx(x24, w[2], s.first);
-    s.second = __smlad(x13, w[0], s.second);
-    s.second = __smlad(x24, w[1], s.second);
-    s.second = __smladx(x35, w[2], s.second);
-    return s;
-  }
-  const uint32_t word4 = patchnas_load_word(x + 4);
-  const int16x2_t x46 = patchnas_even_bytes(word4);
-  if (size == 5) {
-    const int16x2_t x35 = patchnas_odd_bytes(word2);
-    s.first = __smladx(x24, w[2], s.first);
-    s.second = __smlad(x24, w[0], s.second);
-    s.second = __smlad(x35, w[1], s.second);
-    s.second = __smladx(x46, w[2], s.second);
-    return s;
-  }
-  const int16x2_t x57 = patchnas_odd_bytes(word4);
-  s.first = __smlad(x46, w[2], s.first);
-  s.first = __smlad(x57, w[3], s.first);
-  if (stride == 1) {
-    s.second = __smlad(x13, w[0], s.second);
-    s.second = __smlad(x24, w[1], s.second);
-    s.second = __smlad(x57, w[2], s.second);
-    s.second = __smladx(x46, w[3], s.second);
-    return s;
-  }
-  const int16x2_t x35 = patchnas_odd_bytes(word2);
-  const int16x2_t x68 = patchnas_odd_bytes(patchnas_load_word(x + 5));
-  s.second = __smlad(x24, w[0], s.second);
-  s.second = __smlad(x35, w[1], s.second);
-  s.second = __smlad(x68, w[2], s.second);
-  s.second = __smladx(x57, w[3], s.second);
-  return s;
-}
-
-PATCHNAS_ALWAYS_INLINE void convolve(const patchnas_dsp_plane* plane, const int16x2_t* w,
-                                     int32_t bias, patchnas_dsp_scale scale, int32_t size,
-                                     int32_t stride) {
-  const int32_t cols = plane->out_cols;
-  const int32_t pitch = plane->out_pitch;
-  const int32_t width = plane->width;
-  /* A last odd output is computed together with the one before it, a single one with a second that
-   * it then overwrites. */
-  const int32_t second_pitch = cols > 1 ? pitch : 0;
-  for (int32_t row = 0; row < plane->out_rows; ++row) {
-    const int8_t* x = plane->values + row * stride * width;
-    int8_t* out = plane->out + row * plane->out_row_pitch;
-    for (int32_t left = cols; left > 0; left -= 2) {
-      if (left == 1 && cols > 1) {
-        x -= stride;
-        out -= pitch;
+    job.scale = patchnas_dsp_scale_of(w, c);
+    job.bias = 2 * w->biases[c];
+    f.load(w->weights + c, channels, table, second);
+    const int8_t* row_values = values;
+    int32_t row = 0; /* of the plane, not yet widened */
+    const uint32_t* at = table;
+    int8_t* out = first_out;
+    for (int32_t left = p->out_rows;;) {
+      (b->stride == 1 ? widen_rows_1 : widen_rows_2)(p, b, row_values, row, at, last, entry);
+      f.convolve(&job, table, out);
+      --left;
+      if (second && left > 0) {
+        out += p->out_row_pitch;
+        f.convolve(&job, second, out);
+        --left;
       }
-      two_sums s = {bias, bias};
-      const int8_t* at = x;
-#pragma GCC unroll 7
-      for (int32_t y = 0; y < size; ++y, at += width) {
-        s = add_row(s, at, w + y * pairs_of(size), size, stride);
+      if (left == 0) {
+        break;
       }
-      out[second_pitch] = patchnas_dsp_finish(scale, s.second);
-      *out = patchnas_dsp_finish(scale, s.first);
-      x += 2 * stride;
-      out += 2 * pitch;
+      row += at == last ? 2 : 2 * pairs;
+      row_values = values + row * p->row_pitch;
+      at = last;
+      rotate(table, entry, last);
+      if (second) {
+        rotate(second, entry, last + kTableWords);
+      } else if (b->stride == 2) {
+        rotate(table + pairs + 1, entry, last + pairs + 1);
+      }
+      out += p->out_row_pitch;
     }
   }
+  return skipped;
+}
+
+/* Outputs of a row at a time, for which there is room. */
+static int32_t most_cols(const patchnas_kernel* k) {
+  return (kWords / pairs_of(k->width) - k->width) / k->stride_w + 1;
 }
 
 int patchnas_dsp_convolves_planes(const patchnas_kernel* k) {
@@ -133,32 +485,57 @@ int patchnas_dsp_convolves_planes(const patchnas_kernel* k) {
          k->stride_h == k->stride_w && (k->stride_h == 1 || k->stride_h == 2);
 }
 
-void patchnas_dsp_convolve_plane(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                                 int32_t channels, int32_t channel,
-                                 const patchnas_dsp_plane* plane) {
-  int16x2_t w[kLargestSize * kMostPairs];
-  load_weights(weights->weights + channel, channels, kernel->height, w);
-  const patchnas_dsp_scale scale = patchnas_dsp_scale_of(weights, channel);
-  const int32_t bias = 2 * weights->biases[channel];
-  switch (kernel->height * 2 + kernel->stride_h) {
-    case 3 * 2 + 1:
-      convolve(plane, w, bias, scale, 3, 1);
-      break;
-    case 3 * 2 + 2:
-      convolve(plane, w, bias, scale, 3, 2);
-      break;
-    case 5 * 2 + 1:
-      convolve(plane, w, bias, scale, 5, 1);
-      break;
-    case 5 * 2 + 2:
-      convolve(plane, w, bias, scale, 5, 2);
-      break;
-    case 7 * 2 + 1:
-      convolve(plane, w, bias, scale, 7, 1);
-      break;
-    default:
-      convolve(plane, w, bias, scale, 7, 2);
+int patchnas_dsp_is_apart(const patchnas_dsp_plane* p) {
+  const uintptr_t in =
+      (uintptr_t)(p->values + p->rows.begin * p->row_pitch + p->cols.begin * p->pitch);
+  const uintptr_t in_end =
+      (uintptr_t)(p->values + (p->rows.end - 1) * p->row_pitch + p->cols.end * p->pitch);
+  const uintptr_t out = (uintptr_t)p->out;
+  const uintptr_t out_end =
+      (uintptr_t)(p->out + (p->out_rows - 1) * p->out_row_pitch + p->out_cols * p->out_pitch);
+  return out >= in_end || in >= out_end;
+}
+
+int patchnas_dsp_writes_behind(const patchnas_kernel* k, const patchnas_dsp_plane* p) {
+  const int32_t rows = k->stride_h == 1 ? 2 : 1; /* written at a time, for two rows read */
+  if (p->out_cols > most_cols(k)) {
+    return 0;
   }
+  if (p->out_rows <= rows) {
+    return 1;
+  }
+  const uintptr_t written_end =
+      (uintptr_t)(p->out + (rows - 1) * p->out_row_pitch + p->out_cols * p->out_pitch);
+  const uintptr_t unread =
+      (uintptr_t)(p->values + 2 * pairs_of(k->width) * p->row_pitch + p->cols.begin * p->pitch);
+  return p->out_row_pitch <= p->row_pitch && written_end <= unread;
+}
+
+int32_t patchnas_dsp_convolve_planes(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                                     int32_t channels, int32_t begin, int32_t end,
+                                     const patchnas_dsp_plane* p) {
+  const int32_t stride = kernel->stride_w;
+  const int32_t blocks = (p->out_cols - 1) / most_cols(kernel) + 1;
+  const int32_t most = (p->out_cols - 1) / blocks + 1;
+  int32_t skipped = 0;
+  for (int32_t col = 0; col < p->out_cols; col += most) {
+    const int32_t cols = p->out_cols - col < most ? p->out_cols - col : most;
+    const int32_t width = (cols - 1) * stride + kernel->width;
+    const int32_t first = col * stride;
+    const int32_t before = p->cols.begin > first ? p->cols.begin - first : 0;
+    const int32_t inside_end = p->cols.end - first < width ? p->cols.end - first : width;
+    const block b = {p->values + (first + before) * p->pitch,
+                     before,
+                     inside_end > before ? inside_end - before : 0,
+                     width,
+                     place_of(before, width, stride),
+                     place_of(before + 1, width, stride),
+                     stride,
+                     weights->input_zero_point};
+    skipped += convolve_block(kernel, weights, channels, begin, end, p, &b, cols,
+                              p->out + col * p->out_pitch);
+  }
+  return skipped;
 }
 #else
 typedef int patchnas_dsp_plane_is_empty; /* ISO C wants a declaration in every file */

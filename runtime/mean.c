@@ -1,26 +1,17 @@
+#include "runtime/finish_sums.h"
 #include "runtime/pixels.h"
 
 #if defined(PATCHNAS_MVE)
 /* Four channels at a time. */
 static void mean_of(const patchnas_pixels* p, const patchnas_mean_scale* scale, int8_t* out) {
   const int32_t zero_points = p->rows * p->cols * scale->input_zero_point;
-  const int32x4_t multiplier = vdupq_n_s32(scale->multiplier);
-  const int32x4_t shift = vdupq_n_s32(scale->shift);
   for (int32_t c = 0; c < p->channels; c += 4) {
     const mve_pred16_t lanes = vctp32q((uint32_t)(p->channels - c));
-    const int32x4_t sums = vsubq_n_s32(patchnas_mve_sums_of_channels(p, c, lanes), zero_points);
-    const int32x4_t scaled = patchnas_mve_requantise(sums, multiplier, shift);
-    vstrbq_p_s32(out + c, patchnas_mve_saturate(vaddq_n_s32(scaled, scale->output_zero_point)),
-                 lanes);
+    const int32x4_t sums = patchnas_mve_sums_of_channels(p, c, lanes);
+    vstrbq_p_s32(out + c, patchnas_mve_scaled_sums(scale, zero_points, sums), lanes);
   }
 }
 #else
-static int8_t scaled_sum(const patchnas_mean_scale* scale, int32_t sum) {
-  return patchnas_clamp(
-      patchnas_requantise(sum, scale->multiplier, scale->shift) + scale->output_zero_point,
-      INT8_MIN, INT8_MAX);
-}
-
 static void mean_of(const patchnas_pixels* p, const patchnas_mean_scale* scale, int8_t* out) {
   const int32_t zero_points = p->rows * p->cols * scale->input_zero_point;
 #if defined(PATCHNAS_DSP)
@@ -29,16 +20,16 @@ static void mean_of(const patchnas_pixels* p, const patchnas_mean_scale* scale, 
     for (int32_t done = 0; done < p->channels; done += 4) {
       const int32_t c = p->channels - done >= 4 ? done : p->channels - 4;
       const patchnas_dsp_sums sums = patchnas_dsp_sums_of_channels(p, c);
-      out[c] = scaled_sum(scale, (int16_t)sums.even - zero_points);
-      out[c + 1] = scaled_sum(scale, (int16_t)sums.odd - zero_points);
-      out[c + 2] = scaled_sum(scale, (sums.even >> 16) - zero_points);
-      out[c + 3] = scaled_sum(scale, (sums.odd >> 16) - zero_points);
+      out[c] = patchnas_scaled_sum(scale, zero_points, (int16_t)sums.even);
+      out[c + 1] = patchnas_scaled_sum(scale, zero_points, (int16_t)sums.odd);
+      out[c + 2] = patchnas_scaled_sum(scale, zero_points, sums.even >> 16);
+      out[c + 3] = patchnas_scaled_sum(scale, zero_points, sums.odd >> 16);
     }
     return;
   }
 #endif
   for (int32_t c = 0; c < p->channels; ++c) {
-    out[c] = scaled_sum(scale, patchnas_sum_of_channel(p, c) - zero_points);
+    out[c] = patchnas_scaled_sum(scale, zero_points, patchnas_sum_of_channel(p, c));
   }
 }
 #endif

@@ -19,7 +19,7 @@ typedef struct taps {
   int32_t row_positions[kMostSize]; /* of the rows' weights */
 } taps;
 
-/* Vectors end where windows end, so as not to read beyond the plane. */
+/* Vectors end where windows end, so as not to read far beyond the plane. */
 static void place_taps(const patchnas_kernel* k, int32_t width, taps* t) {
   int32_t v = kMostVectors;
   int32_t row = k->height - 1;
@@ -244,16 +244,15 @@ static void convolve_channel(const patchnas_kernel* k, const patchnas_weights* w
 }
 
 int patchnas_mve_convolves_planes(const patchnas_kernel* k, const patchnas_mve_plane* p) {
-  const int32_t window_bytes = (k->height - 1) * p->width + k->width;
   return k->height <= kMostSize && k->width <= kMostSize && k->stride_w <= 2 &&
-         p->channels <= PATCHNAS_MVE_MOST_CHANNELS &&
-         window_bytes + PATCHNAS_SCRATCH_SLACK_BYTES >= kVectorBytes;
+         p->channels <= PATCHNAS_MVE_MOST_CHANNELS;
 }
 
 void patchnas_mve_convolve_planes(const patchnas_kernel* kernel, const patchnas_weights* weights,
                                   const patchnas_mve_plane* p) {
   taps t;
   place_taps(kernel, p->width, &t);
+  patchnas_mve_fill(p->values, p->width * p->height, (int8_t)weights->input_zero_point);
   int8_t* const inside = p->values + p->inside_row * p->width + p->inside_col;
   for (int32_t c = 0; c < p->channels; ++c) {
     copy_rows(p->in + c, p->channels, p->in_row_pitch, inside, p->width, p->inside_rows,

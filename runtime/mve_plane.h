@@ -20,7 +20,7 @@ PATCHNAS_ALWAYS_INLINE uint32x4_t patchnas_mve_offsets_of_4(int32_t pitch) {
 /* The plane of one channel, the part of it that lies inside the image, and where its values come
  * from and its outputs go. Pitches in bytes. */
 typedef struct patchnas_mve_plane {
-  int8_t* values; /* outside the image already filled */
+  int8_t* values; /* scratch */
   int32_t height, width;
   int32_t inside_row, inside_col, inside_rows, inside_cols;
   const int8_t* in; /* the first channel's first value inside the image */
@@ -30,6 +30,17 @@ typedef struct patchnas_mve_plane {
   int32_t out_rows, out_cols;
   int32_t channels;
 } patchnas_mve_plane;
+
+/* 1 if no output lies over a value that is read. */
+PATCHNAS_ALWAYS_INLINE int patchnas_mve_is_apart(const patchnas_mve_plane* p) {
+  const uintptr_t in = (uintptr_t)p->in;
+  const uintptr_t in_end =
+      in + (uint32_t)((p->inside_rows - 1) * p->in_row_pitch + p->inside_cols * p->channels);
+  const uintptr_t out = (uintptr_t)p->out;
+  const uintptr_t out_end =
+      out + (uint32_t)((p->out_rows - 1) * p->out_row_pitch + p->out_cols * p->channels);
+  return out >= in_end || in >= out_end;
+}
 
 /* 1 if patchnas_mve_convolve_planes can compute this. */
 int patchnas_mve_convolves_planes(const patchnas_kernel* kernel, const patchnas_mve_plane* plane);

@@ -1,4 +1,4 @@
-/* Depthwise 3x3 convolution channel by channel, in strips of few rows. Only where PATCHNAS_MVE is
+/* Depthwise convolution channel by channel, in strips of few rows. Only where PATCHNAS_MVE is
  * defined. */
 #ifndef PATCHNAS_RUNTIME_MVE_STRIP_H
 #define PATCHNAS_RUNTIME_MVE_STRIP_H
@@ -12,5 +12,12 @@ int patchnas_mve_convolves_strips(const patchnas_kernel* kernel, const patchnas_
 /* All channels, one after the other; the output may lie over the input. Of the plane's memory only
  * the beginning is used. */
 void patchnas_mve_convolve_strips(const patchnas_weights* weights, const patchnas_mve_plane* plane);
+
+/* 1 if patchnas_mve_convolve_rows can compute this: one to four rows. */
+int patchnas_mve_convolves_rows(const patchnas_kernel* kernel, const patchnas_mve_plane* plane);
+
+/* All channels, one after the other; the output may lie over the input, pixel over pixel. */
+void patchnas_mve_convolve_rows(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                                const patchnas_mve_plane* plane);
 
 #endif

@@ -71,19 +71,28 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed);
 
-/* A convolution of 1x1 pixels, stride 1, without padding. */
+/* A convolution of 1x1 pixels, stride 1, without padding. The output may lie over the input where,
+ * of the computed pixels in the order of rows, the output of pixel i + PATCHNAS_POINTWISE_GROUP -
+ * 1, or of the last one, ends no later than the input of pixel i begins, for every i. */
 void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* input,
                         const patchnas_window* output, patchnas_rect computed);
 
+/* The same, and patchnas_add of what it gives, the first operand of the scales, and the addend, the
+ * second one. The output may be the same window as the addend. `scratch` has the bytes that
+ * patchnas_pointwise_add_scratch_bytes says for the computed pixels, and is apart from all windows.
+ */
+void patchnas_pointwise_add(const patchnas_weights* weights, const patchnas_add_scales* scales,
+                            const patchnas_window* input, const patchnas_window* addend,
+                            const patchnas_window* output, patchnas_rect computed, int8_t* scratch);
+
+/* The output lies anywhere apart from the input, or over it, whole pixels in front: output.data -
+ * input.data is a multiple of the channels and at most 0, and a row of the output's buffer is no
+ * longer than one of the input's. Rows of the input's buffer that are above the image are never
+ * read. `scratch` has the bytes that patchnas_depthwise_scratch_bytes says for the computed
+ * rectangle, and is apart from both. */
 void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* weights,
                         const patchnas_window* input, const patchnas_window* output,
-                        patchnas_rect computed);
-
-/* Both windows begin at the same address; input and output have equally many channels. `scratch`
- * has the bytes that patchnas_depthwise_scratch_bytes says for the computed rectangle. */
-void patchnas_depthwise_in_place(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                                 const patchnas_window* input, const patchnas_window* output,
-                                 patchnas_rect computed, int8_t* scratch);
+                        patchnas_rect computed, int8_t* scratch);
 
 /* The output may be the same window as either input. */
 void patchnas_add(const patchnas_add_scales* scales, const patchnas_window* a,
@@ -101,6 +110,15 @@ void patchnas_mean(const patchnas_kernel* kernel, const patchnas_mean_scale* sca
                    const patchnas_window* input, const patchnas_window* output,
                    patchnas_rect computed);
 
+/* Averages and means of a tensor that arrives in parts, whatever rectangles these are: the values
+ * of each part's pixels are added to sums[channel], which begin at 0, and the sums of all `count`
+ * pixels, at most 2^23, are finished as patchnas_average_pool and patchnas_mean do. */
+void patchnas_sum_pixels(int32_t* sums, const patchnas_window* input, patchnas_rect rect);
+void patchnas_average_of_sums(const int32_t* sums, int32_t count, int32_t clamp_min,
+                              int32_t clamp_max, int8_t* output, int32_t channels);
+void patchnas_mean_of_sums(const patchnas_mean_scale* scale, const int32_t* sums, int32_t count,
+                           int8_t* output, int32_t channels);
+
 void patchnas_fully_connected(const patchnas_weights* weights, const int8_t* input,
                               int32_t input_count, int8_t* output, int32_t output_count);
 
@@ -111,6 +129,10 @@ void patchnas_fully_connected(const patchnas_weights* weights, const int8_t* inp
 void patchnas_softmax(int32_t difference_multiplier, int32_t difference_shift,
                       int32_t smallest_difference, const int8_t* input, int8_t* output,
                       int32_t pixels, int32_t channels);
+
+/* Moves bytes towards lower addresses, as rows that are kept in a window: to <= from, and the two
+ * ranges may overlap. */
+void patchnas_move(int8_t* to, const int8_t* from, int32_t bytes);
 
 #ifdef __cplusplus
 }

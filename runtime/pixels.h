@@ -66,16 +66,29 @@ typedef struct patchnas_dsp_sums {
   int16x2_t even, odd;
 } patchnas_dsp_sums;
 
+PATCHNAS_ALWAYS_INLINE patchnas_dsp_sums patchnas_dsp_add_word(patchnas_dsp_sums sums,
+                                                               uint32_t word) {
+  sums.even = patchnas_add_even_bytes(sums.even, word);
+  sums.odd = patchnas_add_odd_bytes(sums.odd, word);
+  return sums;
+}
+
 PATCHNAS_ALWAYS_INLINE patchnas_dsp_sums patchnas_dsp_sums_of_channels(const patchnas_pixels* p,
                                                                        int32_t channel) {
   const int8_t* row = p->first + channel;
+  const int32_t pitch = p->channels;
   patchnas_dsp_sums sums = {0, 0};
   for (int32_t y = 0; y < p->rows; ++y, row += p->row_pitch) {
     const int8_t* at = row;
-    for (int32_t x = p->cols; x > 0; --x, at += p->channels) {
-      const uint32_t word = patchnas_load_word(at);
-      sums.even = patchnas_add_even_bytes(sums.even, word);
-      sums.odd = patchnas_add_odd_bytes(sums.odd, word);
+    int32_t x = p->cols;
+    for (; x >= 4; x -= 4, at += 4 * pitch) {
+      sums = patchnas_dsp_add_word(sums, patchnas_load_word(at));
+      sums = patchnas_dsp_add_word(sums, patchnas_load_word(at + pitch));
+      sums = patchnas_dsp_add_word(sums, patchnas_load_word(at + 2 * pitch));
+      sums = patchnas_dsp_add_word(sums, patchnas_load_word(at + 3 * pitch));
+    }
+    for (; x > 0; --x, at += pitch) {
+      sums = patchnas_dsp_add_word(sums, patchnas_load_word(at));
     }
   }
   return sums;

@@ -3,6 +3,35 @@
 #if defined(PATCHNAS_MVE)
 #include "runtime/mve_matrix.h"
 
+/* Pixels of a line are computed channel by channel, all of them where the output lies apart. */
+static void multiply_lines(const patchnas_weights* weights, const patchnas_mve_pixels* pixels,
+                           int32_t out_channels) {
+  const int8_t* const in_end =
+      pixels->values + (pixels->lines - 1) * pixels->line_pitch + pixels->count * pixels->pitch;
+  const int8_t* const out_end =
+      pixels->out + (pixels->lines - 1) * pixels->out_line_pitch + pixels->count * out_channels;
+  if ((uintptr_t)pixels->out >= (uintptr_t)in_end ||
+      (uintptr_t)pixels->values >= (uintptr_t)out_end) {
+    patchnas_mve_multiply(weights, pixels, out_channels);
+    return;
+  }
+  patchnas_mve_pixels part = *pixels;
+  part.lines = 1;
+  for (int32_t line = 0; line < pixels->lines; ++line) {
+    part.values = pixels->values + line * pixels->line_pitch;
+    part.out = pixels->out + line * pixels->out_line_pitch;
+    for (int32_t left = pixels->count; left > 0; left -= part.count) {
+      /* As many as there is room for in front of the first one's input. */
+      const int32_t room = (int32_t)((uintptr_t)part.values - (uintptr_t)part.out) / out_channels;
+      const int32_t most = room > PATCHNAS_POINTWISE_GROUP ? room : PATCHNAS_POINTWISE_GROUP;
+      part.count = left < most ? left : most;
+      patchnas_mve_multiply(weights, &part, out_channels);
+      part.values += part.count * part.pitch;
+      part.out += part.count * out_channels;
+    }
+  }
+}
+
 void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* input,
                         const patchnas_window* output, patchnas_rect computed) {
   const int32_t channels = input->channels;
@@ -25,7 +54,7 @@ void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* 
       .end = channels,
       .runs_begin = 0,
       .runs_end = 1};
-  patchnas_mve_multiply(weights, &pixels, output->channels);
+  multiply_lines(weights, &pixels, output->channels);
   patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
 }
 

@@ -1,14 +1,14 @@
-/* Scratch that kernels need, for C and C++: what plans memory asks what the kernels were written
- * with. Only patchnas_depthwise_in_place needs any. */
+/* Scratch that kernels need, and how near over its input an output may lie, for C and C++: what
+ * plans memory asks what the kernels were written with. */
 #ifndef PATCHNAS_RUNTIME_SCRATCH_H
 #define PATCHNAS_RUNTIME_SCRATCH_H
 
 #include <stdint.h>
 
-/* Kernels load words of four bytes, which may begin in the last byte of the plane. */
-#define PATCHNAS_SCRATCH_SLACK_BYTES 4
+/* Kernels load vectors of 16 bytes, which may begin in the last byte of the plane. */
+#define PATCHNAS_SCRATCH_SLACK_BYTES 16
 
-/* Bytes of scratch, at any alignment, with which patchnas_depthwise_in_place computes `rows` x
+/* Bytes of scratch, at any alignment, with which patchnas_depthwise computes `rows` x
  * `cols` output pixels: the padded plane of one channel that their windows touch, and slack. */
 static inline int64_t patchnas_depthwise_scratch_bytes(int32_t rows, int32_t cols, int32_t kernel_h,
                                                        int32_t kernel_w, int32_t stride_h,
@@ -16,5 +16,18 @@ static inline int64_t patchnas_depthwise_scratch_bytes(int32_t rows, int32_t col
   return ((int64_t)(rows - 1) * stride_h + kernel_h) * ((int64_t)(cols - 1) * stride_w + kernel_w) +
          PATCHNAS_SCRATCH_SLACK_BYTES;
 }
+
+/* Pixels that patchnas_pointwise_add computes at a time. */
+#define PATCHNAS_POINTWISE_ADD_PIXELS 12
+
+/* Bytes of scratch, at any alignment, with which patchnas_pointwise_add computes so many pixels:
+ * what is added to the addend, a few pixels at a time. */
+static inline int64_t patchnas_pointwise_add_scratch_bytes(int64_t pixels, int32_t channels) {
+  return (pixels < PATCHNAS_POINTWISE_ADD_PIXELS ? pixels : PATCHNAS_POINTWISE_ADD_PIXELS) *
+         channels;
+}
+
+/* Pixels that patchnas_pointwise may read and write in any order. */
+#define PATCHNAS_POINTWISE_GROUP 4
 
 #endif

@@ -36,7 +36,7 @@ struct CProgram {
   [[nodiscard]] bool reads_by_callback() const { return plan.input() == InputMode::kStreamed; }
   /// What the layer's kernel is called with.
   [[nodiscard]] std::span<const KernelConstant> constants_of(int index) const {
-    return kernel_facts(kernel_function(layer(index), false)).constants();
+    return kernel_facts(plan.step(plan.step_of_layer(index)).kernel).constants();
   }
   /// "vww_stem_weights"
   [[nodiscard]] std::string constant(int layer, KernelConstant constant) const {

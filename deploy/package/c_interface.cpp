@@ -89,8 +89,8 @@ constexpr std::string_view kStreamedExample =
 
 constexpr std::string_view kStreamedInvoke =
     R"(/* Fills `destination` with rows [row_begin, row_end) and columns [col_begin, col_end) of the image,
- * all channels, without gaps. Called once for each patch; rectangles of neighbouring patches
- * overlap. `context` is what the caller of @name@_invoke gave. */
+ * all channels, without gaps, before it returns: no byte more, and all of them, whatever happens to
+ * the source. `context` is what the caller of @name@_invoke gave. @order@ */
 typedef void (*@name@_read)(void* context, int32_t row_begin, int32_t row_end, int32_t col_begin,
                             int32_t col_end, int8_t* destination);
 
@@ -98,6 +98,32 @@ typedef void (*@name@_read)(void* context, int32_t row_begin, int32_t row_end, i
  * @NAME@_OUTPUT_BYTES bytes; it may be null, as the output also lies in the arena. */
 int @name@_invoke(int8_t* arena, @name@_read read, void* context, int8_t* output);
 )";
+
+// In which order a streamed image is asked for.
+std::string order_of_calls(const CProgram& program) {
+  if (program.plan.fetches_whole_image()) {
+    return "Called once, for the whole image.";
+  }
+  const Loop& loop = program.plan.loops().front();
+  if (!loop.caches_rows()) {
+    return "Called once for each patch; rectangles\n * of neighbouring patches overlap.";
+  }
+  if (loop.grid().cols > 1) {
+    return fill(R"(Called for a few rows at a time,
+ * from top to bottom, in each of @strips@ strips of columns, which overlap: of every strip each row
+ * is asked for once.)",
+                {{"strips", std::to_string(loop.grid().cols)}});
+  }
+  return R"(Called for a few rows at a time,
+ * from top to bottom, each row once: as a camera's line interrupt fills a line buffer,
+ *
+ *   static void read_lines(void* camera, int32_t row, int32_t row_end, int32_t col, int32_t col_end,
+ *                          int8_t* to) {
+ *     for (; row < row_end; ++row, to += LINE_BYTES) wait_for_line(camera, row, to);
+ *   }
+ *
+ * or as a JPEG decoder returns one scanline after the other. The columns are all of them.)";
+}
 
 }  // namespace
 
@@ -115,7 +141,10 @@ std::string emit_interface(const CProgram& program) {
                            {"input", extents(input)},
                            {"output", extents(output)},
                            {"example", with_names(streamed ? kStreamedExample : kResidentExample)},
-                           {"invoke", with_names(streamed ? kStreamedInvoke : kResidentInvoke)},
+                           {"invoke", fill(streamed ? kStreamedInvoke : kResidentInvoke,
+                                           {{"name", program.name},
+                                            {"NAME", program.upper},
+                                            {"order", streamed ? order_of_calls(program) : ""}})},
                            {"conversions", emit_conversions(program)},
                            {"input_height", std::to_string(input.height)},
                            {"input_width", std::to_string(input.width)},

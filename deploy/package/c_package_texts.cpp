@@ -47,8 +47,14 @@ std::string schedule_text(const CProgram& program) {
   std::string text;
   for (const Segment& segment : program.schedule.segments) {
     text += (text.empty() ? "" : "; ") + std::string("layers ") + number(segment.first_layer) +
-            " to " + number(segment.end_layer - 1) + " in " + number(segment.grid.rows) + " x " +
-            number(segment.grid.cols) + " patches";
+            " to " + number(segment.end_layer - 1) + " in ";
+    if (segment.halo() == HaloPolicy::kCache) {
+      text += "steps of " + number(segment.step_rows) +
+              (segment.step_rows == 1 ? " row" : " rows") +
+              (segment.grid.cols == 1 ? "" : ", " + number(segment.grid.cols) + " strips");
+    } else {
+      text += number(segment.grid.rows) + " x " + number(segment.grid.cols) + " patches";
+    }
   }
   return text.empty() ? "layer by layer" : text;
 }

@@ -41,6 +41,50 @@ static patchnas_rect computed(const span* rows, const span* cols) {
   return rect;
 }
 )"},
+                              Helper{"kept(", R"(
+/* The rows of a tensor that are in memory in one step. */
+static patchnas_window kept(const int8_t* data, const held_rows* rows, const span* cols,
+                            int32_t channels) {
+  const patchnas_window window = {(int8_t*)data, rows->begin, cols->window_begin,
+                                  cols->window_end - cols->window_begin, channels};
+  return window;
+}
+)"},
+                              Helper{"added(", R"(
+/* What one step adds. */
+static patchnas_rect added(const held_rows* before, const held_rows* after, const span* cols) {
+  const patchnas_rect rect = {before->end, after->end, cols->computed_begin, cols->computed_end};
+  return rect;
+}
+)"},
+                              Helper{"has_pixels(", R"(
+static int has_pixels(patchnas_rect rect) {
+  return rect.row_begin < rect.row_end && rect.col_begin < rect.col_end;
+}
+)"},
+                              Helper{"slide(", R"(
+/* Moves the rows that the next step reads to the beginning of their buffer. */
+static void slide(int8_t* data, const held_rows* before, const held_rows* after, const span* cols,
+                  int32_t channels) {
+  const int32_t row_bytes = (cols->window_end - cols->window_begin) * channels;
+  if (after->begin > before->begin && after->begin < after->end) {
+    patchnas_move(data, data + (after->begin - before->begin) * row_bytes,
+                  (after->end - after->begin) * row_bytes);
+  }
+}
+)"},
+                              Helper{"sums_at(", R"(
+static int32_t* sums_at(int8_t* place) {
+  return (int32_t*)(void*)place; /* aligned, as the arena is */
+}
+)"},
+                              Helper{"clear(", R"(
+static void clear(int32_t* sums, int32_t count) {
+  for (int32_t i = 0; i < count; ++i) {
+    sums[i] = 0;
+  }
+}
+)"},
                               Helper{"pixel(", R"(
 static int8_t* pixel(const patchnas_window* window, int32_t row, int32_t col) {
   return window->data +

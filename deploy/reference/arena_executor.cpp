@@ -1,6 +1,7 @@
 #include "deploy/reference/arena_executor.h"
 
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -33,15 +34,26 @@ class ArenaExecutor::Run {
   std::vector<std::int8_t> run() {
     const ExecutionPlan& plan = executor_.plan_;
     if (!plan.tensor(kImage).loop) {
-      fetch_image({});
+      fetch_image({}, full_rect(network_.input));
     }
     for (const Loop& loop : plan.loops()) {
+      for (int step = loop.first_step; step < loop.end_step; ++step) {
+        if (plan.step(step).adds_up) {
+          const std::span<std::int8_t> sums = scratch(step);
+          std::fill(sums.begin(), sums.end(), std::int8_t{0});
+        }
+      }
       for (const Tile& tile : tiles(loop)) {
         if (loop.fetches_image) {
-          fetch_image(tile);
+          fetch_image(tile, plan.fetched(tile));
         }
         for (int step = loop.first_step; step < loop.end_step; ++step) {
-          run_step(tile, step);
+          if (plan.runs(step, tile)) {
+            run_step(tile, step);
+          }
+        }
+        for (const TensorId tensor : loop.slides) {
+          slide(tile, tensor);
         }
       }
     }
@@ -50,9 +62,33 @@ class ArenaExecutor::Run {
   }
 
  private:
-  void fetch_image(const Tile& tile) {
-    const OutputWindow destination = window(tile, kImage);
-    image_(destination.rect, destination.bytes);
+  [[nodiscard]] std::span<std::int8_t> scratch(int step) const {
+    const ArenaPlan& plan = executor_.arena_plan_;
+    const int buffer = plan.scratch_buffer[static_cast<std::size_t>(step)];
+    return bytes_of(plan.buffers[static_cast<std::size_t>(buffer)]);
+  }
+
+  // Whole rows of the window.
+  void fetch_image(const Tile& tile, const Rect& rect) {
+    if (rect.pixels() > 0) {
+      const OutputWindow held = window(tile, kImage);
+      image_(rect, rows_of(held, rect));
+    }
+  }
+
+  void slide(const Tile& tile, TensorId tensor) {
+    const OutputWindow held = window(tile, tensor);
+    const std::span<std::int8_t> kept = rows_of(held, executor_.plan_.kept(tensor, tile));
+    std::memmove(held.bytes.data(), kept.data(), kept.size());
+  }
+
+  // What lies side by side: the rectangle has the columns that the window has.
+  static std::span<std::int8_t> rows_of(const OutputWindow& window, const Rect& rect) {
+    const std::size_t row_bytes = static_cast<std::size_t>(rect.cols.size()) *
+                                  static_cast<std::size_t>(window.shape.channels);
+    return window.bytes.subspan(
+        row_bytes * static_cast<std::size_t>(rect.rows.begin - window.rect.rows.begin),
+        row_bytes * static_cast<std::size_t>(rect.rows.size()));
   }
 
   [[nodiscard]] std::span<std::int8_t> bytes_of(const ArenaBuffer& place) const {
@@ -86,20 +122,33 @@ class ArenaExecutor::Run {
       return InputWindow{w.bytes, w.rect, w.shape};
     };
     const InputWindow input = readable(step.inputs[0]);
-    const ArenaPlan& arena_plan = executor_.arena_plan_;
-    if (const int scratch = arena_plan.scratch_buffer[static_cast<std::size_t>(index)];
-        scratch != kNoBuffer) {
+    if (step.adds_up) {
+      add_up(tile, index, input, output);
+    } else if (step.scratch_bytes > 0 && step.dying_input >= 0) {
       // Both windows begin at the same byte.
-      const std::span<std::int8_t> shared =
-          arena_.subspan(static_cast<std::size_t>(arena_plan.tensor(step.inputs[0]).offset_bytes),
-                         std::max(input.bytes.size(), output.bytes.size()));
+      const std::int64_t begin = executor_.arena_plan_.tensor(step.inputs[0]).offset_bytes;
+      const std::span<std::int8_t> shared = arena_.subspan(
+          static_cast<std::size_t>(begin), std::max(input.bytes.size(), output.bytes.size()));
       convolve_depthwise_in_place(context, shared, input.rect, input.shape,
                                   executor_.plan_.read(index, 0, tile), output.rect, computed,
-                                  bytes_of(arena_plan.buffers[static_cast<std::size_t>(scratch)]));
+                                  scratch(index));
     } else {
       run_layer(context,
                 {input, step.input_count() == 1 ? InputWindow{} : readable(step.inputs[1])}, output,
                 computed);
+    }
+  }
+
+  // The sums lie in the arena, which need not be aligned here.
+  void add_up(const Tile& tile, int index, const InputWindow& input, const OutputWindow& output) {
+    const std::span<std::int8_t> bytes = scratch(index);
+    std::vector<std::int32_t> sums(bytes.size() / sizeof(std::int32_t));
+    std::memcpy(sums.data(), bytes.data(), bytes.size());
+    add_to_sums(input, executor_.plan_.read(index, 0, tile), sums);
+    std::memcpy(bytes.data(), sums.data(), bytes.size());
+    if (executor_.plan_.computed(index, tile).pixels() > 0) {
+      finish_sums(layer_context(*executor_.network_, executor_.plan_.step(index).first_layer), sums,
+                  static_cast<int>(input.shape.pixels()), output);
     }
   }
 

@@ -55,6 +55,13 @@ void pool_max(const LayerContext& context, const InputWindow& input, const Outpu
 void softmax(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
              const Rect& computed);
 
+/// A global average pooling or mean whose input comes in parts: adds the pixels' values to the sum
+/// of their channel, …
+void add_to_sums(const InputWindow& input, const Rect& pixels, std::span<std::int32_t> sums);
+/// … and computes the output from the sums over `count` pixels.
+void finish_sums(const LayerContext& context, std::span<const std::int32_t> sums, int count,
+                 const OutputWindow& output);
+
 /// Depthwise over its own input: both windows begin at buffer[0]. One channel at a time, the plane
 /// `read` of the input is copied to `scratch` (at least read.pixels() bytes) and the channel's
 /// outputs are written over it.

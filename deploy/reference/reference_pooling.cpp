@@ -41,33 +41,57 @@ void pool(const LayerContext& context, const InputWindow& input, const OutputWin
   }
 }
 
+std::int32_t sum_of(std::int32_t sum, std::int32_t value) { return sum + value; }
+
+// Rounds to nearest, ties away from zero; pixels outside the image do not count.
+std::int32_t average(std::int32_t sum, int count) {
+  return (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
+}
+
+std::int32_t mean_of_sum(const LayerContext& context, std::int32_t sum, int count) {
+  const TensorQuantisation& from = context.inputs[0];
+  const TensorQuantisation& to = context.output;
+  const std::int32_t difference = sum - count * from.zero_point;
+  const std::int32_t scaled =
+      context.arithmetic == Arithmetic::kLiteRt
+          ? litert_mean(difference, count, from.scale, to.scale)
+          : requantise(difference, context.quantised.mean, context.arithmetic);
+  return scaled + to.zero_point;
+}
+
 }  // namespace
 
 void pool_average(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
                   const Rect& computed) {
-  pool(
-      context, input, output, computed, 0,
-      [](std::int32_t sum, std::int32_t value) { return sum + value; },
-      // Rounds to nearest, ties away from zero; pixels outside the image do not count.
-      [](std::int32_t sum, int count) {
-        return (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
-      });
+  pool(context, input, output, computed, 0, sum_of, average);
 }
 
 void mean(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
           const Rect& computed) {
-  const TensorQuantisation& from = context.inputs[0];
-  const TensorQuantisation& to = context.output;
-  pool(
-      context, input, output, computed, 0,
-      [&from](std::int32_t sum, std::int32_t value) { return sum + (value - from.zero_point); },
-      [&](std::int32_t sum, int count) {
-        const std::int32_t scaled =
-            context.arithmetic == Arithmetic::kLiteRt
-                ? litert_mean(sum, count, from.scale, to.scale)
-                : requantise(sum, context.quantised.mean, context.arithmetic);
-        return scaled + to.zero_point;
-      });
+  pool(context, input, output, computed, 0, sum_of,
+       [&](std::int32_t sum, int count) { return mean_of_sum(context, sum, count); });
+}
+
+void add_to_sums(const InputWindow& input, const Rect& pixels, std::span<std::int32_t> sums) {
+  for (int row = pixels.rows.begin; row < pixels.rows.end; ++row) {
+    for (int col = pixels.cols.begin; col < pixels.cols.end; ++col) {
+      const std::int8_t* const pixel = input.pixel(row, col);
+      for (std::size_t c = 0; c < sums.size(); ++c) {
+        sums[c] += pixel[c];
+      }
+    }
+  }
+}
+
+void finish_sums(const LayerContext& context, std::span<const std::int32_t> sums, int count,
+                 const OutputWindow& output) {
+  const ActivationClamp& clamp = context.quantised.clamp;
+  for (std::size_t c = 0; c < sums.size(); ++c) {
+    const std::int32_t value = context.layer.kind == LayerKind::kMean
+                                   ? mean_of_sum(context, sums[c], count)
+                                   : average(sums[c], count);
+    output.bytes[c] = static_cast<std::int8_t>(std::clamp(value, clamp.min, clamp.max));
+  }
 }
 
 void pool_max(const LayerContext& context, const InputWindow& input, const OutputWindow& output,

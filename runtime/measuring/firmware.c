@@ -142,20 +142,25 @@ static int32_t number_of(const char* word) {
 /* ----- operators ------------------------------------------------------------------------------ */
 
 static const char* const kernel_names[] = {
-    "convolve", "pointwise",    "depthwise", "depthwise_in_place",
-    "add",      "average_pool", "max_pool",  "fully_connected",
-    "softmax",  "mean"};
+    "convolve",     "pointwise",    "depthwise",  "depthwise_over_input",
+    "add",          "average_pool", "max_pool",   "fully_connected",
+    "softmax",      "mean",         "sum_pixels", "average_of_sums",
+    "mean_of_sums", "move"};
 enum {
   kConvolve,
   kPointwise,
   kDepthwise,
-  kDepthwiseInPlace,
+  kDepthwiseOverInput,
   kAdd,
   kAveragePool,
   kMaxPool,
   kFullyConnected,
   kSoftmax,
   kMean,
+  kSumPixels,
+  kAverageOfSums,
+  kMeanOfSums,
+  kMove,
   kKernels
 };
 
@@ -184,7 +189,7 @@ static int64_t weight_bytes(const operator* o) {
   const int64_t taps = (int64_t)o->window.height * o->window.width;
   switch (o->kernel) {
     case kDepthwise:
-    case kDepthwiseInPlace:
+    case kDepthwiseOverInput:
       return taps * o->out.channels;
     case kConvolve:
     case kPointwise:
@@ -238,8 +243,13 @@ static int set_up(operator* o, const int32_t* n) {
       out_rows, out_cols, window.height, window.width, window.stride_h, window.stride_w);
   int8_t* const in = allocate(in_bytes > out_bytes ? in_bytes : out_bytes);
   int8_t* const second = o->kernel == kAdd ? allocate(in_bytes) : in;
-  int8_t* const out = o->kernel == kDepthwiseInPlace ? in : allocate(out_bytes);
-  o->scratch = o->kernel == kDepthwiseInPlace ? allocate(scratch_bytes) : memory;
+  const int in_place = o->kernel == kMove || o->kernel == kDepthwiseOverInput;
+  int8_t* const out = in_place ? in : allocate(out_bytes);
+  o->scratch = o->kernel == kDepthwise || o->kernel == kDepthwiseOverInput ? allocate(scratch_bytes)
+                                                                           : memory;
+  if (o->kernel == kSumPixels || o->kernel == kAverageOfSums || o->kernel == kMeanOfSums) {
+    o->scratch = allocate(4 * (int64_t)out_channels); /* sums */
+  }
   const patchnas_window of_in = {in, 0, 0, window.input_width + apart, in_channels};
   const patchnas_window of_second = {second, 0, 0, window.input_width + apart, in_channels};
   const patchnas_window of_out = {out, 0, 0, out_cols + apart, out_channels};
@@ -261,11 +271,21 @@ static void execute(const operator* o) {
       patchnas_pointwise(&o->weights, &o->in, &o->out, o->computed);
       break;
     case kDepthwise:
-      patchnas_depthwise(&o->window, &o->weights, &o->in, &o->out, o->computed);
+    case kDepthwiseOverInput:
+      patchnas_depthwise(&o->window, &o->weights, &o->in, &o->out, o->computed, o->scratch);
       break;
-    case kDepthwiseInPlace:
-      patchnas_depthwise_in_place(&o->window, &o->weights, &o->in, &o->out, o->computed,
-                                  o->scratch);
+    case kSumPixels:
+      patchnas_sum_pixels((int32_t*)(void*)o->scratch, &o->in, o->computed);
+      break;
+    case kAverageOfSums:
+      patchnas_average_of_sums((int32_t*)(void*)o->scratch, 49, -128, 127, o->out.data,
+                               o->out.channels);
+      break;
+    case kMeanOfSums:
+      patchnas_mean_of_sums(&mean, (int32_t*)(void*)o->scratch, 49, o->out.data, o->out.channels);
+      break;
+    case kMove:
+      patchnas_move(o->out.data, o->in.data + 4, o->computed.col_end * o->in.channels);
       break;
     case kAdd:
       patchnas_add(&scales, &o->in, &o->second, &o->out, o->computed);

@@ -35,8 +35,7 @@ class CandidateFilter {
  public:
   /// @param latency must outlive it; null where nothing was measured
   CandidateFilter(SearchSpace space, const Target& target, const LatencyModel* latency)
-      : space_(std::move(space)),
-        chooser_(space_.patch_grids, space_.split_points, target, latency) {}
+      : space_(std::move(space)), chooser_(space_.schedules, target, latency) {}
 
   /// The architecture under the schedule that ScheduleChooser gives it.
   /// @throws InputError if the space does not contain the architecture.

@@ -80,8 +80,8 @@ void Evolution::propose_random() {
           "nothing in the search space fits: neither its smallest architecture nor any of " +
           counted(counts_.sampled, "random one") + ", under any patch schedule; the closest " +
           compare_with_limits(miss.costs, target, filter_.latency_unit()) +
-          sram_advice(lower(space, miss.architecture), miss.costs, target, space.patch_grids,
-                      space.split_points, kConfigSramWays));
+          sram_advice(lower(space, miss.architecture), miss.costs, target, space.schedules,
+                      kConfigSramWays));
     }
     propose([&] { return smallest(space); });
   }

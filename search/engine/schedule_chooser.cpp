@@ -27,10 +27,14 @@ bool meets_limits(const CandidateCosts& costs, const Target& target) {
          costs.macs <= target.max_macs && costs.latency.value_or(0.0) <= target.latency;
 }
 
-ScheduleChooser::ScheduleChooser(std::vector<TileGrid> grids, SplitPoints split_points,
-                                 const Target& target, const LatencyModel* latency)
-    : target_(target),
-      sweep_(std::move(grids), split_points, target.input),
+ScheduleChooser::ScheduleChooser(const ScheduleSpace& schedules, const Target& target,
+                                 const LatencyModel* latency)
+    : family_(schedules.family),
+      target_(target),
+      segments_({.most_strips = schedules.most_strips}, target.input),
+      sweep_(schedules.family == ScheduleFamily::kRows ? std::vector<TileGrid>{}
+                                                       : schedules.patch_grids,
+             schedules.split_points, target.input),
       flash_(target.input, target.core) {
   if (latency != nullptr) {
     latency_.emplace(*latency);
@@ -120,7 +124,7 @@ ScheduleChooser::Entry* ScheduleChooser::first_planned(const Network& network, c
   }
 }
 
-ScheduleChoice ScheduleChooser::choose(const Network& network) {
+ScheduleChoice ScheduleChooser::choose_patches(const Network& network) {
   collect(network);
   const auto fits = [this](const Entry& entry) {
     return fits_memory(entry) && entry.costs->macs <= target_.max_macs;
@@ -155,12 +159,67 @@ ScheduleChoice ScheduleChooser::choose(const Network& network) {
       }));
 }
 
+ScheduleChoice ScheduleChooser::priced(const Network& network, PatchSchedule schedule) const {
+  const CandidateCosts costs =
+      costs_of(network, schedule, target_, latency_ ? &latency_->model() : nullptr);
+  return {.schedule = std::move(schedule), .costs = costs, .fits = meets_limits(costs, target_)};
+}
+
+std::optional<ScheduleChoice> ScheduleChooser::choose_rows(const Network& network,
+                                                           std::int64_t sram_bytes) {
+  std::int64_t bound = sram_bytes;
+  while (const std::optional<SegmentChain> chain = segments_.cheapest(bound)) {
+    ScheduleChoice choice =
+        priced(network, with_longest_steps(network, chain->schedule, target_.input, sram_bytes));
+    if (choice.costs.sram_bytes <= sram_bytes) {
+      return choice;
+    }
+    bound = chain->deployed_bytes - 1;  // its arena needs more than its lower bound
+  }
+  return std::nullopt;
+}
+
+ScheduleChoice ScheduleChooser::choose(const Network& network) {
+  ScheduleChoice patches = choose_patches(network);  // or what beats it
+  // Nothing is faster than layer by layer.
+  if (!caches_rows() || (patches.fits && patches.schedule == PatchSchedule::layer_by_layer())) {
+    return patches;
+  }
+  segments_.assign(network, target_.sram_bytes);
+  std::optional<ScheduleChoice> rows = choose_rows(network, target_.sram_bytes);
+  if (!rows && patches.costs.sram_bytes > target_.sram_bytes) {  // the closest miss
+    segments_.assign(network);
+    for (SegmentChain& chain : segments_.front()) {
+      ScheduleChoice choice = priced(network, std::move(chain.schedule));
+      if (choice.costs.sram_bytes < patches.costs.sram_bytes) {
+        patches = std::move(choice);
+      }
+    }
+    return patches;
+  }
+  const auto preference = [this](const ScheduleChoice& choice) {
+    const CandidateCosts& costs = choice.costs;
+    const bool fits_memory =
+        costs.sram_bytes <= target_.sram_bytes && costs.flash_bytes <= target_.flash_bytes;
+    return std::tuple(!choice.fits, !fits_memory,
+                      costs.latency.value_or(static_cast<double>(costs.macs)), costs.sram_bytes);
+  };
+  return rows && preference(*rows) < preference(patches) ? *rows : patches;
+}
+
 std::vector<ScheduleChoice> ScheduleChooser::all(const Network& network) {
   collect(network);
   std::vector<ScheduleChoice> choices;
   for (Entry& entry : entries_) {
     plan(network, entry);
     choices.push_back(choice(entry));
+  }
+  if (caches_rows()) {
+    segments_.assign(network);
+    for (const SegmentChain& chain : segments_.front()) {
+      choices.push_back(priced(network, with_longest_steps(network, chain.schedule, target_.input,
+                                                           chain.deployed_bytes)));
+    }
   }
   return choices;
 }

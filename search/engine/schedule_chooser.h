@@ -1,11 +1,12 @@
 #pragma once
 
-// Which patch schedule a network gets: all (p, n) are enumerated, and of those that meet the limits
-// the cheapest is kept (MCUNetV2, section 4.3).
+// Which schedule a network gets: of those that meet the limits the cheapest. MCUNetV2's patches are
+// all enumerated (section 4.3); of segments that cache rows the best chain is a shortest path
+// (memory_models/segment_sweep.h).
 //
-//   ScheduleChooser chooser({{1, 1}, {2, 2}, {3, 3}}, SplitPoints::kLayers, target,
-//   &latency_model); const ScheduleChoice choice = chooser.choose(network); if (!choice.fits)
-//   reject();
+//   ScheduleChooser chooser(space.schedules, target, &latency_model);
+//   const ScheduleChoice choice = chooser.choose(network);
+//   if (!choice.fits) reject();
 
 #include <optional>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "latency_models/schedule_latency.h"
 #include "memory_models/flash_model.h"
 #include "memory_models/schedule_sweep.h"
+#include "memory_models/segment_sweep.h"
 #include "search/engine/candidate.h"
 #include "search/engine/target.h"
 
@@ -41,17 +43,19 @@ std::vector<TileGrid> grids_up_to(int most);
 class ScheduleChooser {
  public:
   /// @param latency must outlive it; null where nothing was measured
-  ScheduleChooser(std::vector<TileGrid> grids, SplitPoints split_points, const Target& target,
+  ScheduleChooser(const ScheduleSpace& schedules, const Target& target,
                   const LatencyModel* latency);
 
   /// The fitting schedule of least latency, or of fewest MACs without a latency model; among equals
-  /// of least SRAM, then the smaller grid, then the earlier split. Where none fits, of those that
-  /// fit SRAM, flash and MACs the one of least latency, else of those that fit SRAM and flash the
-  /// one of fewest MACs, else the one of least SRAM. `network` must be
-  /// valid.
+  /// of least SRAM, then the smaller grid, then the earlier split. Of the chains of segments that
+  /// cache rows, which only the `deployed` memory model knows, it is the one of fewest MACs within
+  /// the limit of SRAM, with as many rows a step as that leaves room for. Where none fits, of those
+  /// that fit SRAM, flash and MACs the one of least latency, else of those that fit SRAM and flash
+  /// the one of fewest MACs, else the one of least SRAM. `network` must be valid.
   ScheduleChoice choose(const Network& network);
 
-  /// Every schedule, in the order of enumerate_schedules().
+  /// Every schedule of patches, in the order of enumerate_schedules(), and of the chains of
+  /// segments that cache rows those that no other beats in both SRAM and MACs.
   std::vector<ScheduleChoice> all(const Network& network);
 
   [[nodiscard]] const Target& target() const { return target_; }
@@ -70,6 +74,13 @@ class ScheduleChooser {
     bool is_planned = false;
   };
 
+  [[nodiscard]] bool caches_rows() const {
+    return family_ != ScheduleFamily::kPatches && target_.memory_model == MemoryModel::kDeployed;
+  }
+  ScheduleChoice choose_patches(const Network& network);
+  /// Empty if no chain needs so little.
+  std::optional<ScheduleChoice> choose_rows(const Network& network, std::int64_t sram_bytes);
+  [[nodiscard]] ScheduleChoice priced(const Network& network, PatchSchedule schedule) const;
   void collect(const Network& network);
   /// Plans the arenas of the entries that `preference` puts first until the first of all is
   /// planned; null if an entry that no longer satisfies `admits` was the last.
@@ -80,8 +91,10 @@ class ScheduleChooser {
   void add_latency(Entry& entry);
   ScheduleChoice choice(Entry& entry);
 
+  ScheduleFamily family_;
   Target target_;
   std::optional<ScheduleLatency> latency_;
+  SegmentSweep segments_;
   ScheduleSweep sweep_;
   FlashSweep flash_;
   std::vector<Entry> entries_;

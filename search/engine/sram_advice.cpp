@@ -37,36 +37,35 @@ std::vector<Attempt> attempts(const Target& target, bool may_have_more, const Sr
   return result;
 }
 
-CandidateCosts least_sram(const Network& network, Target target, std::vector<TileGrid> grids,
-                          SplitPoints split_points, InputMode input) {
+CandidateCosts least_sram(const Network& network, Target target, const ScheduleSpace& schedules,
+                          InputMode input) {
   target.sram_bytes = 0;  // where none fits, the one of least SRAM is chosen
   target.input = input;
-  return ScheduleChooser(std::move(grids), split_points, target, nullptr).choose(network).costs;
+  return ScheduleChooser(schedules, target, nullptr).choose(network).costs;
 }
 
 }  // namespace
 
 std::string sram_advice(const Network& network, const CandidateCosts& costs, const Target& target,
-                        const std::vector<TileGrid>& grids, SplitPoints split_points,
-                        const SramWays& ways) {
+                        const ScheduleSpace& schedules, const SramWays& ways) {
   if (costs.sram_bytes <= target.sram_bytes) {
     return "";
   }
   const auto all = [&](const auto& is_so) {
-    return std::all_of(grids.begin(), grids.end(), is_so);
+    return std::all_of(schedules.patch_grids.begin(), schedules.patch_grids.end(), is_so);
   };
   const bool may_have_more = all([](const TileGrid& grid) {
     return grid.rows < kAdvisedPatches && grid.cols < kAdvisedPatches;
   });
   const bool are_square = all([](const TileGrid& grid) { return grid.rows == grid.cols; });
-  std::vector<TileGrid> more_grids = grids_up_to(kAdvisedPatches);
-  std::erase_if(more_grids,
+  ScheduleSpace more = schedules;
+  more.patch_grids = grids_up_to(kAdvisedPatches);
+  std::erase_if(more.patch_grids,
                 [&](const TileGrid& grid) { return are_square && grid.rows != grid.cols; });
   std::string text;
   for (const Attempt& attempt : attempts(target, may_have_more, ways)) {
     const CandidateCosts least =
-        least_sram(network, target, attempt.with_more_patches ? more_grids : grids, split_points,
-                   attempt.input);
+        least_sram(network, target, attempt.with_more_patches ? more : schedules, attempt.input);
     if (least.sram_bytes < costs.sram_bytes) {
       text += "; with " + attempt.words + " it would need " + with_separators(least.sram_bytes) +
               " bytes of SRAM" +

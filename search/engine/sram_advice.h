@@ -3,7 +3,7 @@
 // What else would lower the SRAM of a network that does not fit.
 //
 //   throw InfeasibleError("no schedule fits" +
-//                         sram_advice(network, costs, target, grids, SplitPoints::kLayers,
+//                         sram_advice(network, costs, target, schedules,
 //                                     {.streamed = "--input streamed",
 //                                      .more_patches = "--max-patches 8"}));
 
@@ -33,9 +33,8 @@ inline const SramWays kConfigSramWays{.streamed = "target.input=streamed",
 
 /// "; with --input streamed it would need 17,720 bytes of SRAM, which fits; with ..." for each way
 /// that needs less than `costs`, and for all of them together; "" if SRAM is within its limit.
-/// @param grids that the schedule may have
+/// @param schedules that it may have
 std::string sram_advice(const Network& network, const CandidateCosts& costs, const Target& target,
-                        const std::vector<TileGrid>& grids, SplitPoints split_points,
-                        const SramWays& ways);
+                        const ScheduleSpace& schedules, const SramWays& ways);
 
 }  // namespace patchnas

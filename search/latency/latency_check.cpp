@@ -7,6 +7,7 @@
 
 #include "arch/base/error.h"
 #include "deploy/package/c_package.h"
+#include "latency_models/operator_space.h"
 #include "search/base/console.h"
 #include "search/base/stop_signal.h"
 #include "search/base/text.h"
@@ -58,8 +59,8 @@ std::string check_latency(const Config& config, RunTarget target, const std::str
       throw_interrupted();
     }
     const Network network = lower(config.space, sample(config.space, stream));
-    const PatchSchedule schedule = stream.pick(
-        enumerate_schedules(network, config.space.patch_grids, config.space.split_points));
+    const PatchSchedule schedule =
+        stream.pick(sampled_schedules(network, config.space.schedules, stream));
     const LatencyReport report =
         latency_report(network, ExecutionPlan(network, schedule, InputMode::kResident), *model);
 

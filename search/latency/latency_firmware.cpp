@@ -86,14 +86,26 @@ ListedFolder firmware_folder(const fs::path& folder) {
 
 const OverheadPrograms& overhead_programs() {
   static const OverheadPrograms instance = [] {
-    SearchSpace space;
-    space.resolutions = {12};
-    space.stem_width = 4;
-    space.stages = {
-        {.stride = 1, .depths = {2}, .kernel_sizes = {3}, .expand_ratios = {2}, .widths = {4}},
-        {.stride = 2, .depths = {2}, .kernel_sizes = {3}, .expand_ratios = {2}, .widths = {8}}};
+    // Kernels that take the same wherever their tensors lie.
+    constexpr Kernel kWindow{3, 3, 1, 1, 1, 1};
+    constexpr Kernel kHalves{3, 3, 2, 2, 1, 1};
     OverheadPrograms made;
-    made.network = lower(space, largest(space));
+    made.network.input = {12, 12, 3};
+    const auto add = [&](const Kernel& kernel, const TensorShape& output) {
+      made.network.layers.push_back(
+          {.inputs = {made.network.layer_count(), kNoTensor}, .output = output, .kernel = kernel});
+    };
+    add(kWindow, {12, 12, 4});
+    add({}, {12, 12, 8});
+    add(kWindow, {12, 12, 8});
+    add({}, {12, 12, 4});
+    add({}, {12, 12, 8});
+    add(kHalves, {6, 6, 8});
+    add({}, {6, 6, 8});
+    add(kWindow, {6, 6, 8});
+    add({}, {6, 6, 8});
+    add({}, {6, 6, 16});
+    validate(made.network);
     made.schedules = {PatchSchedule::layer_by_layer(), PatchSchedule::leading({3, 3}, 1),
                       PatchSchedule::leading({3, 3}, 4), PatchSchedule::leading({3, 3}, 9),
                       PatchSchedule::leading({2, 2}, 9)};

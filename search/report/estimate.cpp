@@ -99,12 +99,18 @@ nlohmann::ordered_json layer_json(const NetworkEstimate& estimate, int i) {
 std::string segment_mark(const PatchSchedule& schedule, int layer) {
   std::string text;
   for (const Segment& segment : schedule.segments) {
+    const bool by_rows = segment.halo() == HaloPolicy::kCache;
     const bool is_leading = segment.first_layer == 0;
-    if (segment.first_layer == layer && !is_leading) {
+    if (segment.first_layer == layer && by_rows) {
+      text += fmt::format("  <- begin, {} a step, {}", counted(segment.step_rows, "row"),
+                          counted(segment.grid.cols, "strip"));
+    } else if (segment.first_layer == layer && !is_leading) {
       text += fmt::format("  <- begin of {} x {} tiles", segment.grid.rows, segment.grid.cols);
     }
     if (segment.end_layer == layer + 1) {
-      text += is_leading ? "  <- end of the patches" : "  <- end of the tiles";
+      text += by_rows      ? "  <- end of the rows"
+              : is_leading ? "  <- end of the patches"
+                           : "  <- end of the tiles";
     }
   }
   return text;

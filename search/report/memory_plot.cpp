@@ -116,7 +116,7 @@ class Plot {
     text(width_ - kRight, at - 4, "limit " + kib_text(bytes), "text-anchor=\"end\"");
   }
 
-  void end_of_patches(std::size_t index) {
+  void end_of_segment(std::size_t index) {
     svg_ += fmt::format(
         "<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\" stroke=\"{3}\" "
         "stroke-dasharray=\"2 3\"/>\n",
@@ -159,7 +159,10 @@ std::string memory_plot(const NetworkEstimate& estimate, MemoryModel model,
   const bool has_patches = !estimate.schedule.segments.empty();
   if (has_patches) {
     plot.key(kLeft + 220, kPatchColour,
-             describe(network, estimate.schedule) + ": " + kib_text(patched.peak_sram_bytes));
+             (estimate.schedule.segments.size() > 1
+                  ? fmt::format("{} segments", estimate.schedule.segments.size())
+                  : describe(network, estimate.schedule)) +
+                 ": " + kib_text(patched.peak_sram_bytes));
   }
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
     const std::string name = network.layer_name(static_cast<int>(i));
@@ -173,7 +176,9 @@ std::string memory_plot(const NetworkEstimate& estimate, MemoryModel model,
     plot.label(i, name);
   }
   if (has_patches) {
-    plot.end_of_patches(static_cast<std::size_t>(estimate.schedule.split_layer()));
+    for (const Segment& segment : estimate.schedule.segments) {
+      plot.end_of_segment(static_cast<std::size_t>(segment.end_layer));
+    }
   }
   if (limit_bytes) {
     plot.limit(*limit_bytes);

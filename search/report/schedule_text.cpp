@@ -20,15 +20,21 @@ std::string leading_layers(const Network& network, int split_layer) {
 }
 
 std::string describe(const Network& network, const Segment& segment) {
+  const int last = segment.end_layer - 1;
+  if (segment.halo() == HaloPolicy::kCache) {
+    std::string text = last == segment.first_layer
+                           ? fmt::format("layer {}", last)
+                           : fmt::format("layers {} to {}", segment.first_layer, last);
+    text += segment.step_rows == 1 ? " by rows" : fmt::format(" by {} rows", segment.step_rows);
+    return segment.grid.cols == 1 ? text : text + fmt::format(" in {} strips", segment.grid.cols);
+  }
   const std::string grid = fmt::format("{} x {}", segment.grid.rows, segment.grid.cols);
   if (segment.first_layer == 0) {
     return grid + " patches over " + leading_layers(network, segment.end_layer);
   }
-  const int last_layer = segment.end_layer - 1;
   return grid + " tiles over " +
-         (last_layer == segment.first_layer
-              ? fmt::format("layer {}", last_layer)
-              : fmt::format("layers {} to {}", segment.first_layer, last_layer));
+         (last == segment.first_layer ? fmt::format("layer {}", last)
+                                      : fmt::format("layers {} to {}", segment.first_layer, last));
 }
 
 }  // namespace

@@ -20,8 +20,7 @@ Candidate only_candidate(const Config& config) {
         "training.architecture: does not fit under any patch schedule; the closest " +
         compare_with_limits(judgement.candidate.costs, config.target, filter.latency_unit()) +
         sram_advice(lower(config.space, *config.training.architecture), judgement.candidate.costs,
-                    config.target, config.space.patch_grids, config.space.split_points,
-                    kConfigSramWays));
+                    config.target, config.space.schedules, kConfigSramWays));
   }
   return judgement.candidate;
 }

@@ -52,8 +52,7 @@ Architecture named_architecture(const SearchSpace& space, const std::string& nam
 struct Subject {
   Network network;
   std::string assumption;
-  std::vector<TileGrid> grids;
-  SplitPoints split_points = SplitPoints::kLayers;
+  ScheduleSpace schedules;
   Target target = kUnlimitedTarget;
 };
 
@@ -72,7 +71,7 @@ Subject read_subject(const EstimateOptions& options) {
                                          {options.resolution, options.width, options.assignments});
     subject.network = std::move(file.network);
     subject.assumption = std::move(file.assumption);
-    subject.grids = options.target.grids();
+    subject.schedules = options.target.schedules({});
   } else {
     if (options.width) {
       throw InputError("--width: needs --network FILE; a configuration says its own widths");
@@ -83,8 +82,7 @@ Subject read_subject(const EstimateOptions& options) {
     }
     Config config = read_config(options.config, assignments);
     subject.network = lower(config.space, named_architecture(config.space, options.architecture));
-    subject.grids = config.space.patch_grids;
-    subject.split_points = config.space.split_points;
+    subject.schedules = options.target.schedules(config.space.schedules);
     subject.target = config.target;
   }
   subject.target = options.target.target(subject.target);
@@ -138,7 +136,7 @@ void estimate_network(const EstimateOptions& options) {
   const Subject subject = read_subject(options);
   const Target& target = subject.target;
   const std::unique_ptr<LatencyModel> latency = latency_model_for(target);
-  ScheduleChooser chooser(subject.grids, subject.split_points, target, latency.get());
+  ScheduleChooser chooser(subject.schedules, target, latency.get());
   const Unasked unasked =
       !options.config.empty() || has_limits(target) ? Unasked::kBest : Unasked::kLayerByLayer;
   const NetworkEstimate estimate(subject.network,
@@ -158,9 +156,9 @@ void estimate_network(const EstimateOptions& options) {
   std::cout << (options.target.json() ? estimate_report(estimate, extras)
                                       : text_of(estimate, extras, limits));
   if (!meets_limits(costs, target)) {
-    throw InfeasibleError(source + ": does not fit the limits: " + limits +
-                          sram_advice(subject.network, costs, target, subject.grids,
-                                      subject.split_points, sram_ways(options)));
+    throw InfeasibleError(
+        source + ": does not fit the limits: " + limits +
+        sram_advice(subject.network, costs, target, subject.schedules, sram_ways(options)));
   }
 }
 

@@ -82,16 +82,15 @@ void schedule_model(const ScheduleOptions& options) {
   Network network = quantised.network;
   recognise_blocks(network);  // for --split-block and for people
   const std::unique_ptr<LatencyModel> latency = latency_model_for(target);
-  const std::vector<TileGrid> grids = options.target.grids();
-  ScheduleChooser chooser(grids, SplitPoints::kLayers, target, latency.get());
+  const ScheduleSpace schedules = options.target.schedules({});
+  ScheduleChooser chooser(schedules, target, latency.get());
   const PatchSchedule schedule = options.target.schedule(network, chooser, Unasked::kBest);
   const NetworkEstimate estimate(network, schedule, target, latency.get());
   const CandidateCosts costs = estimate.costs();
   if (!meets_limits(costs, target)) {
     throw InfeasibleError(
         complaint(options, estimate, compare_with_limits(costs, target, chooser.latency_unit())) +
-        sram_advice(network, costs, target, grids, SplitPoints::kLayers,
-                    options.target.sram_ways()));
+        sram_advice(network, costs, target, schedules, options.target.sram_ways()));
   }
   const std::string name =
       options.name.empty() ? c_package_name(std::filesystem::path(options.model).stem().string())

@@ -138,8 +138,9 @@ void add_networks(const MeasureOptions& options, Wanted& wanted) {
   std::set<OperatorKey> keys;
   for (const std::string& name : options.networks) {
     const Network network = read_network_file(name, {}).network;
+    RandomStream stream(0, "latency/" + name);
     for (const PatchSchedule& schedule :
-         enumerate_schedules(network, grids_up_to(options.max_patches), SplitPoints::kLayers)) {
+         sampled_schedules(network, {.patch_grids = grids_up_to(options.max_patches)}, stream)) {
       for (const OperatorUse& use :
            operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
         keys.insert(use.key);

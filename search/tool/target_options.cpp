@@ -1,8 +1,12 @@
 #include "search/tool/target_options.h"
 
+#include <algorithm>
+#include <filesystem>
+
 #include <CLI/CLI.hpp>
 
 #include "arch/base/error.h"
+#include "search/base/files.h"
 #include "search/config/config.h"
 #include "search/report/schedule_tradeoff.h"
 #include "search/tool/number_options.h"
@@ -13,6 +17,27 @@ namespace {
 
 constexpr const char* kBest = "best";
 constexpr const char* kLayerByLayer = "layer-by-layer";
+constexpr const char* kTime = "time";
+constexpr const char* kBalanced = "balanced";
+constexpr const char* kRam = "ram";
+
+/// The text of a schedule, or a file of it.
+PatchSchedule given_schedule(const Network& network, const std::string& given) {
+  const bool is_text = given.find('{') != std::string::npos;
+  std::error_code error;
+  if (!is_text && !std::filesystem::is_regular_file(given, error)) {
+    throw InputError("--schedule " + given +
+                     ": must be best, layer-by-layer, a schedule's JSON or a file of it");
+  }
+  const std::string source = is_text ? "--schedule" : given;
+  const PatchSchedule schedule = parse_patch_schedule(is_text ? given : read_file(given), source);
+  try {
+    validate(network, schedule);
+  } catch (const InputError& wrong) {
+    throw InputError(source + ": " + wrong.what());
+  }
+  return schedule;
+}
 
 TileGrid parse_patches(const std::string& text) {
   const std::optional<TileGrid> grid = parse_tile_grid(text);
@@ -73,8 +98,25 @@ void TargetOptions::declare(CLI::App& command) {
       .add_option("--schedule", schedule_,
                   "best: of the schedules that fit the limits the one of least MACs, or of least "
                   "latency with --latency-table; without limits the one of least SRAM. The "
-                  "default where there are limits")
-      ->check(CLI::IsMember({kBest, kLayerByLayer}));
+                  "default where there are limits. Or the schedule itself, as reports have it: "
+                  "JSON or a file of it")
+      ->type_name("best|layer-by-layer|JSON");
+  command
+      .add_option("--schedules", family_,
+                  "Which schedules are tried: patches as MCUNetV2 published them, rows that are "
+                  "cached, or both (the default)")
+      ->check(CLI::IsMember(names_of(kScheduleFamilies)));
+  command
+      .add_option(
+          "--optimise", optimise_,
+          "Of the schedules that fit: time, the fastest (the default); ram, the one of least "
+          "SRAM; balanced, one between")
+      ->check(CLI::IsMember({kTime, kBalanced, kRam}));
+  command
+      .add_option("--max-strips", max_strips_,
+                  "Strips of columns that are tried where rows are cached; default 12")
+      ->check(CLI::Range(1, kLargestGrid))
+      ->type_name("N");
   command
       .add_option("--max-patches", max_patches_,
                   "Patches along each axis that are tried; a configuration says its own")
@@ -110,12 +152,21 @@ Target TargetOptions::target(Target base) const {
   return base;
 }
 
-std::vector<TileGrid> TargetOptions::grids() const { return grids_up_to(max_patches_); }
+ScheduleSpace TargetOptions::schedules(std::optional<ScheduleSpace> base) const {
+  ScheduleSpace space = base.value_or(ScheduleSpace{.patch_grids = grids_up_to(max_patches_)});
+  if (!family_.empty()) {
+    space.family = named(kScheduleFamilies, family_);
+  }
+  space.most_strips = max_strips_.value_or(space.most_strips);
+  return space;
+}
 
-bool TargetOptions::ask_for_schedule() const { return !patches_.empty() || !schedule_.empty(); }
+bool TargetOptions::ask_for_schedule() const {
+  return !patches_.empty() || !schedule_.empty() || !optimise_.empty();
+}
 
 bool TargetOptions::name_schedule() const {
-  return !patches_.empty() || schedule_ == kLayerByLayer;
+  return !patches_.empty() || (!schedule_.empty() && schedule_ != kBest);
 }
 
 PatchSchedule TargetOptions::given_patches(const Network& network) const {
@@ -147,11 +198,36 @@ PatchSchedule TargetOptions::schedule(const Network& network, ScheduleChooser& c
   if (!patches_.empty()) {
     return given_patches(network);
   }
-  if (schedule_.empty() ? unasked == Unasked::kLayerByLayer : schedule_ == kLayerByLayer) {
+  if (name_schedule() && schedule_ != kLayerByLayer) {
+    return given_schedule(network, schedule_);
+  }
+  const bool is_unasked = schedule_.empty() && optimise_.empty();
+  if (is_unasked ? unasked == Unasked::kLayerByLayer : schedule_ == kLayerByLayer) {
     return PatchSchedule::layer_by_layer();
   }
-  return has_limits(chooser.target()) ? chooser.choose(network).schedule
-                                      : pareto_front(chooser.all(network)).back().schedule;
+  return best(network, chooser);
+}
+
+PatchSchedule TargetOptions::best(const Network& network, ScheduleChooser& chooser) const {
+  if (optimise_ == kTime || (optimise_.empty() && has_limits(chooser.target()))) {
+    return chooser.choose(network).schedule;
+  }
+  std::vector<ScheduleChoice> front = pareto_front(chooser.all(network));
+  const auto unfit = [](const ScheduleChoice& choice) { return !choice.fits; };
+  if (std::all_of(front.begin(), front.end(), unfit)) {
+    return front.back().schedule;
+  }
+  std::erase_if(front, unfit);
+  if (optimise_ != kBalanced) {
+    return front.back().schedule;
+  }
+  const auto product = [](const ScheduleChoice& choice) {
+    return static_cast<double>(choice.costs.sram_bytes) *
+           choice.costs.latency.value_or(static_cast<double>(choice.costs.macs));
+  };
+  return std::min_element(front.begin(), front.end(),
+                          [&](const auto& a, const auto& b) { return product(a) < product(b); })
+      ->schedule;
 }
 
 SramWays TargetOptions::sram_ways() const {

@@ -7,7 +7,7 @@
 //   options.declare(command);
 //   ...                                              // when the command line has been parsed:
 //   const Target target = options.target(kUnlimitedTarget);
-//   ScheduleChooser chooser(options.grids(), SplitPoints::kLayers, target, latency);
+//   ScheduleChooser chooser(options.schedules({}), target, latency);
 //   const PatchSchedule schedule = options.schedule(network, chooser, Unasked::kBest);
 
 #include <cstdint>
@@ -37,8 +37,8 @@ class TargetOptions {
   /// @throws InputError if there is no such device.
   [[nodiscard]] Target target(Target base) const;
 
-  /// That --max-patches allows.
-  [[nodiscard]] std::vector<TileGrid> grids() const;
+  /// `base` with what was given in its place; --max-patches, where there is no configuration.
+  [[nodiscard]] ScheduleSpace schedules(std::optional<ScheduleSpace> base) const;
 
   /// Whether --patches or --schedule was given.
   [[nodiscard]] bool ask_for_schedule() const;
@@ -57,6 +57,7 @@ class TargetOptions {
 
  private:
   [[nodiscard]] PatchSchedule given_patches(const Network& network) const;
+  [[nodiscard]] PatchSchedule best(const Network& network, ScheduleChooser& chooser) const;
 
   std::optional<std::int64_t> sram_bytes_;
   std::optional<std::int64_t> flash_bytes_;
@@ -70,6 +71,9 @@ class TargetOptions {
   std::optional<int> split_layer_;
   std::string schedule_;
   int max_patches_ = 4;
+  std::string family_;
+  std::optional<int> max_strips_;
+  std::string optimise_;
   bool json_ = false;
 };
 

@@ -43,8 +43,11 @@ TEST(ExecutionPlan, EveryLayerIsOneStepsInOrder) {
       if (loop.geometry) {
         const Segment& segment = schedule.segments.at(segments++);
         EXPECT_EQ(loop.geometry->segment(), segment);
-        EXPECT_EQ(tiles(loop).size(), static_cast<std::size_t>(segment.grid.rows) *
-                                          static_cast<std::size_t>(segment.grid.cols));
+        const TileGrid grid = loop.grid();
+        EXPECT_EQ(tiles(loop).size(), static_cast<std::size_t>(grid.rows * grid.cols));
+        if (segment.halo() == HaloPolicy::kRecompute) {
+          EXPECT_EQ(grid, segment.grid);
+        }
       }
     }
     EXPECT_EQ(layer, network.layer_count());
@@ -96,17 +99,42 @@ TEST(ExecutionPlan, NothingIsReadThatIsNotThere) {
       }
       return all;
     };
-    const auto fetch = [&](const Tile& tile) {
-      hold(kImage, tile);
-      fill(kImage, plan.held(kImage, tile));
+    // What is kept of a window begins the next one.
+    const auto slide = [&](TensorId tensor, const Tile& tile) {
+      Held& held = memory[static_cast<std::size_t>(tensor)];
+      const Rect kept = plan.kept(tensor, tile);
+      ASSERT_TRUE(kept.pixels() <= 0 || held.rect.contains(kept));
+      Held next{.rect = kept, .there = {}};
+      for (int row = kept.rows.begin; row < kept.rows.end; ++row) {
+        for (int col = kept.cols.begin; col < kept.cols.end; ++col) {
+          next.there.push_back(*held.pixel(row, col));
+        }
+      }
+      held = std::move(next);
+    };
+    // A window with what was kept in it.
+    const auto widen = [&](TensorId tensor, const Tile& tile) {
+      const Held kept = memory[static_cast<std::size_t>(tensor)];
+      Held& held = memory[static_cast<std::size_t>(tensor)];
+      held.rect = plan.held(tensor, tile);
+      held.there.assign(static_cast<std::size_t>(std::max<std::int64_t>(0, held.rect.pixels())), 0);
+      if (tile.row > 0 && !kept.there.empty()) {
+        ASSERT_EQ(kept.rect.rows.begin, held.rect.rows.begin);
+        std::copy(kept.there.begin(), kept.there.end(), held.there.begin());
+      }
+    };
+    const auto slides = [](const Loop& loop, TensorId tensor) {
+      return std::count(loop.slides.begin(), loop.slides.end(), tensor) > 0;
     };
     if (!plan.tensor(kImage).loop) {
-      fetch({});
+      hold(kImage, {});
+      fill(kImage, plan.held(kImage, {}));
     }
     for (const Loop& loop : plan.loops()) {
       for (const Tile& tile : tiles(loop)) {
         if (loop.fetches_image) {
-          fetch(tile);
+          slides(loop, kImage) ? widen(kImage, tile) : hold(kImage, tile);
+          fill(kImage, plan.fetched(tile));
         }
         for (int i = loop.first_step; i < loop.end_step; ++i) {
           const Step& step = plan.step(i);
@@ -116,9 +144,13 @@ TEST(ExecutionPlan, NothingIsReadThatIsNotThere) {
             EXPECT_LE(i, plan.tensor(input).last_step);
             ASSERT_TRUE(is_there(input, plan.read(i, j, tile)));
           }
-          hold(step.output, tile);
+          slides(loop, step.output) ? widen(step.output, tile) : hold(step.output, tile);
           fill(step.output, plan.computed(i, tile));
-          EXPECT_EQ(step.runs || plan.computed(i, tile).pixels() == 0, true);
+          EXPECT_TRUE(step.runs || plan.computed(i, tile).pixels() == 0);
+          EXPECT_TRUE(step.adds_up || plan.runs(i, tile) == (plan.computed(i, tile).pixels() > 0));
+        }
+        for (const TensorId tensor : loop.slides) {
+          slide(tensor, tile);
         }
       }
     }
@@ -127,29 +159,71 @@ TEST(ExecutionPlan, NothingIsReadThatIsNotThere) {
   });
 }
 
+// Rows that are cached: of one strip, each is computed once; of every strip, once in it.
+TEST(ExecutionPlan, CachedRowsAreComputedAndFetchedOnce) {
+  int loops = 0;
+  for_random_plans("plan/once", [&](const Network& network, const PatchSchedule&,
+                                    const ExecutionPlan& plan) {
+    for (const Loop& loop : plan.loops()) {
+      if (!loop.caches_rows()) {
+        continue;
+      }
+      ++loops;
+      std::vector<int> next(static_cast<std::size_t>(network.tensor_count()), 0);
+      for (const Tile& tile : tiles(loop)) {
+        if (tile.row == 0) {
+          std::fill(next.begin(), next.end(), 0);
+        }
+        const auto advance = [&](TensorId tensor, const Interval& rows) {
+          int& row = next[static_cast<std::size_t>(tensor)];
+          EXPECT_TRUE(rows.empty() || rows.begin == row);
+          row = rows.empty() ? row : rows.end;
+        };
+        for (int i = loop.first_step; i < loop.end_step; ++i) {
+          advance(plan.step(i).output,
+                  loop.geometry->span(Axis::kRows, plan.step(i).first_layer, tile.row).computed);
+        }
+        if (loop.fetches_image) {
+          advance(kImage, plan.fetched(tile).rows);
+        }
+      }
+      EXPECT_EQ(next[static_cast<std::size_t>(loop.geometry->segment().first_layer + 1)],
+                network.shape(loop.geometry->segment().first_layer + 1).height);
+      EXPECT_EQ(next[static_cast<std::size_t>(loop.geometry->segment().end_layer)],
+                network.shape(loop.geometry->segment().end_layer).height);
+    }
+  });
+  EXPECT_GT(loops, 100);
+}
+
 TEST(ExecutionPlan, OnlyWhatNothingReadsLaterIsWrittenOver) {
   for_random_plans("plan/over", [](const Network& network, const PatchSchedule&,
                                    const ExecutionPlan& plan) {
     for (int i = 0; i < static_cast<int>(plan.steps().size()); ++i) {
       const Step& step = plan.step(i);
-      EXPECT_TRUE(step.overlap.input == -1 || step.overlap.input == step.dying_input);
+      const Loop& loop = plan.loop_of(i);
       if (step.dying_input < 0) {
-        EXPECT_EQ(step.scratch_bytes, 0);
+        EXPECT_EQ(step.scratch_bytes > 0,
+                  step.adds_up || step.kernel == KernelFunction::kDepthwise);
+        if (step.overlap.tensor != kNoTensor) {
+          EXPECT_EQ(i + 1, loop.end_step);
+          EXPECT_EQ(step.overlap.tensor, loop.geometry->segment().first_layer);
+          EXPECT_EQ(plan.tensor(step.overlap.tensor).last_step, i);
+          EXPECT_LE(step.overlap.distance_bytes, 0);
+        }
         continue;
       }
+      EXPECT_EQ(step.overlap.tensor, step.inputs[static_cast<std::size_t>(step.dying_input)]);
       const TensorId under = step.inputs[static_cast<std::size_t>(step.dying_input)];
       EXPECT_NE(under, kImage);
-      EXPECT_EQ(plan.tensor(under).last_step, i);
+      EXPECT_EQ(last_readers(network)[static_cast<std::size_t>(under)], step.first_layer);
+      EXPECT_TRUE(loop.caches_rows() || plan.tensor(under).last_step == i);
       EXPECT_EQ(plan.tensor(under).loop, plan.tensor(step.output).loop);
       for (int later = i + 1; later < static_cast<int>(plan.steps().size()); ++later) {
         EXPECT_EQ(std::count(plan.step(later).inputs.begin(), plan.step(later).inputs.end(), under),
                   0);
       }
-      const std::int64_t saved = std::min(plan.tensor(under).bytes, plan.tensor(step.output).bytes);
-      if (step.overlap.input >= 0) {
-        EXPECT_LT(step.scratch_bytes, saved);
-      }
-      EXPECT_EQ(step.kernel == KernelFunction::kDepthwiseInPlace, step.scratch_bytes > 0);
+      EXPECT_EQ(step.kernel == KernelFunction::kDepthwise, step.scratch_bytes > 0);
       EXPECT_EQ(network.shape(step.output).channels, plan.tensor(step.output).shape.channels);
     }
   });

@@ -101,18 +101,19 @@ TEST(TileGeometry, MaterialisedTensorsAreComplete) {
 }
 
 TEST(TileGeometry, InputsAreTheReceptiveFieldClippedToTheImage) {
-  for_random_segments("tiles/receptive_field",
-                      [](const Network& network, const SegmentGeometry& geometry) {
-                        for (int layer = geometry.segment().first_layer;
-                             layer < geometry.segment().end_layer; ++layer) {
-                          for_tiles(geometry, [&](int row, int col) {
-                            const LayerTile tile = geometry.tile(layer, row, col);
-                            if (tile.computed.pixels() > 0) {
-                              EXPECT_EQ(tile.inputs[0], pixels_read(network, layer, tile.computed));
-                            }
-                          });
-                        }
-                      });
+  for_random_segments(
+      "tiles/receptive_field", [](const Network& network, const SegmentGeometry& geometry) {
+        for (int layer = geometry.segment().first_layer; layer < geometry.segment().end_layer;
+             ++layer) {
+          for_tiles(geometry, [&](int row, int col) {
+            const LayerTile tile = geometry.tile(layer, row, col);
+            const bool adds_up = geometry.adds_up() && layer + 1 == geometry.segment().end_layer;
+            if (tile.computed.pixels() > 0 && !adds_up) {
+              EXPECT_EQ(tile.inputs[0], pixels_read(network, layer, tile.computed));
+            }
+          });
+        }
+      });
 }
 
 TEST(TileGeometry, EveryInputIsHeldByItsProducersWindowAndNothingMoreIsComputed) {
@@ -121,7 +122,9 @@ TEST(TileGeometry, EveryInputIsHeldByItsProducersWindowAndNothingMoreIsComputed)
     for_tiles(geometry, [&](int row, int col) {
       for (int producer = segment.first_layer; producer < segment.end_layer; ++producer) {
         const LayerTile made = geometry.tile(producer, row, col);
-        EXPECT_TRUE(full_rect(network.shape(producer + 1)).contains(made.window));
+        Rect room = full_rect(network.shape(producer + 1));
+        room.rows.begin = geometry.caches_rows() ? made.window.rows.begin : 0;
+        EXPECT_TRUE(room.contains(made.window));
         EXPECT_TRUE(made.window.contains(made.computed));
         Rect needed;
         for (int reader = producer + 1; reader < segment.end_layer; ++reader) {
@@ -129,20 +132,45 @@ TEST(TileGeometry, EveryInputIsHeldByItsProducersWindowAndNothingMoreIsComputed)
           for (std::size_t j = 0; j < 2; ++j) {
             if (l.inputs[j] == producer + 1) {
               const Rect read = geometry.tile(reader, row, col).inputs[j];
-              EXPECT_TRUE(made.computed.contains(read));
+              const Rect& there = geometry.caches_rows() ? made.window : made.computed;
+              EXPECT_TRUE(read.pixels() == 0 || there.contains(read));
               needed = {hull(needed.rows, read.rows), hull(needed.cols, read.cols)};
             }
           }
         }
-        if (!geometry.materialised(producer + 1)) {
+        if (!geometry.materialised(producer + 1) && !geometry.caches_rows()) {
           EXPECT_EQ(made.window, made.computed);
           EXPECT_EQ(made.computed, needed);
         }
       }
-      const Rect read = geometry.external_read(segment.first_layer, row, col);
+      const Rect read = geometry.external_window(segment.first_layer, row, col);
       EXPECT_TRUE(full_rect(network.shape(segment.first_layer)).contains(read));
     });
   });
+}
+
+// Each pixel of a sum's input is added once.
+TEST(TileGeometry, WhatAddsUpIsReadInParts) {
+  int sums = 0;
+  for_random_segments("tiles/sums", [&](const Network& network, const SegmentGeometry& geometry) {
+    if (!geometry.adds_up()) {
+      return;
+    }
+    ++sums;
+    const int last = geometry.segment().end_layer - 1;
+    const TensorShape& shape = network.shape(last);
+    std::vector<int> counts(static_cast<std::size_t>(shape.pixels()), 0);
+    for_tiles(geometry, [&](int row, int col) {
+      const Rect read = geometry.tile(last, row, col).inputs[0];
+      for (int y = read.rows.begin; y < read.rows.end; ++y) {
+        for (int x = read.cols.begin; x < read.cols.end; ++x) {
+          ++counts.at(static_cast<std::size_t>(y * shape.width + x));
+        }
+      }
+    });
+    EXPECT_TRUE(std::all_of(counts.begin(), counts.end(), [](int count) { return count == 1; }));
+  });
+  EXPECT_GT(sums, 5);
 }
 
 TEST(TileGeometry, AMovedEndKeepsOnlyWhatStays) {
@@ -177,8 +205,8 @@ TEST(TileGeometry, AMovedEndKeepsOnlyWhatStays) {
         EXPECT_EQ(moved.materialised(layer + 1), fresh.materialised(layer + 1));
         for_tiles(fresh, [&](int row, int col) {
           EXPECT_EQ(moved.tile(layer, row, col), fresh.tile(layer, row, col));
-          EXPECT_EQ(moved.external_read(segment.first_layer, row, col),
-                    fresh.external_read(segment.first_layer, row, col));
+          EXPECT_EQ(moved.external_window(segment.first_layer, row, col),
+                    fresh.external_window(segment.first_layer, row, col));
           if (layer < changed) {
             EXPECT_EQ(moved.tile(layer, row, col), before.tile(layer, row, col));
           }
@@ -223,7 +251,7 @@ TEST(TileGeometry, ClippingOnlySaves) {
     for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
       std::int64_t tiles = 1;
       for (const Segment& segment : schedule.segments) {
-        tiles = std::int64_t{segment.grid.rows} * segment.grid.cols;
+        tiles = std::max(tiles, std::int64_t{segment.grid.rows} * segment.grid.cols);
       }
       const std::int64_t clipped = scheduled_macs(network, schedule);
       const std::int64_t unclipped = unclipped_macs(network, schedule);

@@ -38,7 +38,7 @@ int main() { return patchnas::to_string(patchnas::MemoryModel::kDeployed).empty(
 CPP
 libraries="$(dirname -- "$(find "$prefix" -name libpatchnas_arch.a)")"
 output="$("$cxx" -std=c++20 -I"$prefix/include/patchnas" user.cpp -o user \
-  -L"$libraries" -lpatchnas_memory_models -lpatchnas_arch -lyaml-cpp 2>&1 && ./user)"
+  -L"$libraries" -lpatchnas_memory_models -lpatchnas_arch -lpatchnas_arch_base -lyaml-cpp 2>&1 && ./user)"
 expect "a program builds with the installed headers and libraries, and runs" is "$?" 0
 
 finish

@@ -23,5 +23,8 @@ int main(int argc, char** argv) {
     board_write_number((uint64_t)result.first_kind);
     board_write("\n");
   }
-  return result.failed != 0 || result.cases == 0;
+  const int32_t moves_failed = run_move_cases();
+  board_write_number((uint64_t)moves_failed);
+  board_write(" moves failed\n");
+  return result.failed != 0 || result.cases == 0 || moves_failed != 0;
 }

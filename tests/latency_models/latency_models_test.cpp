@@ -68,24 +68,39 @@ TEST(OperatorUses, HaveTheMacsOfTheSchedule) {
   });
 }
 
-TEST(OperatorUses, CountEveryTileOnce) {
+// What runs in each tile, one by one.
+TEST(OperatorUses, CountEveryCallOnce) {
   for_random_schedules("latency/counts", [](const Network& network, const PatchSchedule& schedule) {
+    const ExecutionPlan plan(network, schedule, InputMode::kStreamed);
     std::vector<std::int64_t> executions(network.layers.size(), 0);
     std::set<std::pair<int, OperatorKey>> keys;
-    for (const OperatorUse& use :
-         operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
-      executions[static_cast<std::size_t>(use.layer)] += use.count;
+    std::int64_t moved = 0;
+    for (const OperatorUse& use : operator_uses(network, plan)) {
       EXPECT_TRUE(keys.emplace(use.layer, use.key).second) << "an operator is listed twice";
+      if (use.key.family.kernel == KernelFunction::kMove) {
+        moved += use.count * use.key.cols.output * use.key.family.output_channels;
+      } else {
+        executions[static_cast<std::size_t>(use.layer)] += use.count;
+      }
     }
-    for (int layer = 0; layer < network.layer_count(); ++layer) {
-      std::int64_t expected = 1;
-      for (const Segment& segment : schedule.segments) {
-        if (layer >= segment.first_layer && layer < segment.end_layer) {
-          expected = std::int64_t{segment.grid.rows} * segment.grid.cols;
+    for (const Loop& loop : plan.loops()) {
+      for (const Tile& tile : tiles(loop)) {
+        for (int step = loop.first_step; step < loop.end_step; ++step) {
+          std::int64_t& count = executions[static_cast<std::size_t>(plan.step(step).first_layer)];
+          count -= plan.runs(step, tile) ? 1 : 0;
+          count -= plan.step(step).adds_up && plan.computed(step, tile).pixels() > 0 ? 1 : 0;
+        }
+        for (const TensorId tensor : loop.slides) {
+          const Rect kept = plan.kept(tensor, tile);
+          moved -= kept.rows.begin > plan.held(tensor, tile).rows.begin
+                       ? kept.pixels() * network.shape(tensor).channels
+                       : 0;
         }
       }
-      EXPECT_EQ(executions[static_cast<std::size_t>(layer)], expected);
     }
+    EXPECT_EQ(moved, 0);
+    EXPECT_TRUE(std::all_of(executions.begin(), executions.end(),
+                            [](std::int64_t count) { return count == 0; }));
   });
 }
 
@@ -201,14 +216,15 @@ TEST(LatencyReport, AddsWhatWasMeasuredAndMarksTheRest) {
         predicted += static_cast<double>(use.count) * model.predictor().predict(use.key);
       }
     }
+    const ExecutionPlan plan(network, schedule, InputMode::kResident);
     double overhead = 0.0;
-    int in_patches = 0;
-    for (const Segment& segment : schedule.segments) {
-      const int layers = segment.end_layer - segment.first_layer;
-      overhead += segment.grid.rows * segment.grid.cols * (20.25 + 60.125 * layers);
-      in_patches += layers;
+    for (const Loop& loop : plan.loops()) {
+      overhead += loop.geometry ? 20.25 * loop.grid().rows * loop.grid().cols : 0.0;
     }
-    overhead += 30.5 * (network.layer_count() - in_patches);
+    for (const OperatorUse& use : operator_uses(network, plan)) {
+      const bool in_loop = plan.loop_of(plan.step_of_layer(use.layer)).geometry.has_value();
+      overhead += static_cast<double>(use.count) * (in_loop ? 60.125 : 30.5);
+    }
     EXPECT_NEAR(report.predicted, predicted, 1e-9 * report.total);
     EXPECT_NEAR(report.total, measured + predicted + overhead, 1e-9 * report.total);
   });

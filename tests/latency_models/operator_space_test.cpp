@@ -63,7 +63,7 @@ std::vector<OperatorKey> operators_of_all_candidates(const SearchSpace& space) {
   const ArchitectureWalk walk(space, [&](const Architecture& architecture) {
     const Network network = lower(space, architecture);
     for (const PatchSchedule& schedule :
-         enumerate_schedules(network, space.patch_grids, space.split_points)) {
+         enumerate_schedules(network, space.schedules.patch_grids, space.schedules.split_points)) {
       for (const OperatorUse& use :
            operator_uses(network, ExecutionPlan(network, schedule, InputMode::kResident))) {
         keys.insert(use.key);
@@ -76,8 +76,9 @@ std::vector<OperatorKey> operators_of_all_candidates(const SearchSpace& space) {
 // A random space with few enough architectures to walk them all.
 SearchSpace small_space(RandomStream& stream) {
   SearchSpace space = testing::random_space(stream);
-  space.patch_grids = {{1, 1}, {2, 2}, stream.chance(0.5) ? TileGrid{1, 3} : TileGrid{3, 2}};
-  space.split_points = stream.chance(0.7) ? SplitPoints::kLayers : SplitPoints::kBlocks;
+  space.schedules.patch_grids = {
+      {1, 1}, {2, 2}, stream.chance(0.5) ? TileGrid{1, 3} : TileGrid{3, 2}};
+  space.schedules.split_points = stream.chance(0.7) ? SplitPoints::kLayers : SplitPoints::kBlocks;
   for (StageSpace& stage : space.stages) {
     stage.residual = stream.chance(0.8);
   }
@@ -132,21 +133,23 @@ TEST(EnumerateOperators, StopsWhereASpaceIsLarge) {
                           .kernel_sizes = {3, 5, 7},
                           .expand_ratios = {3, 4, 6},
                           .widths = {8, 16, 24}});
-  space.patch_grids = square_grids({1, 2, 3, 4});
+  space.schedules.patch_grids = square_grids({1, 2, 3, 4});
   EXPECT_FALSE(enumerate_operators(space, 5000).has_value());
 }
 
 TEST(SampledOperators, AreOperatorsOfTheSpaceAndWeighAsMuchAsTheirCandidates) {
   RandomStream spaces(5, "space/sampled");
   for (int round = 0; round < 10; ++round) {
-    const SearchSpace space = small_space(spaces);
+    SearchSpace space = small_space(spaces);
+    space.schedules.family = ScheduleFamily::kPatches;  // those by rows are not enumerated
     const auto all = enumerate_operators(space, 1'000'000);
     ASSERT_TRUE(all.has_value());
     RandomStream stream(6, "space/samples");
     const auto weights = sampled_operators(space, 1, stream);
     RandomStream same(6, "space/samples");
     const Network network = lower(space, sample(space, same));
-    const auto schedules = enumerate_schedules(network, space.patch_grids, space.split_points);
+    const auto schedules =
+        enumerate_schedules(network, space.schedules.patch_grids, space.schedules.split_points);
     double macs_and_bytes = 0.0;
     for (const PatchSchedule& schedule : schedules) {
       for (const OperatorUse& use :

@@ -21,7 +21,13 @@ std::vector<ArenaBuffer> random_buffers(RandomStream& stream, int count) {
   std::vector<ArenaBuffer> buffers;
   for (int i = 0; i < count; ++i) {
     ArenaBuffer buffer{.size_bytes = 1 + below(stream, 100), .first_step = below(stream, 10)};
-    if (i > 0 && buffers.back().first_step < buffers.back().last_step && stream.chance(0.4)) {
+    if (i > 0 && stream.chance(0.15)) {  // as a loop does
+      buffer.overwrites = i - 1;
+      buffer.distance_bytes = -kArenaAlignmentBytes * below(stream, 20);
+      buffer.may_lie_apart = true;
+      buffer.first_step = buffers.back().first_step;
+    } else if (i > 0 && buffers.back().first_step < buffers.back().last_step &&
+               stream.chance(0.4)) {
       buffer.overwrites = i - 1;
       buffer.distance_bytes = kArenaAlignmentBytes * (below(stream, 40) - 20);
       buffer.first_step = buffers.back().last_step;
@@ -182,8 +188,22 @@ TEST(PlanChecker, FindsFaults) {
   second.offset_bytes = 8;
   EXPECT_NE(error({first, second}), "");  // not over it
   second.offset_bytes = 0;
-  second.first_step = 0;
-  EXPECT_NE(error({first, second}), "");  // written while the other is still needed
+  second.first_step = 2;
+  EXPECT_NE(error({first, second}), "");  // never together
+  second = {.size_bytes = 8,
+            .first_step = 0,
+            .last_step = 2,
+            .overwrites = 0,
+            .distance_bytes = -4,
+            .may_lie_apart = true,
+            .offset_bytes = 0};
+  ArenaBuffer later = first;
+  later.offset_bytes = 4;
+  EXPECT_EQ(error({later, second}), "");  // at the largest distance
+  second.offset_bytes = 8;
+  EXPECT_NE(error({later, second}), "");  // too late to overlap
+  later.offset_bytes = 0;
+  EXPECT_EQ(error({later, second}), "");  // apart
 }
 
 }  // namespace

@@ -68,10 +68,10 @@ TEST_F(MobileNetV2, FourByFourPatches) {
 
 TEST_F(MobileNetV2, InteriorPatchReads75Pixels) {
   const SegmentGeometry geometry(network_, {.first_layer = 0, .end_layer = split_, .grid = {4, 4}});
-  const Rect interior = geometry.external_read(kImage, 1, 1);
+  const Rect interior = geometry.external_window(kImage, 1, 1);
   EXPECT_EQ(interior.rows.size(), 75);
   EXPECT_EQ(interior.cols.size(), 75);
-  EXPECT_LT(geometry.external_read(kImage, 0, 0).rows.size(), 75);
+  EXPECT_LT(geometry.external_window(kImage, 0, 0).rows.size(), 75);
 }
 
 TEST_F(MobileNetV2, OverheadOfRecomputedHalos) {

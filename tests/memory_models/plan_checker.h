@@ -9,6 +9,21 @@
 
 namespace patchnas::testing {
 
+/// Written over one another in a row, none beyond the one before it.
+inline bool is_within(const std::vector<ArenaBuffer>& buffers, const ArenaBuffer& a, int under) {
+  int index = a.overwrites;
+  const ArenaBuffer* inner = &a;
+  while (index != kNoBuffer && index != under && !inner->may_lie_apart) {
+    const ArenaBuffer& outer = buffers[static_cast<std::size_t>(index)];
+    if (inner->distance_bytes != 0 || inner->size_bytes > outer.size_bytes) {
+      return false;
+    }
+    inner = &outer;
+    index = outer.overwrites;
+  }
+  return index == under && index != kNoBuffer && !inner->may_lie_apart;
+}
+
 /// What is wrong with the placement, or "".
 inline std::string plan_error(const std::vector<ArenaBuffer>& buffers, std::int64_t arena_bytes) {
   for (std::size_t i = 0; i < buffers.size(); ++i) {
@@ -22,8 +37,15 @@ inline std::string plan_error(const std::vector<ArenaBuffer>& buffers, std::int6
     }
     for (std::size_t j = 0; j < i; ++j) {
       const ArenaBuffer& b = buffers[j];
-      if (a.overwrites == static_cast<int>(j)) {
-        if (a.offset_bytes != b.offset_bytes + a.distance_bytes || a.first_step != b.last_step) {
+      const bool begins_early = a.offset_bytes <= b.offset_bytes + a.distance_bytes;
+      if (a.overwrites == static_cast<int>(j) && a.may_lie_apart && begins_early) {
+        continue;
+      }
+      if (a.overwrites != static_cast<int>(j) && is_within(buffers, a, static_cast<int>(j))) {
+        continue;
+      }
+      if (a.overwrites == static_cast<int>(j) && !a.may_lie_apart) {
+        if (a.offset_bytes != b.offset_bytes + a.distance_bytes || !a.overlaps_in_time(b)) {
           return name + " is not written over buffer " + std::to_string(j);
         }
         continue;

@@ -22,5 +22,7 @@ TEST(KernelCases, GiveTheIntegerReferencesAnswer) {
                               << result.first_kind;
 }
 
+TEST(KernelCases, MovesKeepWhatTheyMoveAndTouchNothingElse) { EXPECT_EQ(run_move_cases(), 0); }
+
 }  // namespace
 }  // namespace patchnas

@@ -18,6 +18,9 @@ typedef struct kernel_case_result {
 /* `words` as written by kernel_cases(). */
 kernel_case_result run_kernel_cases(const int32_t* words);
 
+/* Moves of all lengths, distances and alignments; how many moved something else. */
+int32_t run_move_cases(void);
+
 #ifdef __cplusplus
 }
 #endif

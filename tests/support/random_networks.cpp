@@ -116,7 +116,7 @@ SearchSpace random_space(RandomStream& stream) {
     space.stages.push_back(stage);
   }
   space.head_width = stream.chance(0.3) ? between(stream, 4, 12) : 0;
-  space.patch_grids = square_grids({1, 2, 3, 4});
+  space.schedules.patch_grids = square_grids({1, 2, 3, 4});
   return space;
 }
 
@@ -192,7 +192,36 @@ std::vector<PatchSchedule> all_schedules(const Network& network, RandomStream& s
                     between(stream, 1, std::min(6, out.width))};
     schedules.push_back({{segment}});
   }
+  for (int attempt = 0; attempt < 6; ++attempt) {
+    schedules.push_back(random_schedule(network, stream));
+  }
   return schedules;
+}
+
+PatchSchedule random_schedule(const Network& network, RandomStream& stream) {
+  if (stream.chance(0.3)) {
+    return stream.pick(
+        enumerate_schedules(network, square_grids({1, 2, 3, 4}), SplitPoints::kLayers));
+  }
+  PatchSchedule schedule;
+  int first = 0;
+  while (first < network.layer_count()) {
+    const int end = between(stream, first + 1, network.layer_count());
+    Segment rows = Segment::rows(first, end, 1, 1);
+    rows.step_rows = between(stream, 1, std::min(4, network.shape(first + 1).height));
+    const TensorShape& paced = network.shape(paced_layer(network, rows) + 1);
+    rows.grid.cols = stream.chance(0.5) ? 1 : between(stream, 1, std::min(5, paced.width));
+    const TensorShape& out = network.shape(end);
+    const TileGrid grid{between(stream, 1, std::min(3, out.height)),
+                        between(stream, 1, std::min(3, out.width))};
+    if (stream.chance(0.7)) {
+      schedule.segments.push_back(rows);
+    } else if (stream.chance(0.5)) {
+      schedule.segments.push_back(Segment::patches(first, end, grid));
+    }
+    first = end;
+  }
+  return schedule;
 }
 
 }  // namespace patchnas::testing

@@ -20,7 +20,11 @@ Network random_general_network(RandomStream& stream);
 /// can be priced, not executed.
 Network with_random_groups(Network network, RandomStream& stream);
 
-/// Every p x p schedule, and some with other grids.
+/// MCUNetV2's form, or segments from the first layer to the last: rows cached, patches and layers
+/// in none of them, in any order.
+PatchSchedule random_schedule(const Network& network, RandomStream& stream);
+
+/// Every p x p schedule, some with other grids, and random ones.
 std::vector<PatchSchedule> all_schedules(const Network& network, RandomStream& stream);
 
 }  // namespace patchnas::testing

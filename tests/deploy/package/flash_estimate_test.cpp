@@ -17,6 +17,7 @@
 #include "memory_models/memory_models.h"
 #include "tests/deploy/support/compiled_package.h"
 #include "tests/deploy/support/random_quantised.h"
+#include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {

@@ -68,7 +68,7 @@ TEST(ArenaExecutor, SeveralSegmentsGiveTheSameOutput) {
           std::min<int>(shapes.layer_count(), layer + 1 + static_cast<int>(stream.below(4)));
       const TensorShape& out = shapes.shape(end);
       schedule.segments.push_back(
-          {layer, end, {std::min(2, out.height), std::min(3, out.width)}, {}});
+          Segment::patches(layer, end, {std::min(2, out.height), std::min(3, out.width)}));
       layer = end;
     }
     for (const InputMode mode : {InputMode::kResident, InputMode::kStreamed}) {

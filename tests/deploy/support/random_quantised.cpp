@@ -95,22 +95,6 @@ QuantizedNetwork random_quantised_network(RandomStream& stream) {
   return random_quantised(network, stream);
 }
 
-PatchSchedule random_schedule(const Network& network, RandomStream& stream) {
-  if (stream.chance(0.8)) {
-    return stream.pick(all_schedules(network, stream));
-  }
-  PatchSchedule schedule;
-  for (int layer = 0; layer < network.layer_count();) {
-    const int end =
-        std::min<int>(network.layer_count(), layer + 1 + static_cast<int>(stream.below(4)));
-    const TensorShape& out = network.shape(end);
-    schedule.segments.push_back(
-        {layer, end, {std::min(2, out.height), std::min(3, out.width)}, {}});
-    layer = end;
-  }
-  return schedule;
-}
-
 std::vector<std::int8_t> random_bytes(std::int64_t count, RandomStream& stream) {
   std::vector<std::int8_t> bytes(static_cast<std::size_t>(count));
   std::generate(bytes.begin(), bytes.end(),

@@ -19,9 +19,6 @@ QuantizedNetwork random_quantised(const Network& network, RandomStream& stream);
 /// A random network of either kind (support/random_networks.h), some with a softmax at the end.
 QuantizedNetwork random_quantised_network(RandomStream& stream);
 
-/// One of the network's schedules, or several segments in a row.
-PatchSchedule random_schedule(const Network& network, RandomStream& stream);
-
 std::vector<std::int8_t> random_bytes(std::int64_t count, RandomStream& stream);
 
 /// The folder with the reference networks; it need not exist.

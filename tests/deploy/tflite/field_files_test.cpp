@@ -16,6 +16,7 @@
 #include "deploy/tflite/tflite_export.h"
 #include "deploy/tflite/tflite_import.h"
 #include "tests/deploy/support/random_quantised.h"
+#include "tests/support/random_networks.h"
 
 namespace patchnas {
 namespace {

@@ -89,7 +89,8 @@ void expect_the_best(const LatencyModel* model, MemoryModel memory_model, const 
       target.max_macs = static_cast<std::int64_t>(static_cast<double>(network_macs(network)) *
                                                   (0.99 + 0.1 * stream.uniform()));
     }
-    ScheduleChooser chooser(kGrids, SplitPoints::kLayers, target, model);
+    ScheduleChooser chooser({.family = ScheduleFamily::kPatches, .patch_grids = kGrids}, target,
+                            model);
     const ScheduleChoice choice = chooser.choose(network);
     const Definition expected = look_at_all(network, target, model);
     ASSERT_EQ(choice.fits, expected.cheapest.has_value());
@@ -129,7 +130,8 @@ TEST(ScheduleChooser, TakesTheFittingScheduleOfLeastLatency) {
 TEST(ScheduleChooser, ListsEverySchedule) {
   RandomStream stream(11, "chooser/all");
   const Target target{.sram_bytes = 2000, .flash_bytes = kNoLimit};
-  ScheduleChooser chooser(kGrids, SplitPoints::kLayers, target, nullptr);
+  ScheduleChooser chooser({.family = ScheduleFamily::kPatches, .patch_grids = kGrids}, target,
+                          nullptr);
   for (int i = 0; i < 20; ++i) {
     const Network network = testing::random_lowered_network(stream);
     const std::vector<PatchSchedule> schedules =
@@ -142,6 +144,40 @@ TEST(ScheduleChooser, ListsEverySchedule) {
       EXPECT_EQ(all[s].fits, all[s].costs.sram_bytes <= 2000);
     }
   }
+}
+
+// Of both families: never worse than patches alone, and where rows decide the fewest MACs of all
+// chains within the limit.
+TEST(ScheduleChooser, TakesRowsWhereTheyAreCheaper) {
+  RandomStream stream(11, "chooser/rows");
+  int by_rows = 0;
+  int only_by_rows = 0;
+  for (int i = 0; i < 100; ++i) {
+    const Network network = testing::random_lowered_network(stream);
+    const Target target{.sram_bytes = 300 + static_cast<std::int64_t>(stream.below(2500)),
+                        .flash_bytes = kNoLimit,
+                        .input = InputMode::kStreamed};
+    ScheduleChooser patches({.family = ScheduleFamily::kPatches, .patch_grids = kGrids}, target,
+                            nullptr);
+    ScheduleChooser both({.patch_grids = kGrids}, target, nullptr);
+    const ScheduleChoice published = patches.choose(network);
+    const ScheduleChoice choice = both.choose(network);
+    EXPECT_EQ(choice.costs, costs_of(network, choice.schedule, target));
+    EXPECT_EQ(choice.fits, meets_limits(choice.costs, target));
+    EXPECT_TRUE(choice.fits || !published.fits);
+    if (choice.fits && published.fits) {
+      EXPECT_LE(choice.costs.macs, published.costs.macs);
+    } else if (!choice.fits) {
+      EXPECT_LE(choice.costs.sram_bytes, published.costs.sram_bytes);
+    }
+    only_by_rows += choice.fits && !published.fits ? 1 : 0;
+    const bool caches =
+        std::any_of(choice.schedule.segments.begin(), choice.schedule.segments.end(),
+                    [](const Segment& segment) { return segment.halo() == HaloPolicy::kCache; });
+    by_rows += caches ? 1 : 0;
+  }
+  EXPECT_GT(by_rows, 20);
+  EXPECT_GT(only_by_rows, 5);
 }
 
 TEST(ParetoFront, HoldsExactlyWhatNothingBeats) {

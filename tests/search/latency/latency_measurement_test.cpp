@@ -44,7 +44,7 @@ class LatencyMeasurementTest : public ::testing::Test {
       parse_operator_key("pointwise 1x1 1x1 0x0 5x5x16 5x5x24", "test"),
       parse_operator_key("convolve 3x3 2x2 1x1 11x11x3 6x6x8", "test"),
       parse_operator_key("depthwise 3x3 1x1 0x1 8x8x8 6x7x8", "test"),
-      parse_operator_key("depthwise_in_place 5x5 2x2 2x2 9x9x8 5x5x8", "test"),
+      parse_operator_key("depthwise_over_input 5x5 2x2 2x2 9x9x8 5x5x8", "test"),
       parse_operator_key("add 1x1 1x1 0x0 5x5x8 5x5x8", "test"),
       parse_operator_key("average_pool 5x5 1x1 0x0 5x5x8 1x1x8", "test"),
       parse_operator_key("max_pool 2x2 2x2 0x0 6x6x8 3x3x8", "test"),

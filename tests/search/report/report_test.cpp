@@ -162,7 +162,7 @@ TEST(Reports, OfRandomNetworksSchedulesAndTargets) {
     const Network network = testing::random_lowered_network(stream);
     const Target target = random_target(stream);
     const std::unique_ptr<LatencyModel> latency = latency_model_for(target);
-    ScheduleChooser chooser(grids_up_to(2), SplitPoints::kLayers, target, latency.get());
+    ScheduleChooser chooser({.patch_grids = grids_up_to(2)}, target, latency.get());
     const std::vector<ScheduleChoice> all = chooser.all(network);
     for (const PatchSchedule& schedule :
          {PatchSchedule::layer_by_layer(), all.back().schedule, several_segments(network)}) {

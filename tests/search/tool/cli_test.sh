@@ -71,7 +71,8 @@ expect "out of range" fails_with 2 "--set search.population=0: search.population
   --config smoke.yaml --set search.population=0
 expect "unknown device" fails_with 2 "allowed: auto, cpu, cuda" --config smoke.yaml --device tpu
 expect "missing data" fails_with 2 "no/data" --config smoke.yaml --set data.path=no/data
-expect "nothing fits" fails_with 3 "nothing in the search space fits" --config smoke.yaml --set target.sram_bytes=64
+expect "nothing fits" fails_with 3 "nothing in the search space fits" --config smoke.yaml \
+  --set target.sram_bytes=64 --set space.schedules=patches
 expect "what would fit is said" output_has "; with space.patches=[1, 2, 3, 4, 5, 6, 7, 8] it would need "
 # The name of the file is that of the run; a folder is called by what it may be called.
 cp "$root/configs/smoke.yaml" "ein Läufer.yaml"
@@ -148,7 +149,7 @@ run estimate --network mobilenet_v2 --sram 64KiB --flash 1MiB
 expect "limits out of reach: exit 3" is "$status" 3
 expect "limits out of reach: what would need less" output_has "; with --input streamed it would need "
 expect "limits out of reach are said" output_has "over the limit of 65,536) and"
-run estimate --network mobilenet_v2 --sram 512KiB --pareto --input streamed --plot memory.svg
+run estimate --network mobilenet_v2 --schedules patches --sram 512KiB --pareto --input streamed --plot memory.svg
 expect "--pareto starts layer by layer" output_has "layer by layer"
 expect "--pareto says what fits" output_has " yes "
 expect "--plot writes SVG" grep -q "^<svg .*" memory.svg
@@ -156,7 +157,7 @@ expect "--plot draws two bars for each of 64 layers" is "$(grep -c '<title>' mem
 expect "--plot names each layer" is "$(grep -c 'rotate(-60.*>[a-z0-9_.]*</text>' memory.svg)" 64
 # MobileNetV2's 1372 KiB, and what the chosen patches leave of them, in bars of that proportion.
 expect "--plot draws the peak layer by layer" grep -q 'height="288.5" fill="#b8c0cc"><title>.*: 1,404,928 bytes<' memory.svg
-run estimate --network mobilenet_v2 --sram 512KiB --input streamed --json
+run estimate --network mobilenet_v2 --schedules patches --sram 512KiB --input streamed --json
 patched="$(json_number deployed)"
 height="$(awk -v bytes="$patched" 'BEGIN { printf "%.1f", 300 / 1.04 * bytes / 1404928 }')"
 patched="$(sed -E 's/([0-9]{3})$/,\1/' <<<"$patched")"
@@ -187,11 +188,30 @@ for size in lots -1 0 64KB 1e3; do
   expect "flash that is none: $size" fails_with 2 "--flash: must be a number of bytes" \
     estimate --network mobilenet_v2 --flash "$size"
 done
+run estimate --network mcunet_vww0 --input streamed --sram 14KiB
+expect "rows fit where patches need 17 KiB: exit 0" is "$status" 0
+expect "rows fit: the schedule" output_has "schedule       layers 0 to 5 by rows"
+expect "rows fit: at no more MACs" output_has "(+0.0 % against layer by layer)"
+run estimate --network mcunet_vww0 --input streamed --sram 14KiB --optimise ram
+expect "--optimise ram" output_has " strips"
+rows='{"segments":[{"first_layer":0,"end_layer":6,"step_rows":1,"strips":3,"halo":"cache"}]}'
+run estimate --network mcunet_vww0 --input streamed --schedule "$rows"
+expect "--schedule JSON" output_has "schedule       layers 0 to 5 by rows in 3 strips"
+expect "--schedule: more strips than columns" fails_with 2 \
+  "--schedule: segment of layers [0, 6): 30 strips of an output that is 16 columns wide" \
+  estimate --network mcunet_vww0 --schedule "${rows/:3,/:30,}"
+expect "--schedule: more rows than there are" fails_with 2 \
+  "steps of 100 rows, its first layer has only 32" \
+  estimate --network mcunet_vww0 --schedule "${rows/step_rows\":1/step_rows\":100}"
+expect "--schedule: beyond the network" fails_with 2 "the network has only 51 layers" \
+  estimate --network mcunet_vww0 --schedule "${rows/:6,/:60,}"
+expect "--schedule: neither" fails_with 2 "--schedule nowhere.json: must be best, layer-by-layer" \
+  estimate --network mcunet_vww0 --schedule nowhere.json
 run estimate --network mcunet_vww0 --sram 0.0009765625MiB --json
 expect "nothing fits 1 KiB: exit 3" is "$status" 3
 expect "nothing fits 1 KiB: as json" output_has '"fits": false'
 expect "nothing fits 1 KiB: in one line" fails_with_at_last 3 "mcunet_vww0: does not fit the limits: needs " \
-  estimate --network mcunet_vww0 --sram 1KiB
+  estimate --network mcunet_vww0 --schedules patches --sram 1KiB
 expect "more patches would need less" output_has "; with --max-patches 8 it would need "
 run estimate --network mobilenet_v2 --sram 512KiB --schedule layer-by-layer
 expect "another schedule would fit" output_has "; with --schedule best it would need "

@@ -105,10 +105,14 @@ test_board() {
   expect "a board: exit 0" is "$status" 0
   expect "it has the operators" test "$(grep -c '^[a-z_]* [0-9]*x[0-9]* ' board.txt)" -ge 50
   expect "its own name is in the table" grep -q '^target: cortex-m4$' board.txt
-  expect "its costs are those of the emulated core" is \
-    "$(join -t '|' <(sed -n 's/^\([a-z_]* .*\) [0-9]* [0-9]*$/\1/p' board.txt | sort) \
-      <(sed -n 's/^\([a-z_]* .*\) [0-9]* [0-9]*$/\1/p' killed.txt | sort) | wc -l)" \
-    "$(grep -c '^[a-z_]* [0-9]*x[0-9]* ' board.txt)"
+  # Of the operators that both have measured; counts differ by a few.
+  expect "its costs are those of the emulated core" is "$(awk '
+    /^[a-z_]+ [0-9]+x[0-9]+ / {
+      cost = $(NF - 1); key = $0; sub(/ [0-9]+ [0-9]+$/, "", key)
+      if (FILENAME ~ /killed/) {known[key] = cost; next}
+      if (key in known) {++both; if (cost - known[key] > 8 || known[key] - cost > 8) ++other}
+    }
+    END {print (both >= 20), other + 0}' killed.txt board.txt)" "1 0"
   kill $board 2>/dev/null
   run --config smoke.yaml --target board --port "$port" --table gone.txt --operators 5 --answer-seconds 0.2
   expect "a board that is gone" test "$status" -ne 0

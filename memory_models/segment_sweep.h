@@ -1,0 +1,70 @@
+#pragma once
+
+// The schedules that cache rows, of one network, all at once: a shortest path over its cuts. A cut
+// is a place where a single tensor passes; between two of them layers run whole or as a segment.
+// Peak SRAM is the largest and MACs are the sum over the parts, so that with a limit of SRAM as a
+// filter the path of fewest MACs is the best of all chains of such segments.
+//
+//   SegmentSweep sweep({.most_strips = 12}, InputMode::kStreamed);
+//   sweep.assign(network);
+//   if (const auto best = sweep.cheapest(limit)) use(best->schedule);
+//
+// The numbers are those of the execution plan and scheduled_macs(); the geometry is drawn once for
+// all segments that begin at a cut (rows) and for all that end at one (columns).
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "arch/execution_plan.h"
+#include "arch/network.h"
+#include "arch/patch_schedule.h"
+
+namespace patchnas {
+
+struct SegmentLimits {
+  int most_strips = 12;
+  auto operator<=>(const SegmentLimits&) const = default;
+};
+
+struct SegmentChain {
+  PatchSchedule schedule;
+  std::int64_t macs = 0;
+  /// The lower bound of the `deployed` arena, which the planner reaches in all but rare cases.
+  std::int64_t deployed_bytes = 0;
+  bool operator==(const SegmentChain&) const = default;
+};
+
+/// Keeps its working memory. One thread at a time.
+class SegmentSweep {
+ public:
+  SegmentSweep(SegmentLimits limits, InputMode input);
+  ~SegmentSweep();
+  SegmentSweep(SegmentSweep&&) noexcept;
+  SegmentSweep& operator=(SegmentSweep&&) noexcept;
+
+  /// Prices every segment of the network that may need no more SRAM, one row a step. `network` must
+  /// be valid and stay as it is.
+  void assign(const Network& network,
+              std::int64_t most_bytes = std::numeric_limits<std::int64_t>::max());
+
+  /// The chain of fewest MACs that needs no more SRAM; among equals the one with the least in
+  /// segments, then the one of least SRAM. Empty if there is none.
+  std::optional<SegmentChain> cheapest(std::int64_t most_bytes);
+
+  /// Every chain of the segments that were priced that no other beats in both SRAM and MACs, from
+  /// the largest SRAM to the least.
+  std::vector<SegmentChain> front();
+
+ private:
+  class Workspace;
+  std::unique_ptr<Workspace> workspace_;
+};
+
+/// The same chain with more rows a step wherever the limit leaves room: fewer calls, the same MACs.
+PatchSchedule with_longest_steps(const Network& network, const PatchSchedule& schedule,
+                                 InputMode input, std::int64_t most_bytes);
+
+}  // namespace patchnas

@@ -1,0 +1,135 @@
+#include "memory_models/segment_sweep.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "arch/row_schedules.h"
+#include "memory_models/arena_plan.h"
+#include "tests/support/random_networks.h"
+
+namespace patchnas {
+namespace {
+
+using testing::random_general_network;
+using testing::random_lowered_network;
+
+constexpr int kMostStrips = 4;
+
+// SRAM and MACs of every chain that no other beats, by the definition: each segment alone in the
+// network's execution plan.
+std::map<std::int64_t, std::int64_t> front_by_definition(const Network& network, InputMode input) {
+  const std::vector<int> cuts = segment_cuts(network);
+  const auto cost = [&](const PatchSchedule& schedule, int first, int end) {
+    const std::vector<std::int64_t> live =
+        live_bytes(unplaced_arena_plan(ExecutionPlan(network, schedule, input)).buffers);
+    const std::vector<std::int64_t> macs = scheduled_layer_macs(network, schedule);
+    std::pair<std::int64_t, std::int64_t> bytes_and_macs{0, 0};
+    for (std::size_t l = static_cast<std::size_t>(first); l < static_cast<std::size_t>(end); ++l) {
+      bytes_and_macs.first = std::max(bytes_and_macs.first, live[l]);
+      bytes_and_macs.second += macs[l];
+    }
+    return bytes_and_macs;
+  };
+  using Front = std::map<std::int64_t, std::int64_t>;  // bytes to the fewest MACs
+  std::vector<Front> fronts(cuts.size());
+  fronts[0][0] = 0;
+  for (std::size_t a = 0; a + 1 < cuts.size(); ++a) {
+    const auto extend = [&](const PatchSchedule& schedule, std::size_t b) {
+      const auto [bytes, macs] = cost(schedule, cuts[a], cuts[b]);
+      for (const auto& [bytes_before, macs_before] : fronts[a]) {
+        std::int64_t& there = fronts[b]
+                                  .try_emplace(std::max(bytes, bytes_before),
+                                               std::numeric_limits<std::int64_t>::max())
+                                  .first->second;
+        there = std::min(there, macs + macs_before);
+      }
+    };
+    extend({}, a + 1);
+    for (std::size_t b = a + 1; b < cuts.size(); ++b) {
+      Segment segment = Segment::rows(cuts[a], cuts[b], 1, 1);
+      const int width = network.shape(paced_layer(network, segment) + 1).width;
+      for (; segment.grid.cols <= std::min(kMostStrips, width); ++segment.grid.cols) {
+        extend({{segment}}, b);
+      }
+    }
+  }
+  Front best;
+  std::int64_t fewest = std::numeric_limits<std::int64_t>::max();
+  for (const auto& [bytes, macs] : fronts.back()) {
+    if (macs < fewest) {
+      best[bytes] = fewest = macs;
+    }
+  }
+  return best;
+}
+
+TEST(SegmentSweep, FindsTheWholeFront) {
+  RandomStream stream(5, "segments/front");
+  int points = 0;
+  for (int round = 0; round < 1000; ++round) {
+    const Network network =
+        round % 2 == 0 ? random_lowered_network(stream) : random_general_network(stream);
+    const InputMode input = stream.chance(0.5) ? InputMode::kResident : InputMode::kStreamed;
+    SegmentSweep sweep({.most_strips = kMostStrips}, input);
+    sweep.assign(network);
+    std::map<std::int64_t, std::int64_t> front;
+    for (const SegmentChain& chain : sweep.front()) {
+      validate(network, chain.schedule);
+      EXPECT_EQ(chain.macs, scheduled_macs(network, chain.schedule));
+      EXPECT_EQ(
+          chain.deployed_bytes,
+          unplaced_arena_plan(ExecutionPlan(network, chain.schedule, input)).lower_bound_bytes)
+          << to_json(chain.schedule);
+      front[chain.deployed_bytes] = chain.macs;
+      ++points;
+    }
+    EXPECT_EQ(front, front_by_definition(network, input)) << "network " << round;
+  }
+  EXPECT_GT(points, 2000);
+}
+
+TEST(SegmentSweep, KeepsTheLimit) {
+  RandomStream stream(5, "segments/limit");
+  for (int round = 0; round < 100; ++round) {
+    const Network network = random_lowered_network(stream);
+    SegmentSweep sweep({}, InputMode::kStreamed);
+    sweep.assign(network);
+    const std::vector<SegmentChain> front = sweep.front();
+    ASSERT_FALSE(front.empty());
+    SegmentSweep limited({}, InputMode::kStreamed);
+    for (const SegmentChain& chain : front) {
+      EXPECT_EQ(sweep.cheapest(chain.deployed_bytes)->macs, chain.macs);
+      limited.assign(network, chain.deployed_bytes);
+      EXPECT_EQ(limited.cheapest(chain.deployed_bytes), sweep.cheapest(chain.deployed_bytes));
+    }
+    EXPECT_EQ(sweep.cheapest(front.back().deployed_bytes - 1), std::nullopt);
+  }
+}
+
+TEST(SegmentSweep, LongerStepsStayWithinTheLimit) {
+  RandomStream stream(5, "segments/steps");
+  int longer = 0;
+  for (int round = 0; round < 100; ++round) {
+    const Network network = random_lowered_network(stream);
+    SegmentSweep sweep({}, InputMode::kStreamed);
+    sweep.assign(network);
+    for (const SegmentChain& chain : sweep.front()) {
+      const std::int64_t limit = chain.deployed_bytes * 5 / 4;
+      const PatchSchedule schedule =
+          with_longest_steps(network, chain.schedule, InputMode::kStreamed, limit);
+      validate(network, schedule);
+      const std::int64_t bytes =
+          plan_arena(ExecutionPlan(network, schedule, InputMode::kStreamed)).arena_bytes;
+      EXPECT_TRUE(bytes <= limit || schedule == chain.schedule);
+      EXPECT_EQ(scheduled_macs(network, schedule), chain.macs);
+      longer += schedule != chain.schedule ? 1 : 0;
+    }
+  }
+  EXPECT_GT(longer, 50);
+}
+
+}  // namespace
+}  // namespace patchnas
