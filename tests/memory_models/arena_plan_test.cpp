@@ -39,10 +39,14 @@ TEST(ArenaPlan, IsSound) {
 
 // How often, and how far off where not: figures of docs/memory.md.
 TEST(ArenaPlan, ReachesTheLowerBoundInAllButRareCases) {
+  struct Tally {
+    int plans = 0;
+    int missed = 0;
+    double worst = 0.0;
+  };
   RandomStream stream(3, "plan/bound");
-  int plans = 0;
-  int missed = 0;
-  double worst = 0.0;
+  Tally others;
+  Tally consuming;  // with a segment written over its input, for which the bound knows no place
   for (int round = 0; round < 1000; ++round) {
     const Network network = round % 2 == 0 ? testing::random_lowered_network(stream)
                                            : testing::random_general_network(stream);
@@ -50,17 +54,24 @@ TEST(ArenaPlan, ReachesTheLowerBoundInAllButRareCases) {
       const InputMode input = stream.chance(0.5) ? InputMode::kResident : InputMode::kStreamed;
       const ArenaPlan plan = plan_arena(ExecutionPlan(network, schedule, input));
       ASSERT_EQ(testing::plan_error(plan.buffers, plan.arena_bytes), "");
-      ++plans;
-      missed += plan.arena_bytes > plan.lower_bound_bytes ? 1 : 0;
-      worst = std::max(worst, static_cast<double>(plan.arena_bytes) /
-                                      static_cast<double>(plan.lower_bound_bytes) -
-                                  1.0);
+      const bool consumes = std::any_of(plan.buffers.begin(), plan.buffers.end(),
+                                        [](const ArenaBuffer& b) { return b.may_lie_apart; });
+      Tally& tally = consumes ? consuming : others;
+      ++tally.plans;
+      tally.missed += plan.arena_bytes > plan.lower_bound_bytes ? 1 : 0;
+      tally.worst = std::max(tally.worst, static_cast<double>(plan.arena_bytes) /
+                                                  static_cast<double>(plan.lower_bound_bytes) -
+                                              1.0);
     }
   }
-  std::cout << plans << " plans of 1,000 networks, " << missed
-            << " above the lower bound, by at most " << 100.0 * worst << " %\n";
-  EXPECT_LE(missed, plans / 400);
-  EXPECT_LT(worst, 0.20);
+  for (const Tally& tally : {others, consuming}) {
+    std::cout << tally.plans << " plans of 1,000 networks, " << tally.missed
+              << " above the lower bound, by at most " << 100.0 * tally.worst << " %\n";
+  }
+  EXPECT_LE(others.missed, others.plans / 1000);
+  EXPECT_LT(others.worst, 0.10);
+  EXPECT_LE(consuming.missed, consuming.plans / 100);
+  EXPECT_LT(consuming.worst, 0.20);
 }
 
 // Every tensor's buffer is large enough for each tile's window and is live from the step that fills
