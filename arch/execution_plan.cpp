@@ -10,7 +10,8 @@ namespace {
 bool windows_agree(const SegmentGeometry& geometry, TensorId a, TensorId b) {
   const auto agree = [&](Axis axis, int count) {
     for (int i = 0; i < count; ++i) {
-      if (geometry.span(axis, a - 1, i).window != geometry.span(axis, b - 1, i).window) {
+      if (!same_positions(geometry.span(axis, a - 1, i).window,
+                          geometry.span(axis, b - 1, i).window)) {
         return false;
       }
     }
@@ -53,31 +54,46 @@ bool may_write_over(const SegmentGeometry& geometry, InPlace rule, TensorId inpu
   return !geometry.caches_rows() || fits_over_dying_rows(geometry, input, output);
 }
 
-// The input that the layer's kernel could write over: a depthwise layer's only input, or an addend
-// with the same window; in each case only if nothing reads it later and rows of the output are no
-// longer, never the image, which is the caller's, and never a tile's window for the whole tensor or
-// the other way round.
-int dying_input(const Layer& layer, const NetworkTaps& taps, int index,
-                const SegmentGeometry* geometry) {
+// Whether the layer's kernel could write over the input: a depthwise layer over its only input, or
+// an addition over an addend with the same window; in each case only if nothing reads it later and
+// rows of the output are no longer, never the image, which is the caller's, and never a tile's
+// window for the whole tensor or the other way round.
+bool may_take_place(const Layer& layer, const NetworkTaps& taps, int index, TensorId input,
+                    const SegmentGeometry* geometry) {
   const InPlace rule = operator_facts(layer.kind).in_place;
-  if (rule == InPlace::kNever) {
-    return -1;
-  }
   const TensorId output = index + 1;
-  if (geometry != nullptr && geometry->materialised(output)) {
-    return -1;
+  const AxisTaps& cols = taps.taps(Axis::kCols, index);
+  return rule != InPlace::kNever && input > kImage && taps.last_reader(input) == index &&
+         cols.output <= cols.input &&
+         (geometry == nullptr ||
+          (!geometry->materialised(output) && may_write_over(*geometry, rule, input, output)));
+}
+
+// A pointwise layer writes over an input that dies with it, as near in front as its kernel allows,
+// where both hold the same pixels and no rows of an earlier tile; never the image.
+Overlap over_dying_input(const Network& network, const NetworkTaps& taps, int index,
+                         const SegmentGeometry* geometry) {
+  const Layer& layer = network.layers[static_cast<std::size_t>(index)];
+  const TensorId input = layer.inputs[0];
+  const TensorId output = index + 1;
+  if (kernel_function(layer) != KernelFunction::kPointwise || input == kImage ||
+      taps.last_reader(input) != index) {
+    return {};
   }
-  for (int j = 0; j < layer.input_count(); ++j) {
-    const TensorId input = layer.inputs[static_cast<std::size_t>(j)];
-    const AxisTaps& cols = taps.taps(Axis::kCols, index);
-    if (input == kImage || taps.last_reader(input) != index || cols.output > cols.input) {
-      continue;
+  std::int64_t pixels = layer.output.pixels();
+  if (geometry != nullptr) {
+    if (geometry->materialised(output) || geometry->keeps_rows(output) ||
+        !may_write_over(*geometry, InPlace::kEqualWindow, input, output)) {
+      return {};
     }
-    if (geometry == nullptr || may_write_over(*geometry, rule, input, output)) {
-      return j;
-    }
+    pixels = geometry->largest_window_pixels(output);
   }
-  return -1;
+  const std::int64_t distance = patchnas_pointwise_distance_bytes(
+      pixels, network.shape(input).channels, layer.output.channels);
+  if (distance >= pixels * layer.output.channels) {
+    return {};
+  }
+  return {.tensor = input, .distance_bytes = -distance, .may_lie_apart = true};
 }
 
 // Of the largest tile.
@@ -118,7 +134,6 @@ Step step_of(const Network& network, const NetworkTaps& taps, int layer,
             .kernel = kernel_function(l),
             .inputs = l.inputs,
             .output = layer + 1,
-            .dying_input = dying_input(l, taps, layer, geometry),
             .scratch_bytes = scratch_bytes(l, layer, geometry),
             .runs = geometry == nullptr || geometry->computed_pixels(layer) > 0};
   if (geometry != nullptr && geometry->adds_up() && layer == geometry->segment().end_layer - 1) {
@@ -127,8 +142,22 @@ Step step_of(const Network& network, const NetworkTaps& taps, int layer,
         l.kind == LayerKind::kMean ? KernelFunction::kMeanOfSums : KernelFunction::kAverageOfSums;
     step.scratch_bytes = l.output.channels * std::int64_t{sizeof(std::int32_t)};
   }
-  if (step.dying_input >= 0) {
-    step.overlap.tensor = l.inputs[static_cast<std::size_t>(step.dying_input)];
+  for (int asked = l.input_count(); asked-- > 0;) {
+    const int j = by_age(l.inputs, asked);
+    const TensorId input = l.inputs[static_cast<std::size_t>(j)];
+    if (may_take_place(l, taps, layer, input, geometry)) {
+      step.dying_input = j;
+      step.instead = step.overlap.tensor;
+      step.overlap.tensor = input;
+    }
+  }
+  step.may_move = step.kernel == KernelFunction::kAdd && step.dying_input >= 0 &&
+                  (geometry == nullptr || !geometry->caches_rows());
+  if (!step.may_move) {
+    step.instead = kNoTensor;
+  }
+  if (step.dying_input < 0) {
+    step.overlap = over_dying_input(network, taps, layer, geometry);
   }
   return step;
 }
@@ -213,14 +242,16 @@ void ExecutionPlan::hold(const NetworkTaps& taps, TensorId tensor) {
 // A segment's output is written over what its tiles have consumed of the tensor that it reads, as
 // close behind the first byte that a later one still reads as all of them allow. Distance 0 saves
 // all that can be saved; of several strips the first writes to the end what the last reads from the
-// beginning.
+// beginning. Over a resident image write segments that cache rows; patches as published leave it.
 void ExecutionPlan::write_over_consumed(const Loop& loop) {
   const TensorId input = loop.geometry->segment().first_layer;
   const TensorId output = loop.geometry->segment().end_layer;
   const HeldTensor& from = tensor(input);
   const int last = loop.end_step - 1;
   Step& writer = steps_[static_cast<std::size_t>(last)];
-  if (input == kImage || from.last_step != last || writer.adds_up ||
+  const bool may_consume =
+      input != kImage || (input_ == InputMode::kResident && loop.caches_rows());
+  if (!may_consume || from.last_step != last || writer.adds_up ||
       (loop.caches_rows() && loop.grid().cols > 1)) {
     return;
   }

@@ -49,12 +49,17 @@ struct Step {
   KernelFunction kernel = KernelFunction::kConvolve;
   std::array<TensorId, 2> inputs{kNoTensor, kNoTensor};
   TensorId output = kNoTensor;
-  /// The input that nothing reads afterwards and whose place the kernel could take: -1 if there is
-  /// none.
+  /// The input that nothing reads afterwards and whose place the kernel takes, from its first byte
+  /// on: -1 if there is none.
   int dying_input = -1;
-  /// What it does take. A segment's last step may also write over what no later tile reads of the
-  /// tensor that the segment reads.
+  /// That input; or the one that a pointwise layer writes over some pixels behind; or, of a
+  /// segment's last step, the tensor that the segment reads, of which it writes over what no later
+  /// tile reads.
   Overlap overlap{};
+  /// An addition's output may as well lie apart, or in the place of its other input if that dies
+  /// too.
+  bool may_move = false;
+  TensorId instead = kNoTensor;
   std::int64_t scratch_bytes = 0;
   /// The scratch holds an int32 sum for every channel, to which each tile of the loop adds what it
   /// reads; the last one computes the output from them.
@@ -150,6 +155,13 @@ class ExecutionPlan {
   std::vector<Loop> loops_;
   std::vector<HeldTensor> tensors_;
 };
+
+/// In which order a layer's inputs are asked for their place: the oldest first. A residual can lie
+/// anywhere, a projection lies in front of what it was written over.
+/// @return the index of the one that is asked after `asked` others
+constexpr int by_age(const std::array<TensorId, 2>& inputs, int asked) {
+  return inputs[1] != kNoTensor && inputs[1] < inputs[0] ? 1 - asked : asked;
+}
 
 /// How one layer is executed, as a step of its own
 /// @param taps of the network

@@ -70,20 +70,14 @@ std::string_view to_string(ScheduleFamily family) {
 bool is_global_sum(const Network& network, int layer) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
   const TensorShape& input = network.shape(l.inputs[0]);
-  return operator_facts(l.kind).can_add_up && l.output.height == 1 && l.output.width == 1 &&
-         l.kernel.pad_top == 0 && l.kernel.pad_left == 0 && l.kernel.height == input.height &&
-         l.kernel.width == input.width;
-}
-
-bool adds_up(const Network& network, const Segment& segment) {
-  const int last = segment.end_layer - 1;
-  return segment.halo() == HaloPolicy::kCache && last > segment.first_layer &&
-         network.layers[static_cast<std::size_t>(last)].inputs[0] == last &&
-         is_global_sum(network, last);
+  return l.inputs[0] == layer && operator_facts(l.kind).can_add_up && l.output.height == 1 &&
+         l.output.width == 1 && l.kernel.pad_top == 0 && l.kernel.pad_left == 0 &&
+         l.kernel.height == input.height && l.kernel.width == input.width;
 }
 
 int paced_layer(const Network& network, const Segment& segment) {
-  return segment.end_layer - (adds_up(network, segment) ? 2 : 1);
+  const int last = segment.end_layer - 1;
+  return last - (adds_up(segment, is_global_sum(network, last)) ? 1 : 0);
 }
 
 std::string to_json(const PatchSchedule& schedule) {

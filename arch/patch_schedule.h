@@ -60,17 +60,21 @@ struct Segment {
             .grid = {1, strips},
             .step_rows = step_rows};
   }
-  [[nodiscard]] HaloPolicy halo() const {
+  [[nodiscard]] constexpr HaloPolicy halo() const {
     return step_rows > 0 ? HaloPolicy::kCache : HaloPolicy::kRecompute;
   }
   auto operator<=>(const Segment&) const = default;
 };
 
-/// Whether the layer is a pooling or mean over its whole input.
+/// Whether the layer is a pooling or mean over all that the layer before it computes.
 bool is_global_sum(const Network& network, int layer);
-/// Whether the segment's last layer is a global pooling that adds up its input as it comes, so that
-/// the input never exists whole: rows must be cached.
-bool adds_up(const Network& network, const Segment& segment);
+/// Whether the segment adds up the input of its last layer as it comes, so that it never exists
+/// whole: rows must be cached.
+/// @param ends_in_global_sum is_global_sum() of that layer
+constexpr bool adds_up(const Segment& segment, bool ends_in_global_sum) {
+  return ends_in_global_sum && segment.halo() == HaloPolicy::kCache &&
+         segment.end_layer - segment.first_layer > 1;
+}
 /// The layer whose output the segment's grid divides.
 int paced_layer(const Network& network, const Segment& segment);
 

@@ -81,8 +81,7 @@ int SegmentGeometry::compute(const NetworkTaps& taps, int known_end) {
   materialised_.resize(count);
   grid_ = segment_.grid;
   const int last = segment_.end_layer - 1;
-  adds_up_ = caches_rows() && last > segment_.first_layer && taps.inputs(last)[0] == last &&
-             taps.is_global_sum(last);
+  adds_up_ = patchnas::adds_up(segment_, taps.is_global_sum(last));
   axes_agree_ = taps.axes_agree() && !caches_rows() && grid_.rows == grid_.cols;
   if (caches_rows()) {
     compute_axis(taps, Axis::kCols, segment_.first_layer);

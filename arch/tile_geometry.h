@@ -29,13 +29,18 @@ struct Interval {
   int begin = 0;
   int end = 0;
 
-  [[nodiscard]] int size() const { return end - begin; }
-  [[nodiscard]] bool empty() const { return end <= begin; }
+  [[nodiscard]] constexpr int size() const { return end - begin; }
+  [[nodiscard]] constexpr bool empty() const { return end <= begin; }
   [[nodiscard]] bool contains(const Interval& other) const {
     return other.empty() || (begin <= other.begin && other.end <= end);
   }
   auto operator<=>(const Interval&) const = default;
 };
+
+/// Whether both hold the same; empty ones do, wherever they are.
+constexpr bool same_positions(const Interval& a, const Interval& b) {
+  return a == b || (a.empty() && b.empty());
+}
 
 /// The smallest interval that holds both; an empty one adds nothing.
 Interval hull(const Interval& a, const Interval& b);

@@ -128,17 +128,6 @@ static void move(const char* name, int32_t bytes, int32_t distance) {
   report(name, bytes, board_instructions() - begin);
 }
 
-static void pointwise_add(const char* name, int32_t extent, int32_t from, int32_t to) {
-  const patchnas_add_scales scales = {
-      {3, -5}, {1 << 30, 1500000000}, {0, -1}, -10, 1300000000, -18, -128, 127};
-  const patchnas_window in = {input_bytes, 0, 0, extent, from};
-  const patchnas_window out = {output_bytes, 0, 0, extent, to};
-  const patchnas_rect all = {0, extent, 0, extent};
-  const uint64_t begin = board_instructions();
-  patchnas_pointwise_add(&weights, &scales, &in, &out, &out, all, scratch);
-  report(name, extent * extent * from * to, board_instructions() - begin);
-}
-
 static void fully_connected(const char* name, int32_t from, int32_t to) {
   const uint64_t begin = board_instructions();
   patchnas_fully_connected(&weights, input_bytes, from, output_bytes, to);
@@ -177,7 +166,6 @@ int main(int argc, char** argv) {
   convolve("convolution_3x3_16_to_16", 3, 1, 32, 16, 16);
   convolve("convolution_1x1_16_to_32_stride_2", 1, 2, 32, 16, 32);
   add("addition_28x28x24", 28, 24);
-  pointwise_add("pointwise_add_96_to_16_at_14x14", 14, 96, 16);
   pool("average_pool_7x7x160", kAverage, 7, 160);
   pool("max_pool_7x7x160", kMax, 7, 160);
   mean("mean_7x7x160", 7, 160);

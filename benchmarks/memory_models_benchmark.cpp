@@ -12,8 +12,10 @@
 #include <benchmark/benchmark.h>
 
 #include "arch/base/parallel.h"
+#include "arch/row_schedules.h"
 #include "arch/tile_geometry.h"
 #include "benchmarks/candidates.h"
+#include "memory_models/segment_sweep.h"
 #include "tests/support/allocation_counter.h"
 
 namespace patchnas::benchmarks {
@@ -124,6 +126,65 @@ void judge_schedules_one_by_one(benchmark::State& state, const char* file) {
   });
 }
 
+// An eighth of what layer by layer needs: few networks have patches that need so little.
+std::vector<std::int64_t> tight_limits(const Candidates& candidates) {
+  std::vector<std::int64_t> limits;
+  for (const Network& network : candidates.networks) {
+    limits.push_back(unplaced_arena_plan(ExecutionPlan(network, {}, kInput)).lower_bound_bytes / 8);
+  }
+  return limits;
+}
+
+// All segments that cache rows: the cheapest chain within a tight limit.
+void find_cheapest_chain(benchmark::State& state, const char* file) {
+  const Candidates candidates(file);
+  const std::vector<std::int64_t> limits = tight_limits(candidates);
+  SegmentSweep sweep({.most_strips = candidates.space.schedules.most_strips}, InputMode::kStreamed);
+  double found = 0;
+  judge_in_turn(state, [&](std::size_t i) {
+    sweep.assign(candidates.networks[i]);
+    found += sweep.cheapest(limits[i]) ? 1 : 0;
+  });
+  state.counters["found"] = found / static_cast<double>(state.iterations());
+}
+
+// Every chain that no other beats.
+void find_front_of_chains(benchmark::State& state, const char* file) {
+  const Candidates candidates(file);
+  SegmentSweep sweep({.most_strips = candidates.space.schedules.most_strips}, InputMode::kStreamed);
+  double points = 0;
+  judge_in_turn(state, [&](std::size_t i) {
+    sweep.assign(candidates.networks[i]);
+    points += static_cast<double>(sweep.front().size());
+  });
+  state.counters["points"] = points / static_cast<double>(state.iterations());
+}
+
+// What a shortest path needs, by the definitions: every segment between two cuts by itself.
+void price_segments_one_by_one(benchmark::State& state, const char* file) {
+  const Candidates candidates(file);
+  double segments = 0;
+  judge_in_turn(state, [&](std::size_t i) {
+    const Network& network = candidates.networks[i];
+    const std::vector<int> cuts = segment_cuts(network);
+    for (std::size_t first = 0; first + 1 < cuts.size(); ++first) {
+      for (std::size_t end = first + 1; end < cuts.size(); ++end) {
+        Segment segment = Segment::rows(cuts[first], cuts[end], 1, 1);
+        const int width = network.shape(paced_layer(network, segment) + 1).width;
+        const int most = std::min(candidates.space.schedules.most_strips, width);
+        for (; segment.grid.cols <= most; ++segment.grid.cols, ++segments) {
+          const PatchSchedule schedule{{segment}};
+          benchmark::DoNotOptimize(
+              unplaced_arena_plan(ExecutionPlan(network, schedule, InputMode::kStreamed))
+                  .lower_bound_bytes);
+          benchmark::DoNotOptimize(scheduled_macs(network, schedule));
+        }
+      }
+    }
+  });
+  state.counters["segments"] = segments / static_cast<double>(state.iterations());
+}
+
 // On demand: the `tflm` model of every schedule.
 void place_tflm(benchmark::State& state, const char* file) {
   const Candidates candidates(file);
@@ -166,6 +227,12 @@ BENCHMARK_CAPTURE(sweep_schedules, fashion_mnist_32kb, kFashionMnist);
 BENCHMARK_CAPTURE(sweep_schedules, mcunet_160, kMcunet160);
 BENCHMARK_CAPTURE(judge_schedules_one_by_one, fashion_mnist_32kb, kFashionMnist);
 BENCHMARK_CAPTURE(judge_schedules_one_by_one, mcunet_160, kMcunet160);
+BENCHMARK_CAPTURE(find_cheapest_chain, fashion_mnist_32kb, kFashionMnist);
+BENCHMARK_CAPTURE(find_cheapest_chain, mcunet_160, kMcunet160);
+BENCHMARK_CAPTURE(find_front_of_chains, fashion_mnist_32kb, kFashionMnist);
+BENCHMARK_CAPTURE(find_front_of_chains, mcunet_160, kMcunet160);
+BENCHMARK_CAPTURE(price_segments_one_by_one, fashion_mnist_32kb, kFashionMnist);
+BENCHMARK_CAPTURE(price_segments_one_by_one, mcunet_160, kMcunet160);
 BENCHMARK_CAPTURE(place_tflm, fashion_mnist_32kb, kFashionMnist);
 BENCHMARK_CAPTURE(place_tflm, mcunet_160, kMcunet160);
 BENCHMARK_CAPTURE(plan_one_arena, fashion_mnist_32kb, kFashionMnist);

@@ -23,10 +23,23 @@ ROWS, COLS = 0, 1
 IMAGE = 0
 TABLE_BYTES = 8  # of one layer and one row, or column, of tiles
 SCRATCH_SLACK_BYTES = 16  # runtime/scratch.h
+POINTWISE_GROUP = 4
 
 
 def aligned(size):
     return (size + 3) // 4 * 4
+
+
+def is_pointwise(layer):
+    return layer.kind == "conv" and (layer.kernel, layer.stride, layer.pad) == ([1, 1], [1, 1], [0, 0])
+
+
+def pointwise_distance(pixels, in_channels, out_channels):
+    """How far in front of an input that it is written over a pointwise layer's output begins."""
+    together = min(pixels, POINTWISE_GROUP)
+    if out_channels <= in_channels:
+        return together * out_channels
+    return pixels * out_channels - (pixels - together) * in_channels
 
 
 class Network:
@@ -178,16 +191,25 @@ def judge(network, rows, cols, split_layer, input_mode):
                 (width - 1) * layer.stride[COLS] + layer.kernel[COLS]
             )
             deployed[i] += aligned(scratch)
-        if layer.kind not in ("depthwise", "add") or windowed[i + 1] != patched:
+        if layer.kind not in ("depthwise", "add") and not is_pointwise(layer):
+            continue
+        if windowed[i + 1] != patched:
             continue
         for tensor in layer.inputs:
             if tensor == IMAGE or network.last_reader[tensor] != i or windowed[tensor] != patched:
                 continue
-            if layer.kind == "add" and patched:
+            if layer.kind != "depthwise" and patched:
                 if any(
                     spans[tensor] != spans[i + 1] for axis in (by_rows, by_cols) for spans in axis.spans
                 ):
                     continue
+            if is_pointwise(layer):
+                channels = network.shapes[i + 1][2]
+                distance = pointwise_distance(
+                    sizes[i + 1] // channels, network.shapes[tensor][2], channels
+                )
+                deployed[i] -= aligned(max(0, sizes[i + 1] - aligned(distance)))
+                break
             shared = min(sizes[tensor], sizes[i + 1])
             mcunetv2[i] -= shared
             deployed[i] -= aligned(shared)

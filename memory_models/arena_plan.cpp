@@ -17,6 +17,8 @@ ArenaPlan unplaced_arena_plan(const ExecutionPlan& plan) {
       output.overwrites = step.overlap.tensor;
       output.distance_bytes = -aligned(-step.overlap.distance_bytes);
       output.may_lie_apart = step.overlap.may_lie_apart;
+      output.may_move = step.may_move;
+      output.instead = step.instead;
     }
     arena.scratch_buffer.push_back(kNoBuffer);
     if (step.scratch_bytes > 0) {

@@ -37,6 +37,10 @@ struct ArenaBuffer {
   std::int64_t distance_bytes = 0;
   /// The distance is only the largest: this buffer may begin earlier, or lie apart.
   bool may_lie_apart = false;
+  /// It need not be there: it may lie apart as well, or take the place of `instead`, if that is
+  /// one. Of what it is written over, directly or one over the other, only the first lives with it.
+  bool may_move = false;
+  int instead = kNoBuffer;
   std::int64_t offset_bytes = 0;
 
   [[nodiscard]] bool live_at(int step) const { return first_step <= step && step <= last_step; }

@@ -58,6 +58,7 @@ void grow(std::vector<T>& values, std::size_t size) {
 
 struct LayerFacts {
   LayerKind kind = LayerKind::kConv2d;
+  bool is_pointwise = false;                             // for its kernel
   std::array<TensorId, 2> inputs{kNoTensor, kNoTensor};  // the second only if it is another tensor
   std::array<AxisTaps, 2> axes;
   std::int64_t macs_before = 0;  // of the layers before it, executed whole
@@ -135,6 +136,7 @@ class ScheduleSweep::Workspace {
       const Layer& l = network.layers[at(i)];
       LayerFacts& layer = layers_[at(i)];
       layer.kind = l.kind;
+      layer.is_pointwise = kernel_function(l) == KernelFunction::kPointwise;
       layer.inputs = {l.inputs[0], l.inputs[1] == l.inputs[0] ? kNoTensor : l.inputs[1]};
       layer.axes = {axis_taps(network, i, Axis::kRows), axis_taps(network, i, Axis::kCols)};
       is_symmetric_ = is_symmetric_ && layer.axes[0] == layer.axes[1];
@@ -217,6 +219,15 @@ class ScheduleSweep::Workspace {
   [[nodiscard]] Saving whole_saving(int i) const {
     const LayerFacts& layer = layers_[at(i)];
     const std::int64_t out = tensors_[at(i) + 1].bytes();
+    if (layer.is_pointwise) {
+      if (!dies_in(layer.inputs[0], i)) {
+        return {};
+      }
+      const TensorFacts& output = tensors_[at(i) + 1];
+      const std::int64_t distance = aligned(patchnas_pointwise_distance_bytes(
+          out / output.channels, tensors_[at(layer.inputs[0])].channels, output.channels));
+      return {.deployed = aligned(std::max(std::int64_t{0}, out - distance))};
+    }
     if (layer.kind == LayerKind::kAdd) {
       const bool saves = dies_in(layer.inputs[0], i) || dies_in(layer.inputs[1], i);
       return saves ? Saving{aligned(out), out} : Saving{};
@@ -313,7 +324,7 @@ class ScheduleSweep::Workspace {
     grow(read_end_, read_begin_.size());
     grow(agree_, at(depth_) * 2 * row);
     for (int i = 0; i < depth_; ++i) {
-      if (layers_[at(i)].kind == LayerKind::kAdd) {
+      if (needs_equal_windows(i)) {
         std::fill_n(this->row(agree_, 2 * i), 2 * row_, -1);
       }
     }
@@ -388,7 +399,7 @@ class ScheduleSweep::Workspace {
     if (!tensors_[kImage].has_one_reader()) {
       measure_windows(kImage, tiles, out);
     }
-    compare_addends(tiles);
+    compare_windows(tiles);
   }
 
   // What every tile of a layer reads: the windows of an input that nothing else reads.
@@ -503,16 +514,20 @@ class ScheduleSweep::Workspace {
     }
   }
 
-  // Whether an add's windows equal its inputs', so that it can write over them.
-  void compare_addends(int tiles) {
+  [[nodiscard]] bool needs_equal_windows(int i) const {
+    return layers_[at(i)].kind == LayerKind::kAdd || layers_[at(i)].is_pointwise;
+  }
+
+  // Whether a layer's windows equal its inputs', so that it can write over them.
+  void compare_windows(int tiles) {
     for (int i = 0; i < depth_; ++i) {
-      if (layers_[at(i)].kind != LayerKind::kAdd) {
+      if (!needs_equal_windows(i)) {
         continue;
       }
       for (std::size_t j = 0; j < 2; ++j) {
         const TensorId t = layers_[at(i)].inputs[j];
         if (!dies_in(t, i) || tensors_[at(t)].first_reader == i) {
-          continue;  // an addend that nothing else reads has the add's windows
+          continue;  // an input that nothing else reads has the output's windows
         }
         Lane* const agree = row(agree_, 2 * i + static_cast<int>(j));
         for (int tile = 0; tile < tiles; ++tile) {
@@ -630,6 +645,25 @@ class ScheduleSweep::Workspace {
         store(mcunetv2 + lane, saved);
         store(deployed + lane, aligned_block(saved));
       }
+    } else if (layer.is_pointwise) {
+      const Lane* const agree = row(agree_, 2 * i);
+      const Lane* const pixels = row(pixels_, windows(i + 1));
+      const int in_channels = tensors_[at(layer.inputs[0])].channels;
+      const int out_channels = tensors_[at(i) + 1].channels;
+      for (int lane = first; lane < lanes_; lane += kBlock) {
+        // patchnas_pointwise_distance_bytes() of the largest tile.
+        const Block count = load(pixels + lane);
+        const Block together = least(count, all(PATCHNAS_POINTWISE_GROUP));
+        const Block distance =
+            out_channels <= in_channels
+                ? together * out_channels
+                : signed_block(unsigned_block(count) * static_cast<std::uint32_t>(out_channels) -
+                               unsigned_block(count - together) *
+                                   static_cast<std::uint32_t>(in_channels));
+        const Block shared = largest(load(out + lane) - aligned_block(distance), Block{});
+        store(mcunetv2 + lane, Block{});
+        store(deployed + lane, aligned_block(shared) & load(agree + lane));
+      }
     } else {
       const Lane* const sizes = row(sizes_, layer.inputs[0]);
       const Lane* const heights = row(rows.window, windows(i + 1));
@@ -653,6 +687,7 @@ class ScheduleSweep::Workspace {
   [[nodiscard]] bool may_save(int i) const {
     const LayerFacts& layer = layers_[at(i)];
     return layer.kind == LayerKind::kDepthwiseConv2d ||
+           (layer.is_pointwise && dies_in(layer.inputs[0], i)) ||
            (layer.kind == LayerKind::kAdd &&
             (dies_in(layer.inputs[0], i) || dies_in(layer.inputs[1], i)));
   }

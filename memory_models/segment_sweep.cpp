@@ -45,10 +45,12 @@ struct Over {
 
 // What one layer's output is like along the rows, in segments that begin at one cut.
 struct LayerRows {
-  int window = 0;     // most rows held
-  int computed = 0;   // most rows added by a step
-  int done_step = 0;  // the step that completes it
+  int window = 0;    // most rows held
+  int computed = 0;  // most rows added by a step
+  int steps = 0;     // until all layers up to this one are complete
   bool keeps = false;
+  std::int64_t distance = 0;  // of the output of a segment of one strip that ends with it, if that
+                              // is written over the segment's input
   Over over;
   Over summed_over;  // if the next layer adds it up: then nothing of it is kept
 };
@@ -62,23 +64,41 @@ struct LayerCols {
   std::array<bool, 2> agrees{};
 };
 
-// A segment, or the layers between two cuts without one.
-struct Part {
-  int first = 0;  // cuts by index
-  int end = 0;
-  int strips = 0;  // 0 for layer by layer
+// The layers between two cuts, whole.
+struct WholeLayers {
   std::int64_t bytes = 0;
   std::int64_t macs = 0;
-  std::int64_t calls = 0;  // in segments
 };
 
+// The best chain up to a cut, by its last part.
 struct Label {
   std::int64_t macs = kNever;
-  std::int64_t calls = 0;
+  std::int64_t calls = 0;  // in segments
   std::int64_t bytes = 0;
-  int part = -1;
+  int first = 0;   // the cut, by index, where the last part begins
+  int strips = 0;  // 0 for layer by layer
 
   [[nodiscard]] auto order() const { return std::tuple(macs, calls, bytes); }
+};
+
+// What is known of the segments that begin at one cut.
+struct Beginning {
+  int end_layer = 0;              // up to which it is known
+  std::vector<LayerRows> layers;  // from the cut on
+  int image_window = 0;           // most rows of a streamed image
+  bool keeps_image = false;
+
+  [[nodiscard]] const LayerRows& rows(int first, int layer) const {
+    return layers[at(layer - first)];
+  }
+};
+
+// Of the segments of so many strips that end at one cut.
+struct Ending {
+  bool is_drawn = false;
+  std::vector<LayerCols> layers;
+  int image_window = 0;
+  std::vector<std::int64_t> macs_before;  // of the layers before each, and of all
 };
 
 }  // namespace
@@ -87,77 +107,153 @@ class SegmentSweep::Workspace {
  public:
   Workspace(SegmentLimits limits, InputMode input) : limits_(limits), input_(input) {}
 
-  void assign(const Network& network, std::int64_t most_bytes) {
+  void assign(const Network& network) {
     network_ = &network;
-    most_bytes_ = most_bytes;
     taps_.assign(network);
     cuts_ = segment_cuts(network);
-    parts_.clear();
     macs_.clear();
+    is_pointwise_.clear();
+    passes_over_columns_ = false;
     for (int layer = 0; layer < network.layer_count(); ++layer) {
       macs_.push_back(macs_per_pixel(network, layer));
+      is_pointwise_.push_back(
+          kernel_function(network.layers[at(layer)]) == KernelFunction::kPointwise ? 1 : 0);
+      const AxisTaps& cols = taps_.taps(Axis::kCols, layer);
+      passes_over_columns_ = passes_over_columns_ || cols.stride > cols.kernel;
+    }
+    beginnings_.resize(std::max(beginnings_.size(), cuts_.size()));
+    for (Beginning& beginning : beginnings_) {
+      beginning.end_layer = 0;
+    }
+    endings_.resize(std::max(endings_.size(), cuts_.size() * at(limits_.most_strips)));
+    for (Ending& ending : endings_) {
+      ending.is_drawn = false;
     }
     add_whole_layers();
-    draw_columns();
-    for (int first = 0; first + 1 < static_cast<int>(cuts_.size()); ++first) {
-      draw_rows(cuts_[at(first)]);
-      for (int end = first + 1; end < static_cast<int>(cuts_.size()); ++end) {
-        for (int strips = 1; strips <= strips_at(end); ++strips) {
-          add_segment(first, end, strips);
-        }
-      }
-    }
   }
 
   std::optional<SegmentChain> cheapest(std::int64_t most_bytes) {
     labels_.assign(cuts_.size(), {});
     labels_.front() = {.macs = 0};
-    for (int i = 0; i < static_cast<int>(parts_.size()); ++i) {  // by their first cut
-      const Part& part = parts_[at(i)];
-      const Label& from = labels_[at(part.first)];
-      if (part.bytes > most_bytes || from.macs == kNever) {
-        continue;
-      }
-      const Label to{.macs = from.macs + part.macs,
-                     .calls = from.calls + part.calls,
-                     .bytes = std::max(from.bytes, part.bytes),
-                     .part = i};
-      if (to.order() < labels_[at(part.end)].order()) {
-        labels_[at(part.end)] = to;
-      }
+    for (int end = 1; end < static_cast<int>(cuts_.size()); ++end) {
+      find_last_part(end, most_bytes);
     }
     const Label& last = labels_.back();
     if (last.macs == kNever) {
       return std::nullopt;
     }
     SegmentChain chain{.schedule = {}, .macs = last.macs, .deployed_bytes = last.bytes};
-    for (int cut = static_cast<int>(cuts_.size()) - 1; cut > 0;) {
-      const Part& part = parts_[at(labels_[at(cut)].part)];
-      if (part.strips > 0) {
+    for (int cut = static_cast<int>(cuts_.size()) - 1; cut > 0; cut = labels_[at(cut)].first) {
+      if (const Label& label = labels_[at(cut)]; label.strips > 0) {
         chain.schedule.segments.push_back(
-            Segment::rows(cuts_[at(part.first)], cuts_[at(part.end)], 1, part.strips));
+            Segment::rows(cuts_[at(label.first)], cuts_[at(cut)], 1, label.strips));
       }
-      cut = part.first;
     }
     std::reverse(chain.schedule.segments.begin(), chain.schedule.segments.end());
     return chain;
+  }
+
+  void lengthen_steps(SegmentChain& chain, std::int64_t most_bytes) {
+    const auto cut = [this](int layer) {
+      return static_cast<int>(std::lower_bound(cuts_.begin(), cuts_.end(), layer) - cuts_.begin());
+    };
+    for (Segment& segment : chain.schedule.segments) {
+      const int rows = network_->shape(segment.first_layer + 1).height;
+      for (int more = 2 * segment.step_rows; more <= rows; more *= 2) {
+        draw_rows(segment.first_layer, segment.end_layer, more, longer_);
+        const std::int64_t bytes = bytes_of(longer_, cut(segment.first_layer),
+                                            cut(segment.end_layer), segment.grid.cols, most_bytes);
+        if (bytes > most_bytes) {
+          break;
+        }
+        segment.step_rows = more;
+        chain.deployed_bytes = std::max(chain.deployed_bytes, bytes);
+      }
+    }
   }
 
  private:
   [[nodiscard]] const Layer& layer(int index) const { return network_->layers[at(index)]; }
   [[nodiscard]] int layers() const { return network_->layer_count(); }
 
-  // Whether a segment that ends at the cut adds up its last layer, if it has another.
-  [[nodiscard]] bool sums_at(int end_layer) const {
-    return end_layer >= 2 && taps_.is_global_sum(end_layer - 1) &&
-           taps_.inputs(end_layer - 1)[0] == end_layer - 1;
+  [[nodiscard]] bool sums(int first_layer, int end_layer) const {
+    return adds_up(Segment::rows(first_layer, end_layer, 1, 1), taps_.is_global_sum(end_layer - 1));
   }
 
-  // The layer that is divided, of segments that end at the cut.
-  [[nodiscard]] int strips_at(int end) const {
+  // The columns of the layer that is divided, of a segment between two cuts.
+  [[nodiscard]] int most_strips(int first, int end) const {
     const int end_layer = cuts_[at(end)];
-    const int paced = end_layer - (sums_at(end_layer) ? 2 : 1);
+    const int paced = end_layer - (sums(cuts_[at(first)], end_layer) ? 2 : 1);
     return std::min(limits_.most_strips, taps_.taps(Axis::kCols, paced).output);
+  }
+
+  // ----- the path
+
+  // Bytes are found out last, and only of what would be the best: they are what costs time.
+  void find_last_part(int end, std::int64_t most_bytes) {
+    Label& best = labels_[at(end)];
+    const auto consider = [&](const Label& label) {
+      if (label.bytes <= most_bytes && label.order() < best.order()) {
+        best = label;
+      }
+    };
+    if (const Label& from = labels_[at(end - 1)]; from.macs != kNever) {
+      const WholeLayers& whole = whole_[at(end - 1)];
+      consider({.macs = from.macs + whole.macs,
+                .calls = from.calls,
+                .bytes = std::max(from.bytes, whole.bytes),
+                .first = end - 1});
+    }
+    // First of one strip: more of them make more calls, and seldom fewer multiply-accumulates.
+    for (const bool in_strips : {false, true}) {
+      for (int first = end - 1; first >= 0; --first) {
+        const Label& from = labels_[at(first)];
+        const int least_strips = in_strips ? 2 : 1;
+        if (from.macs == kNever ||
+            std::tuple(from.macs + least_macs(first, end),
+                       from.calls + least_strips * least_calls(first, end)) >=
+                std::tuple(best.macs, best.calls)) {
+          continue;
+        }
+        const int most = in_strips ? most_strips(first, end) : 1;
+        for (int strips = least_strips; strips <= most; ++strips) {
+          Label label{.macs = from.macs + segment_macs(first, end, strips),
+                      .calls = from.calls + segment_calls(first, end, strips),
+                      .bytes = from.bytes,
+                      .first = first,
+                      .strips = strips};
+          if (label.order() < best.order()) {
+            label.bytes = std::max(label.bytes,
+                                   bytes_of(beginning(first, end), first, end, strips, most_bytes));
+            consider(label);
+          }
+        }
+      }
+    }
+  }
+
+  [[nodiscard]] std::int64_t segment_macs(int first, int end, int strips) {
+    const std::vector<std::int64_t>& before = ending(end, strips).macs_before;
+    return before[at(cuts_[at(end)])] - before[at(cuts_[at(first)])];
+  }
+
+  // Of any number of strips. All of them compute what one does, unless a layer passes over columns:
+  // then what lies between two strips may be none's.
+  [[nodiscard]] std::int64_t least_macs(int first, int end) {
+    return passes_over_columns_ ? 0 : segment_macs(first, end, 1);
+  }
+
+  [[nodiscard]] std::int64_t segment_calls(int first, int end, int strips) {
+    const int first_layer = cuts_[at(first)];
+    const int end_layer = cuts_[at(end)];
+    const int steps = beginning(first, end).rows(first_layer, end_layer - 1).steps;
+    return std::int64_t{steps} * strips * (end_layer - first_layer);
+  }
+
+  // Of one strip: a step adds one row to what the first layer computes.
+  [[nodiscard]] std::int64_t least_calls(int first, int end) const {
+    const int first_layer = cuts_[at(first)];
+    return std::int64_t{layer(first_layer).output.height} * (cuts_[at(end)] - first_layer);
   }
 
   void add_whole_layers() {
@@ -165,44 +261,47 @@ class SegmentSweep::Workspace {
         live_bytes(unplaced_arena_plan(ExecutionPlan(*network_, {}, input_)).buffers);
     whole_.clear();
     for (int first = 0; first + 1 < static_cast<int>(cuts_.size()); ++first) {
-      Part part{.first = first, .end = first + 1};
+      WholeLayers& whole = whole_.emplace_back();
       for (int l = cuts_[at(first)]; l < cuts_[at(first + 1)]; ++l) {
-        part.bytes = std::max(part.bytes, live[at(l)]);
-        part.macs += macs_[at(l)] * layer(l).output.pixels();
+        whole.bytes = std::max(whole.bytes, live[at(l)]);
+        whole.macs += macs_[at(l)] * layer(l).output.pixels();
       }
-      whole_.push_back(part);
     }
   }
 
   // ----- columns
 
-  [[nodiscard]] LayerCols& cols(int end, int strips, int l) {
-    return cols_[at((end * limits_.most_strips + strips - 1) * layers() + l)];
+  const Ending& ending(int end, int strips) {
+    Ending& e = endings_[at(end * limits_.most_strips + strips - 1)];
+    if (!e.is_drawn) {
+      draw_columns(cuts_[at(end)], strips, e);
+    }
+    return e;
   }
 
-  void draw_columns() {
-    cols_.assign(cuts_.size() * at(limits_.most_strips) * at(layers()), {});
-    image_cols_.assign(cuts_.size() * at(limits_.most_strips), 0);
-    for (int end = 1; end < static_cast<int>(cuts_.size()); ++end) {
-      const int end_layer = cuts_[at(end)];
-      const bool sums = sums_at(end_layer);
-      for (int strips = 1; strips <= strips_at(end); ++strips) {
-        // What adds up reads what the layer before computes.
-        geometry_.assign(taps_, Segment::patches(0, end_layer - (sums ? 1 : 0), {1, strips}));
-        for (int l = 0; l < end_layer - (sums ? 1 : 0); ++l) {
-          draw_columns_of(l, strips, sums && l == end_layer - 2, cols(end, strips, l));
-        }
-        if (sums) {
-          const int extent = taps_.taps(Axis::kCols, end_layer - 1).output;
-          LayerCols& sum = cols(end, strips, end_layer - 1);
-          sum.window = sum.computed = sum.total = extent;
-        }
-        int& image = image_cols_[at(end * limits_.most_strips + strips - 1)];
-        for (int i = 0; i < strips; ++i) {
-          image = std::max(image, geometry_.external_window(kImage, 0, i).cols.size());
-        }
-      }
+  void draw_columns(int end_layer, int strips, Ending& e) {
+    const bool is_sum = sums(0, end_layer);
+    const int drawn = end_layer - (is_sum ? 1 : 0);  // what adds up reads what is before it
+    geometry_.assign(taps_, Segment::patches(0, drawn, {1, strips}));
+    e.layers.assign(at(end_layer), {});
+    for (int l = 0; l < drawn; ++l) {
+      draw_columns_of(l, strips, is_sum && l == drawn - 1, e.layers[at(l)]);
     }
+    if (is_sum) {
+      LayerCols& sum = e.layers[at(drawn)];
+      sum.window = sum.computed = sum.total = taps_.taps(Axis::kCols, drawn).output;
+    }
+    e.image_window = 0;
+    for (int i = 0; i < strips; ++i) {
+      e.image_window =
+          std::max(e.image_window, geometry_.external_window(kImage, 0, i).cols.size());
+    }
+    e.macs_before.assign(1, 0);
+    for (int l = 0; l < end_layer; ++l) {
+      e.macs_before.push_back(e.macs_before.back() +
+                              macs_[at(l)] * layer(l).output.height * e.layers[at(l)].total);
+    }
+    e.is_drawn = true;
   }
 
   // What is summed is held in parts, though the geometry ends with it.
@@ -218,7 +317,7 @@ class SegmentSweep::Workspace {
       for (std::size_t j = 0; j < 2; ++j) {
         if (inputs[j] > 0) {
           const Interval& under = geometry_.span(Axis::kCols, inputs[j] - 1, i).window;
-          c.agrees[j] = c.agrees[j] && under == window;
+          c.agrees[j] = c.agrees[j] && same_positions(under, window);
           if (j == 0) {
             c.over_dying.raise(window.size(), under.size());
           }
@@ -229,19 +328,36 @@ class SegmentSweep::Workspace {
 
   // ----- rows
 
-  void draw_rows(int first) {
-    geometry_.assign(taps_, Segment::rows(first, layers(), 1, 1));
-    const int steps = geometry_.grid().rows;
-    rows_.assign(at(layers()), {});
-    for (int l = first; l < layers(); ++l) {
-      draw_rows_of(first, l, steps);
+  // Of segments up to `end`, at least.
+  const Beginning& beginning(int first, int end) {
+    Beginning& b = beginnings_[at(first)];
+    const int first_layer = cuts_[at(first)];
+    const int end_layer = cuts_[at(end)];
+    if (b.end_layer < end_layer) {
+      draw_rows(first_layer, std::min(layers(), 2 * end_layer - first_layer), 1, b);
     }
-    draw_input_rows(first, steps);
+    return b;
+  }
+
+  // With one row a step the layers of a segment know nothing of where it ends.
+  void draw_rows(int first, int end_layer, int step_rows, Beginning& b) {
+    geometry_.assign(taps_, Segment::rows(first, end_layer, step_rows, 1));
+    const int steps = geometry_.grid().rows;
+    b.layers.assign(at(end_layer - first), {});
+    draw_input_rows(first, steps, b);
+    int steps_before = 0;
+    for (int l = first; l < end_layer; ++l) {
+      LayerRows& r = b.layers[at(l - first)];
+      draw_rows_of(first, l, steps, r);
+      r.steps = steps_before = std::max(steps_before, r.steps);
+      r.distance = aligned_distance(first, l, steps);
+    }
+    b.end_layer = end_layer;
   }
 
   // Of the tensor that the segment reads: the first row that is read from each step on, and what is
   // held of a streamed image.
-  void draw_input_rows(int first, int steps) {
+  void draw_input_rows(int first, int steps, Beginning& b) {
     needed_.assign(at(steps) + 1, std::numeric_limits<int>::max());
     read_end_.assign(at(steps), 0);
     for (int l = first; l <= std::min(taps_.last_reader(first), layers() - 1); ++l) {
@@ -258,18 +374,18 @@ class SegmentSweep::Workspace {
     for (int step = steps; step-- > 0;) {
       needed_[at(step)] = std::min(needed_[at(step)], needed_[at(step + 1)]);
     }
-    input_rows_ = {};
+    b.image_window = 0;
+    b.keeps_image = false;
     int there = 0;
     for (int step = 0; step < steps; ++step) {
       const int begin = std::min(there, needed_[at(step)]);
-      input_rows_.keeps = input_rows_.keeps || (step > 0 && begin < there);
+      b.keeps_image = b.keeps_image || (step > 0 && begin < there);
       there = std::max(there, read_end_[at(step)]);
-      input_rows_.window = std::max(input_rows_.window, there - begin);
+      b.image_window = std::max(b.image_window, there - begin);
     }
   }
 
-  void draw_rows_of(int first, int l, int steps) {
-    LayerRows& r = rows_[at(l)];
+  void draw_rows_of(int first, int l, int steps, LayerRows& r) {
     const std::array<TensorId, 2>& inputs = taps_.inputs(l);
     r.over.agrees = r.summed_over.agrees = {true, true};
     const LayerSpan* const spans = &geometry_.span(Axis::kRows, l, 0);
@@ -287,12 +403,13 @@ class SegmentSweep::Workspace {
       const Interval part{span.window.end - span.computed.size(), span.window.end};
       r.window = std::max(r.window, span.window.size());
       r.computed = std::max(r.computed, span.computed.size());
-      r.done_step = span.computed.empty() ? r.done_step : step;
+      r.steps = span.computed.empty() ? r.steps : step + 1;
       r.keeps = r.keeps || dying(spans, step) < span.window.size();
       for (std::size_t j = 0; j < 2; ++j) {
         if (under[j] != nullptr) {
-          r.over.agrees[j] = r.over.agrees[j] && under[j][step].window == span.window;
-          r.summed_over.agrees[j] = r.summed_over.agrees[j] && under[j][step].window == part;
+          const Interval& window = under[j][step].window;
+          r.over.agrees[j] = r.over.agrees[j] && same_positions(window, span.window);
+          r.summed_over.agrees[j] = r.summed_over.agrees[j] && same_positions(window, part);
         }
       }
       if (under[0] != nullptr) {
@@ -304,37 +421,22 @@ class SegmentSweep::Workspace {
 
   // ----- segments
 
-  void add_segment(int first, int end, int strips) {
-    if (strips == 1 && end == first + 1) {
-      parts_.push_back(whole_[at(first)]);
-    }
-    const int first_layer = cuts_[at(first)];
-    const int end_layer = cuts_[at(end)];
-    Part part{.first = first, .end = end, .strips = strips};
-    int steps = 0;
-    for (int l = first_layer; l < end_layer; ++l) {
-      const LayerCols& c = cols(end, strips, l);
-      part.macs += macs_[at(l)] * layer(l).output.height * c.total;
-      steps = std::max(steps, rows_[at(l)].done_step + 1);
-    }
-    part.calls = std::int64_t{steps} * strips * (end_layer - first_layer);
-    part.bytes = bytes_of(first_layer, end_layer, end, strips, steps);
-    if (part.bytes <= most_bytes_ && part.bytes != kNever) {
-      parts_.push_back(part);
-    }
-  }
-
   struct Held {
     std::int64_t bytes = 0;
     int first_step = 0;
     int last_step = 0;
+    bool keeps = false;
     int over = -1;  // of the layers that computed what it lies over
   };
 
   // As ExecutionPlan has it, of one loop; kNever if what lives through all of it is too much.
-  std::int64_t bytes_of(int first, int end_layer, int end, int strips, int steps) {
+  std::int64_t bytes_of(const Beginning& b, int first_cut, int end_cut, int strips,
+                        std::int64_t most_bytes) {
+    const Ending& e = ending(end_cut, strips);
+    const int first = cuts_[at(first_cut)];
+    const int end_layer = cuts_[at(end_cut)];
     const int count = end_layer - first;
-    const bool sums = sums_at(end_layer) && count >= 2;
+    const bool is_sum = sums(first, end_layer);
     held_.assign(at(count), {});
     change_.assign(at(count) + 1, 0);
     const auto hold = [&](std::int64_t bytes, int from, int to) {
@@ -343,41 +445,42 @@ class SegmentSweep::Workspace {
     };
     const TensorShape& input = network_->shape(first);
     const TensorShape& output = network_->shape(end_layer);
-    std::int64_t throughout = first > 0 ? input.elements() : 0;
-    if (first == 0 && input_ == InputMode::kStreamed) {
-      const std::int64_t pixels = std::int64_t{input_rows_.window} *
-                                  image_cols_[at(end * limits_.most_strips + strips - 1)];
-      hold(pixels * input.channels, first,
-           input_rows_.keeps ? end_layer - 1 : std::min(taps_.last_reader(0), end_layer - 1));
+    const bool is_streamed = first == 0 && input_ == InputMode::kStreamed;
+    std::int64_t throughout = is_streamed ? 0 : input.elements();
+    if (is_streamed) {
+      hold(std::int64_t{b.image_window} * e.image_window * input.channels, first,
+           b.keeps_image ? end_layer - 1 : std::min(taps_.last_reader(0), end_layer - 1));
     } else {
       hold(input.elements(), first, end_layer - 1);
     }
     for (int l = first; l + 1 < end_layer; ++l) {
-      const bool is_summed = sums && l + 2 == end_layer;
-      const LayerRows& r = rows_[at(l)];
-      const LayerCols& c = cols(end, strips, l);
+      const bool is_summed = is_sum && l + 2 == end_layer;
+      const LayerRows& r = b.rows(first, l);
+      const LayerCols& c = e.layers[at(l)];
       Held& held = held_[at(l - first)];
       const int window = is_summed ? r.computed : r.window;
       const bool keeps = r.keeps && !is_summed;
       held.bytes = std::int64_t{window} * c.window * layer(l).output.channels;
       throughout += keeps ? held.bytes : 0;
-      if (throughout > most_bytes_) {
+      if (throughout > most_bytes) {
         return kNever;
       }
+      held.keeps = keeps;
       held.first_step = keeps ? first : l;
       held.last_step = keeps ? end_layer - 1 : std::max(l, taps_.last_reader(l + 1));
       hold(held.bytes, held.first_step, held.last_step);
       hold(scratch_of(l, r, c), l, l);
       write_over_input(l, first, is_summed ? r.summed_over : r.over, c, keeps, held);
     }
+    const LayerRows& last_rows = b.rows(first, end_layer - 1);
     hold(output.elements(), first, end_layer - 1);
-    hold(scratch_of(end_layer - 1, rows_[at(end_layer - 1)], cols(end, strips, end_layer - 1)),
-         end_layer - 1, end_layer - 1);
-    if (sums) {
+    hold(scratch_of(end_layer - 1, last_rows, e.layers[at(end_layer - 1)]), end_layer - 1,
+         end_layer - 1);
+    if (is_sum) {
       hold(output.channels * std::int64_t{sizeof(std::int32_t)}, first, end_layer - 1);
-    } else if (strips == 1 && first > 0) {
+    } else if (strips == 1 && !is_streamed) {
       const std::int64_t shared =
-          std::min(input.elements(), aligned_distance(first, end_layer, steps) + output.elements());
+          std::min(input.elements(), last_rows.distance + output.elements());
       change_.front() -= aligned(std::max(std::int64_t{0}, shared));
     }
     std::int64_t live = 0;
@@ -400,19 +503,24 @@ class SegmentSweep::Workspace {
   // As the execution plan has it.
   void write_over_input(int l, int first, const Over& over, const LayerCols& c, bool keeps,
                         Held& held) {
+    if (is_pointwise_[at(l)] != 0) {
+      write_behind_input(l, first, over, c, keeps, held);
+      return;
+    }
     const InPlace rule = operator_facts(layer(l).kind).in_place;
     if (rule == InPlace::kNever) {
       return;
     }
-    for (int j = 0; j < layer(l).input_count(); ++j) {
+    for (int asked = 0; asked < layer(l).input_count(); ++asked) {
+      const int j = by_age(layer(l).inputs, asked);
       const TensorId input = taps_.inputs(l)[at(j)];
       const AxisTaps& axis = taps_.taps(Axis::kCols, l);
       if (input <= first || taps_.last_reader(input) != l || axis.output > axis.input) {
         continue;
       }
-      const bool fits = rule == InPlace::kEqualWindow
-                            ? over.agrees[at(j)] && c.agrees[at(j)] && !rows_[at(input - 1)].keeps
-                            : !keeps && over.dying.fits(c.over_dying);
+      const bool fits = rule == InPlace::kEqualWindow ? over.agrees[at(j)] && c.agrees[at(j)] &&
+                                                            !held_[at(input - 1 - first)].keeps
+                                                      : !keeps && over.dying.fits(c.over_dying);
       if (!fits) {
         continue;
       }
@@ -432,11 +540,26 @@ class SegmentSweep::Workspace {
     }
   }
 
-  // As ExecutionPlan::write_over_consumed() has it, of one strip.
-  std::int64_t aligned_distance(int first, int end_layer, int steps) {
-    const int last = end_layer - 1;
+  void write_behind_input(int l, int first, const Over& over, const LayerCols& c, bool keeps,
+                          const Held& held) {
+    const TensorId input = taps_.inputs(l)[0];
+    if (input <= first || taps_.last_reader(input) != l || keeps ||
+        held_[at(input - 1 - first)].keeps || !over.agrees[0] || !c.agrees[0]) {
+      return;
+    }
+    const int input_channels = network_->shape(input).channels;
+    const int channels = layer(l).output.channels;
+    const std::int64_t distance =
+        aligned(patchnas_pointwise_distance_bytes(held.bytes / channels, input_channels, channels));
+    const std::int64_t shared = aligned(std::max(std::int64_t{0}, held.bytes - distance));
+    change_[at(l - first)] -= shared;
+    change_[at(l - first) + 1] += shared;
+  }
+
+  // As ExecutionPlan::write_over_consumed() has it, of one strip and the segment's last layer.
+  std::int64_t aligned_distance(int first, int last, int steps) {
     const TensorShape& input = network_->shape(first);
-    const TensorShape& output = network_->shape(end_layer);
+    const TensorShape& output = network_->shape(last + 1);
     const std::int64_t input_row = std::int64_t{input.width} * input.channels;
     const std::int64_t output_row = std::int64_t{output.width} * output.channels;
     const bool is_add = layer(last).kind == LayerKind::kAdd;
@@ -459,18 +582,17 @@ class SegmentSweep::Workspace {
 
   SegmentLimits limits_;
   InputMode input_;
-  std::int64_t most_bytes_ = kNever;
   const Network* network_ = nullptr;
   NetworkTaps taps_;
   SegmentGeometry geometry_;
   std::vector<int> cuts_;
   std::vector<std::int64_t> macs_;  // per pixel
-  std::vector<Part> whole_;         // by first cut
-  std::vector<Part> parts_;
-  std::vector<LayerCols> cols_;  // [end][strips][layer]
-  std::vector<int> image_cols_;  // [end][strips]
-  std::vector<LayerRows> rows_;  // of the segments that begin at one cut
-  LayerRows input_rows_;
+  std::vector<char> is_pointwise_;
+  bool passes_over_columns_ = false;
+  std::vector<WholeLayers> whole_;  // by first cut
+  std::vector<Beginning> beginnings_;
+  Beginning longer_;             // of a segment with more rows a step
+  std::vector<Ending> endings_;  // [end][strips]
   std::vector<int> needed_;
   std::vector<int> read_end_;
   std::vector<Held> held_;
@@ -484,12 +606,23 @@ SegmentSweep::~SegmentSweep() = default;
 SegmentSweep::SegmentSweep(SegmentSweep&&) noexcept = default;
 SegmentSweep& SegmentSweep::operator=(SegmentSweep&&) noexcept = default;
 
-void SegmentSweep::assign(const Network& network, std::int64_t most_bytes) {
-  workspace_->assign(network, most_bytes);
-}
+void SegmentSweep::assign(const Network& network) { workspace_->assign(network); }
 
 std::optional<SegmentChain> SegmentSweep::cheapest(std::int64_t most_bytes) {
   return workspace_->cheapest(most_bytes);
+}
+
+SegmentChain SegmentSweep::least(std::int64_t too_few_bytes) {
+  SegmentChain least = *cheapest(kNever);
+  while (least.deployed_bytes - too_few_bytes > kArenaAlignmentBytes) {
+    const std::int64_t between = too_few_bytes + (least.deployed_bytes - too_few_bytes) / 2;
+    if (std::optional<SegmentChain> chain = cheapest(between)) {
+      least = std::move(*chain);
+    } else {
+      too_few_bytes = between;
+    }
+  }
+  return least;
 }
 
 std::vector<SegmentChain> SegmentSweep::front() {
@@ -506,21 +639,8 @@ std::vector<SegmentChain> SegmentSweep::front() {
   return chains;
 }
 
-PatchSchedule with_longest_steps(const Network& network, const PatchSchedule& schedule,
-                                 InputMode input, std::int64_t most_bytes) {
-  PatchSchedule longest = schedule;
-  for (Segment& segment : longest.segments) {
-    const int rows = network.shape(segment.first_layer + 1).height;
-    const int shortest = segment.step_rows;
-    for (int more = 2 * shortest; more <= rows && segment.halo() == HaloPolicy::kCache; more *= 2) {
-      const int before = std::exchange(segment.step_rows, more);
-      if (plan_arena(ExecutionPlan(network, longest, input)).arena_bytes > most_bytes) {
-        segment.step_rows = before;
-        break;
-      }
-    }
-  }
-  return longest;
+void SegmentSweep::lengthen_steps(SegmentChain& chain, std::int64_t most_bytes) {
+  workspace_->lengthen_steps(chain, most_bytes);
 }
 
 }  // namespace patchnas

@@ -13,7 +13,6 @@
 // all segments that begin at a cut (rows) and for all that end at one (columns).
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -45,26 +44,27 @@ class SegmentSweep {
   SegmentSweep(SegmentSweep&&) noexcept;
   SegmentSweep& operator=(SegmentSweep&&) noexcept;
 
-  /// Prices every segment of the network that may need no more SRAM, one row a step. `network` must
-  /// be valid and stay as it is.
-  void assign(const Network& network,
-              std::int64_t most_bytes = std::numeric_limits<std::int64_t>::max());
+  /// `network` must be valid and stay as it is. Nothing is priced before it is asked for.
+  void assign(const Network& network);
 
   /// The chain of fewest MACs that needs no more SRAM; among equals the one with the least in
   /// segments, then the one of least SRAM. Empty if there is none.
   std::optional<SegmentChain> cheapest(std::int64_t most_bytes);
 
-  /// Every chain of the segments that were priced that no other beats in both SRAM and MACs, from
-  /// the largest SRAM to the least.
+  /// The chain of least SRAM, and of such the one of fewest MACs. It needs more than
+  /// `too_few_bytes`.
+  SegmentChain least(std::int64_t too_few_bytes = -1);
+
+  /// Gives a chain of the network as many rows a step as the limit leaves room for, segment by
+  /// segment: fewer calls, the same MACs.
+  void lengthen_steps(SegmentChain& chain, std::int64_t most_bytes);
+
+  /// Every chain that no other beats in both SRAM and MACs, from the largest SRAM to the least.
   std::vector<SegmentChain> front();
 
  private:
   class Workspace;
   std::unique_ptr<Workspace> workspace_;
 };
-
-/// The same chain with more rows a step wherever the limit leaves room: fewer calls, the same MACs.
-PatchSchedule with_longest_steps(const Network& network, const PatchSchedule& schedule,
-                                 InputMode input, std::int64_t most_bytes);
 
 }  // namespace patchnas

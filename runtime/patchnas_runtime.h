@@ -73,17 +73,10 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
 
 /* A convolution of 1x1 pixels, stride 1, without padding. The output may lie over the input where,
  * of the computed pixels in the order of rows, the output of pixel i + PATCHNAS_POINTWISE_GROUP -
- * 1, or of the last one, ends no later than the input of pixel i begins, for every i. */
+ * 1, or of the last one, ends no later than the input of pixel i begins, for every i: of whole
+ * windows, patchnas_pointwise_distance_bytes in front. */
 void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* input,
                         const patchnas_window* output, patchnas_rect computed);
-
-/* The same, and patchnas_add of what it gives, the first operand of the scales, and the addend, the
- * second one. The output may be the same window as the addend. `scratch` has the bytes that
- * patchnas_pointwise_add_scratch_bytes says for the computed pixels, and is apart from all windows.
- */
-void patchnas_pointwise_add(const patchnas_weights* weights, const patchnas_add_scales* scales,
-                            const patchnas_window* input, const patchnas_window* addend,
-                            const patchnas_window* output, patchnas_rect computed, int8_t* scratch);
 
 /* The output lies anywhere apart from the input, or over it, whole pixels in front: output.data -
  * input.data is a multiple of the channels and at most 0, and a row of the output's buffer is no

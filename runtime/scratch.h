@@ -17,17 +17,19 @@ static inline int64_t patchnas_depthwise_scratch_bytes(int32_t rows, int32_t col
          PATCHNAS_SCRATCH_SLACK_BYTES;
 }
 
-/* Pixels that patchnas_pointwise_add computes at a time. */
-#define PATCHNAS_POINTWISE_ADD_PIXELS 12
-
-/* Bytes of scratch, at any alignment, with which patchnas_pointwise_add computes so many pixels:
- * what is added to the addend, a few pixels at a time. */
-static inline int64_t patchnas_pointwise_add_scratch_bytes(int64_t pixels, int32_t channels) {
-  return (pixels < PATCHNAS_POINTWISE_ADD_PIXELS ? pixels : PATCHNAS_POINTWISE_ADD_PIXELS) *
-         channels;
-}
-
 /* Pixels that patchnas_pointwise may read and write in any order. */
 #define PATCHNAS_POINTWISE_GROUP 4
+
+/* How far in front of its input, at least, patchnas_pointwise may write over it, where all of the
+ * two windows' `pixels` lie side by side; also enough for fewer. The output of the pixels that are
+ * computed together must end before the input of the first of them begins: nearest for the first
+ * pixels where channels become fewer, for the last where they become more. */
+static inline int64_t patchnas_pointwise_distance_bytes(int64_t pixels, int32_t input_channels,
+                                                        int32_t output_channels) {
+  const int64_t together = pixels < PATCHNAS_POINTWISE_GROUP ? pixels : PATCHNAS_POINTWISE_GROUP;
+  return output_channels <= input_channels
+             ? together * output_channels
+             : pixels * output_channels - (pixels - together) * input_channels;
+}
 
 #endif

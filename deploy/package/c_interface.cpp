@@ -45,7 +45,7 @@ enum {
   @NAME@_OK = 0,
   /* Only with PATCHNAS_CHECKS defined when @name@.c is compiled: */
   @NAME@_BAD_ARENA = 1, /* null, or not aligned to @NAME@_ARENA_ALIGNMENT */
-  @NAME@_NO_IMAGE = 2
+  @NAME@_NO_IMAGE = 2@read_errors@
 };
 
 @invoke@
@@ -81,6 +81,11 @@ int8_t* @name@_input(int8_t* arena);
  * @NAME@_OUTPUT_BYTES bytes; it may be null, as the output also lies in the arena. */
 int @name@_invoke(int8_t* arena, const int8_t* image, int8_t* output);
 )";
+
+constexpr std::string_view kReadErrors =
+    R"(,
+  @NAME@_BAD_READ = 3,  /* the callback wrote beside its destination, into the arena */
+  @NAME@_SHORT_READ = 4 /* the callback returned before its destination was full */)";
 
 constexpr std::string_view kStreamedExample =
     R"( *   static int8_t arena[@NAME@_ARENA_BYTES] __attribute__((aligned(@NAME@_ARENA_ALIGNMENT)));
@@ -145,6 +150,7 @@ std::string emit_interface(const CProgram& program) {
                                            {{"name", program.name},
                                             {"NAME", program.upper},
                                             {"order", streamed ? order_of_calls(program) : ""}})},
+                           {"read_errors", streamed ? with_names(kReadErrors) : ""},
                            {"conversions", emit_conversions(program)},
                            {"input_height", std::to_string(input.height)},
                            {"input_width", std::to_string(input.width)},

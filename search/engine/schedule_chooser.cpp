@@ -165,16 +165,30 @@ ScheduleChoice ScheduleChooser::priced(const Network& network, PatchSchedule sch
   return {.schedule = std::move(schedule), .costs = costs, .fits = meets_limits(costs, target_)};
 }
 
+// An arena may need more than its lower bound.
+std::optional<ScheduleChoice> ScheduleChooser::with_longest_steps(const Network& network,
+                                                                  const SegmentChain& chain,
+                                                                  std::int64_t sram_bytes) {
+  for (const std::int64_t bound : {sram_bytes, chain.deployed_bytes}) {
+    SegmentChain longer = chain;
+    segments_.lengthen_steps(longer, bound);
+    ScheduleChoice choice = priced(network, std::move(longer.schedule));
+    if (choice.costs.sram_bytes <= sram_bytes) {
+      return choice;
+    }
+  }
+  ScheduleChoice shortest = priced(network, chain.schedule);
+  return shortest.costs.sram_bytes <= sram_bytes ? std::optional(shortest) : std::nullopt;
+}
+
 std::optional<ScheduleChoice> ScheduleChooser::choose_rows(const Network& network,
                                                            std::int64_t sram_bytes) {
   std::int64_t bound = sram_bytes;
   while (const std::optional<SegmentChain> chain = segments_.cheapest(bound)) {
-    ScheduleChoice choice =
-        priced(network, with_longest_steps(network, chain->schedule, target_.input, sram_bytes));
-    if (choice.costs.sram_bytes <= sram_bytes) {
+    if (auto choice = with_longest_steps(network, *chain, sram_bytes)) {
       return choice;
     }
-    bound = chain->deployed_bytes - 1;  // its arena needs more than its lower bound
+    bound = chain->deployed_bytes - 1;
   }
   return std::nullopt;
 }
@@ -185,17 +199,11 @@ ScheduleChoice ScheduleChooser::choose(const Network& network) {
   if (!caches_rows() || (patches.fits && patches.schedule == PatchSchedule::layer_by_layer())) {
     return patches;
   }
-  segments_.assign(network, target_.sram_bytes);
+  segments_.assign(network);
   std::optional<ScheduleChoice> rows = choose_rows(network, target_.sram_bytes);
   if (!rows && patches.costs.sram_bytes > target_.sram_bytes) {  // the closest miss
-    segments_.assign(network);
-    for (SegmentChain& chain : segments_.front()) {
-      ScheduleChoice choice = priced(network, std::move(chain.schedule));
-      if (choice.costs.sram_bytes < patches.costs.sram_bytes) {
-        patches = std::move(choice);
-      }
-    }
-    return patches;
+    ScheduleChoice least = priced(network, segments_.least(target_.sram_bytes).schedule);
+    return least.costs.sram_bytes < patches.costs.sram_bytes ? least : patches;
   }
   const auto preference = [this](const ScheduleChoice& choice) {
     const CandidateCosts& costs = choice.costs;
@@ -217,8 +225,9 @@ std::vector<ScheduleChoice> ScheduleChooser::all(const Network& network) {
   if (caches_rows()) {
     segments_.assign(network);
     for (const SegmentChain& chain : segments_.front()) {
-      choices.push_back(priced(network, with_longest_steps(network, chain.schedule, target_.input,
-                                                           chain.deployed_bytes)));
+      const ScheduleChoice shortest = priced(network, chain.schedule);
+      choices.push_back(
+          with_longest_steps(network, chain, shortest.costs.sram_bytes).value_or(shortest));
     }
   }
   return choices;

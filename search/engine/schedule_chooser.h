@@ -78,6 +78,10 @@ class ScheduleChooser {
     return family_ != ScheduleFamily::kPatches && target_.memory_model == MemoryModel::kDeployed;
   }
   ScheduleChoice choose_patches(const Network& network);
+  /// Empty if its arena needs more.
+  std::optional<ScheduleChoice> with_longest_steps(const Network& network,
+                                                   const SegmentChain& chain,
+                                                   std::int64_t sram_bytes);
   /// Empty if no chain needs so little.
   std::optional<ScheduleChoice> choose_rows(const Network& network, std::int64_t sram_bytes);
   [[nodiscard]] ScheduleChoice priced(const Network& network, PatchSchedule schedule) const;

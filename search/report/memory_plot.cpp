@@ -1,11 +1,11 @@
 #include "search/report/memory_plot.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include <spdlog/fmt/fmt.h>
 
 #include "search/base/text.h"
+#include "search/report/svg.h"
 
 namespace patchnas {
 namespace {
@@ -18,73 +18,26 @@ constexpr double kRight = 24;
 constexpr const char* kWholeColour = "#b8c0cc";
 constexpr const char* kPatchColour = "#d1495b";
 
-// Text from files may hold anything.
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-  }
-  return result;
-}
-
-// A round step that divides `largest` into four to eight parts.
-double tick_step(double largest) {
-  const double magnitude = std::pow(10.0, std::floor(std::log10(largest / 4)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (largest / (magnitude * factor) <= 8) {
-      return magnitude * factor;
-    }
-  }
-  return magnitude * 10;
-}
-
 class Plot {
  public:
   Plot(std::size_t bars, std::int64_t largest_bytes)
       : slot_(std::max(10.0, std::min(32.0, 1200.0 / static_cast<double>(bars)))),
         width_(kLeft + slot_ * static_cast<double>(bars) + kRight),
-        largest_kib_(static_cast<double>(largest_bytes) / 1024 * 1.04) {
-    const double width = std::max(width_, 640.0);
-    svg_ = fmt::format(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {:.0f} {:.0f}\" width=\"{:.0f}\" "
-        "font-family=\"sans-serif\" font-size=\"12\" fill=\"#222\">\n"
-        "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
-        width, kTop + kPlotHeight + kLabelHeight, width);
+        largest_kib_(static_cast<double>(largest_bytes) / 1024 * 1.04),
+        svg_(std::max(width_, 640.0), kTop + kPlotHeight + kLabelHeight) {
     const double step = tick_step(largest_kib_);
     for (double kib = 0; kib <= largest_kib_; kib += step) {
       const double at = y(kib * 1024);
-      svg_ += fmt::format(
-          "<line x1=\"{0:.1f}\" x2=\"{1:.1f}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\" "
-          "stroke=\"#e4e7ec\"/>\n<text x=\"{3:.1f}\" y=\"{4:.1f}\" text-anchor=\"end\">{5:g} "
-          "KiB</text>\n",
-          kLeft, width_ - kRight, at, kLeft - 8, at + 4, kib);
+      svg_.line(kLeft, at, width_ - kRight, at, "stroke=\"#e4e7ec\"");
+      svg_.text(kLeft - 8, at + 4, fmt::format("{:g} KiB", kib), "text-anchor=\"end\"");
     }
   }
 
-  void text(double x, double y, const std::string& content, const std::string& attributes = "") {
-    svg_ += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes,
-                        escaped(content));
-  }
+  void title(const std::string& content) { svg_.text(kLeft, 22, content, "font-size=\"15\""); }
 
   void key(double x, const char* colour, const std::string& label) {
-    svg_ += fmt::format("<rect x=\"{:.1f}\" y=\"38\" width=\"12\" height=\"12\" fill=\"{}\"/>\n", x,
-                        colour);
-    text(x + 18, 48, label);
+    svg_.rect({.x = x, .y = 38, .width = 12, .height = 12}, fill_of(colour));
+    svg_.text(x + 18, 48, label);
   }
 
   // `half` is 0 for the left bar of a layer and 1 for the right one.
@@ -92,40 +45,37 @@ class Plot {
            const std::string& hint) {
     const double bar_width = slot_ * 0.42;
     const double top = y(static_cast<double>(bytes));
-    svg_ += fmt::format(
-        "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" "
-        "fill=\"{}\"><title>{}</title></rect>\n",
-        x(index) + (slot_ * 0.08) + half * bar_width, top, bar_width, kTop + kPlotHeight - top,
-        colour, escaped(hint));
+    svg_.rect({.x = x(index) + (slot_ * 0.08) + half * bar_width,
+               .y = top,
+               .width = bar_width,
+               .height = kTop + kPlotHeight - top},
+              fill_of(colour), hint);
   }
 
   void label(std::size_t index, const std::string& name) {
     const double at_x = x(index) + slot_ * 0.6;
     const double at_y = kTop + kPlotHeight + 10;
-    text(at_x, at_y, name.size() > 28 ? name.substr(0, 27) + "…" : name,
-         fmt::format("font-size=\"9\" text-anchor=\"end\" transform=\"rotate(-60 {:.1f} {:.1f})\"",
-                     at_x, at_y));
+    svg_.text(
+        at_x, at_y, name.size() > 28 ? name.substr(0, 27) + "…" : name,
+        fmt::format("font-size=\"9\" text-anchor=\"end\" transform=\"rotate(-60 {:.1f} {:.1f})\"",
+                    at_x, at_y));
   }
 
   void limit(std::int64_t bytes) {
     const double at = y(static_cast<double>(bytes));
-    svg_ += fmt::format(
-        "<line x1=\"{0:.1f}\" x2=\"{1:.1f}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\" stroke=\"#222\" "
-        "stroke-dasharray=\"6 4\"/>\n",
-        kLeft, width_ - kRight, at);
-    text(width_ - kRight, at - 4, "limit " + kib_text(bytes), "text-anchor=\"end\"");
+    svg_.line(kLeft, at, width_ - kRight, at, "stroke=\"#222\" stroke-dasharray=\"6 4\"");
+    svg_.text(width_ - kRight, at - 4, "limit " + kib_text(bytes), "text-anchor=\"end\"");
   }
 
   void end_of_segment(std::size_t index) {
-    svg_ += fmt::format(
-        "<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\" stroke=\"{3}\" "
-        "stroke-dasharray=\"2 3\"/>\n",
-        x(index), kTop, kTop + kPlotHeight, kPatchColour);
+    svg_.line(x(index), kTop, x(index), kTop + kPlotHeight,
+              fmt::format("stroke=\"{}\" stroke-dasharray=\"2 3\"", kPatchColour));
   }
 
-  std::string finish() { return svg_ + "</svg>\n"; }
+  [[nodiscard]] std::string finish() const { return svg_.finish(); }
 
  private:
+  static std::string fill_of(const char* colour) { return fmt::format("fill=\"{}\"", colour); }
   [[nodiscard]] double x(std::size_t index) const {
     return kLeft + slot_ * static_cast<double>(index);
   }
@@ -136,7 +86,7 @@ class Plot {
   double slot_;
   double width_;
   double largest_kib_;
-  std::string svg_;
+  Svg svg_;
 };
 
 }  // namespace
@@ -152,9 +102,7 @@ std::string memory_plot(const NetworkEstimate& estimate, MemoryModel model,
                 *std::max_element(patched.layer_bytes.begin(), patched.layer_bytes.end()),
                 limit_bytes.value_or(1)});
   Plot plot(network.layers.size(), largest);
-  plot.text(kLeft, 22,
-            fmt::format("{}: live bytes of each layer, {} model", title, to_string(model)),
-            "font-size=\"15\"");
+  plot.title(fmt::format("{}: live bytes of each layer, {} model", title, to_string(model)));
   plot.key(kLeft, kWholeColour, "layer by layer: " + kib_text(whole.peak_sram_bytes));
   const bool has_patches = !estimate.schedule.segments.empty();
   if (has_patches) {

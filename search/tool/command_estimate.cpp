@@ -15,6 +15,7 @@
 #include "search/engine/latency_file.h"
 #include "search/engine/schedule_chooser.h"
 #include "search/engine/sram_advice.h"
+#include "search/report/memory_map.h"
 #include "search/report/memory_plot.h"
 #include "search/report/report.h"
 #include "search/tool/commands.h"
@@ -34,6 +35,7 @@ struct EstimateOptions {
   bool pareto = false;
   bool every_schedule = false;
   std::string plot;
+  std::string map;
 };
 
 Architecture named_architecture(const SearchSpace& space, const std::string& name) {
@@ -144,12 +146,16 @@ void estimate_network(const EstimateOptions& options) {
                                  latency.get());
   const EstimateExtras extras = asked_extras(options, subject, chooser);
   const std::string& source = options.config.empty() ? options.network : options.config;
+  const std::string title = std::filesystem::path(source).stem().string();
   if (!options.plot.empty()) {
     write_file(
         options.plot,
         memory_plot(estimate, target.memory_model,
                     target.sram_bytes < kNoLimit ? std::optional(target.sram_bytes) : std::nullopt,
-                    std::filesystem::path(source).stem().string()));
+                    title));
+  }
+  if (!options.map.empty()) {
+    write_file(options.map, memory_map(estimate, title));
   }
   const CandidateCosts costs = estimate.costs();
   const std::string limits = compare_with_limits(costs, target, chooser.latency_unit());
@@ -196,6 +202,10 @@ void add_estimate_command(CLI::App& app) {
   command->add_flag("--every-schedule", options->every_schedule, "Add every schedule")
       ->excludes(pareto);
   command->add_option("--plot", options->plot, "Draw the layers' memory, with and without patches")
+      ->type_name("FILE.svg");
+  command
+      ->add_option("--map", options->map,
+                   "Draw the places of all buffers in the arena, layer by layer and as scheduled")
       ->type_name("FILE.svg");
   command->footer(R"(
 Examples:

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/scratch.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
@@ -196,20 +197,59 @@ TEST(ExecutionPlan, CachedRowsAreComputedAndFetchedOnce) {
   EXPECT_GT(loops, 100);
 }
 
+// patchnas_pointwise()'s condition, of the windows of every tile.
+void expect_far_enough_in_front(const Network& network, const ExecutionPlan& plan, int index) {
+  const Step& step = plan.step(index);
+  const std::int64_t in = network.shape(step.inputs[0]).channels;
+  const std::int64_t out = network.shape(step.output).channels;
+  for (const Tile& tile : tiles(plan.loop_of(index))) {
+    const Rect rect = plan.computed(index, tile);
+    if (rect.pixels() == 0) {
+      continue;
+    }
+    EXPECT_EQ(plan.held(step.output, tile), rect);
+    EXPECT_EQ(plan.held(step.inputs[0], tile), rect);
+    for (std::int64_t i = 0; i < rect.pixels(); ++i) {
+      const std::int64_t end = std::min(i + PATCHNAS_POINTWISE_GROUP, rect.pixels()) * out;
+      EXPECT_LE(step.overlap.distance_bytes + end, i * in);
+    }
+  }
+}
+
 TEST(ExecutionPlan, OnlyWhatNothingReadsLaterIsWrittenOver) {
-  for_random_plans("plan/over", [](const Network& network, const PatchSchedule&,
-                                   const ExecutionPlan& plan) {
+  int over_input = 0;
+  int over_image = 0;
+  for_random_plans("plan/over", [&](const Network& network, const PatchSchedule&,
+                                    const ExecutionPlan& plan) {
     for (int i = 0; i < static_cast<int>(plan.steps().size()); ++i) {
       const Step& step = plan.step(i);
       const Loop& loop = plan.loop_of(i);
       if (step.dying_input < 0) {
         EXPECT_EQ(step.scratch_bytes > 0,
                   step.adds_up || step.kernel == KernelFunction::kDepthwise);
-        if (step.overlap.tensor != kNoTensor) {
+        if (step.overlap.tensor == kNoTensor) {
+          continue;
+        }
+        EXPECT_TRUE(step.overlap.may_lie_apart);
+        const bool reads_segment =
+            loop.geometry && step.overlap.tensor == loop.geometry->segment().first_layer;
+        if (step.kernel == KernelFunction::kPointwise && !reads_segment) {
+          EXPECT_EQ(step.overlap.tensor, step.inputs[0]);
+          EXPECT_NE(step.overlap.tensor, kImage);
+          EXPECT_EQ(last_readers(network)[static_cast<std::size_t>(step.overlap.tensor)],
+                    step.first_layer);
+          EXPECT_EQ(plan.tensor(step.overlap.tensor).last_step, i);
+          EXPECT_EQ(plan.tensor(step.output).first_step, i);
+          expect_far_enough_in_front(network, plan, i);
+          ++over_input;
+        } else {
           EXPECT_EQ(i + 1, loop.end_step);
           EXPECT_EQ(step.overlap.tensor, loop.geometry->segment().first_layer);
           EXPECT_EQ(plan.tensor(step.overlap.tensor).last_step, i);
           EXPECT_LE(step.overlap.distance_bytes, 0);
+          over_image += step.overlap.tensor == kImage ? 1 : 0;
+          EXPECT_TRUE(step.overlap.tensor != kImage ||
+                      (plan.input() == InputMode::kResident && loop.caches_rows()));
         }
         continue;
       }
@@ -227,6 +267,8 @@ TEST(ExecutionPlan, OnlyWhatNothingReadsLaterIsWrittenOver) {
       EXPECT_EQ(network.shape(step.output).channels, plan.tensor(step.output).shape.channels);
     }
   });
+  EXPECT_GT(over_input, 100);
+  EXPECT_GT(over_image, 100);
 }
 
 }  // namespace

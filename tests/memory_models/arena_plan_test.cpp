@@ -46,7 +46,7 @@ TEST(ArenaPlan, ReachesTheLowerBoundInAllButRareCases) {
   };
   RandomStream stream(3, "plan/bound");
   Tally others;
-  Tally consuming;  // with a segment written over its input, for which the bound knows no place
+  Tally consuming;  // with tensors in front of what they are written over, which the bound ignores
   for (int round = 0; round < 1000; ++round) {
     const Network network = round % 2 == 0 ? testing::random_lowered_network(stream)
                                            : testing::random_general_network(stream);
@@ -70,8 +70,8 @@ TEST(ArenaPlan, ReachesTheLowerBoundInAllButRareCases) {
   }
   EXPECT_LE(others.missed, others.plans / 1000);
   EXPECT_LT(others.worst, 0.10);
-  EXPECT_LE(consuming.missed, consuming.plans / 100);
-  EXPECT_LT(consuming.worst, 0.20);
+  EXPECT_LE(consuming.missed, consuming.plans / 8);
+  EXPECT_LT(consuming.worst, 0.40);
 }
 
 // Every tensor's buffer is large enough for each tile's window and is live from the step that fills
@@ -115,7 +115,7 @@ TEST(ArenaPlan, OnlyDyingInputsAreOverwritten) {
       if (under == kNoBuffer) {
         continue;
       }
-      EXPECT_NE(under, kImage);
+      EXPECT_TRUE(under != kImage || plan.input() == InputMode::kResident);
       EXPECT_LE(arena.tensor(step.output).distance_bytes, step.overlap.distance_bytes);
       const Loop& loop = plan.loop_of(i);
       if (loop.geometry && under == loop.geometry->segment().first_layer) {
@@ -157,14 +157,18 @@ TEST(MemoryReport, LayersExplainThePeak) {
   }
 }
 
+// But for what is written over a resident image.
 TEST(MemoryReport, StreamingNeverCostsMore) {
   RandomStream stream(3, "plan/streaming");
   for (int round = 0; round < 60; ++round) {
     const Network network = testing::random_lowered_network(stream);
     for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
-      EXPECT_LE(
-          plan_arena(ExecutionPlan(network, schedule, InputMode::kStreamed)).lower_bound_bytes,
-          plan_arena(ExecutionPlan(network, schedule, InputMode::kResident)).lower_bound_bytes);
+      ArenaPlan resident = unplaced_arena_plan({network, schedule, InputMode::kResident});
+      for (ArenaBuffer& buffer : resident.buffers) {
+        buffer.overwrites = buffer.overwrites == kImage ? kNoBuffer : buffer.overwrites;
+      }
+      EXPECT_LE(unplaced_arena_plan({network, schedule, InputMode::kStreamed}).lower_bound_bytes,
+                arena_lower_bound(resident.buffers));
     }
   }
 }

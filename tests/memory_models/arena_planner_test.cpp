@@ -31,6 +31,14 @@ std::vector<ArenaBuffer> random_buffers(RandomStream& stream, int count) {
       buffer.overwrites = i - 1;
       buffer.distance_bytes = kArenaAlignmentBytes * (below(stream, 40) - 20);
       buffer.first_step = buffers.back().last_step;
+      if (buffers.back().overwrites == kNoBuffer && stream.chance(0.5)) {  // as an addition does
+        buffer.distance_bytes = 0;
+        buffer.may_move = true;
+        for (int j = 0; j + 1 < i; ++j) {
+          const ArenaBuffer& other = buffers[static_cast<std::size_t>(j)];
+          buffer.instead = other.last_step == buffer.first_step ? j : buffer.instead;
+        }
+      }
     }
     buffer.last_step = buffer.first_step + below(stream, 4);
     buffers.push_back(buffer);

@@ -15,7 +15,8 @@ inline bool is_within(const std::vector<ArenaBuffer>& buffers, const ArenaBuffer
   const ArenaBuffer* inner = &a;
   while (index != kNoBuffer && index != under && !inner->may_lie_apart) {
     const ArenaBuffer& outer = buffers[static_cast<std::size_t>(index)];
-    if (inner->distance_bytes != 0 || inner->size_bytes > outer.size_bytes) {
+    if (inner->distance_bytes != 0 || inner->size_bytes > outer.size_bytes ||
+        (inner->may_move && inner->offset_bytes != outer.offset_bytes)) {
       return false;
     }
     inner = &outer;
@@ -44,7 +45,12 @@ inline std::string plan_error(const std::vector<ArenaBuffer>& buffers, std::int6
       if (a.overwrites != static_cast<int>(j) && is_within(buffers, a, static_cast<int>(j))) {
         continue;
       }
-      if (a.overwrites == static_cast<int>(j) && !a.may_lie_apart) {
+      const bool takes_place =
+          a.overwrites == static_cast<int>(j) || a.instead == static_cast<int>(j);
+      if (a.may_move && takes_place && a.offset_bytes == b.offset_bytes) {
+        continue;
+      }
+      if (a.overwrites == static_cast<int>(j) && !a.may_lie_apart && !a.may_move) {
         if (a.offset_bytes != b.offset_bytes + a.distance_bytes || !a.overlaps_in_time(b)) {
           return name + " is not written over buffer " + std::to_string(j);
         }

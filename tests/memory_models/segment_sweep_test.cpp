@@ -99,13 +99,15 @@ TEST(SegmentSweep, KeepsTheLimit) {
     sweep.assign(network);
     const std::vector<SegmentChain> front = sweep.front();
     ASSERT_FALSE(front.empty());
-    SegmentSweep limited({}, InputMode::kStreamed);
+    SegmentSweep afresh({}, InputMode::kStreamed);
     for (const SegmentChain& chain : front) {
       EXPECT_EQ(sweep.cheapest(chain.deployed_bytes)->macs, chain.macs);
-      limited.assign(network, chain.deployed_bytes);
-      EXPECT_EQ(limited.cheapest(chain.deployed_bytes), sweep.cheapest(chain.deployed_bytes));
+      afresh.assign(network);
+      EXPECT_EQ(afresh.cheapest(chain.deployed_bytes), sweep.cheapest(chain.deployed_bytes));
     }
     EXPECT_EQ(sweep.cheapest(front.back().deployed_bytes - 1), std::nullopt);
+    EXPECT_EQ(sweep.least(), front.back());
+    EXPECT_EQ(sweep.least(front.back().deployed_bytes - 1), front.back());
   }
 }
 
@@ -118,14 +120,15 @@ TEST(SegmentSweep, LongerStepsStayWithinTheLimit) {
     sweep.assign(network);
     for (const SegmentChain& chain : sweep.front()) {
       const std::int64_t limit = chain.deployed_bytes * 5 / 4;
-      const PatchSchedule schedule =
-          with_longest_steps(network, chain.schedule, InputMode::kStreamed, limit);
-      validate(network, schedule);
-      const std::int64_t bytes =
-          plan_arena(ExecutionPlan(network, schedule, InputMode::kStreamed)).arena_bytes;
-      EXPECT_TRUE(bytes <= limit || schedule == chain.schedule);
-      EXPECT_EQ(scheduled_macs(network, schedule), chain.macs);
-      longer += schedule != chain.schedule ? 1 : 0;
+      SegmentChain longest = chain;
+      sweep.lengthen_steps(longest, limit);
+      validate(network, longest.schedule);
+      EXPECT_LE(longest.deployed_bytes, limit);
+      EXPECT_EQ(
+          longest.deployed_bytes,
+          unplaced_arena_plan({network, longest.schedule, InputMode::kStreamed}).lower_bound_bytes);
+      EXPECT_EQ(scheduled_macs(network, longest.schedule), chain.macs);
+      longer += longest != chain ? 1 : 0;
     }
   }
   EXPECT_GT(longer, 50);

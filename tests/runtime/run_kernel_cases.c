@@ -205,40 +205,6 @@ static int computes_over_input(const patchnas_weights* w, const patchnas_window*
   return equal(output_buffer, scratch_buffer, kBufferBytes);
 }
 
-/* 1 if a pointwise convolution with an addition gives what the two give one after the other. The
- * addend is `expected`, what the convolution gives. */
-static int computes_with_addition(const patchnas_weights* w, const patchnas_window* in,
-                                  const patchnas_window* expected, int32_t bytes,
-                                  patchnas_rect rect, int32_t number) {
-  const patchnas_add_scales scales = {{w->output_zero_point, number % 100 - 50},
-                                      {1 << 30, 1500000000},
-                                      {0, -(number % 3)},
-                                      number % 50,
-                                      1300000000,
-                                      -18 - number % 2,
-                                      -100,
-                                      120};
-  const int32_t scratch_bytes = (int32_t)patchnas_pointwise_add_scratch_bytes(
-      (rect.row_end - rect.row_begin) * (rect.col_end - rect.col_begin), expected->channels);
-  int8_t* const scratch = scratch_buffer + kGuardBytes + number % 4;
-  patchnas_window addend = *expected;
-  patchnas_window sums = *expected;
-  addend.data = input_buffers[1] + kGuardBytes + number % 4;
-  sums.data = output_buffer + kGuardBytes + number % 3;
-  fill(input_buffers[1], kBufferBytes, kGuard);
-  fill(output_buffer, kBufferBytes, kGuard);
-  fill(scratch_buffer, kBufferBytes, kGuard);
-  copy(addend.data, expected->data, bytes);
-  copy(sums.data, expected->data, bytes);
-  patchnas_add(&scales, expected, &addend, &sums, rect);
-  patchnas_pointwise_add(w, &scales, in, &addend, &addend, rect, scratch);
-  return equal(addend.data, sums.data, bytes) &&
-         all_are(input_buffers[1], (int32_t)(addend.data - input_buffers[1]), kGuard) &&
-         all_are(addend.data + bytes, kGuardBytes, kGuard) &&
-         all_are(scratch_buffer, (int32_t)(scratch - scratch_buffer), kGuard) &&
-         all_are(scratch + scratch_bytes, kGuardBytes, kGuard);
-}
-
 /* 1 if one call writes what is expected and nothing else. */
 static int run_case(reader* r, int32_t kind, int32_t number) {
   /* Buffers begin at any alignment. */
@@ -345,7 +311,6 @@ static int run_case(reader* r, int32_t kind, int32_t number) {
     copy(answers, out_data, output_bytes);
     out.data = answers;
     good &= computes_over_input(&w, &in, input_bytes, &out, computed, number % 4);
-    good &= computes_with_addition(&w, &in, &out, output_bytes, computed, number);
   }
   const int32_t pixels =
       (computed.row_end - computed.row_begin) * (computed.col_end - computed.col_begin);

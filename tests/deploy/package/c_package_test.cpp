@@ -319,6 +319,46 @@ TEST_F(CPackageTest, ChecksItsPointersWhereAsked) {
   EXPECT_EQ(streamed(bytes.data(), nullptr, nullptr, nullptr), 2);
 }
 
+// A callback that writes beside its destination, or not all of it.
+TEST_F(CPackageTest, ChecksWhatACallbackWrites) {
+  struct Source {
+    int fewer_bytes = 0;  // the last of each rectangle that are not written
+    int more_bytes = 0;
+    int bad_call = 0;  // only from this one on
+    int calls = 0;
+  };
+  const auto read = [](void* context, std::int32_t row_begin, std::int32_t row_end,
+                       std::int32_t col_begin, std::int32_t col_end, std::int8_t* destination) {
+    Source& source = *static_cast<Source*>(context);
+    const bool is_bad = source.calls++ >= source.bad_call;
+    const int bytes = (row_end - row_begin) * (col_end - col_begin) * 2;
+    for (int i = 0; i < bytes + (is_bad ? source.more_bytes - source.fewer_bytes : 0); ++i) {
+      destination[i] = static_cast<std::int8_t>(i * i - row_begin);
+    }
+  };
+  RandomStream stream(45, "callbacks");
+  Network network{.input = {12, 12, 2}, .layers = {}, .names = {}};
+  network.layers.push_back({.output = {12, 12, 4}, .kernel = {3, 3, 1, 1, 1, 1}});
+  network.layers.push_back({.inputs = {1, kNoTensor}, .output = {12, 12, 3}, .kernel = {}});
+  const std::vector<Case> cases = {
+      {testing::random_quantised(network, stream), {}, InputMode::kStreamed, "whole"},
+      {testing::random_quantised(network, stream), PatchSchedule{{Segment::rows(0, 2, 1, 2)}},
+       InputMode::kStreamed, "rows"}};
+  const testing::CompiledPackages compiled(packages_of(cases), "-DPATCHNAS_CHECKS");
+  ASSERT_EQ(compiled.errors(), "");
+  for (const Case& c : cases) {
+    auto* const invoke = compiled.function<testing::InvokeStreamed>((c.name + "_invoke").c_str());
+    const auto status = [&](Source source) {
+      GuardedArena arena(c.package().arena_bytes, stream);
+      return invoke(arena.arena().data(), read, &source, nullptr);
+    };
+    EXPECT_EQ(status({}), 0);
+    EXPECT_EQ(status({.more_bytes = 1}), 3);
+    EXPECT_EQ(status({.fewer_bytes = 8}), 4);
+    EXPECT_EQ(status({.fewer_bytes = 20, .bad_call = 1}), c.name == "rows" ? 4 : 0);
+  }
+}
+
 TEST_F(CPackageTest, CallsTheHookBeforeEveryLayerOfEveryPatch) {
   RandomStream stream(36, "hook");
   Network network{.input = {12, 12, 2}, .layers = {}, .names = {}};

@@ -91,7 +91,8 @@ TEST_P(OperatorTable, ThePlanCallsItsKernel) {
   const Step& step = plan.steps().back();
   EXPECT_EQ(step.kernel, kernel().function);
   EXPECT_EQ(step.scratch_bytes > 0, kernel().function == KernelFunction::kDepthwise);
-  EXPECT_EQ(step.overlap.tensor != kNoTensor, facts().in_place != InPlace::kNever);
+  EXPECT_EQ(step.overlap.tensor != kNoTensor,
+            facts().in_place != InPlace::kNever || kernel().function == KernelFunction::kPointwise);
   const auto uses = operator_uses(network(), plan);
   EXPECT_EQ(uses.back().key.family.kernel, kernel().function);
   EXPECT_EQ(uses.back().key.macs() > 0, facts().weights != WeightLayout::kNone);
