@@ -77,7 +77,9 @@ const ArenaPlanner& around_the_peak();
 /// In order of first use, each as low or as high as it can lie in an arena of the lower bound's
 /// size, with a bounded search over these choices. An inverted residual fits so: its input lies at
 /// one end, the expanded tensor and what overwrites it at the other, the projection beside the
-/// input. Where the lower bound cannot be reached within the search, a larger arena is tried.
+/// input. What may lie apart is kept over another where the size at hand asks for it, first as near
+/// as it may be; what may move, where that helps. Where the lower bound cannot be reached within
+/// the search, a larger arena is tried.
 const ArenaPlanner& two_ends();
 /// Every planner above.
 std::span<const ArenaPlanner* const> arena_planners();

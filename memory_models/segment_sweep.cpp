@@ -15,6 +15,10 @@
 namespace patchnas {
 namespace {
 
+// Of the last so many cuts what ends there is kept: a path visits them in their order, and a
+// network may have thousands.
+constexpr int kKeptEnds = 64;
+
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
@@ -95,7 +99,7 @@ struct Beginning {
 
 // Of the segments of so many strips that end at one cut.
 struct Ending {
-  bool is_drawn = false;
+  int end = -1;  // which cut, by index
   std::vector<LayerCols> layers;
   int image_window = 0;
   std::vector<std::int64_t> macs_before;  // of the layers before each, and of all
@@ -125,9 +129,10 @@ class SegmentSweep::Workspace {
     for (Beginning& beginning : beginnings_) {
       beginning.end_layer = 0;
     }
-    endings_.resize(std::max(endings_.size(), cuts_.size() * at(limits_.most_strips)));
+    endings_.resize(
+        std::max(endings_.size(), std::min(cuts_.size(), at(kKeptEnds)) * at(limits_.most_strips)));
     for (Ending& ending : endings_) {
-      ending.is_drawn = false;
+      ending.end = -1;
     }
     add_whole_layers();
   }
@@ -272,9 +277,10 @@ class SegmentSweep::Workspace {
   // ----- columns
 
   const Ending& ending(int end, int strips) {
-    Ending& e = endings_[at(end * limits_.most_strips + strips - 1)];
-    if (!e.is_drawn) {
+    Ending& e = endings_[at(end % kKeptEnds * limits_.most_strips + strips - 1)];
+    if (e.end != end) {
       draw_columns(cuts_[at(end)], strips, e);
+      e.end = end;
     }
     return e;
   }
@@ -301,7 +307,6 @@ class SegmentSweep::Workspace {
       e.macs_before.push_back(e.macs_before.back() +
                               macs_[at(l)] * layer(l).output.height * e.layers[at(l)].total);
     }
-    e.is_drawn = true;
   }
 
   // What is summed is held in parts, though the geometry ends with it.
@@ -592,7 +597,7 @@ class SegmentSweep::Workspace {
   std::vector<WholeLayers> whole_;  // by first cut
   std::vector<Beginning> beginnings_;
   Beginning longer_;             // of a segment with more rows a step
-  std::vector<Ending> endings_;  // [end][strips]
+  std::vector<Ending> endings_;  // [end modulo kKeptEnds][strips]
   std::vector<int> needed_;
   std::vector<int> read_end_;
   std::vector<Held> held_;

@@ -91,6 +91,33 @@ TEST(SegmentSweep, FindsTheWholeFront) {
   EXPECT_GT(points, 2000);
 }
 
+// More cuts than what ends at them is kept for.
+TEST(SegmentSweep, LongNetworks) {
+  Network network{.input = {24, 20, 3}, .layers = {}, .names = {}};
+  TensorShape shape = network.input;
+  for (int layer = 0; layer < 150; ++layer) {
+    const bool is_strided = layer == 50 || layer == 100;
+    const int stride = is_strided ? 2 : 1;
+    shape = {shape.height / stride, shape.width / stride, 2 + layer * 7 % 5};
+    network.layers.push_back(
+        {.inputs = {layer, kNoTensor},
+         .output = shape,
+         .kernel = is_strided || layer % 3 == 0 ? Kernel{3, 3, stride, stride, 1, 1} : Kernel{}});
+  }
+  SegmentSweep sweep({.most_strips = 3}, InputMode::kStreamed);
+  sweep.assign(network);
+  const std::vector<SegmentChain> front = sweep.front();
+  EXPECT_GT(front.size(), 1U);
+  for (SegmentChain chain : front) {
+    EXPECT_EQ(sweep.cheapest(chain.deployed_bytes), chain);
+    sweep.lengthen_steps(chain, 2 * chain.deployed_bytes);
+    EXPECT_EQ(chain.macs, scheduled_macs(network, chain.schedule));
+    EXPECT_EQ(
+        chain.deployed_bytes,
+        unplaced_arena_plan({network, chain.schedule, InputMode::kStreamed}).lower_bound_bytes);
+  }
+}
+
 TEST(SegmentSweep, KeepsTheLimit) {
   RandomStream stream(5, "segments/limit");
   for (int round = 0; round < 100; ++round) {
