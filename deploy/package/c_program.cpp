@@ -393,7 +393,8 @@ typedef struct held_rows {
 
   // ----- functions
 
-  // The steps of one function. A long segment's are several, so that none has too large a stack.
+  // The steps of one function: of many layers there are several, as compilers give one of many
+  // calls a large stack.
   struct Part {
     const Loop& loop;
     int first_step = 0;
@@ -404,11 +405,10 @@ typedef struct held_rows {
   };
 
   static std::vector<Part> parts(const Loop& loop) {
-    constexpr int kMostSteps = 8;
+    const int most_steps = loop.caches_rows() ? 8 : 16;
     std::vector<Part> parts;
     for (int step = loop.first_step; step < loop.end_step;) {
-      const int end =
-          loop.caches_rows() ? std::min(loop.end_step, step + kMostSteps) : loop.end_step;
+      const int end = std::min(loop.end_step, step + most_steps);
       parts.push_back({.loop = loop, .first_step = step, .end_step = end});
       step = end;
     }
@@ -522,8 +522,10 @@ typedef struct held_rows {
   std::string call(const Loop& loop) const {
     std::string call;
     for (const Part& part : parts(loop)) {
-      call += (call.empty() ? "" : "      ") + function_name(part) + "(" + parameters(part, false) +
-              ");\n";
+      call += (call.empty()    ? ""
+               : loop.geometry ? "      "
+                               : "  ") +
+              function_name(part) + "(" + parameters(part, false) + ");\n";
     }
     if (!loop.geometry) {
       return "  " + call;
