@@ -46,17 +46,23 @@ TEST(ArenaPlan, ReachesTheLowerBoundInAllButRareCases) {
   };
   RandomStream stream(3, "plan/bound");
   Tally others;
-  Tally consuming;  // with tensors in front of what they are written over, which the bound ignores
+  Tally consuming;  // with a segment written over its input, for which the bound knows no place
+  Tally in_front;   // with pointwise layers in front of their input, which may exclude each other
   for (int round = 0; round < 1000; ++round) {
     const Network network = round % 2 == 0 ? testing::random_lowered_network(stream)
                                            : testing::random_general_network(stream);
     for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
       const InputMode input = stream.chance(0.5) ? InputMode::kResident : InputMode::kStreamed;
-      const ArenaPlan plan = plan_arena(ExecutionPlan(network, schedule, input));
+      const ExecutionPlan execution(network, schedule, input);
+      const ArenaPlan plan = plan_arena(execution);
       ASSERT_EQ(testing::plan_error(plan.buffers, plan.arena_bytes), "");
       const bool consumes = std::any_of(plan.buffers.begin(), plan.buffers.end(),
                                         [](const ArenaBuffer& b) { return b.may_lie_apart; });
-      Tally& tally = consumes ? consuming : others;
+      const bool has_pointwise =
+          std::any_of(execution.steps().begin(), execution.steps().end(), [](const Step& step) {
+            return step.kernel == KernelFunction::kPointwise && step.overlap.may_lie_apart;
+          });
+      Tally& tally = has_pointwise ? in_front : consumes ? consuming : others;
       ++tally.plans;
       tally.missed += plan.arena_bytes > plan.lower_bound_bytes ? 1 : 0;
       tally.worst = std::max(tally.worst, static_cast<double>(plan.arena_bytes) /
@@ -64,14 +70,16 @@ TEST(ArenaPlan, ReachesTheLowerBoundInAllButRareCases) {
                                               1.0);
     }
   }
-  for (const Tally& tally : {others, consuming}) {
+  for (const Tally& tally : {others, consuming, in_front}) {
     std::cout << tally.plans << " plans of 1,000 networks, " << tally.missed
               << " above the lower bound, by at most " << 100.0 * tally.worst << " %\n";
   }
   EXPECT_LE(others.missed, others.plans / 1000);
   EXPECT_LT(others.worst, 0.10);
-  EXPECT_LE(consuming.missed, consuming.plans / 8);
-  EXPECT_LT(consuming.worst, 0.40);
+  EXPECT_LE(consuming.missed, consuming.plans / 100);
+  EXPECT_LT(consuming.worst, 0.20);
+  EXPECT_LE(in_front.missed, in_front.plans / 10);
+  EXPECT_LT(in_front.worst, 0.25);
 }
 
 // Every tensor's buffer is large enough for each tile's window and is live from the step that fills
