@@ -139,8 +139,7 @@ FirmwareInfo MeasuringLine::hello() {
 
 std::vector<std::int64_t> MeasuringLine::run(const OperatorKey& key, int repeats) {
   const OperatorFamily& f = key.family;
-  const std::string name(to_string(f.kernel).substr(std::string_view("patchnas_").size()));
-  std::string command = "run " + name;
+  std::string command = "run " + name_of(f);
   for (const int number : {f.kernel_h, f.kernel_w, f.stride_h, f.stride_w, key.rows.pad,
                            key.cols.pad, key.rows.input, key.cols.input, f.input_channels,
                            key.rows.output, key.cols.output, f.output_channels, repeats}) {

@@ -133,11 +133,15 @@ std::int64_t OperatorKey::bytes_moved() const {
   return operator_facts(family.kernel).inputs * input + output;
 }
 
+std::string name_of(const OperatorFamily& family) {
+  std::string name(to_string(family.kernel).substr(kPrefix.size()));
+  return family.over_input ? name.append(kOverInput) : name;
+}
+
 std::string to_string(const OperatorKey& key) {
   const OperatorFamily& f = key.family;
   const auto pair = [](int a, int b) { return std::to_string(a) + "x" + std::to_string(b); };
-  std::string text(to_string(f.kernel).substr(kPrefix.size()));
-  text.append(f.over_input ? kOverInput : "");
+  std::string text = name_of(f);
   text.append(" ").append(pair(f.kernel_h, f.kernel_w));
   text.append(" ").append(pair(f.stride_h, f.stride_w));
   text.append(" ").append(pair(key.rows.pad, key.cols.pad));

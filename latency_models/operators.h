@@ -61,6 +61,8 @@ struct OperatorKey {
   [[nodiscard]] std::int64_t bytes_moved() const;
 };
 
+/// "convolve", "depthwise_over_input": what tables and the measuring firmware call it.
+std::string name_of(const OperatorFamily& family);
 /// "convolve 3x3 2x2 1x1 27x27x3 14x14x16": kernel, window, stride, padding before, input, output.
 std::string to_string(const OperatorKey& key);
 /// Inverse of to_string().

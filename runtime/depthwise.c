@@ -11,6 +11,7 @@
 #include "runtime/mve_strip.h"
 #elif defined(PATCHNAS_DSP)
 #include "runtime/dsp_pixels.h"
+#include "runtime/dsp_rows.h"
 #endif
 
 typedef struct plane {
@@ -89,30 +90,27 @@ static void convolve_plane(const patchnas_kernel* k, const patchnas_weights* w, 
   }
 }
 
-typedef enum channel_choice { kAllChannels, kInexactChannels } channel_choice;
+/* Whether a channel is computed elsewhere. */
+typedef int is_done(const patchnas_weights* weights, int32_t channel);
 
-/* Any kernel, padding included: all channels, or those that the DSP form cannot scale. Not inlined,
- * for the sake of the stack of kernels that never come here. */
+/* Any kernel, padding included: all channels, or without those that are done. Not inlined, for the
+ * sake of the stack of kernels that never come here. */
 #if defined(__GNUC__)
 __attribute__((noinline))
 #endif
 static void
 convolve_channels(const patchnas_kernel* kernel, const patchnas_weights* weights,
                   const patchnas_window* input, const patchnas_window* output,
-                  patchnas_rect computed, int8_t* scratch, channel_choice choice) {
+                  patchnas_rect computed, int8_t* scratch, is_done* done) {
   const plane p = plane_of(kernel, computed, scratch);
   const patchnas_taps rows = patchnas_taps_inside(p.row, p.height, kernel->input_height);
   const patchnas_taps cols = patchnas_taps_inside(p.col, p.width, kernel->input_width);
   const int8_t* const first = patchnas_pixel(input, p.row + rows.begin, p.col + cols.begin);
   fill_padding(&p, rows, cols, (int8_t)weights->input_zero_point);
   for (int32_t c = 0; c < output->channels; ++c) {
-#if defined(PATCHNAS_DSP) && !defined(PATCHNAS_MVE)
-    if (choice == kInexactChannels && patchnas_dsp_is_exact(weights, c)) {
+    if (done && done(weights, c)) {
       continue;
     }
-#else
-    (void)choice;
-#endif
     copy_channel(input, first + c, &p, rows, cols);
     convolve_plane(kernel, weights, c, &p, output, computed);
   }
@@ -159,7 +157,7 @@ void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* w
   } else if (patchnas_mve_convolves_planes(kernel, &p)) {
     patchnas_mve_convolve_planes(kernel, weights, &p);
   } else {
-    convolve_channels(kernel, weights, input, output, computed, scratch, kAllChannels);
+    convolve_channels(kernel, weights, input, output, computed, scratch, 0);
     return;
   }
   patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
@@ -204,20 +202,26 @@ static __attribute__((noinline)) void copy_part(const patchnas_kernel* kernel,
   }
 }
 
-/* Returns how many channels it cannot scale and leaves. */
-static int32_t convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
-                        const patchnas_window* input, const patchnas_window* output,
-                        patchnas_rect computed, int8_t* scratch) {
+/* Returns which channels it computes where it cannot scale all of them. */
+static is_done* convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                         const patchnas_window* input, const patchnas_window* output,
+                         patchnas_rect computed, int8_t* scratch) {
   const int32_t channels = input->channels;
   patchnas_dsp_plane p = padded_plane(kernel, input, output, computed);
   const int is_apart = patchnas_dsp_is_apart(&p);
+  int32_t skipped = 0;
+  if (patchnas_dsp_convolves_rows(kernel, &p)) {
+    skipped = patchnas_dsp_convolve_rows(kernel, weights, channels, &p);
+    return skipped ? patchnas_dsp_rows_scale : 0;
+  }
   if (is_apart && patchnas_dsp_convolves_pixels(kernel, channels, &p) &&
       patchnas_dsp_are_exact(weights, 0, channels)) {
     patchnas_dsp_convolve_pixels(kernel, weights, channels, &p);
     return 0;
   }
   if (is_apart || patchnas_dsp_writes_behind(kernel, &p)) {
-    return patchnas_dsp_convolve_planes(kernel, weights, channels, 0, channels, &p);
+    skipped = patchnas_dsp_convolve_planes(kernel, weights, channels, 0, channels, &p);
+    return skipped ? patchnas_dsp_planes_scale : 0;
   }
   copy_part(kernel, input, computed, scratch, kPadding, weights->input_zero_point);
   p.values = scratch;
@@ -225,12 +229,11 @@ static int32_t convolve(const patchnas_kernel* kernel, const patchnas_weights* w
   p.row_pitch = (p.out_cols - 1) * kernel->stride_w + kernel->width;
   p.rows = patchnas_taps_inside(0, p.height, p.height);
   p.cols = patchnas_taps_inside(0, p.row_pitch, p.row_pitch);
-  int32_t skipped = 0;
   for (int32_t c = 0; c < channels; ++c, ++p.out) {
     copy_part(kernel, input, computed, scratch, kInside, c);
     skipped += patchnas_dsp_convolve_planes(kernel, weights, channels, c, c + 1, &p);
   }
-  return skipped;
+  return skipped ? patchnas_dsp_planes_scale : 0;
 }
 #endif
 
@@ -239,13 +242,14 @@ void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* w
                         patchnas_rect computed, int8_t* scratch) {
 #if defined(PATCHNAS_DSP)
   if (patchnas_dsp_convolves_planes(kernel)) {
-    if (convolve(kernel, weights, input, output, computed, scratch) > 0) {
-      convolve_channels(kernel, weights, input, output, computed, scratch, kInexactChannels);
+    is_done* const done = convolve(kernel, weights, input, output, computed, scratch);
+    if (done) {
+      convolve_channels(kernel, weights, input, output, computed, scratch, done);
     }
     patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
     return;
   }
 #endif
-  convolve_channels(kernel, weights, input, output, computed, scratch, kAllChannels);
+  convolve_channels(kernel, weights, input, output, computed, scratch, 0);
 }
 #endif

@@ -42,6 +42,21 @@ PATCHNAS_ALWAYS_INLINE uint32_t patchnas_four_bytes(int32_t value) {
   return (uint32_t)(uint8_t)value * 0x01010101u;
 }
 
+/* Two int8 as a pair of int16. */
+PATCHNAS_ALWAYS_INLINE uint32_t patchnas_dsp_pair(int32_t low, int32_t high) {
+  uint32_t word;
+  __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(word) : "r"(low), "r"(high));
+  return word;
+}
+
+/* The same, doubled. */
+PATCHNAS_ALWAYS_INLINE uint32_t patchnas_dsp_doubled_pair(int32_t low, int32_t high) {
+  const uint32_t word = patchnas_dsp_pair(low, high);
+  uint32_t doubled;
+  __asm__("sadd16 %0, %1, %1" : "=r"(doubled) : "r"(word));
+  return doubled;
+}
+
 /* The larger and the smaller ones of four pairs of int8. SEL chooses by the flags of SSUB8. */
 PATCHNAS_ALWAYS_INLINE uint32_t patchnas_dsp_larger_bytes(uint32_t a, uint32_t b) {
   uint32_t larger;

@@ -5,7 +5,7 @@
 
 #include "runtime/simd.h"
 
-#if defined(PATCHNAS_DSP)
+#if defined(PATCHNAS_DSP) && !defined(PATCHNAS_MVE)
 #include "runtime/dsp_pixels.h"
 
 typedef struct sums {
@@ -85,20 +85,13 @@ PATCHNAS_ALWAYS_INLINE void convolve_inside(const pixels_job* job, int32_t size,
     const int8_t* v = values;
     const int8_t* w = job->weights;
     int32_t y = job->rows;
-    if (size == 3) {
-      SUM_ROWS(TWO_TAPS);
-    } else if (size == 5) {
+    if (size == 5) {
       SUM_ROWS(TWO_TAPS TWO_TAPS);
     } else {
       SUM_ROWS(TWO_TAPS TWO_TAPS TWO_TAPS);
     }
     finish(job, s, out);
   }
-}
-
-static __attribute__((noinline)) void convolve_3(const pixels_job* job, const int8_t* values,
-                                                 int32_t count, int8_t* out) {
-  convolve_inside(job, 3, values, count, out);
 }
 
 static __attribute__((noinline)) void convolve_5(const pixels_job* job, const int8_t* values,
@@ -161,7 +154,7 @@ static __attribute__((noinline)) void convolve_row(const patchnas_kernel* k, pix
     if (left >= p->cols.begin && left + size <= p->cols.end) {
       const int32_t fitting = (p->cols.end - size - left) / k->stride_w + 1;
       const int32_t count = fitting < p->out_cols - col ? fitting : p->out_cols - col;
-      (size == 3 ? convolve_3 : size == 5 ? convolve_5 : convolve_7)(job, values, count, out);
+      (size == 5 ? convolve_5 : convolve_7)(job, values, count, out);
       col += count;
       left += count * k->stride_w;
       values += count * job->step;
@@ -178,11 +171,11 @@ static __attribute__((noinline)) void convolve_row(const patchnas_kernel* k, pix
 
 int patchnas_dsp_convolves_pixels(const patchnas_kernel* k, int32_t channels,
                                   const patchnas_dsp_plane* p) {
-  /* For sizes 3, 5 and 7 with stride 1 and 2: as many outputs as are faster so, as measured. */
-  static const int8_t most_outputs[3][2] = {{14, 40}, {5, 13}, {5, 7}};
-  return channels >= 4 &&
+  /* For sizes 5 and 7 with stride 1 and 2: as many outputs as are faster so, as measured. */
+  static const int8_t most_outputs[2][2] = {{5, 13}, {5, 7}};
+  return k->width >= 5 && channels >= 4 &&
          (p->out_cols <= 2 ||
-          p->out_rows * p->out_cols <= most_outputs[(k->width - 3) >> 1][k->stride_w - 1]);
+          p->out_rows * p->out_cols <= most_outputs[(k->width - 5) >> 1][k->stride_w - 1]);
 }
 
 void patchnas_dsp_convolve_pixels(const patchnas_kernel* k, const patchnas_weights* w,

@@ -1,5 +1,5 @@
-/* Depthwise convolution pixel by pixel, four channels at a time. Only where PATCHNAS_DSP is
- * defined. */
+/* Depthwise convolution 5x5 and 7x7 pixel by pixel, four channels at a time. Only where
+ * PATCHNAS_DSP is defined and PATCHNAS_MVE is not. */
 #ifndef PATCHNAS_RUNTIME_DSP_PIXELS_H
 #define PATCHNAS_RUNTIME_DSP_PIXELS_H
 

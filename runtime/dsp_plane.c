@@ -6,7 +6,7 @@
 
 #include "runtime/simd.h"
 
-#if defined(PATCHNAS_DSP)
+#if defined(PATCHNAS_DSP) && !defined(PATCHNAS_MVE)
 #include "runtime/dsp_plane.h"
 
 /* Two rows of a channel's plane become one row of words, each two values one below the other, which
@@ -29,12 +29,6 @@ typedef struct channel_job {
 
 PATCHNAS_ALWAYS_INLINE int32_t pairs_of(int32_t size) { return (size + 1) / 2; }
 
-PATCHNAS_ALWAYS_INLINE uint32_t pair(int32_t low, int32_t high) {
-  uint32_t word;
-  __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(word) : "r"(low), "r"(high));
-  return word;
-}
-
 /* ---- Weights, doubled ---- */
 
 /* One column's: for the first output row, and, if there is one, for the second. */
@@ -43,16 +37,12 @@ PATCHNAS_ALWAYS_INLINE void load_column(const int8_t* from, int32_t row_pitch, i
   int32_t above = 0;
 #pragma GCC unroll 4
   for (int32_t i = 0; i < pairs_of(size); ++i) {
-    const int32_t low = 2 * *from;
-    from += row_pitch;
-    int32_t high = 0;
-    if (2 * i + 1 < size) {
-      high = 2 * *from;
-      from += row_pitch;
-    }
-    first[i * entry] = pair(low, high);
+    const int32_t low = *from;
+    const int32_t high = 2 * i + 1 < size ? from[row_pitch] : 0;
+    from += 2 * row_pitch;
+    first[i * entry] = patchnas_dsp_doubled_pair(low, high);
     if (second) {
-      second[i * entry] = pair(above, low);
+      second[i * entry] = patchnas_dsp_doubled_pair(above, low);
       above = high;
     }
   }
@@ -105,11 +95,11 @@ typedef struct places {
   uint32_t *next, *next_but_one;
 } places;
 
-/* Values of columns that are `pitch` apart: four of each row at a time. */
-typedef struct values {
+/* Values of two rows, whose columns are so far apart. */
+typedef struct two_rows {
   const int8_t *first, *second;
   int32_t pitch;
-} values;
+} two_rows;
 
 #define PAIR_OF(word, at)    \
   "ldrsb " word ", [%[a]" at \
@@ -129,6 +119,25 @@ typedef struct values {
 #define PAIRS_WITHOUT_P3                                                                        \
   "1: \n\t" PAIR_OF("r0", "") PAIR_OF("r1", ", %[p]") TWO_ON("a") TWO_ON("b") PAIR_OF("r2", "") \
       PAIR_OF("r3", ", %[p]") TWO_ON("a") TWO_ON("b")
+/* Of rows whose columns are differently far apart: p of the first, q of the second. */
+#define EDGE_PAIRS                    \
+  "1: \n\t"                           \
+  "ldrsb r0, [%[a]] \n\t"             \
+  "ldrsb %[v], [%[b]] \n\t"           \
+  "pkhbt r0, r0, %[v], lsl #16 \n\t"  \
+  "ldrsb r1, [%[a], %[p]] \n\t"       \
+  "ldrsb %[v], [%[b], %[q]] \n\t"     \
+  "pkhbt r1, r1, %[v], lsl #16 \n\t"  \
+  "add %[a], %[a], %[p], lsl #1 \n\t" \
+  "add %[b], %[b], %[q], lsl #1 \n\t" \
+  "ldrsb r2, [%[a]] \n\t"             \
+  "ldrsb %[v], [%[b]] \n\t"           \
+  "pkhbt r2, r2, %[v], lsl #16 \n\t"  \
+  "ldrsb r3, [%[a], %[p]] \n\t"       \
+  "ldrsb %[v], [%[b], %[q]] \n\t"     \
+  "pkhbt r3, r3, %[v], lsl #16 \n\t"  \
+  "add %[a], %[a], %[p], lsl #1 \n\t" \
+  "add %[b], %[b], %[q], lsl #1 \n\t"
 #define SINGLES                         \
   "1: \n\t"                             \
   "ldrsb r0, [%[a]] \n\t"               \
@@ -140,7 +149,7 @@ typedef struct values {
   "bne 1b"
 
 /* Two rows. */
-PATCHNAS_ALWAYS_INLINE void widen_pairs(values from, int32_t count, places to, int32_t stride) {
+PATCHNAS_ALWAYS_INLINE void widen_pairs(two_rows from, int32_t count, places to, int32_t stride) {
   const int32_t pitch3 = 3 * from.pitch;
   int32_t fours = count & ~3;
   int32_t v;
@@ -160,16 +169,22 @@ PATCHNAS_ALWAYS_INLINE void widen_pairs(values from, int32_t count, places to, i
                        : "r0", "r1", "r2", "r3", "memory", "cc");
     }
   }
-  for (count &= 3; count > 0; --count, from.first += from.pitch, from.second += from.pitch) {
-    *to.next = pair(*from.first, *from.second);
-    uint32_t* const after = to.next + (stride == 1 ? 2 : 1);
-    to.next = to.next_but_one;
-    to.next_but_one = after;
+  const int32_t rest = count & 3;
+  const int8_t* const a = from.first;
+  const int8_t* const b = from.second;
+  if (rest > 0) {
+    to.next[0] = patchnas_dsp_pair(a[0], b[0]);
+  }
+  if (rest > 1) {
+    to.next_but_one[0] = patchnas_dsp_pair(a[from.pitch], b[from.pitch]);
+  }
+  if (rest > 2) {
+    to.next[stride == 1 ? 2 : 1] = patchnas_dsp_pair(a[2 * from.pitch], b[2 * from.pitch]);
   }
 }
 
 /* One row, where the other one's values meet no weights. */
-PATCHNAS_ALWAYS_INLINE void widen_singles(values from, int32_t count, places to, int32_t stride) {
+PATCHNAS_ALWAYS_INLINE void widen_singles(two_rows from, int32_t count, places to, int32_t stride) {
   const int32_t pitch3 = 3 * from.pitch;
   int32_t fours = count & ~3;
   if (fours > 0) {
@@ -187,11 +202,16 @@ PATCHNAS_ALWAYS_INLINE void widen_singles(values from, int32_t count, places to,
           : "r0", "r1", "r2", "r3", "memory", "cc");
     }
   }
-  for (count &= 3; count > 0; --count, from.first += from.pitch) {
-    *to.next = (uint32_t)*from.first;
-    uint32_t* const after = to.next + (stride == 1 ? 2 : 1);
-    to.next = to.next_but_one;
-    to.next_but_one = after;
+  const int32_t rest = count & 3;
+  const int8_t* const a = from.first;
+  if (rest > 0) {
+    to.next[0] = (uint32_t)a[0];
+  }
+  if (rest > 1) {
+    to.next_but_one[0] = (uint32_t)a[from.pitch];
+  }
+  if (rest > 2) {
+    to.next[stride == 1 ? 2 : 1] = (uint32_t)a[2 * from.pitch];
   }
 }
 
@@ -229,10 +249,28 @@ static __attribute__((noinline)) void widen_edge(const patchnas_dsp_plane* p, co
     second = values + p->row_pitch;
     second_pitch = p->pitch;
   }
-  const int32_t step = b->stride == 1 ? 2 : 1;
   places to = {words + b->place, words + b->next_place};
-  for (int32_t left = b->inside; left > 0; --left, first += pitch, second += second_pitch) {
-    *to.next = pair(*first, *second);
+  int32_t fours = b->inside & ~3;
+  int32_t v;
+  if (fours > 0) {
+    if (b->stride == 1) {
+      __asm__ volatile(
+          EDGE_PAIRS TO_ONE_PLACE LOOP
+          : [a] "+r"(first), [b] "+r"(second), [to] "+r"(to.next), [n] "+r"(fours), [v] "=&r"(v)
+          : [p] "r"(pitch), [q] "r"(second_pitch)
+          : "r0", "r1", "r2", "r3", "memory", "cc");
+      to.next_but_one = to.next + 1;
+    } else {
+      __asm__ volatile(EDGE_PAIRS TO_TWO_PLACES LOOP
+                       : [a] "+r"(first), [b] "+r"(second), [to] "+r"(to.next),
+                         [to_2] "+r"(to.next_but_one), [n] "+r"(fours), [v] "=&r"(v)
+                       : [p] "r"(pitch), [q] "r"(second_pitch)
+                       : "r0", "r1", "r2", "r3", "memory", "cc");
+    }
+  }
+  const int32_t step = b->stride == 1 ? 2 : 1;
+  for (int32_t left = b->inside & 3; left > 0; --left, first += pitch, second += second_pitch) {
+    *to.next = patchnas_dsp_pair(*first, *second);
     uint32_t* const after = to.next + step;
     to.next = to.next_but_one;
     to.next_but_one = after;
@@ -248,9 +286,10 @@ PATCHNAS_ALWAYS_INLINE void widen_rows_of(const patchnas_dsp_plane* p, const blo
     uint32_t* const words = words_at(*at);
     const places to = {words + b->place, words + b->next_place};
     if (row >= p->rows.begin && row + 2 <= p->rows.end) {
-      widen_pairs((values){row_values, row_values + p->row_pitch, p->pitch}, b->inside, to, stride);
+      widen_pairs((two_rows){row_values, row_values + p->row_pitch, p->pitch}, b->inside, to,
+                  stride);
     } else if (row >= p->rows.begin && row + 1 == p->height && row < p->rows.end) {
-      widen_singles((values){row_values, 0, p->pitch}, b->inside, to, stride);
+      widen_singles((two_rows){row_values, 0, p->pitch}, b->inside, to, stride);
     } else {
       widen_edge(p, b, row_values, row, words);
     }
@@ -274,18 +313,14 @@ static __attribute__((noinline)) void widen_rows_2(const patchnas_dsp_plane* p, 
   widen_rows_of(p, b, row_values, row, at, last, entry, 2);
 }
 
-/* What is outside the image to the left and to the right, in all rows of words. */
-static void fill_sides(const block* b, int32_t pairs, uint32_t* words) {
-  const uint32_t padding = pair(b->zero_point, b->zero_point);
-  for (; pairs > 0; --pairs, words += b->width) {
-    for (int32_t col = 0; col < b->width; ++col) {
-      if (col == b->before) {
-        col += b->inside;
-        if (col >= b->width) {
-          break;
-        }
-      }
-      words[place_of(col, b->width, b->stride)] = padding;
+/* What is outside the image: columns of all rows of words. */
+PATCHNAS_ALWAYS_INLINE void fill_columns(const block* b, int32_t begin, int32_t end, int32_t pairs,
+                                         uint32_t* words) {
+  const uint32_t padding = patchnas_dsp_pair(b->zero_point, b->zero_point);
+  for (int32_t col = begin; col < end; ++col) {
+    uint32_t* to = words + place_of(col, b->width, b->stride);
+    for (int32_t i = 0; i < pairs; ++i, to += b->width) {
+      *to = padding;
     }
   }
 }
@@ -414,10 +449,11 @@ PATCHNAS_ALWAYS_INLINE void rotate(uint32_t* table, int32_t entry, const uint32_
 }
 
 /* Channels of a block of columns, one after the other. */
-PATCHNAS_ALWAYS_INLINE int32_t convolve_block(const patchnas_kernel* k, const patchnas_weights* w,
-                                              int32_t channels, int32_t begin, int32_t end,
-                                              const patchnas_dsp_plane* p, const block* b,
-                                              int32_t cols, int8_t* first_out) {
+static __attribute__((noinline)) int32_t convolve_block(const patchnas_kernel* k,
+                                                        const patchnas_weights* w, int32_t channels,
+                                                        int32_t begin, int32_t end,
+                                                        const patchnas_dsp_plane* p, const block* b,
+                                                        int32_t cols, int8_t* first_out) {
   uint32_t words[kWords + kBeyond];
   uint32_t table[kMostTableWords];
   const int32_t size = k->width;
@@ -431,7 +467,8 @@ PATCHNAS_ALWAYS_INLINE int32_t convolve_block(const patchnas_kernel* k, const pa
   job.cols = cols;
   job.pitch = p->out_pitch;
   int32_t skipped = 0;
-  fill_sides(b, pairs, words);
+  fill_columns(b, 0, b->before, pairs, words);
+  fill_columns(b, b->before + b->inside, b->width, pairs, words);
   set_addresses(words, b, size, table);
   if (second) {
     set_addresses(words, b, size, second);
@@ -475,9 +512,94 @@ PATCHNAS_ALWAYS_INLINE int32_t convolve_block(const patchnas_kernel* k, const pa
   return skipped;
 }
 
-/* Outputs of a row at a time, for which there is room. */
+/* The words of columns that the next block's windows share with this one's, of `most` outputs, go
+ * to the beginning of their rows. */
+PATCHNAS_ALWAYS_INLINE void carry_words(uint32_t* words, const block* b, int32_t size,
+                                        int32_t most) {
+  const int32_t shared = size - b->stride;
+  const int32_t even = b->stride == 1 ? shared : (shared + 1) >> 1;
+  uint32_t* odd = words + ((b->width + 1) >> 1);
+  for (int32_t pairs = pairs_of(size); pairs > 0; --pairs, words += b->width, odd += b->width) {
+    for (int32_t i = 0; i < even; ++i) {
+      words[i] = words[most + i];
+    }
+    for (int32_t i = 0; i < shared - even; ++i) {
+      odd[i] = odd[most + i];
+    }
+  }
+}
+
+/* As many rows of outputs as all rows of words give, of all columns: for each channel a block of at
+ * most `most` of them after the other. */
+static __attribute__((noinline)) int32_t convolve_band(const patchnas_kernel* k,
+                                                       const patchnas_weights* w, int32_t channels,
+                                                       int32_t begin, int32_t end,
+                                                       const patchnas_dsp_plane* p, int32_t most) {
+  uint32_t words[kWords + kBeyond];
+  uint32_t table[kMostTableWords];
+  const int32_t size = k->width;
+  const int32_t stride = k->stride_w;
+  const int32_t entry = size + stride;
+  const int32_t pairs = pairs_of(size);
+  uint32_t* const last = table + (pairs - 1) * entry;
+  uint32_t* const second = p->out_rows > 1 ? table + kTableWords : 0;
+  const functions f = functions_of(k);
+  block b;
+  b.width = (most - 1) * stride + size;
+  b.stride = stride;
+  b.zero_point = w->input_zero_point;
+  channel_job job;
+  job.pitch = p->out_pitch;
+  int32_t skipped = 0;
+  set_addresses(words, &b, size, table);
+  if (second) {
+    set_addresses(words, &b, size, second);
+  }
+  for (int32_t c = begin; c < end; ++c) {
+    if (!patchnas_dsp_is_exact(w, c)) {
+      ++skipped;
+      continue;
+    }
+    job.scale = patchnas_dsp_scale_of(w, c);
+    job.bias = 2 * w->biases[c];
+    f.load(w->weights + c, channels, table, second);
+    int8_t* out = p->out + (c - begin);
+    int32_t there = 0;             /* columns of the block whose words are there */
+    int32_t image = p->cols.begin; /* where the image begins and ends, from the block on */
+    int32_t image_end = p->cols.end;
+    b.values = p->values + (c - begin);
+    for (int32_t left = p->out_cols; left > 0; left -= most) {
+      job.cols = left < most ? left : most;
+      const int32_t width = (job.cols - 1) * stride + size;
+      const int32_t inside_end = image_end < width ? image_end : width;
+      b.before = image > there ? image : there;
+      b.inside = inside_end > b.before ? inside_end - b.before : 0;
+      b.place = place_of(b.before, b.width, stride);
+      b.next_place = place_of(b.before + 1, b.width, stride);
+      fill_columns(&b, there, b.before, pairs, words);
+      fill_columns(&b, b.before + b.inside, width, pairs, words);
+      const int8_t* const values = b.values + b.before * p->pitch;
+      (stride == 1 ? widen_rows_1 : widen_rows_2)(p, &b, values, 0, table, last, entry);
+      f.convolve(&job, table, out);
+      if (second) {
+        f.convolve(&job, second, out + p->out_row_pitch);
+      }
+      if (left > most) {
+        carry_words(words, &b, size, most);
+      }
+      there = size - stride;
+      image -= most * stride;
+      image_end -= most * stride;
+      b.values += most * stride * p->pitch;
+      out += most * p->out_pitch;
+    }
+  }
+  return skipped;
+}
+
+/* Outputs of a row at a time, for which there is room, in fours. */
 static int32_t most_cols(const patchnas_kernel* k) {
-  return (kWords / pairs_of(k->width) - k->width) / k->stride_w + 1;
+  return ((kWords / pairs_of(k->width) - k->width) / k->stride_w + 1) & ~3;
 }
 
 int patchnas_dsp_convolves_planes(const patchnas_kernel* k) {
@@ -496,19 +618,80 @@ int patchnas_dsp_is_apart(const patchnas_dsp_plane* p) {
   return out >= in_end || in >= out_end;
 }
 
-int patchnas_dsp_writes_behind(const patchnas_kernel* k, const patchnas_dsp_plane* p) {
-  const int32_t rows = k->stride_h == 1 ? 2 : 1; /* written at a time, for two rows read */
-  if (p->out_cols > most_cols(k)) {
+PATCHNAS_ALWAYS_INLINE uintptr_t address_of(const patchnas_dsp_plane* p, int32_t row, int32_t col) {
+  return (uintptr_t)(p->values + row * p->row_pitch + col * p->pitch);
+}
+
+/* From left to right over a row of the window from its last column on, or behind it, after the rows
+ * above; and before what the next outputs read. */
+static int writes_row_behind(const patchnas_kernel* k, const patchnas_dsp_plane* p, int32_t row) {
+  const int32_t top = row * k->stride_h;
+  const int32_t end = top + k->height < p->rows.end ? top + k->height : p->rows.end;
+  const uintptr_t out = (uintptr_t)(p->out + row * p->out_row_pitch);
+  int32_t over = top < p->rows.begin ? p->rows.begin : top;
+  if (row + 1 < p->out_rows && out + (uint32_t)(p->out_cols * p->out_pitch) >
+                                   address_of(p, top + k->stride_h, p->cols.begin)) {
     return 0;
+  }
+  for (uintptr_t above = 0; over < end; above = address_of(p, over++, p->cols.end)) {
+    if (out <= address_of(p, over, k->width - 1)) {
+      return out >= above;
+    }
+  }
+  return 0;
+}
+
+int patchnas_dsp_writes_rows_behind(const patchnas_kernel* k, const patchnas_dsp_plane* p) {
+  if (k->stride_h == 1 && p->out_rows > 1) {
+    return 0; /* it would depend on some pixels more or less, and so would what a call takes */
+  }
+  for (int32_t row = 0; row < p->out_rows; ++row) {
+    if (!writes_row_behind(k, p, row)) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
+/* Rows of outputs that all rows of words together give. */
+PATCHNAS_ALWAYS_INLINE int32_t band_rows(const patchnas_kernel* k) {
+  return k->stride_h == 1 ? 2 : 1;
+}
+
+int patchnas_dsp_writes_behind(const patchnas_kernel* k, const patchnas_dsp_plane* p) {
+  const int32_t rows = band_rows(k);
+  if (p->out_cols > most_cols(k)) { /* many rows are computed faster from a copy, as measured */
+    return p->out_rows <= 2 && patchnas_dsp_writes_rows_behind(k, p);
   }
   if (p->out_rows <= rows) {
     return 1;
   }
   const uintptr_t written_end =
       (uintptr_t)(p->out + (rows - 1) * p->out_row_pitch + p->out_cols * p->out_pitch);
-  const uintptr_t unread =
-      (uintptr_t)(p->values + 2 * pairs_of(k->width) * p->row_pitch + p->cols.begin * p->pitch);
+  const uintptr_t unread = address_of(p, 2 * pairs_of(k->width), p->cols.begin);
   return p->out_row_pitch <= p->row_pitch && written_end <= unread;
+}
+
+int patchnas_dsp_planes_scale(const patchnas_weights* w, int32_t channel) {
+  return patchnas_dsp_is_exact(w, channel);
+}
+
+/* Band after band, of so many rows at most. */
+static int32_t convolve_bands(const patchnas_kernel* k, const patchnas_weights* w, int32_t channels,
+                              int32_t begin, int32_t end, const patchnas_dsp_plane* p, int32_t rows,
+                              int32_t most) {
+  patchnas_dsp_plane band = *p;
+  int32_t skipped = 0;
+  for (int32_t left = p->out_rows; left > 0; left -= rows) {
+    band.out_rows = left < rows ? left : rows;
+    band.height = (band.out_rows - 1) * k->stride_h + k->height;
+    skipped = convolve_band(k, w, channels, begin, end, &band, most);
+    band.values += rows * k->stride_h * p->row_pitch;
+    band.rows.begin -= rows * k->stride_h;
+    band.rows.end -= rows * k->stride_h;
+    band.out += rows * p->out_row_pitch;
+  }
+  return skipped;
 }
 
 int32_t patchnas_dsp_convolve_planes(const patchnas_kernel* kernel, const patchnas_weights* weights,
@@ -516,7 +699,12 @@ int32_t patchnas_dsp_convolve_planes(const patchnas_kernel* kernel, const patchn
                                      const patchnas_dsp_plane* p) {
   const int32_t stride = kernel->stride_w;
   const int32_t blocks = (p->out_cols - 1) / most_cols(kernel) + 1;
-  const int32_t most = (p->out_cols - 1) / blocks + 1;
+  const int32_t most = (p->out_cols + 4 * blocks - 1) / (4 * blocks) * 4;
+  const int is_apart = patchnas_dsp_is_apart(p);
+  if (blocks > 1 && (!is_apart || p->out_rows <= band_rows(kernel))) {
+    return convolve_bands(kernel, weights, channels, begin, end, p, is_apart ? p->out_rows : 1,
+                          most);
+  }
   int32_t skipped = 0;
   for (int32_t col = 0; col < p->out_cols; col += most) {
     const int32_t cols = p->out_cols - col < most ? p->out_cols - col : most;
@@ -532,8 +720,8 @@ int32_t patchnas_dsp_convolve_planes(const patchnas_kernel* kernel, const patchn
                      place_of(before + 1, width, stride),
                      stride,
                      weights->input_zero_point};
-    skipped += convolve_block(kernel, weights, channels, begin, end, p, &b, cols,
-                              p->out + col * p->out_pitch);
+    skipped = convolve_block(kernel, weights, channels, begin, end, p, &b, cols,
+                             p->out + col * p->out_pitch);
   }
   return skipped;
 }

@@ -1,4 +1,5 @@
-/* Depthwise convolution channel by channel. Only where PATCHNAS_DSP is defined. */
+/* Depthwise convolution channel by channel. Like its neighbours only where PATCHNAS_DSP is defined
+ * and PATCHNAS_MVE is not. */
 #ifndef PATCHNAS_RUNTIME_DSP_PLANE_H
 #define PATCHNAS_RUNTIME_DSP_PLANE_H
 
@@ -22,12 +23,20 @@ int patchnas_dsp_convolves_planes(const patchnas_kernel* kernel);
 /* 1 if no output lies over a value that is read. */
 int patchnas_dsp_is_apart(const patchnas_dsp_plane* plane);
 
+/* 1 if rows of outputs, each written from left to right before the next one is read, overwrite no
+ * value of a channel that is read later, where the outputs do not lie apart, but pixel over pixel.
+ */
+int patchnas_dsp_writes_rows_behind(const patchnas_kernel* kernel, const patchnas_dsp_plane* plane);
+
 /* 1 if patchnas_dsp_convolve_planes overwrites no value of a channel before it is read, where the
  * outputs do not lie apart, but pixel over pixel. */
 int patchnas_dsp_writes_behind(const patchnas_kernel* kernel, const patchnas_dsp_plane* plane);
 
+/* 1 if they can scale this channel. */
+int patchnas_dsp_planes_scale(const patchnas_weights* weights, int32_t channel);
+
 /* The channels [begin, end), whose planes and outputs lie side by side from those of channel
- * `begin` on, but those that patchnas_dsp_is_exact is not for: returns how many these are. */
+ * `begin` on, but those that cannot be scaled: returns how many these are. */
 int32_t patchnas_dsp_convolve_planes(const patchnas_kernel* kernel, const patchnas_weights* weights,
                                      int32_t channels, int32_t begin, int32_t end,
                                      const patchnas_dsp_plane* plane);

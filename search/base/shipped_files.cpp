@@ -34,17 +34,32 @@ Kind kind_of(ShippedKind kind) {
   return {"latency table", ".txt", "latency_tables", "latency_models/tables"};
 }
 
+/// This program's file; empty where the system does not say.
+fs::path this_program() {
+  std::error_code error;
+  return fs::read_symlink("/proc/self/exe", error);
+}
+
+/// What holds this program's bin/ or libexec/: where it is installed, or was built. May be empty.
+fs::path prefix() {
+  for (const fs::path folder : {build_info::kInstallBinDir, build_info::kInstallLibexecDir}) {
+    fs::path left = this_program().parent_path();
+    fs::path end = folder;
+    while (!end.empty() && left.filename() == end.filename()) {
+      left = left.parent_path();
+      end = end.parent_path();
+    }
+    if (end.empty()) {
+      return left;
+    }
+  }
+  return {};
+}
+
 std::vector<fs::path> shipped_folders(const Kind& kind) {
   std::vector<fs::path> folders;
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (!error) {
-    fs::path prefix = program.parent_path();
-    for (const auto& part : fs::path(build_info::kInstallBinDir)) {
-      (void)part;
-      prefix = prefix.parent_path();
-    }
-    folders.push_back(prefix / build_info::kInstallDataDir / kind.installed);
+  if (const fs::path installed = prefix(); !installed.empty()) {
+    folders.push_back(installed / build_info::kInstallDataDir / kind.installed);
   }
   folders.push_back(fs::path(build_info::kSourceDir) / kind.source);
   return folders;
@@ -104,6 +119,14 @@ fs::path find_shipped_file(const std::string& name, ShippedKind shipped) {
     }
   }
   fail(name, kind);
+}
+
+fs::path program_behind(const std::string& name) {
+  std::error_code error;
+  const fs::path program = prefix() / build_info::kInstallLibexecDir / name;
+  return fs::is_regular_file(program, error) && !fs::equivalent(program, this_program(), error)
+             ? program
+             : fs::path();
 }
 
 }  // namespace patchnas

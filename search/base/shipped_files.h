@@ -14,4 +14,7 @@ enum class ShippedKind { kConfig, kNetwork, kDevice, kLatencyTable };
 /// @throws InputError with the names that there are, the likeliest first.
 std::filesystem::path find_shipped_file(const std::string& name, ShippedKind kind);
 
+/// The program in libexec/ that a program in bin/ hands its work over to; empty if there is none.
+std::filesystem::path program_behind(const std::string& name);
+
 }  // namespace patchnas

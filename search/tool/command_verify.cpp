@@ -84,6 +84,7 @@ void verify(const VerifyOptions& options) {
   install_stop_signals();
   std::optional<RunDirectory> run;
   if (RunDirectory::exists(options.folder)) {
+    require_training("the run's test images");
     run = RunDirectory::look_at(options.folder);
     for (const std::string& warning : run->warnings()) {
       spdlog::warn("{}", warning);

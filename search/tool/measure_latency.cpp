@@ -152,24 +152,29 @@ void add_networks(const MeasureOptions& options, Wanted& wanted) {
 
 void add_spaces(const MeasureOptions& options, Wanted& wanted) {
   const bool has_budget = options.budget_minutes > 0.0 || options.most > 0;
+  std::set<OperatorKey> keys;
   for (const std::string& name : options.configs) {
     const Config config = read_config(name, options.assignments);
+    RandomStream stream(config.seed, "latency/samples");
+    for (const auto& [key, weight] :
+         sampled_operators(config.space, kSampledArchitectures, stream)) {
+      wanted.weights[key] += weight;
+      keys.insert(key);  // of rows, too, which cannot all be listed
+    }
     if (has_budget) {
-      RandomStream stream(config.seed, "latency/samples");
-      for (const auto& [key, weight] :
-           sampled_operators(config.space, kSampledArchitectures, stream)) {
-        wanted.weights[key] += weight;
-      }
       wanted.is_everything = false;
       continue;
     }
-    const auto keys = enumerate_operators(config.space, kMostOperators);
-    if (!keys) {
+    const auto listed = enumerate_operators(config.space, kMostOperators);
+    if (!listed) {
       throw InputError(fmt::format(
           "{}: the space has more than {} operators; give --budget MINUTES or --operators N", name,
           with_separators(static_cast<std::int64_t>(kMostOperators))));
     }
-    wanted.keys.insert(wanted.keys.end(), keys->begin(), keys->end());
+    keys.insert(listed->begin(), listed->end());
+  }
+  if (!has_budget) {
+    wanted.keys.insert(wanted.keys.end(), keys.begin(), keys.end());
   }
 }
 
@@ -337,7 +342,8 @@ int main(int argc, char** argv) {
   app.footer(kExamples);
   app.set_version_flag("--version", program_version());
   app.add_option("--config", options.configs,
-                 "Every operator of this configuration's space; may be repeated")
+                 "Every operator of this configuration's space in patches, and those of random "
+                 "candidates in rows; may be repeated")
       ->type_name("NAME");
   app.add_option("--set", options.assignments, "Override a key of it; may be repeated")
       ->type_name("KEY=VALUE")

@@ -93,9 +93,12 @@ std::string guess(const CLI::App& app) {
   return near.empty() ? "see " + app.get_name() + " --help" : "did you mean '" + near + "'?";
 }
 
+char* const* arguments = nullptr;
+
 }  // namespace
 
 int run_program(CLI::App& app, int argc, char** argv) {
+  arguments = argv;
   occupy_standard_streams();
   refuse_empty_values(app);
   try {
@@ -117,6 +120,8 @@ int run_program(CLI::App& app, int argc, char** argv) {
     return fail(app, error.what(), kOtherError);
   }
 }
+
+char* const* command_line() { return arguments; }
 
 const char* program_version() {
   static const std::string text =

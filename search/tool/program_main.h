@@ -15,6 +15,9 @@ namespace patchnas {
 /// else
 int run_program(CLI::App& app, int argc, char** argv);
 
+/// What run_program was given, with a null pointer at its end.
+char* const* command_line();
+
 /// "1.2.3 (abcdef0)"
 const char* program_version();
 

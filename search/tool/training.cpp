@@ -138,6 +138,8 @@ void prepare(const Config& config) {
 
 }  // namespace
 
+void require_training(const std::string& /*what*/) {}
+
 void run_search(const SearchOptions& options) {
   if (options.config.empty() == options.resume.empty()) {
     throw InputError(kSearchNeeds);

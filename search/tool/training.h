@@ -1,7 +1,7 @@
 #pragma once
 
-// What the commands ask of search/stages. A build without LibTorch has the same commands with the
-// same help, and one line that says what is missing (without_training.cpp).
+// What the commands ask of search/stages (training.cpp). nas_search itself has no LibTorch: it
+// hands what needs it over (without_training.cpp).
 
 #include <cstdint>
 #include <string>
@@ -35,6 +35,12 @@ struct PrepareOptions {
   std::string config;
   std::vector<std::string> assignments;
 };
+
+/// Comes back where the functions below are there; otherwise the program that has them does this
+/// process's command from its beginning.
+/// @param what the command needs them for
+/// @throws InputError in a build without LibTorch
+void require_training(const std::string& what);
 
 /// The whole run, or what is left of it; prints the last screen.
 void run_search(const SearchOptions& options);

@@ -14,7 +14,7 @@ output="$(cmake --install "$build" --prefix "$prefix" 2>&1)"
 expect "it installs" is "$?" 0
 cd -- "$scratch" || exit 1
 
-for file in bin/nas_search share/doc/patchnas/LICENSE share/patchnas/configs/smoke.yaml \
+for file in bin/nas_search libexec/nas_search share/doc/patchnas/LICENSE share/patchnas/configs/smoke.yaml \
   share/patchnas/configs/networks/mobilenet_v2.yaml include/patchnas/arch/arch.h; do
   expect "$file is there" test -s "$prefix/$file"
 done

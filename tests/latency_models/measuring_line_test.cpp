@@ -205,6 +205,20 @@ TEST_F(MeasuringLineTest, TellsWhatDoesNotFitFromWhatIsRefused) {
   EXPECT_THROW(line.hello(), InputError);
 }
 
+TEST_F(MeasuringLineTest, SaysWhetherAnOutputLiesOverItsInput) {
+  FakeBoard board([](const std::string& line) {
+    const bool over = line.find(" run depthwise_over_input 3 3 ") != std::string::npos;
+    const bool apart = line.find(" run depthwise 3 3 ") != std::string::npos;
+    return line_of(number_of(line) + (over ? " ok 5" : apart ? " ok 6" : " error what?"));
+  });
+  MeasuringLine line(board.port(), board.port(), {.answer_timeout = 2s, .attempts = 2});
+  OperatorKey key = kKey;
+  key.family.kernel = KernelFunction::kDepthwise;
+  EXPECT_EQ(line.run(key, 1), std::vector<std::int64_t>{6});
+  key.family.over_input = true;
+  EXPECT_EQ(line.run(key, 1), std::vector<std::int64_t>{5});
+}
+
 TEST(SerialPort, RefusesWhatIsNone) {
   EXPECT_THROW(open_serial_port("/no/such/port", 115200), InputError);
   EXPECT_THROW(open_serial_port("/dev/null", 115200), InputError);

@@ -142,8 +142,8 @@ void CaseMaker::choose_shapes() {
     layer_.output.height = layer_.output.width = 1;
   } else if (slides() && stream_.chance(0.7)) {  // square kernels are what most networks have
     // Wide: rows of more outputs than kernels sum at a time.
-    const bool wide = layer_.kind == LayerKind::kDepthwiseConv2d && stream_.chance(0.1);
-    input_.width = wide ? between(45, 110) : between(1, 14);
+    const bool wide = layer_.kind == LayerKind::kDepthwiseConv2d && stream_.chance(0.25);
+    input_.width = wide ? between(20, 110) : between(1, 14);
     k.width = k.height;
     k.stride_w = k.stride_h;
     k.pad_left = k.pad_top;

@@ -43,16 +43,24 @@ function(patchnas_add_header_module name)
   patchnas_note_room(${name} PUBLIC ${arg_LINK})
 endfunction()
 
-# patchnas_add_executable(NAME SOURCES a.cpp ... LINK patchnas::arch ...)
+# patchnas_add_executable(NAME SOURCES a.cpp ... LINK patchnas::arch ... [BEHIND program])
 #
-# A program: BUILD/bin/NAME, installed to bin/NAME.
+# A program: BUILD/bin/NAME, installed to bin/NAME. One BEHIND another is what that hands its work over to:
+# libexec/PROGRAM, built with it.
 function(patchnas_add_executable name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "BEHIND" "SOURCES;LINK")
   patchnas_check_arguments("patchnas_add_executable(${name})" SOURCES)
   patchnas_add_program(${name} SOURCES ${arg_SOURCES} LINK ${arg_LINK})
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
   patchnas_note_room(${name} PRIVATE ${arg_LINK})
-  install(TARGETS ${name} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  if(arg_BEHIND)
+    set_target_properties(${name} PROPERTIES
+      OUTPUT_NAME "${arg_BEHIND}" RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/libexec")
+    add_dependencies(${arg_BEHIND} ${name})
+    install(TARGETS ${name} RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}")
+  else()
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+    install(TARGETS ${name} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  endif()
 endfunction()
 
 # patchnas_add_test(NAME
@@ -74,12 +82,14 @@ function(patchnas_add_test name)
   if(arg_VARIANT)
     set(suffix ".${arg_VARIANT}")
   endif()
-  # LibTorch computes with all cores; two such tests at a time would only wait for each other.
-  set(processors 1)
+  # Starting LibTorch is much of what such a test takes, and does so on one core: tests side by side rather than
+  # threads in each.
+  set(environment "")
   if("${arg_LINK}" MATCHES "patchnas::(torch|supernet_(ranks|network|training))(;|$)")
-    cmake_host_system_information(RESULT processors QUERY NUMBER_OF_LOGICAL_CORES)
+    set(environment ENVIRONMENT OMP_NUM_THREADS=1)
   endif()
   patchnas_add_program(${name} SOURCES ${arg_SOURCES} LINK ${arg_LINK} GTest::gmock GTest::gtest_main)
+  patchnas_use_test_pch(${name})
   target_compile_definitions(${name} PRIVATE "PATCHNAS_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
   file(RELATIVE_PATH room "${PROJECT_SOURCE_DIR}/tests" "${CMAKE_CURRENT_SOURCE_DIR}")
   string(REGEX REPLACE "/.*" "" module "${room}")
@@ -90,7 +100,7 @@ function(patchnas_add_test name)
     TEST_SUFFIX "${suffix}"
     DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS "${module}" TIMEOUT ${arg_TIMEOUT} PROCESSORS ${processors})
+    PROPERTIES LABELS "${module}" TIMEOUT ${arg_TIMEOUT} ${environment})
 endfunction()
 
 # patchnas_add_benchmark(NAME SOURCES a.cpp ... LINK patchnas::arch ...)
@@ -125,6 +135,28 @@ function(patchnas_add_program name)
   target_link_libraries(${name} PRIVATE ${arg_LINK} patchnas::options)
   patchnas_set_language_standards(${name})
   patchnas_use_torch_pch(${name} LINK ${arg_LINK})
+endfunction()
+
+# <gmock/gmock.h> costs more than what most tests include besides: all test programs share it precompiled, but those
+# that share LibTorch's.
+function(patchnas_use_test_pch name)
+  get_target_property(other ${name} PRECOMPILE_HEADERS_REUSE_FROM)
+  if(other)
+    return()
+  endif()
+  if(NOT TARGET patchnas_test_pch)
+    file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/test_pch/empty.cpp" CONTENT "" @ONLY)
+    add_library(patchnas_test_pch OBJECT EXCLUDE_FROM_ALL "${PROJECT_BINARY_DIR}/test_pch/empty.cpp")
+    target_precompile_headers(patchnas_test_pch PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+    target_link_libraries(patchnas_test_pch PRIVATE GTest::gmock patchnas::options)
+    patchnas_set_language_standards(patchnas_test_pch)
+  endif()
+  get_target_property(sources ${name} SOURCES)
+  list(FILTER sources INCLUDE REGEX "\\.c$")
+  if(sources)
+    set_source_files_properties(${sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+  endif()
+  target_precompile_headers(${name} REUSE_FROM patchnas_test_pch)
 endfunction()
 
 # Misspelt arguments are errors, not silently dropped sources.

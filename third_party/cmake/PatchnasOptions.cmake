@@ -21,7 +21,7 @@ target_compile_options(patchnas_options INTERFACE
 
 if(PATCHNAS_SANITIZE)
   target_compile_options(patchnas_options INTERFACE
-    -fsanitize=${PATCHNAS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+    -fsanitize=${PATCHNAS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(patchnas_options INTERFACE -fsanitize=${PATCHNAS_SANITIZE})
 endif()
 
