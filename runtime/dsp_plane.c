@@ -19,7 +19,11 @@ enum { kMostSize = 7, kMostPairs = 4, kWords = 120, kBeyond = 3 /* words read, b
 
 /* Per row of words an address and the weights that its words meet; with stride 2 twice, for the
  * even and for the odd columns. */
-enum { kTableWords = kMostPairs * (kMostSize + 1), kMostTableWords = 2 * kTableWords };
+enum {
+  kTableWords = kMostPairs * (kMostSize + 1),
+  kMostTableWords = 2 * kTableWords,
+  kRowTableWords = kMostPairs * (kMostSize + 2) /* for one output row */
+};
 
 /* What the rows of one channel share. */
 typedef struct channel_job {
@@ -529,20 +533,18 @@ PATCHNAS_ALWAYS_INLINE void carry_words(uint32_t* words, const block* b, int32_t
   }
 }
 
-/* As many rows of outputs as all rows of words give, of all columns: for each channel a block of at
- * most `most` of them after the other. */
-static __attribute__((noinline)) int32_t convolve_band(const patchnas_kernel* k,
-                                                       const patchnas_weights* w, int32_t channels,
-                                                       int32_t begin, int32_t end,
-                                                       const patchnas_dsp_plane* p, int32_t most) {
+/* One row of outputs: for each channel a block of at most `most` after the other. */
+static __attribute__((noinline)) int32_t convolve_row_in_blocks(
+    const patchnas_kernel* k, const patchnas_weights* w, int32_t channels, int32_t begin,
+    int32_t end, const patchnas_dsp_plane* p, int32_t row, int32_t most) {
   uint32_t words[kWords + kBeyond];
-  uint32_t table[kMostTableWords];
+  uint32_t table[kRowTableWords];
+  const int32_t top = row * k->stride_h;
   const int32_t size = k->width;
   const int32_t stride = k->stride_w;
   const int32_t entry = size + stride;
   const int32_t pairs = pairs_of(size);
   uint32_t* const last = table + (pairs - 1) * entry;
-  uint32_t* const second = p->out_rows > 1 ? table + kTableWords : 0;
   const functions f = functions_of(k);
   block b;
   b.width = (most - 1) * stride + size;
@@ -552,9 +554,6 @@ static __attribute__((noinline)) int32_t convolve_band(const patchnas_kernel* k,
   job.pitch = p->out_pitch;
   int32_t skipped = 0;
   set_addresses(words, &b, size, table);
-  if (second) {
-    set_addresses(words, &b, size, second);
-  }
   for (int32_t c = begin; c < end; ++c) {
     if (!patchnas_dsp_is_exact(w, c)) {
       ++skipped;
@@ -562,12 +561,12 @@ static __attribute__((noinline)) int32_t convolve_band(const patchnas_kernel* k,
     }
     job.scale = patchnas_dsp_scale_of(w, c);
     job.bias = 2 * w->biases[c];
-    f.load(w->weights + c, channels, table, second);
-    int8_t* out = p->out + (c - begin);
+    f.load(w->weights + c, channels, table, 0);
+    int8_t* out = p->out + row * p->out_row_pitch + (c - begin);
     int32_t there = 0;             /* columns of the block whose words are there */
     int32_t image = p->cols.begin; /* where the image begins and ends, from the block on */
     int32_t image_end = p->cols.end;
-    b.values = p->values + (c - begin);
+    b.values = p->values + top * p->row_pitch + (c - begin);
     for (int32_t left = p->out_cols; left > 0; left -= most) {
       job.cols = left < most ? left : most;
       const int32_t width = (job.cols - 1) * stride + size;
@@ -579,11 +578,8 @@ static __attribute__((noinline)) int32_t convolve_band(const patchnas_kernel* k,
       fill_columns(&b, there, b.before, pairs, words);
       fill_columns(&b, b.before + b.inside, width, pairs, words);
       const int8_t* const values = b.values + b.before * p->pitch;
-      (stride == 1 ? widen_rows_1 : widen_rows_2)(p, &b, values, 0, table, last, entry);
+      (stride == 1 ? widen_rows_1 : widen_rows_2)(p, &b, values, top, table, last, entry);
       f.convolve(&job, table, out);
-      if (second) {
-        f.convolve(&job, second, out + p->out_row_pitch);
-      }
       if (left > most) {
         carry_words(words, &b, size, most);
       }
@@ -676,36 +672,19 @@ int patchnas_dsp_planes_scale(const patchnas_weights* w, int32_t channel) {
   return patchnas_dsp_is_exact(w, channel);
 }
 
-/* Band after band, of so many rows at most. */
-static int32_t convolve_bands(const patchnas_kernel* k, const patchnas_weights* w, int32_t channels,
-                              int32_t begin, int32_t end, const patchnas_dsp_plane* p, int32_t rows,
-                              int32_t most) {
-  patchnas_dsp_plane band = *p;
-  int32_t skipped = 0;
-  for (int32_t left = p->out_rows; left > 0; left -= rows) {
-    band.out_rows = left < rows ? left : rows;
-    band.height = (band.out_rows - 1) * k->stride_h + k->height;
-    skipped = convolve_band(k, w, channels, begin, end, &band, most);
-    band.values += rows * k->stride_h * p->row_pitch;
-    band.rows.begin -= rows * k->stride_h;
-    band.rows.end -= rows * k->stride_h;
-    band.out += rows * p->out_row_pitch;
-  }
-  return skipped;
-}
-
 int32_t patchnas_dsp_convolve_planes(const patchnas_kernel* kernel, const patchnas_weights* weights,
                                      int32_t channels, int32_t begin, int32_t end,
                                      const patchnas_dsp_plane* p) {
   const int32_t stride = kernel->stride_w;
   const int32_t blocks = (p->out_cols - 1) / most_cols(kernel) + 1;
   const int32_t most = (p->out_cols + 4 * blocks - 1) / (4 * blocks) * 4;
-  const int is_apart = patchnas_dsp_is_apart(p);
-  if (blocks > 1 && (!is_apart || p->out_rows <= band_rows(kernel))) {
-    return convolve_bands(kernel, weights, channels, begin, end, p, is_apart ? p->out_rows : 1,
-                          most);
-  }
   int32_t skipped = 0;
+  if (blocks > 1 && (p->out_rows == 1 || !patchnas_dsp_is_apart(p))) {
+    for (int32_t row = 0; row < p->out_rows; ++row) {
+      skipped = convolve_row_in_blocks(kernel, weights, channels, begin, end, p, row, most);
+    }
+    return skipped;
+  }
   for (int32_t col = 0; col < p->out_cols; col += most) {
     const int32_t cols = p->out_cols - col < most ? p->out_cols - col : most;
     const int32_t width = (cols - 1) * stride + kernel->width;
