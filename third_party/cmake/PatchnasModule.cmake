@@ -54,7 +54,7 @@ function(patchnas_add_executable name)
   patchnas_note_room(${name} PRIVATE ${arg_LINK})
   if(arg_BEHIND)
     set_target_properties(${name} PROPERTIES
-      OUTPUT_NAME "${arg_BEHIND}" RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/libexec")
+      OUTPUT_NAME "${arg_BEHIND}" RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_LIBEXECDIR}")
     add_dependencies(${arg_BEHIND} ${name})
     install(TARGETS ${name} RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}")
   else()
