@@ -54,29 +54,36 @@ bool may_write_over(const SegmentGeometry& geometry, InPlace rule, TensorId inpu
   return !geometry.caches_rows() || fits_over_dying_rows(geometry, input, output);
 }
 
-// Whether the layer's kernel could write over the input: a depthwise layer over its only input, or
-// an addition over an addend with the same window; in each case only if nothing reads it later and
-// rows of the output are no longer, never the image, which is the caller's, and never a tile's
-// window for the whole tensor or the other way round.
-bool may_take_place(const Layer& layer, const NetworkTaps& taps, int index, TensorId input,
+// Whether the layer's kernel could write over the input `j`: a depthwise layer over its only input,
+// or what computes position by position over an input with the same window; in each case only if
+// nothing reads it later and rows of the output are no longer, never an input, which is the
+// caller's, and never a tile's window for the whole tensor or the other way round.
+bool may_take_place(const Layer& layer, const NetworkTaps& taps, int index, int j,
                     const SegmentGeometry* geometry) {
-  const InPlace rule = operator_facts(layer.kind).in_place;
+  const OperatorFacts& facts = operator_facts(layer.kind);
+  const InPlace rule = facts.in_place;
+  const TensorId input = layer.inputs[static_cast<std::size_t>(j)];
   const TensorId output = index + 1;
   const AxisTaps& cols = taps.taps(Axis::kCols, index);
-  return rule != InPlace::kNever && input > kImage && taps.last_reader(input) == index &&
-         cols.output <= cols.input &&
+  if (!may_overwrite(layer, j) || input < taps.input_count() || taps.last_reader(input) != index) {
+    return false;
+  }
+  if (facts.reads == Reads::kAnywhere) {
+    return true;
+  }
+  return cols.output <= cols.input &&
          (geometry == nullptr ||
           (!geometry->materialised(output) && may_write_over(*geometry, rule, input, output)));
 }
 
 // A pointwise layer writes over an input that dies with it, as near in front as its kernel allows,
-// where both hold the same pixels and no rows of an earlier tile; never the image.
+// where both hold the same pixels and no rows of an earlier tile; never an input.
 Overlap over_dying_input(const Network& network, const NetworkTaps& taps, int index,
                          const SegmentGeometry* geometry) {
   const Layer& layer = network.layers[static_cast<std::size_t>(index)];
   const TensorId input = layer.inputs[0];
   const TensorId output = index + 1;
-  if (kernel_function(layer) != KernelFunction::kPointwise || input == kImage ||
+  if (kernel_function(layer) != KernelFunction::kPointwise || input < taps.input_count() ||
       taps.last_reader(input) != index) {
     return {};
   }
@@ -135,7 +142,8 @@ Step step_of(const Network& network, const NetworkTaps& taps, int layer,
             .inputs = l.inputs,
             .output = layer + 1,
             .scratch_bytes = scratch_bytes(l, layer, geometry),
-            .runs = geometry == nullptr || geometry->computed_pixels(layer) > 0};
+            .runs = l.kind != LayerKind::kInput &&
+                    (geometry == nullptr || geometry->computed_pixels(layer) > 0)};
   if (geometry != nullptr && geometry->adds_up() && layer == geometry->segment().end_layer - 1) {
     step.adds_up = true;
     step.kernel =
@@ -145,14 +153,14 @@ Step step_of(const Network& network, const NetworkTaps& taps, int layer,
   for (int asked = l.input_count(); asked-- > 0;) {
     const int j = by_age(l.inputs, asked);
     const TensorId input = l.inputs[static_cast<std::size_t>(j)];
-    if (may_take_place(l, taps, layer, input, geometry)) {
+    if (may_take_place(l, taps, layer, j, geometry)) {
       step.dying_input = j;
       step.instead = step.overlap.tensor;
       step.overlap.tensor = input;
     }
   }
-  step.may_move = step.kernel == KernelFunction::kAdd && step.dying_input >= 0 &&
-                  (geometry == nullptr || !geometry->caches_rows());
+  step.may_move = operator_facts(l.kind).computes_by_element() && l.input_count() == 2 &&
+                  step.dying_input >= 0 && (geometry == nullptr || !geometry->caches_rows());
   if (!step.may_move) {
     step.instead = kNoTensor;
   }
@@ -182,7 +190,7 @@ ExecutionPlan::ExecutionPlan(const Network& network, const PatchSchedule& schedu
   }
   for (const Loop& loop : loops_) {
     if (loop.geometry) {
-      write_over_consumed(loop);
+      write_over_consumed(taps, loop);
     }
   }
 }
@@ -211,7 +219,7 @@ void ExecutionPlan::hold(const NetworkTaps& taps, TensorId tensor) {
   HeldTensor& held = tensors_[static_cast<std::size_t>(tensor)];
   const int layers = steps_.back().end_layer;
   const int last_reader = taps.last_reader(tensor);
-  held.first_step = tensor == kImage ? 0 : step_of_layer(tensor - 1);
+  held.first_step = tensor < taps.input_count() ? 0 : step_of_layer(tensor - 1);
   held.last_step =
       last_reader < tensor ? held.first_step : step_of_layer(std::min(last_reader, layers - 1));
   const Loop& loop = loop_of(held.first_step);
@@ -243,7 +251,7 @@ void ExecutionPlan::hold(const NetworkTaps& taps, TensorId tensor) {
 // close behind the first byte that a later one still reads as all of them allow. Distance 0 saves
 // all that can be saved; of several strips the first writes to the end what the last reads from the
 // beginning. Over a resident image write segments that cache rows; patches as published leave it.
-void ExecutionPlan::write_over_consumed(const Loop& loop) {
+void ExecutionPlan::write_over_consumed(const NetworkTaps& taps, const Loop& loop) {
   const TensorId input = loop.geometry->segment().first_layer;
   const TensorId output = loop.geometry->segment().end_layer;
   const HeldTensor& from = tensor(input);
@@ -251,8 +259,9 @@ void ExecutionPlan::write_over_consumed(const Loop& loop) {
   Step& writer = steps_[static_cast<std::size_t>(last)];
   const bool may_consume =
       input != kImage || (input_ == InputMode::kResident && loop.caches_rows());
-  if (!may_consume || from.last_step != last || writer.adds_up ||
-      (loop.caches_rows() && loop.grid().cols > 1)) {
+  const int layers = steps_.back().end_layer;
+  const bool dies = from.last_step == last && taps.last_reader(input) < layers;
+  if (!may_consume || !dies || writer.adds_up || (loop.caches_rows() && loop.grid().cols > 1)) {
     return;
   }
   const auto first_byte = [](const Rect& rect, const TensorShape& shape) {
@@ -272,8 +281,9 @@ void ExecutionPlan::write_over_consumed(const Loop& loop) {
     }
   };
   const std::vector<Tile> order = tiles(loop);
+  const bool reads_before_it_writes = operator_facts(writer.kernel).computes_by_element();
   for (auto tile = order.rbegin(); tile != order.rend(); ++tile) {
-    if (writer.kernel != KernelFunction::kAdd) {  // which reads an element before it writes it
+    if (!reads_before_it_writes) {
       read_by(last, *tile);
     }
     if (const Rect rect = computed(last, *tile); rect.pixels() > 0 && needed < from.bytes) {
@@ -323,7 +333,7 @@ Rect ExecutionPlan::fetched(const Tile& tile) const {
 
 bool ExecutionPlan::runs(int step, const Tile& tile) const {
   const Rect rect = this->step(step).adds_up ? read(step, 0, tile) : computed(step, tile);
-  return rect.pixels() > 0;
+  return this->step(step).runs && rect.pixels() > 0;
 }
 
 Rect ExecutionPlan::computed(int step, const Tile& tile) const {

@@ -64,8 +64,8 @@ struct Step {
   /// The scratch holds an int32 sum for every channel, to which each tile of the loop adds what it
   /// reads; the last one computes the output from them.
   bool adds_up = false;
-  bool runs =
-      true;  ///< false if no tile computes any of it, as before a stride that skips all of it
+  /// False if no tile computes any of it, as before a stride that skips all of it, and of inputs.
+  bool runs = true;
   bool operator==(const Step&) const = default;
 
   [[nodiscard]] int input_count() const { return inputs[1] == kNoTensor ? 1 : 2; }
@@ -148,7 +148,7 @@ class ExecutionPlan {
   void add_loop(const Network& network, const NetworkTaps& taps, const Segment* segment,
                 int end_layer);
   void hold(const NetworkTaps& taps, TensorId tensor);
-  void write_over_consumed(const Loop& loop);
+  void write_over_consumed(const NetworkTaps& taps, const Loop& loop);
 
   InputMode input_;
   std::vector<Step> steps_;

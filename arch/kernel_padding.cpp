@@ -20,13 +20,13 @@ struct WindowAxis {
 WindowAxis row_axis(const TensorShape& input, const Layer& layer) {
   const Kernel& k = layer.kernel;
   const int padded = layer.pad_operator.is_present() ? layer.pad_operator.height : input.height;
-  return {input.height, padded, layer.output.height, k.height, k.stride_h, k.pad_top};
+  return {input.height, padded, layer.output.height, k.span_h(), k.stride_h, k.pad_top};
 }
 
 WindowAxis col_axis(const TensorShape& input, const Layer& layer) {
   const Kernel& k = layer.kernel;
   const int padded = layer.pad_operator.is_present() ? layer.pad_operator.width : input.width;
-  return {input.width, padded, layer.output.width, k.width, k.stride_w, k.pad_left};
+  return {input.width, padded, layer.output.width, k.span_w(), k.stride_w, k.pad_left};
 }
 
 // What the PAD operator adds before and after, if `implicit` padding of the result then gives the

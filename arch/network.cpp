@@ -14,6 +14,35 @@ const TensorShape& Network::shape(TensorId tensor) const {
   return tensor == kImage ? input : layers[static_cast<std::size_t>(tensor - 1)].output;
 }
 
+int Network::input_count() const {
+  int count = 1;
+  while (count <= layer_count() &&
+         layers[static_cast<std::size_t>(count) - 1].kind == LayerKind::kInput) {
+    ++count;
+  }
+  return count;
+}
+
+std::vector<TensorId> Network::output_tensors() const {
+  return outputs.empty() ? std::vector<TensorId>{layer_count()} : outputs;
+}
+
+std::int64_t Network::input_elements() const {
+  std::int64_t total = 0;
+  for (TensorId tensor = 0; tensor < input_count(); ++tensor) {
+    total += shape(tensor).elements();
+  }
+  return total;
+}
+
+std::int64_t Network::output_elements() const {
+  std::int64_t total = 0;
+  for (const TensorId tensor : output_tensors()) {
+    total += shape(tensor).elements();
+  }
+  return total;
+}
+
 std::string_view to_string(LayerKind kind) { return operator_facts(kind).name; }
 
 std::string_view to_string(Activation activation) {
@@ -63,13 +92,18 @@ std::string Network::layer_name(int layer) const {
 
 std::vector<int> last_readers(const Network& network) {
   std::vector<int> last(static_cast<std::size_t>(network.tensor_count()), -1);
-  for (int i = 0; i < network.layer_count(); ++i) {
+  for (int i = network.input_count() - 1; i < network.layer_count(); ++i) {
     const Layer& layer = network.layers[static_cast<std::size_t>(i)];
     for (int j = 0; j < layer.input_count(); ++j) {
       last[static_cast<std::size_t>(layer.inputs[static_cast<std::size_t>(j)])] = i;
     }
   }
-  last.back() = network.layer_count();
+  if (network.outputs.empty()) {
+    last.back() = network.layer_count();
+  }
+  for (const TensorId output : network.outputs) {
+    last[static_cast<std::size_t>(output)] = network.layer_count();
+  }
   return last;
 }
 
@@ -106,6 +140,32 @@ std::int64_t network_macs(const Network& network) {
     total += layer_macs(network, i);
   }
   return total;
+}
+
+std::int64_t operand_bytes(const Layer& layer) {
+  constexpr std::int64_t kSampleBytes = 6;  // patchnas_sample
+  if (layer.kind == LayerKind::kResize) {
+    return kSampleBytes * (layer.output.height + layer.output.width);
+  }
+  return has_constant_operand(layer) ? layer.output.channels : 0;
+}
+
+bool keeps_bytes(const StridedCopy& copy, std::int64_t elements) {
+  return copy.from == 0 && copy.to == 0 && copy.from_strides == copy.to_strides &&
+         copy.elements() == elements;
+}
+
+bool has_constant_operand(const Layer& layer) {
+  return (layer.kind == LayerKind::kAdd || layer.kind == LayerKind::kSubtract ||
+          layer.kind == LayerKind::kMultiply) &&
+         layer.inputs[1] == kNoTensor;
+}
+
+bool fills(const Layer& layer) {
+  return layer.inputs[1] == kNoTensor &&
+         ((layer.kind == LayerKind::kCopyChannels &&
+           layer.channels.count < layer.output.channels) ||
+          (layer.kind == LayerKind::kCopy && layer.copy.elements() < layer.output.elements()));
 }
 
 std::int64_t bias_count(const Network& network, int layer) {
@@ -167,6 +227,22 @@ void check_shape(const TensorShape& shape, const Where& where) {
 
 bool is_extent(int value) { return value >= 1 && value <= kLargestExtent; }
 
+// Whether all that is copied lies in an array of so many elements.
+bool is_inside(const StridedCopy& copy, int begin, const std::array<int, 3>& strides,
+               std::int64_t elements) {
+  std::int64_t last = begin;
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (copy.counts[i] < 1 || copy.counts[i] > kMostElements || strides[i] < 0) {
+      return false;
+    }
+    last += (std::int64_t{copy.counts[i]} - 1) * strides[i];
+    if (last >= elements) {
+      return false;
+    }
+  }
+  return begin >= 0;
+}
+
 void check_layer(const Network& network, int index) {
   const Layer& layer = network.layers[static_cast<std::size_t>(index)];
   const auto where = [&] {
@@ -181,13 +257,18 @@ void check_layer(const Network& network, int index) {
   const OperatorFacts& facts = operator_facts(layer.kind);
   for (int j = 0; j < 2; ++j) {
     const TensorId tensor = layer.inputs[static_cast<std::size_t>(j)];
-    const bool expected = j < facts.inputs;
-    require(expected ? tensor >= 0 && tensor <= index : tensor == kNoTensor,
+    const bool is_none = tensor == kNoTensor && j >= facts.least_inputs;
+    require(is_none || (j < facts.inputs && tensor >= 0 && tensor <= index),
             "reads a tensor that does not exist yet");
   }
   const TensorShape& in = network.shape(layer.inputs[0]);
   const TensorShape& out = layer.output;
   check_shape(out, where);
+  if (layer.kind == LayerKind::kInput) {
+    require(layer.inputs[0] == kImage && index < network.input_count() - 1,
+            "is an input behind a layer that computes");
+    return;
+  }
   const Kernel& k = layer.kernel;
   if (!is_extent(k.height) || !is_extent(k.width) || !is_extent(k.stride_h) ||
       !is_extent(k.stride_w)) {
@@ -208,8 +289,33 @@ void check_layer(const Network& network, int index) {
   const PadOperator& pad = layer.pad_operator;
   require(pad == PadOperator{} || facts.may_have_pad_operator,
           "has a PAD operator, which only a convolution or maximum pooling may have");
+  require(is_extent(k.dilation_h) && is_extent(k.dilation_w) && is_extent(k.span_h()) &&
+              is_extent(k.span_w()),
+          "has a dilation that is too large");
+  require((k.dilation_h == 1 && k.dilation_w == 1) || layer.kind == LayerKind::kConv2d,
+          "has a dilation, which only a convolution may have");
+  if (layer.kind == LayerKind::kCopyChannels || layer.kind == LayerKind::kCopy) {
+    require(layer.inputs[1] == kNoTensor || network.shape(layer.inputs[1]) == out,
+            "copies over a tensor of another shape");
+    if (layer.kind == LayerKind::kCopy) {
+      require(is_inside(layer.copy, layer.copy.from, layer.copy.from_strides, in.elements()) &&
+                  is_inside(layer.copy, layer.copy.to, layer.copy.to_strides, out.elements()),
+              "copies elements that its input or output does not have");
+      return;
+    }
+    const ChannelRange& c = layer.channels;
+    require(in.height == out.height && in.width == out.width && c.count > 0 && c.from >= 0 &&
+                c.to >= 0 && c.count <= in.channels - c.from && c.count <= out.channels - c.to,
+            "copies channels that its input or output does not have");
+    return;
+  }
+  if (layer.kind == LayerKind::kResize) {
+    require(in.channels == out.channels, "changes the number of channels");
+    return;
+  }
   if (facts.reads == Reads::kPosition) {
-    require(in == network.shape(layer.inputs[1]) && in == out, "adds tensors of different shapes");
+    require(in == out && (layer.inputs[1] == kNoTensor || in == network.shape(layer.inputs[1])),
+            "combines tensors of different shapes");
     return;
   }
   if (facts.reads == Reads::kEverything) {
@@ -227,8 +333,8 @@ void check_layer(const Network& network, int index) {
     }
     return;
   }
-  require(axis_is_consistent(in.height, out.height, k.height, k.stride_h, k.pad_top) &&
-              axis_is_consistent(in.width, out.width, k.width, k.stride_w, k.pad_left),
+  require(axis_is_consistent(in.height, out.height, k.span_h(), k.stride_h, k.pad_top) &&
+              axis_is_consistent(in.width, out.width, k.span_w(), k.stride_w, k.pad_left),
           "has an output that its kernel cannot produce");
   if (pad != PadOperator{}) {
     require(is_extent(pad.height) && is_extent(pad.width) && kernel_padding(in, layer),
@@ -240,10 +346,10 @@ void check_layer(const Network& network, int index) {
 
 // Mostly the next layer does.
 bool is_read(const Network& network, TensorId tensor) {
-  return std::any_of(network.layers.begin() + tensor, network.layers.end(),
-                     [tensor](const Layer& layer) {
-                       return layer.inputs[0] == tensor || layer.inputs[1] == tensor;
-                     });
+  const auto first = network.layers.begin() + std::max(tensor, network.input_count() - 1);
+  return std::any_of(first, network.layers.end(), [tensor](const Layer& layer) {
+    return layer.inputs[0] == tensor || layer.inputs[1] == tensor;
+  });
 }
 
 }  // namespace
@@ -264,8 +370,21 @@ void validate(const Network& network) {
                        " multiply-accumulates up to here");
     }
   }
-  for (TensorId tensor = kImage; tensor < network.layer_count(); ++tensor) {
-    if (!is_read(network, tensor)) {
+  for (const TensorId output : network.outputs) {
+    if (std::count(network.outputs.begin(), network.outputs.end(), output) > 1) {
+      throw InputError("tensor " + std::to_string(output) + " is two outputs");
+    }
+    if (output < network.input_count() || output > network.layer_count()) {
+      throw InputError("output " + std::to_string(output) + " is no layer's");
+    }
+  }
+  const auto is_output = [&](TensorId tensor) {
+    return std::find(network.outputs.begin(), network.outputs.end(), tensor) !=
+           network.outputs.end();
+  };
+  const int last = network.outputs.empty() ? network.layer_count() - 1 : network.layer_count();
+  for (TensorId tensor = kImage; tensor <= last; ++tensor) {
+    if (!is_read(network, tensor) && !is_output(tensor)) {
       throw InputError(tensor == kImage
                            ? std::string("nothing reads the image")
                            : "layer " + std::to_string(tensor - 1) + " (" +

@@ -40,7 +40,8 @@ inline constexpr std::int64_t kMostMacs = std::int64_t{1} << 53;      ///< of on
 /// Under one mean, so that sums of differences to a zero point stay below 2^31.
 inline constexpr std::int64_t kMostMeanValues = std::int64_t{1} << 23;
 
-/// Tensor 0 is the input image; layer i writes tensor i + 1.
+/// Tensor 0 is the input image; layer i writes tensor i + 1. Further inputs of a network are what
+/// its first layers, of kind kInput, write.
 using TensorId = int;
 inline constexpr TensorId kNoTensor = -1;
 inline constexpr TensorId kImage = 0;
@@ -55,9 +56,32 @@ enum class LayerKind {
   kSoftmax,
   /// Over all rows, all columns or both, with a requantisation of its own, which an average pooling
   /// does not have.
-  kMean
+  kMean,
+  /// First input less second.
+  kSubtract,
+  kMultiply,
+  /// Every value by itself: Layer::function.
+  kLookup,
+  kResize,
+  /// Channels of the input to channels of the output: a part of a concatenation or a split.
+  kCopyChannels,
+  /// Elements in another order or place: Layer::copy. Other shapes, transposed axes, slices,
+  /// margins, and concatenations along rows or columns.
+  kCopy,
+  /// What the network's user gives beside the image. Computes nothing; inputs[0] is the image.
+  kInput
 };
 enum class Activation { kNone, kRelu, kRelu6 };
+/// Of a single value.
+enum class ValueFunction {
+  kRequantise,  ///< the same number in another scale
+  kRelu,
+  kRelu6,
+  kLeakyRelu,
+  kLogistic,
+  kTanh,
+  kHardSwish
+};
 
 /// The part a layer plays in the architecture that it was lowered from.
 enum class LayerRole {
@@ -81,9 +105,49 @@ struct Kernel {
   int stride_w = 1;
   int pad_top = 0;
   int pad_left = 0;
+  /// From one tap to the next; above 1 for convolutions only.
+  int dilation_h = 1;
+  int dilation_w = 1;
 
+  /// Rows from the first tap to the last.
+  [[nodiscard]] int span_h() const { return (height - 1) * dilation_h + 1; }
+  [[nodiscard]] int span_w() const { return (width - 1) * dilation_w + 1; }
   auto operator<=>(const Kernel&) const = default;
 };
+
+/// How positions of a kResize layer's output are found in its input, as TensorFlow Lite has it.
+struct Resizing {
+  bool is_bilinear = false;  ///< else the nearest
+  bool align_corners = false;
+  bool half_pixel_centers = false;
+  auto operator<=>(const Resizing&) const = default;
+};
+
+/// Which channels of the input become which of the output.
+struct ChannelRange {
+  int from = 0;
+  int to = 0;
+  int count = 0;
+  auto operator<=>(const ChannelRange&) const = default;
+};
+
+/// output[to + i * to_strides] = input[from + i * from_strides] for all i below `counts`, in
+/// elements of [H, W, C] arrays.
+struct StridedCopy {
+  std::array<int, 3> counts{1, 1, 1};
+  std::array<int, 3> from_strides{};
+  std::array<int, 3> to_strides{};
+  int from = 0;
+  int to = 0;
+
+  [[nodiscard]] std::int64_t elements() const {
+    return std::int64_t{counts[0]} * counts[1] * counts[2];
+  }
+  auto operator<=>(const StridedCopy&) const = default;
+};
+
+/// Whether it copies all of so many elements to where they are.
+bool keeps_bytes(const StridedCopy& copy, std::int64_t elements);
 
 /// Rows and columns after padding.
 struct PadOperator {
@@ -99,14 +163,20 @@ struct Layer {
   LayerRole role = LayerRole::kImported;
   int stage = -1;  ///< stage of the architecture, from 0; -1 outside the stages
   int block = -1;  ///< block within its stage, from 0; -1 outside the stages
-  /// Tensors read. Only kAdd has two, of equal shape; the second is kNoTensor otherwise.
+  /// Tensors read; the second is kNoTensor where there is one only. kAdd, kSubtract and kMultiply
+  /// combine two of equal shape, or one with a constant of one number per channel. Copies have a
+  /// second one, of the output's shape, where that holds the elements that are not copied; else
+  /// these are a constant.
   std::array<TensorId, 2> inputs{kImage, kNoTensor};
   TensorShape output;
   Kernel kernel;
   Activation activation = Activation::kNone;
   /// Input and output channels fall into this many groups, each convolved by itself; kConv2d only.
-  /// Such a network can be priced, but the kernels do not execute it.
   int groups = 1;
+  ValueFunction function = ValueFunction::kRequantise;  ///< kLookup only
+  Resizing resizing{};                                  ///< kResize only
+  ChannelRange channels{};                              ///< kCopyChannels only
+  StridedCopy copy{};                                   ///< kCopy only
   /// Set where the .tflite form of this convolution or maximum pooling has a PAD operator of its
   /// own in front: the extents of that operator's output. For execution its padding is part of
   /// `kernel`.
@@ -123,11 +193,20 @@ struct Network {
   /// Names of imported layers; empty for lowered architectures, whose names follow from their
   /// roles.
   std::vector<std::string> names;
+  /// What the network's user gets, in their order; empty for the last tensor alone.
+  std::vector<TensorId> outputs{};
 
   [[nodiscard]] int layer_count() const { return static_cast<int>(layers.size()); }
   [[nodiscard]] int tensor_count() const { return layer_count() + 1; }
   [[nodiscard]] const TensorShape& shape(TensorId tensor) const;
+  /// Of the last layer.
   [[nodiscard]] const TensorShape& output() const { return shape(layer_count()); }
+  /// Tensors [0, input_count()) are the inputs.
+  [[nodiscard]] int input_count() const;
+  [[nodiscard]] std::vector<TensorId> output_tensors() const;
+  /// Elements of all inputs, and of all outputs.
+  [[nodiscard]] std::int64_t input_elements() const;
+  [[nodiscard]] std::int64_t output_elements() const;
   /// "stem", "stage2.block0.expand", … or the imported name.
   [[nodiscard]] std::string layer_name(int layer) const;
   auto operator<=>(const Network&) const = default;
@@ -136,7 +215,7 @@ struct Network {
 std::string_view to_string(LayerKind kind);
 std::string_view to_string(Activation activation);
 
-/// For every tensor the last layer that reads it; layer_count() for the network's output, and -1
+/// For every tensor the last layer that reads it; layer_count() for the network's outputs, and -1
 /// for a tensor that nothing reads.
 std::vector<int> last_readers(const Network& network);
 
@@ -151,6 +230,15 @@ std::int64_t network_macs(const Network& network);
 /// Elements of the layer's weight tensor ([O, kh, kw, I / groups], [1, kh, kw, C] for depthwise,
 /// [O, I] for fully connected).
 std::int64_t weight_count(const Network& network, int layer);
+/// Bytes of a layer's constants beside its weights, biases and scales: what it is combined with, or
+/// where resized positions come from.
+std::int64_t operand_bytes(const Layer& layer);
+
+/// Whether the layer combines its input with a constant: one int8 number per channel.
+bool has_constant_operand(const Layer& layer);
+/// Whether the output's elements that a copy leaves are a constant.
+bool fills(const Layer& layer);
+
 /// Elements of the layer's bias: one per output channel of a layer with weights, else 0.
 std::int64_t bias_count(const Network& network, int layer);
 /// Weights and biases of all layers, batch norm folded.

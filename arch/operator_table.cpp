@@ -29,12 +29,30 @@ static_assert(rows_are_in_order());
 }  // namespace
 
 KernelFunction kernel_function(const Layer& layer) {
-  if (layer.kind == LayerKind::kConv2d && layer.kernel == Kernel{}) {
-    return KernelFunction::kPointwise;  // with stride 1 and no padding it is a matrix product
+  if (layer.kind == LayerKind::kInput) {
+    return KernelFunction::kMove;
+  }
+  if (layer.kind == LayerKind::kConv2d) {
+    if (layer.groups != 1 || layer.kernel.dilation_h != 1 || layer.kernel.dilation_w != 1) {
+      return KernelFunction::kConvolveGroups;
+    }
+    // With stride 1 and no padding it is a matrix product.
+    return layer.kernel == Kernel{} ? KernelFunction::kPointwise : KernelFunction::kConvolve;
+  }
+  if (layer.kind == LayerKind::kSubtract || has_constant_operand(layer)) {
+    return KernelFunction::kCombine;
   }
   return std::find_if(kKernels.begin(), kKernels.end(),
                       [&](const KernelFacts& facts) { return facts.kind == layer.kind; })
       ->function;
+}
+
+bool may_overwrite(const Layer& layer, int input) {
+  if (layer.kind == LayerKind::kCopyChannels || layer.kind == LayerKind::kCopy) {
+    return input == 1 || (layer.kind == LayerKind::kCopy && layer.inputs[1] == kNoTensor &&
+                          keeps_bytes(layer.copy, layer.output.elements()));
+  }
+  return operator_facts(layer.kind).in_place != InPlace::kNever;
 }
 
 }  // namespace patchnas

@@ -21,9 +21,10 @@ namespace patchnas {
 
 /// What one position of the output is computed from.
 enum class Reads {
-  kTaps,       ///< the taps of a sliding kernel (Layer::kernel)
-  kPosition,   ///< the same position of every input
-  kEverything  ///< the whole input
+  kTaps,        ///< the taps of a sliding kernel (Layer::kernel)
+  kPosition,    ///< the same position of every input
+  kEverything,  ///< the whole input
+  kAnywhere     ///< any position: such a layer is in no segment
 };
 
 /// Elements and order of a layer's weights, as TensorFlow Lite has them.
@@ -43,9 +44,10 @@ enum class InPlace {
 
 struct OperatorFacts {
   LayerKind kind;
-  std::string_view name;  ///< in reports: "conv"
-  std::string_view tflite_operator;
-  int inputs;
+  std::string_view name;             ///< in reports: "conv"
+  std::string_view tflite_operator;  ///< or an example; empty if the exporter does not write it
+  int least_inputs;
+  int inputs;  ///< at most
   Reads reads;
   WeightLayout weights;
   bool keeps_channels;  ///< as many in the output as in the input
@@ -53,26 +55,46 @@ struct OperatorFacts {
   InPlace in_place;
   bool can_add_up;  ///< a sum that its input may come to in parts
   bool is_trained;  ///< the supernet has it; others come from .tflite files
+
+  /// Whether each element of the output is read from the same element of every input, before it is
+  /// written.
+  [[nodiscard]] constexpr bool computes_by_element() const {
+    return reads == Reads::kPosition && keeps_channels;
+  }
 };
 
 inline constexpr std::array kOperators = {
-    OperatorFacts{LayerKind::kConv2d, "conv", "CONV_2D", 1, Reads::kTaps,
+    OperatorFacts{LayerKind::kConv2d, "conv", "CONV_2D", 1, 1, Reads::kTaps,
                   WeightLayout::kConvolution, false, true, InPlace::kNever, false, true},
-    OperatorFacts{LayerKind::kDepthwiseConv2d, "depthwise", "DEPTHWISE_CONV_2D", 1, Reads::kTaps,
+    OperatorFacts{LayerKind::kDepthwiseConv2d, "depthwise", "DEPTHWISE_CONV_2D", 1, 1, Reads::kTaps,
                   WeightLayout::kDepthwise, true, true, InPlace::kWithScratch, false, true},
-    OperatorFacts{LayerKind::kAdd, "add", "ADD", 2, Reads::kPosition, WeightLayout::kNone, true,
+    OperatorFacts{LayerKind::kAdd, "add", "ADD", 1, 2, Reads::kPosition, WeightLayout::kNone, true,
                   false, InPlace::kEqualWindow, false, true},
-    OperatorFacts{LayerKind::kAveragePool, "average_pool", "AVERAGE_POOL_2D", 1, Reads::kTaps,
+    OperatorFacts{LayerKind::kAveragePool, "average_pool", "AVERAGE_POOL_2D", 1, 1, Reads::kTaps,
                   WeightLayout::kNone, true, false, InPlace::kNever, true, true},
-    OperatorFacts{LayerKind::kMaxPool, "max_pool", "MAX_POOL_2D", 1, Reads::kTaps,
+    OperatorFacts{LayerKind::kMaxPool, "max_pool", "MAX_POOL_2D", 1, 1, Reads::kTaps,
                   WeightLayout::kNone, true, true, InPlace::kNever, false, false},
-    OperatorFacts{LayerKind::kFullyConnected, "fully_connected", "FULLY_CONNECTED", 1,
+    OperatorFacts{LayerKind::kFullyConnected, "fully_connected", "FULLY_CONNECTED", 1, 1,
                   Reads::kEverything, WeightLayout::kDense, false, false, InPlace::kNever, false,
                   true},
-    OperatorFacts{LayerKind::kSoftmax, "softmax", "SOFTMAX", 1, Reads::kEverything,
+    OperatorFacts{LayerKind::kSoftmax, "softmax", "SOFTMAX", 1, 1, Reads::kEverything,
                   WeightLayout::kNone, true, false, InPlace::kNever, false, false},
-    OperatorFacts{LayerKind::kMean, "mean", "MEAN", 1, Reads::kTaps, WeightLayout::kNone, true,
-                  false, InPlace::kNever, true, false}};
+    OperatorFacts{LayerKind::kMean, "mean", "MEAN", 1, 1, Reads::kTaps, WeightLayout::kNone, true,
+                  false, InPlace::kNever, true, false},
+    OperatorFacts{LayerKind::kSubtract, "subtract", "SUB", 1, 2, Reads::kPosition,
+                  WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, false},
+    OperatorFacts{LayerKind::kMultiply, "multiply", "MUL", 1, 2, Reads::kPosition,
+                  WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, false},
+    OperatorFacts{LayerKind::kLookup, "lookup", "QUANTIZE", 1, 1, Reads::kPosition,
+                  WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, false},
+    OperatorFacts{LayerKind::kResize, "resize", "RESIZE_NEAREST_NEIGHBOR", 1, 1, Reads::kAnywhere,
+                  WeightLayout::kNone, true, false, InPlace::kNever, false, false},
+    OperatorFacts{LayerKind::kCopyChannels, "copy_channels", "", 1, 2, Reads::kPosition,
+                  WeightLayout::kNone, false, false, InPlace::kEqualWindow, false, false},
+    OperatorFacts{LayerKind::kCopy, "copy", "", 1, 2, Reads::kAnywhere, WeightLayout::kNone, false,
+                  false, InPlace::kEqualWindow, false, false},
+    OperatorFacts{LayerKind::kInput, "input", "", 1, 1, Reads::kAnywhere, WeightLayout::kNone,
+                  false, false, InPlace::kNever, false, false}};
 
 constexpr const OperatorFacts& operator_facts(LayerKind kind) {
   return kOperators[static_cast<std::size_t>(kind)];
@@ -89,6 +111,12 @@ enum class KernelFunction {
   kFullyConnected,
   kSoftmax,
   kMean,
+  kConvolveGroups,  ///< and with dilation
+  kCombine,
+  kLookup,
+  kResize,
+  kCopyChannels,
+  kCopy,
   // Of pooling whose input comes in parts: each part's, and the end.
   kSumPixels,
   kAverageOfSums,
@@ -97,7 +125,18 @@ enum class KernelFunction {
 };
 
 /// A struct in flash that a kernel is called with.
-enum class KernelConstant { kKernel, kWeights, kAddScales, kMeanScale, kNone };
+enum class KernelConstant {
+  kKernel,
+  kWeights,
+  kAddScales,
+  kMeanScale,
+  kGroups,
+  kCombination,
+  kTable,
+  kResizing,
+  kCopyShape,
+  kNone
+};
 
 struct KernelConstantFacts {
   KernelConstant constant;
@@ -109,7 +148,12 @@ inline constexpr std::array kKernelConstants = {
     KernelConstantFacts{KernelConstant::kKernel, "patchnas_kernel", "kernel"},
     KernelConstantFacts{KernelConstant::kWeights, "patchnas_weights", "weights"},
     KernelConstantFacts{KernelConstant::kAddScales, "patchnas_add_scales", "scales"},
-    KernelConstantFacts{KernelConstant::kMeanScale, "patchnas_mean_scale", "scale"}};
+    KernelConstantFacts{KernelConstant::kMeanScale, "patchnas_mean_scale", "scale"},
+    KernelConstantFacts{KernelConstant::kGroups, "patchnas_groups", "groups"},
+    KernelConstantFacts{KernelConstant::kCombination, "patchnas_combination", "combination"},
+    KernelConstantFacts{KernelConstant::kTable, "patchnas_table", "table"},
+    KernelConstantFacts{KernelConstant::kResizing, "patchnas_resizing", "resizing"},
+    KernelConstantFacts{KernelConstant::kCopyShape, "patchnas_copy_shape", "copy"}};
 
 constexpr const KernelConstantFacts& constant_facts(KernelConstant constant) {
   return kKernelConstants[static_cast<std::size_t>(constant)];
@@ -139,7 +183,8 @@ struct KernelFacts {
   }
   /// Whether it is told the size, stride and padding of a sliding kernel.
   [[nodiscard]] constexpr bool slides() const {
-    return constant_list[0] == KernelConstant::kKernel;
+    return constant_list[0] == KernelConstant::kKernel ||
+           constant_list[0] == KernelConstant::kGroups;
   }
 };
 
@@ -207,6 +252,48 @@ inline constexpr std::array kKernels = {
                 CallSort::kPool,
                 true,
                 false},
+    KernelFacts{KernelFunction::kConvolveGroups,
+                "patchnas_convolve_groups",
+                LayerKind::kConv2d,
+                {KernelConstant::kGroups, KernelConstant::kWeights},
+                CallSort::kConvolution,
+                true,
+                false},
+    KernelFacts{KernelFunction::kCombine,
+                "patchnas_combine",
+                LayerKind::kMultiply,
+                {KernelConstant::kCombination, KernelConstant::kNone},
+                CallSort::kAdd,
+                true,
+                false},
+    KernelFacts{KernelFunction::kLookup,
+                "patchnas_lookup",
+                LayerKind::kLookup,
+                {KernelConstant::kTable, KernelConstant::kNone},
+                CallSort::kPool,
+                true,
+                false},
+    KernelFacts{KernelFunction::kResize,
+                "patchnas_resize",
+                LayerKind::kResize,
+                {KernelConstant::kResizing, KernelConstant::kNone},
+                CallSort::kPool,
+                true,
+                false},
+    KernelFacts{KernelFunction::kCopyChannels,
+                "patchnas_copy_channels",
+                LayerKind::kCopyChannels,
+                {KernelConstant::kNone, KernelConstant::kNone},
+                CallSort::kPool,
+                true,
+                false},
+    KernelFacts{KernelFunction::kCopy,
+                "patchnas_copy",
+                LayerKind::kCopy,
+                {KernelConstant::kCopyShape, KernelConstant::kNone},
+                CallSort::kFullyConnected,
+                true,
+                true},
     KernelFacts{KernelFunction::kSumPixels,
                 "patchnas_sum_pixels",
                 LayerKind::kAveragePool,
@@ -244,10 +331,19 @@ constexpr const OperatorFacts& operator_facts(KernelFunction kernel) {
   return operator_facts(kernel_facts(kernel).kind);
 }
 
+/// Whether the layer may be computed a part at a time.
+inline bool fits_segments(const Layer& layer) {
+  return operator_facts(layer.kind).reads != Reads::kAnywhere;
+}
+
+/// Whether the layer's kernel may write over that input where nothing reads it afterwards: of a
+/// copy only over the one that holds what is not copied, or where every element stays.
+bool may_overwrite(const Layer& layer, int input);
+
 /// Its name in C: "patchnas_convolve", …
 constexpr std::string_view to_string(KernelFunction kernel) { return kernel_facts(kernel).name; }
 
-/// That computes the layer, outside segments whole.
+/// That computes the layer, outside segments whole. Of an input some kernel, which is not called.
 KernelFunction kernel_function(const Layer& layer);
 
 }  // namespace patchnas

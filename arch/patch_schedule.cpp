@@ -139,6 +139,12 @@ void validate(const Network& network, const PatchSchedule& schedule) {
       throw InputError(where + ": the network has only " + std::to_string(network.layer_count()) +
                        " layers");
     }
+    for (int layer = segment.first_layer; layer < segment.end_layer; ++layer) {
+      if (!fits_segments(network.layers[static_cast<std::size_t>(layer)])) {
+        throw InputError(where + ": layer " + std::to_string(layer) + " (" +
+                         network.layer_name(layer) + ") needs its whole input at once");
+      }
+    }
     const TensorShape& out = network.shape(paced_layer(network, segment) + 1);
     const TileGrid& grid = segment.grid;
     if (segment.halo() == HaloPolicy::kCache) {
@@ -191,7 +197,8 @@ std::vector<PatchSchedule> enumerate_schedules(const Network& network,
     }
     for (int split = 1; split < network.layer_count(); ++split) {
       const TensorShape& out = network.shape(split);
-      if (out.height < grid.rows || out.width < grid.cols) {
+      if (out.height < grid.rows || out.width < grid.cols ||
+          !fits_segments(network.layers[static_cast<std::size_t>(split - 1)])) {
         break;
       }
       if (split_points == SplitPoints::kLayers || ends_block(network, split - 1)) {

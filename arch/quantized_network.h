@@ -35,14 +35,22 @@ struct ActivationClamp {
   bool operator==(const ActivationClamp&) const = default;
 };
 
-/// Both inputs are brought to a common scale with kAddLeftShift fraction bits, added, and brought
-/// to the output's.
+/// Both inputs are brought to a common scale with kAddLeftShift fraction bits, added or subtracted,
+/// and brought to the output's. Of products only the output's counts.
 struct AddArithmetic {
   std::array<Requantisation, 2> inputs;
   Requantisation output;
   bool operator==(const AddArithmetic&) const = default;
 };
 inline constexpr int kAddLeftShift = 20;
+
+/// What each stored value becomes, by value + 128.
+using LookupTable = std::vector<std::int8_t>;
+/// The same where kernels round twice, and where they round once.
+struct LookupTables {
+  LookupTable twice, once;
+  bool operator==(const LookupTables&) const = default;
+};
 
 /// Differences to the row's maximum become fixed-point numbers with 5 integer bits; those below
 /// `smallest_difference` underflow to zero.
@@ -65,12 +73,20 @@ struct QuantizedLayer {
   std::vector<float> weight_scales;
   std::vector<std::int32_t> biases;
   ConvolutionOperator convolution_operator = ConvolutionOperator::kConv2d;
+  /// What a layer's only input is combined with (has_constant_operand()): [C], its scale and zero
+  /// point, and whether it comes first.
+  std::vector<std::int8_t> constants;
+  TensorQuantisation constants_quantisation{};
+  bool constants_come_first = false;
+  float leaky_slope = 0.0F;  ///< of ValueFunction::kLeakyRelu below zero
+  std::int8_t fill = 0;      ///< of what a copy leaves (fills())
 
   // Derived from the scales by derive_arithmetic (deploy/quantise/requantisation.h).
   std::vector<Requantisation> requantisation;  ///< per output channel
   ActivationClamp clamp;
   AddArithmetic add;
   SoftmaxArithmetic softmax;
+  LookupTables lookup;
   Requantisation
       mean;  ///< of the sum of differences to the input's zero point; has 1 / count in it
 
@@ -96,16 +112,17 @@ struct QuantizedNetwork {
   Network network;
   std::vector<TensorQuantisation>
       tensors;  ///< one per tensor: tensor 0 is the image, layer i writes tensor i + 1
-  std::vector<QuantizedLayer> layers;  ///< one per layer
-  NetworkEnd input_end{};
-  NetworkEnd output_end{};
+  std::vector<QuantizedLayer> layers;                 ///< one per layer
+  std::vector<NetworkEnd> input_ends{NetworkEnd{}};   ///< one per input: tensors 0, 1, …
+  std::vector<NetworkEnd> output_ends{NetworkEnd{}};  ///< one per Network::output_tensors()
 
-  /// What the int8 image and output are to the network's user.
-  [[nodiscard]] TensorQuantisation input_quantisation() const {
-    return input_end.restated.value_or(tensors.front());
+  /// What the int8 inputs and outputs are to the network's user.
+  [[nodiscard]] TensorQuantisation input_quantisation(std::size_t input = 0) const {
+    return input_ends[input].restated.value_or(tensors[input]);
   }
-  [[nodiscard]] TensorQuantisation output_quantisation() const {
-    return output_end.restated.value_or(tensors.back());
+  [[nodiscard]] TensorQuantisation output_quantisation(std::size_t output = 0) const {
+    const auto tensor = static_cast<std::size_t>(network.output_tensors()[output]);
+    return output_ends[output].restated.value_or(tensors[tensor]);
   }
   bool operator==(const QuantizedNetwork&) const = default;
 };

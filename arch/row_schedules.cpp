@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "arch/operator_table.h"
+
 namespace patchnas {
 
 std::vector<int> segment_cuts(const Network& network) {
@@ -29,7 +31,8 @@ PatchSchedule random_rows(const Network& network, int most_strips, RandomStream&
   for (std::size_t cut = 0; cut + 1 < cuts.size();) {
     const std::size_t end =
         std::min(cuts.size() - 1, cut + static_cast<std::size_t>(up_to(kMostCuts)));
-    if (stream.chance(0.75)) {
+    if (stream.chance(0.75) && std::all_of(network.layers.begin() + cuts[cut],
+                                           network.layers.begin() + cuts[end], fits_segments)) {
       const int rows = network.shape(cuts[cut] + 1).height;
       Segment segment = Segment::rows(cuts[cut], cuts[end], up_to(std::min(kMostRows, rows)), 1);
       if (stream.chance(0.5)) {

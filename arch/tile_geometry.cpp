@@ -25,11 +25,12 @@ AxisTaps axis_taps(const Network& network, int layer, Axis axis, Borders borders
     case Reads::kPosition:
       break;
     case Reads::kEverything:
+    case Reads::kAnywhere:
       window.kernel = window.input;
       window.stride = 0;
       break;
     case Reads::kTaps:
-      window.kernel = rows ? l.kernel.height : l.kernel.width;
+      window.kernel = rows ? l.kernel.span_h() : l.kernel.span_w();
       window.stride = rows ? l.kernel.stride_h : l.kernel.stride_w;
       window.pad = rows ? l.kernel.pad_top : l.kernel.pad_left;
   }
@@ -49,6 +50,7 @@ Rect full_rect(const TensorShape& shape) { return {{0, shape.height}, {0, shape.
 
 void NetworkTaps::assign(const Network& network, Borders borders) {
   last_readers_ = last_readers(network);
+  input_count_ = network.input_count();
   layers_.clear();
   axes_agree_ = true;
   int last_reader_before = -1;  // of what the layers so far read compute

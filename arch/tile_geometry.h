@@ -132,6 +132,8 @@ class NetworkTaps {
   [[nodiscard]] bool is_cut(int layer) const {
     return layers_[static_cast<std::size_t>(layer)].is_cut;
   }
+  /// As Network::input_count() has it.
+  [[nodiscard]] int input_count() const { return input_count_; }
   /// Whether no layer tells rows from columns.
   [[nodiscard]] bool axes_agree() const { return axes_agree_; }
 
@@ -145,6 +147,7 @@ class NetworkTaps {
 
   std::vector<LayerTaps> layers_;
   std::vector<int> last_readers_;
+  int input_count_ = 1;
   bool axes_agree_ = true;
 };
 

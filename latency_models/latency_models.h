@@ -51,7 +51,6 @@ struct LatencyReport {
 
 /// The overhead of a patch is in its first layer.
 /// @param plan of the network
-/// @throws InputError for grouped convolutions, which no kernel executes.
 LatencyReport latency_report(const Network& network, const ExecutionPlan& plan,
                              const LatencyModel& model);
 

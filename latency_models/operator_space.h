@@ -20,7 +20,6 @@ namespace patchnas {
 /// Every operator that operator_uses() yields for any architecture of the space under any schedule
 /// of patches (enumerate_schedules() with the space's grids and split points), sorted; nothing if
 /// they are more than `most`; then it stops soon after the first too many.
-/// @throws InputError for grouped convolutions, which no kernel executes.
 std::optional<std::vector<OperatorKey>> enumerate_operators(const SearchSpace& space,
                                                             std::size_t most);
 
@@ -32,7 +31,6 @@ std::vector<PatchSchedule> sampled_schedules(const Network& network, const Sched
 /// What the space's candidates spend their time with: for each operator its executions times
 /// (macs() + bytes_moved()), in the mean over `samples` random architectures, each under its
 /// sampled_schedules().
-/// @throws InputError for grouped convolutions, which no kernel executes.
 std::map<OperatorKey, double> sampled_operators(const SearchSpace& space, int samples,
                                                 RandomStream& stream);
 

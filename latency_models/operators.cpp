@@ -15,17 +15,16 @@ constexpr std::string_view kOverInput = "_over_input";
 
 OperatorFamily family_of(const Network& network, int layer) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
-  if (l.groups != 1) {
-    throw InputError(network.layer_name(layer) +
-                     ": no kernel executes grouped convolutions, so their latency is unknown");
-  }
   const TensorShape& input = network.shape(l.inputs[0]);
   OperatorFamily family{.kernel = kernel_function(l),
                         .input_channels = input.channels,
                         .output_channels = l.output.channels};
   if (family.kernel == KernelFunction::kFullyConnected) {
     family.input_channels = static_cast<int>(input.elements());
+  } else if (family.kernel == KernelFunction::kCopy) {
+    family.input_channels = family.output_channels;
   } else if (kernel_facts(family.kernel).slides()) {
+    family.input_channels /= l.groups;
     family.kernel_h = l.kernel.height;
     family.kernel_w = l.kernel.width;
     family.stride_h = l.kernel.stride_h;
@@ -45,7 +44,21 @@ void add_use(std::vector<AxisUse>& uses, const AxisUse& use) {
   }
 }
 
-OperatorAxis axis_of(const AxisTaps& window, const Interval& computed, const Interval& read) {
+// What costs the same wherever its windows lie has them in the middle of what it reads.
+bool lies_anywhere(KernelFunction kernel) {
+  return kernel == KernelFunction::kConvolveGroups || kernel == KernelFunction::kResize ||
+         kernel == KernelFunction::kCopy;
+}
+
+OperatorAxis axis_of(const OperatorFamily& family, Axis axis, const AxisTaps& window,
+                     const Interval& computed, const Interval& read) {
+  if (lies_anywhere(family.kernel)) {
+    const int kernel = axis == Axis::kRows ? family.kernel_h : family.kernel_w;
+    const int stride = axis == Axis::kRows ? family.stride_h : family.stride_w;
+    return {.output = computed.size(),
+            .input = std::max(0, (computed.size() - 1) * stride + kernel),
+            .pad = 0};
+  }
   return {.output = computed.size(),
           .input = read.size(),
           .pad = read.begin - (computed.begin * window.stride - window.pad)};
@@ -196,6 +209,31 @@ OperatorKey LayerOperators::key(const AxisUse& row, const AxisUse& col) const {
   return key;
 }
 
+std::vector<OperatorKey> typical_operators(KernelFunction kernel) {
+  const bool slides = kernel_facts(kernel).slides();
+  std::vector<OperatorKey> keys;
+  const bool is_dense = operator_facts(kernel).weights == WeightLayout::kDense;
+  for (const int extent : is_dense ? std::vector{1} : std::vector{1, 6, 16}) {
+    for (const int channels : {3, 16, 48}) {
+      for (const int size : slides ? std::vector{1, 3} : std::vector{1}) {
+        OperatorKey key{.family = {.kernel = kernel,
+                                   .kernel_h = size,
+                                   .kernel_w = size,
+                                   .input_channels = channels,
+                                   .output_channels = channels},
+                        .rows = {.output = extent, .input = extent - 1 + size},
+                        .cols = {.output = extent, .input = extent - 1 + size}};
+        if (kernel_facts(kernel).joins_rows) {
+          key.cols = {.output = extent * extent, .input = extent * extent};
+          key.rows = {};
+        }
+        keys.push_back(key);
+      }
+    }
+  }
+  return keys;
+}
+
 void OperatorLister::assign(const Network& network) {
   network_ = &network;
   taps_.assign(network);
@@ -217,7 +255,8 @@ void OperatorLister::list(int layer, LayerOperators& operators) const {
   const auto use_of = [&](Axis axis) {
     const AxisTaps& window = taps_.taps(axis, layer);
     const Interval computed{0, window.output};
-    return AxisUse{.axis = axis_of(window, computed, window.read(computed)), .count = 1};
+    return AxisUse{.axis = axis_of(family(layer), axis, window, computed, window.read(computed)),
+                   .count = 1};
   };
   start(layer, nullptr, operators);
   operators.rows.push_back(use_of(Axis::kRows));
@@ -228,7 +267,8 @@ AxisUse OperatorLister::tile_use(int layer, const SegmentGeometry& geometry, Axi
                                  int index) const {
   const LayerSpan& span = geometry.span(axis, layer, index);
   const AxisTaps& window = taps_.taps(axis, layer);
-  AxisUse use{.axis = axis_of(window, span.computed, span.inputs[0]), .count = 1};
+  AxisUse use{.axis = axis_of(family(layer), axis, window, span.computed, span.inputs[0]),
+              .count = 1};
   if (axis == Axis::kCols && kernel_facts(family(layer).kernel).joins_rows) {
     const TensorId input = taps_.inputs(layer)[0];
     const int row_read = input > geometry.segment().first_layer

@@ -41,7 +41,7 @@ struct OperatorFamily {
   int kernel_w = 1;
   int stride_h = 1;
   int stride_w = 1;
-  int input_channels = 1;
+  int input_channels = 1;  ///< of one group
   int output_channels = 1;
   bool over_input = false;  ///< of a depthwise layer: where its output lies decides how it computes
   auto operator<=>(const OperatorFamily&) const = default;
@@ -96,7 +96,6 @@ class OperatorLister {
   OperatorLister() = default;
   explicit OperatorLister(const Network& network) { assign(network); }
   /// Another network, in the same memory; it must be valid and stay as it is.
-  /// @throws InputError for grouped convolutions, which no kernel executes.
   void assign(const Network& network);
 
   /// A layer outside all segments, which runs once.
@@ -131,6 +130,10 @@ class OperatorLister {
   std::vector<OperatorFamily> families_;
 };
 
+/// A few of each size, for a kernel that no network at hand calls: so that the cost of others can
+/// be predicted.
+std::vector<OperatorKey> typical_operators(KernelFunction kernel);
+
 struct OperatorUse {
   int layer = 0;
   OperatorKey key;
@@ -140,7 +143,6 @@ struct OperatorUse {
 
 /// Sorted by layer, then key.
 /// @param plan of the network
-/// @throws InputError for grouped convolutions, which no kernel executes.
 std::vector<OperatorUse> operator_uses(const Network& network, const ExecutionPlan& plan);
 
 }  // namespace patchnas

@@ -120,6 +120,10 @@ void ScheduleLatency::assign(const Network& network) {
   from_layer_.assign(layers + 1, 0.0);
   for (std::size_t i = layers; i-- > 0;) {
     const int layer = static_cast<int>(i);
+    if (network.layers[i].kind == LayerKind::kInput) {
+      from_layer_[i] = from_layer_[i + 1];
+      continue;
+    }
     const std::uint32_t taps = number_taps(layer);
     OperatorFamily family = lister_.family(layer);
     kinds_of_[i].fill(number_kind(layer, family, taps));

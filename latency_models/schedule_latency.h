@@ -28,7 +28,6 @@ class ScheduleLatency {
   explicit ScheduleLatency(const LatencyModel& model) : model_(model) {}
 
   /// `network` must be valid and stay as it is.
-  /// @throws InputError for grouped convolutions, which no kernel executes.
   void assign(const Network& network);
 
   /// Of the network last assigned; {1, 1} or 0 layers for layer-by-layer execution.

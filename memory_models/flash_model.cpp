@@ -16,7 +16,8 @@ std::int64_t layer_parameters_bytes(KernelFunction kernel) {
 
 FlashReport layer_constants(const Network& network, int layer, KernelFunction kernel) {
   const std::int64_t channels = bias_count(network, layer);
-  return {.weights_bytes = weight_count(network, layer),
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  return {.weights_bytes = weight_count(network, layer) + operand_bytes(l),
           .biases_bytes = channels * std::int64_t{sizeof(std::int32_t)},
           .requantisation_bytes = channels * std::int64_t{sizeof(std::int32_t) + 1},
           .layer_parameters_bytes = layer_parameters_bytes(kernel)};
@@ -38,7 +39,9 @@ FlashReport& FlashReport::operator+=(const FlashReport& other) {
 KernelSet kernels_of_layers(const Network& network) {
   KernelSet kernels;
   for (const Layer& layer : network.layers) {
-    kernels.insert(kernel_function(layer));
+    if (layer.kind != LayerKind::kInput) {
+      kernels.insert(kernel_function(layer));
+    }
   }
   return kernels;
 }
@@ -46,7 +49,9 @@ KernelSet kernels_of_layers(const Network& network) {
 KernelSet kernels_of(const ExecutionPlan& plan) {
   KernelSet kernels;
   for (const Step& step : plan.steps()) {
-    kernels.insert(step.kernel);
+    if (step.runs) {
+      kernels.insert(step.kernel);
+    }
     if (step.adds_up) {
       kernels.insert(KernelFunction::kSumPixels);
     }
@@ -83,6 +88,9 @@ FlashReport step_flash(const Network& network, const ExecutionPlan& plan, Core c
   const Loop& loop = plan.loop_of(step);
   const KernelFunction kernel = plan.step(step).kernel;
   for (int layer = plan.step(step).first_layer; layer < plan.step(step).end_layer; ++layer) {
+    if (network.layers[static_cast<std::size_t>(layer)].kind == LayerKind::kInput) {
+      continue;
+    }
     flash += layer_constants(network, layer, kernel);
     flash.program_bytes +=
         measured_program_sizes().call_bytes(core, network, layer, kernel, call_form(loop));
@@ -119,6 +127,10 @@ void FlashSweep::prepare(const Network& network) {
     const auto index = static_cast<std::size_t>(i);
     const Layer& layer = network.layers[index];
     const KernelFunction kernel = kernel_function(layer);
+    if (layer.kind == LayerKind::kInput) {
+      more_in_patches_[index + 1] = more_in_patches_[index];
+      continue;
+    }
     const std::int64_t whole = program.call_bytes(core_, network, i, kernel, CallForm::kWhole);
     whole_bytes_ += layer_constants(network, i, kernel).total_bytes() + whole;
     more_in_patches_[index + 1] = more_in_patches_[index] - whole +

@@ -57,7 +57,8 @@ std::vector<std::int64_t> tflm_bytes(const Network& network, const ExecutionPlan
   std::vector<ArenaBuffer> buffers;
   for (TensorId tensor = 0; tensor < plan.tensor_count(); ++tensor) {
     const HeldTensor& held = plan.tensor(tensor);
-    const int step = tensor == kImage ? -1 : plan.step_of_layer(tensor - 1);
+    const bool is_input = tensor < network.input_count();
+    const int step = is_input ? -1 : plan.step_of_layer(tensor - 1);
     if (step >= 0 && is_padded(step)) {
       const std::int64_t pixels = std::int64_t{padded(step).height} * padded(step).width;
       buffers.push_back(
@@ -67,7 +68,7 @@ std::vector<std::int64_t> tflm_bytes(const Network& network, const ExecutionPlan
     }
     const bool read_by_pad = held.last_step > step && is_padded(held.last_step);
     buffers.push_back({.size_bytes = rounded(held.bytes),
-                       .first_step = 2 * held.first_step + (tensor == kImage ? 0 : 1),
+                       .first_step = 2 * held.first_step + (is_input ? 0 : 1),
                        .last_step = 2 * held.last_step + (read_by_pad ? 0 : 1)});
   }
   peak = greedy_by_size().place(buffers);

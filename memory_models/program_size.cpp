@@ -87,6 +87,9 @@ ProgramParts program_parts(const Network& network, const ExecutionPlan& plan) {
     }
     for (int i = loop.first_step; i < loop.end_step; ++i) {
       const Step& step = plan.step(i);
+      if (i < network.input_count() - 1) {
+        continue;  // nothing computes an input
+      }
       parts.add(call_part(kernel_facts(step.kernel).call_sort, form));
       if (form == CallForm::kWhole && has_new_extents(network, step.first_layer)) {
         parts.add(ProgramPart::kNewExtents);

@@ -59,6 +59,8 @@ void grow(std::vector<T>& values, std::size_t size) {
 struct LayerFacts {
   LayerKind kind = LayerKind::kConv2d;
   bool is_pointwise = false;                             // for its kernel
+  bool is_addition = false;                              // of two tensors
+  std::array<bool, 2> may_overwrite{};                   // which inputs, where windows are equal
   std::array<TensorId, 2> inputs{kNoTensor, kNoTensor};  // the second only if it is another tensor
   std::array<AxisTaps, 2> axes;
   std::int64_t macs_before = 0;  // of the layers before it, executed whole
@@ -68,6 +70,14 @@ struct LayerFacts {
   // Reads exactly the pixels that it computes. A pointwise depthwise layer is too rare to gain.
   [[nodiscard]] bool copies_windows() const {
     return kind != LayerKind::kDepthwiseConv2d && axes[0].is_pointwise() && axes[1].is_pointwise();
+  }
+  [[nodiscard]] bool overwrites_equal_windows() const { return overwrites(Reads::kPosition); }
+  [[nodiscard]] bool overwrites_whole_tensors() const { return overwrites(Reads::kAnywhere); }
+
+ private:
+  [[nodiscard]] bool overwrites(Reads reads) const {
+    const OperatorFacts& facts = operator_facts(kind);
+    return facts.in_place == InPlace::kEqualWindow && facts.reads == reads;
   }
 };
 
@@ -79,6 +89,7 @@ struct TensorFacts {
   int last_reader = 0;
   int readers_begin = 0;  // in readers_, ascending
   int readers_end = 0;
+  bool is_output = false;  // of the network
   // Schedules that split at or before this layer have the tensor complete after the patch stage.
   int materialised_up_to = 0;
   // The tensor that has the same windows wherever this one is read in a patch stage: what its only
@@ -88,7 +99,10 @@ struct TensorFacts {
 
   [[nodiscard]] std::int64_t bytes() const { return std::int64_t{height} * width * channels; }
   [[nodiscard]] int extent(Axis axis) const { return axis == Axis::kRows ? height : width; }
-  [[nodiscard]] bool has_one_reader() const { return readers_end - readers_begin == 1; }
+  // The network's user is one, too.
+  [[nodiscard]] bool has_one_reader() const {
+    return readers_end - readers_begin == 1 && !is_output;
+  }
 };
 
 // Bytes that a layer saves by working in place, less the scratch that it needs, in a network
@@ -122,6 +136,7 @@ class ScheduleSweep::Workspace {
 
   void prepare(const Network& network) {
     const int layer_count = network.layer_count();
+    input_count_ = network.input_count();
     layers_.resize(at(layer_count));
     tensors_.resize(at(layer_count) + 1);
     readers_.resize(at(layer_count) * 2);
@@ -137,6 +152,8 @@ class ScheduleSweep::Workspace {
       LayerFacts& layer = layers_[at(i)];
       layer.kind = l.kind;
       layer.is_pointwise = kernel_function(l) == KernelFunction::kPointwise;
+      layer.is_addition = kernel_function(l) == KernelFunction::kAdd;
+      layer.may_overwrite = {may_overwrite(l, 0), may_overwrite(l, 1)};
       layer.inputs = {l.inputs[0], l.inputs[1] == l.inputs[0] ? kNoTensor : l.inputs[1]};
       layer.axes = {axis_taps(network, i, Axis::kRows), axis_taps(network, i, Axis::kCols)};
       is_symmetric_ = is_symmetric_ && layer.axes[0] == layer.axes[1];
@@ -169,6 +186,9 @@ class ScheduleSweep::Workspace {
       const bool is_read = tensor.readers_begin < tensor.readers_end;
       tensor.first_reader = is_read ? readers_[at(tensor.readers_begin)] : layer_count;
       tensor.last_reader = is_read ? readers_[at(tensor.readers_end - 1)] : layer_count;
+      tensor.is_output =
+          std::find(network.outputs.begin(), network.outputs.end(), t) != network.outputs.end();
+      tensor.last_reader = tensor.is_output ? layer_count : tensor.last_reader;
       tensor.materialised_up_to = std::max(tensor.last_reader, t);
     }
     for (TensorId t = layer_count; t >= kImage; --t) {
@@ -207,7 +227,12 @@ class ScheduleSweep::Workspace {
 
   // Whether `layer` is the last to read the tensor, which it may then overwrite.
   [[nodiscard]] bool dies_in(TensorId t, int layer) const {
-    return t != kImage && t != kNoTensor && tensors_[at(t)].last_reader == layer;
+    return t >= input_count_ && tensors_[at(t)].last_reader == layer;
+  }
+
+  // Whether `layer` may write over its input `j`, if the windows are equal.
+  [[nodiscard]] bool may_lie_over(int i, std::size_t j) const {
+    return layers_[at(i)].may_overwrite[j] && dies_in(layers_[at(i)].inputs[j], i);
   }
 
   // Of a depthwise layer: rows of its output must not be longer.
@@ -228,8 +253,8 @@ class ScheduleSweep::Workspace {
           out / output.channels, tensors_[at(layer.inputs[0])].channels, output.channels));
       return {.deployed = aligned(std::max(std::int64_t{0}, out - distance))};
     }
-    if (layer.kind == LayerKind::kAdd) {
-      const bool saves = dies_in(layer.inputs[0], i) || dies_in(layer.inputs[1], i);
+    if (layer.overwrites_equal_windows() || layer.overwrites_whole_tensors()) {
+      const bool saves = may_lie_over(i, 0) || may_lie_over(i, 1);
       return saves ? Saving{aligned(out), out} : Saving{};
     }
     if (layer.kind != LayerKind::kDepthwiseConv2d) {
@@ -246,7 +271,7 @@ class ScheduleSweep::Workspace {
 
   // MCUNetV2 adds a residual as the projection before it writes.
   [[nodiscard]] bool next_adds_its_output(int i) const {
-    return at(i) + 1 < layers_.size() && layers_[at(i) + 1].kind == LayerKind::kAdd &&
+    return at(i) + 1 < layers_.size() && layers_[at(i) + 1].is_addition &&
            layers_[at(i) + 1].inputs[0] == i + 1;
   }
 
@@ -289,7 +314,8 @@ class ScheduleSweep::Workspace {
     splits_.clear();
     for (int split = 1; split < network.layer_count(); ++split) {
       const TensorFacts& out = tensors_[at(split)];
-      if (out.height < grid.rows || out.width < grid.cols) {
+      if (out.height < grid.rows || out.width < grid.cols ||
+          !fits_segments(network.layers[at(split - 1)])) {
         break;
       }
       if (split_points_ == SplitPoints::kLayers || ends_block(network, split - 1)) {
@@ -515,7 +541,7 @@ class ScheduleSweep::Workspace {
   }
 
   [[nodiscard]] bool needs_equal_windows(int i) const {
-    return layers_[at(i)].kind == LayerKind::kAdd || layers_[at(i)].is_pointwise;
+    return layers_[at(i)].overwrites_equal_windows() || layers_[at(i)].is_pointwise;
   }
 
   // Whether a layer's windows equal its inputs', so that it can write over them.
@@ -634,9 +660,9 @@ class ScheduleSweep::Workspace {
     Lane* const deployed = row(saved_deployed_, i);
     Lane* const mcunetv2 = row(saved_mcunetv2_, i);
     const Lane* const out = row(sizes_, i + 1);
-    if (layer.kind == LayerKind::kAdd) {
-      const Block may_save_0 = all(dies_in(layer.inputs[0], i) ? -1 : 0);
-      const Block may_save_1 = all(dies_in(layer.inputs[1], i) ? -1 : 0);
+    if (layer.overwrites_equal_windows()) {
+      const Block may_save_0 = all(may_lie_over(i, 0) ? -1 : 0);
+      const Block may_save_1 = all(may_lie_over(i, 1) ? -1 : 0);
       const Lane* const agree_0 = row(agree_, 2 * i);
       const Lane* const agree_1 = row(agree_, 2 * i + 1);
       for (int lane = first; lane < lanes_; lane += kBlock) {
@@ -688,8 +714,7 @@ class ScheduleSweep::Workspace {
     const LayerFacts& layer = layers_[at(i)];
     return layer.kind == LayerKind::kDepthwiseConv2d ||
            (layer.is_pointwise && dies_in(layer.inputs[0], i)) ||
-           (layer.kind == LayerKind::kAdd &&
-            (dies_in(layer.inputs[0], i) || dies_in(layer.inputs[1], i)));
+           (layer.overwrites_equal_windows() && (may_lie_over(i, 0) || may_lie_over(i, 1)));
   }
 
   void run_layer(int i) {
@@ -748,6 +773,7 @@ class ScheduleSweep::Workspace {
   std::vector<int> splits_;  // by lane
   std::vector<int> lane_after_;
   int depth_ = 0;
+  int input_count_ = 1;
   int lanes_ = 0;
   int row_ = 0;               // lanes_, rounded up to whole blocks
   std::vector<Lane> begins_;  // [tensor][tile][lane]

@@ -135,6 +135,7 @@ class SegmentSweep::Workspace {
       ending.end = -1;
     }
     add_whole_layers();
+    find_first_cuts();
   }
 
   std::optional<SegmentChain> cheapest(std::int64_t most_bytes) {
@@ -211,7 +212,7 @@ class SegmentSweep::Workspace {
     }
     // First of one strip: more of them make more calls, and seldom fewer multiply-accumulates.
     for (const bool in_strips : {false, true}) {
-      for (int first = end - 1; first >= 0; --first) {
+      for (int first = end - 1; first >= first_cuts_[at(end)]; --first) {
         const Label& from = labels_[at(first)];
         const int least_strips = in_strips ? 2 : 1;
         if (from.macs == kNever ||
@@ -271,6 +272,17 @@ class SegmentSweep::Workspace {
         whole.bytes = std::max(whole.bytes, live[at(l)]);
         whole.macs += macs_[at(l)] * layer(l).output.pixels();
       }
+    }
+  }
+
+  // Of the segments that end at each cut, where the longest may begin.
+  void find_first_cuts() {
+    first_cuts_.assign(1, 0);
+    for (int end = 1; end < static_cast<int>(cuts_.size()); ++end) {
+      const auto* const begin = network_->layers.data();
+      const bool fits =
+          std::all_of(begin + cuts_[at(end - 1)], begin + cuts_[at(end)], fits_segments);
+      first_cuts_.push_back(fits ? first_cuts_.back() : end);
     }
   }
 
@@ -339,7 +351,10 @@ class SegmentSweep::Workspace {
     const int first_layer = cuts_[at(first)];
     const int end_layer = cuts_[at(end)];
     if (b.end_layer < end_layer) {
-      draw_rows(first_layer, std::min(layers(), 2 * end_layer - first_layer), 1, b);
+      const auto begin = network_->layers.begin();
+      const auto whole =
+          std::find_if_not(begin + end_layer, network_->layers.end(), fits_segments) - begin;
+      draw_rows(first_layer, std::min(static_cast<int>(whole), 2 * end_layer - first_layer), 1, b);
     }
     return b;
   }
@@ -349,7 +364,7 @@ class SegmentSweep::Workspace {
     geometry_.assign(taps_, Segment::rows(first, end_layer, step_rows, 1));
     const int steps = geometry_.grid().rows;
     b.layers.assign(at(end_layer - first), {});
-    draw_input_rows(first, steps, b);
+    draw_input_rows(first, end_layer, steps, b);
     int steps_before = 0;
     for (int l = first; l < end_layer; ++l) {
       LayerRows& r = b.layers[at(l - first)];
@@ -362,10 +377,10 @@ class SegmentSweep::Workspace {
 
   // Of the tensor that the segment reads: the first row that is read from each step on, and what is
   // held of a streamed image.
-  void draw_input_rows(int first, int steps, Beginning& b) {
+  void draw_input_rows(int first, int end_layer, int steps, Beginning& b) {
     needed_.assign(at(steps) + 1, std::numeric_limits<int>::max());
     read_end_.assign(at(steps), 0);
-    for (int l = first; l <= std::min(taps_.last_reader(first), layers() - 1); ++l) {
+    for (int l = first; l <= std::min(taps_.last_reader(first), end_layer - 1); ++l) {
       for (std::size_t j = 0; j < 2; ++j) {
         for (int step = 0; taps_.inputs(l)[j] == first && step < steps; ++step) {
           if (const Interval& read = geometry_.span(Axis::kRows, l, step).inputs[j];
@@ -463,6 +478,14 @@ class SegmentSweep::Workspace {
       const LayerRows& r = b.rows(first, l);
       const LayerCols& c = e.layers[at(l)];
       Held& held = held_[at(l - first)];
+      if (taps_.last_reader(l + 1) >= end_layer) {  // an output of the network, which is whole
+        held = {
+            .bytes = layer(l).output.elements(), .first_step = first, .last_step = end_layer - 1};
+        throughout += held.bytes;
+        hold(held.bytes, held.first_step, held.last_step);
+        hold(scratch_of(l, r, c), l, l);
+        continue;
+      }
       const int window = is_summed ? r.computed : r.window;
       const bool keeps = r.keeps && !is_summed;
       held.bytes = std::int64_t{window} * c.window * layer(l).output.channels;
@@ -483,7 +506,7 @@ class SegmentSweep::Workspace {
          end_layer - 1);
     if (is_sum) {
       hold(output.channels * std::int64_t{sizeof(std::int32_t)}, first, end_layer - 1);
-    } else if (strips == 1 && !is_streamed) {
+    } else if (strips == 1 && !is_streamed && taps_.last_reader(first) < layers()) {
       const std::int64_t shared =
           std::min(input.elements(), last_rows.distance + output.elements());
       change_.front() -= aligned(std::max(std::int64_t{0}, shared));
@@ -520,7 +543,8 @@ class SegmentSweep::Workspace {
       const int j = by_age(layer(l).inputs, asked);
       const TensorId input = taps_.inputs(l)[at(j)];
       const AxisTaps& axis = taps_.taps(Axis::kCols, l);
-      if (input <= first || taps_.last_reader(input) != l || axis.output > axis.input) {
+      if (input <= first || !may_overwrite(layer(l), j) || taps_.last_reader(input) != l ||
+          axis.output > axis.input) {
         continue;
       }
       const bool fits = rule == InPlace::kEqualWindow ? over.agrees[at(j)] && c.agrees[at(j)] &&
@@ -567,12 +591,12 @@ class SegmentSweep::Workspace {
     const TensorShape& output = network_->shape(last + 1);
     const std::int64_t input_row = std::int64_t{input.width} * input.channels;
     const std::int64_t output_row = std::int64_t{output.width} * output.channels;
-    const bool is_add = layer(last).kind == LayerKind::kAdd;
+    const bool reads_before_it_writes = operator_facts(layer(last).kind).computes_by_element();
     std::int64_t distance = 0;
     int needed = std::numeric_limits<int>::max();
     for (int step = steps; step-- > 0;) {
       const LayerSpan& span = geometry_.span(Axis::kRows, last, step);
-      for (std::size_t j = 0; !is_add && j < 2; ++j) {
+      for (std::size_t j = 0; !reads_before_it_writes && j < 2; ++j) {
         if (taps_.inputs(last)[j] == first && !span.inputs[j].empty()) {
           needed = std::min(needed, span.inputs[j].begin);
         }
@@ -595,6 +619,7 @@ class SegmentSweep::Workspace {
   std::vector<char> is_pointwise_;
   bool passes_over_columns_ = false;
   std::vector<WholeLayers> whole_;  // by first cut
+  std::vector<int> first_cuts_;     // by end
   std::vector<Beginning> beginnings_;
   Beginning longer_;             // of a segment with more rows a step
   std::vector<Ending> endings_;  // [end modulo kKeptEnds][strips]

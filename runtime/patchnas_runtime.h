@@ -67,9 +67,52 @@ typedef struct patchnas_mean_scale {
   int32_t input_zero_point, multiplier, shift, output_zero_point;
 } patchnas_mean_scale;
 
+/* A sliding window whose taps lie `dilation` apart, over channels that fall into groups. */
+typedef struct patchnas_groups {
+  patchnas_kernel kernel;
+  int32_t dilation_h, dilation_w, groups;
+} patchnas_groups;
+
+/* What two numbers become: a + b as patchnas_add has it, the same with a - b, or
+ * clamp(zero_point + scale((a - zero_a) * (b - zero_b))), for which only the output's scale
+ * counts. */
+enum { PATCHNAS_ADD, PATCHNAS_SUBTRACT, PATCHNAS_SUBTRACT_FROM, PATCHNAS_MULTIPLY };
+typedef struct patchnas_combination {
+  int32_t operation;       /* SUBTRACT_FROM: b - a */
+  const int8_t* constants; /* for b, one per channel; null where it is a tensor */
+  patchnas_add_scales scales;
+} patchnas_combination;
+
+/* Of each int8 value what it becomes, by its byte as a number without sign. */
+typedef struct patchnas_table {
+  int8_t values[256];
+} patchnas_table;
+
+/* Of one row or column of the output: between which two of the input it lies, and how far from the
+ * first, in 1024ths. */
+typedef struct patchnas_sample {
+  int16_t first, second, part;
+} patchnas_sample;
+typedef struct patchnas_resizing {
+  const patchnas_sample* rows;
+  const patchnas_sample* cols;
+} patchnas_resizing;
+
+/* output[to + i * to_strides] = input[from + i * from_strides] for all i below `counts`. The output
+ * has `fill_bytes`, of which the others become `fill`; 0 where there are none. */
+typedef struct patchnas_copy_shape {
+  int32_t counts[3], from_strides[3], to_strides[3];
+  int32_t from, to, fill_bytes, fill;
+} patchnas_copy_shape;
+
 void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed);
+
+/* The weights are [O, kh, kw, I / groups]. */
+void patchnas_convolve_groups(const patchnas_groups* groups, const patchnas_weights* weights,
+                              const patchnas_window* input, const patchnas_window* output,
+                              patchnas_rect computed);
 
 /* A convolution of 1x1 pixels, stride 1, without padding. The output may lie over the input where,
  * of the computed pixels in the order of rows, the output of pixel i + PATCHNAS_POINTWISE_GROUP -
@@ -90,6 +133,30 @@ void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* w
 /* The output may be the same window as either input. */
 void patchnas_add(const patchnas_add_scales* scales, const patchnas_window* a,
                   const patchnas_window* b, const patchnas_window* output, patchnas_rect computed);
+
+/* `b` is not read where there are constants. The output may be the same window as either input. */
+void patchnas_combine(const patchnas_combination* combination, const patchnas_window* a,
+                      const patchnas_window* b, const patchnas_window* output,
+                      patchnas_rect computed);
+
+/* The output may be the same window as the input. */
+void patchnas_lookup(const patchnas_table* table, const patchnas_window* input,
+                     const patchnas_window* output, patchnas_rect computed);
+
+/* The nearest pixel, or between four: as TensorFlow Lite Micro's integer kernel interpolates. */
+void patchnas_resize(const patchnas_resizing* resizing, const patchnas_window* input,
+                     const patchnas_window* output, patchnas_rect computed);
+
+/* Channels [from, from + count) of the input become [to, to + count) of the output; its others are
+ * those of `rest`, which may be the same window as the output, or `fill` where that is null. */
+void patchnas_copy_channels(int32_t from, int32_t to, int32_t count, int32_t fill,
+                            const patchnas_window* input, const patchnas_window* rest,
+                            const patchnas_window* output, patchnas_rect computed);
+
+/* Of whole tensors. The elements that are not copied are those of `rest`, which may be the output,
+ * or `fill` where that is null. The output may also be the input where every element stays. */
+void patchnas_copy(const patchnas_copy_shape* shape, const int8_t* input, const int8_t* rest,
+                   int8_t* output);
 
 void patchnas_average_pool(const patchnas_kernel* kernel, int32_t clamp_min, int32_t clamp_max,
                            const patchnas_window* input, const patchnas_window* output,

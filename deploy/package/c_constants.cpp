@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "arch/operator_table.h"
+#include "arch/resize_samples.h"
 #include "deploy/package/c_emitter.h"
 #include "deploy/package/c_names.h"
 #include "deploy/package/kernel_weights.h"
@@ -14,13 +15,10 @@ namespace {
 
 constexpr std::size_t kLineLength = 100;
 
-// static const TYPE NAME[COUNT] = {...};
+// In lines; the last one ends with a comma.
 template <typename T>
-void append_array(std::string& text, std::string_view type, const std::string& name,
-                  const std::vector<T>& values) {
-  text +=
-      fill("static const @type@ @name@[@count@] = {",
-           {{"type", std::string(type)}, {"name", name}, {"count", std::to_string(values.size())}});
+std::string comma_separated(const std::vector<T>& values) {
+  std::string text;
   std::size_t column = kLineLength;
   for (const T value : values) {
     // -2147483648 is no constant in C: it is the negation of one that does not fit.
@@ -37,20 +35,28 @@ void append_array(std::string& text, std::string_view type, const std::string& n
     text.append(digits, end).append(",");
     column += length;
   }
-  text += "\n};\n";
+  return text;
 }
 
-std::string kernel_constant(const CProgram& program, int layer) {
+// static const TYPE NAME[COUNT] = {...};
+template <typename T>
+void append_array(std::string& text, std::string_view type, const std::string& name,
+                  const std::vector<T>& values) {
+  text +=
+      fill("static const @type@ @name@[@count@] = {",
+           {{"type", std::string(type)}, {"name", name}, {"count", std::to_string(values.size())}});
+  text += comma_separated(values) + "\n};\n";
+}
+
+// The fields of a patchnas_kernel.
+std::string kernel_fields(const CProgram& program, int layer) {
   const Layer& l = program.layer(layer);
   const TensorShape& input = program.network.shape(l.inputs[0]);
   return fill(R"(
-const patchnas_kernel @name@ = {
     .height = @height@, .width = @width@, .stride_h = @stride_h@, .stride_w = @stride_w@,
     .pad_top = @pad_top@, .pad_left = @pad_left@,
-    .input_height = @input_height@, .input_width = @input_width@};
-)",
-              {{"name", program.constant(layer, KernelConstant::kKernel)},
-               {"height", std::to_string(l.kernel.height)},
+    .input_height = @input_height@, .input_width = @input_width@)",
+              {{"height", std::to_string(l.kernel.height)},
                {"width", std::to_string(l.kernel.width)},
                {"stride_h", std::to_string(l.kernel.stride_h)},
                {"stride_w", std::to_string(l.kernel.stride_w)},
@@ -58,6 +64,28 @@ const patchnas_kernel @name@ = {
                {"pad_left", std::to_string(l.kernel.pad_left)},
                {"input_height", std::to_string(input.height)},
                {"input_width", std::to_string(input.width)}});
+}
+
+std::string kernel_constant(const CProgram& program, int layer) {
+  return fill(R"(
+const patchnas_kernel @name@ = {@fields@};
+)",
+              {{"name", program.constant(layer, KernelConstant::kKernel)},
+               {"fields", kernel_fields(program, layer)}});
+}
+
+std::string groups_constant(const CProgram& program, int layer) {
+  const Layer& l = program.layer(layer);
+  return fill(R"(
+const patchnas_groups @name@ = {
+    .kernel = {@kernel@},
+    .dilation_h = @dilation_h@, .dilation_w = @dilation_w@, .groups = @groups@};
+)",
+              {{"name", program.constant(layer, KernelConstant::kGroups)},
+               {"kernel", kernel_fields(program, layer)},
+               {"dilation_h", std::to_string(l.kernel.dilation_h)},
+               {"dilation_w", std::to_string(l.kernel.dilation_w)},
+               {"groups", std::to_string(l.groups)}});
 }
 
 struct ZeroPointsAndClamp {
@@ -99,22 +127,23 @@ std::string weights_constant(const CProgram& program, int layer) {
                       {"max", numbers.max}});
 }
 
-std::string add_constant(const CProgram& program, int layer) {
-  const AddArithmetic& add = program.quantised.layers[static_cast<std::size_t>(layer)].add;
+// The fields of a patchnas_add_scales.
+std::string add_fields(const CProgram& program, int layer) {
+  const QuantizedLayer& quantised = program.quantised.layers[static_cast<std::size_t>(layer)];
+  const AddArithmetic& add = quantised.add;
   const ZeroPointsAndClamp numbers = zero_points_and_clamp(program, layer);
   const TensorId second = program.layer(layer).inputs[1];
+  const TensorQuantisation& of_second =
+      second == kNoTensor ? quantised.constants_quantisation
+                          : program.quantised.tensors[static_cast<std::size_t>(second)];
   return fill(
       R"(
-const patchnas_add_scales @name@ = {
     .zero_points = {@input@, @second@},
     .multipliers = {@multiplier0@, @multiplier1@}, .shifts = {@shift0@, @shift1@},
     .output_zero_point = @output@, .output_multiplier = @multiplier@, .output_shift = @shift@,
-    .clamp_min = @min@, .clamp_max = @max@};
-)",
-      {{"name", program.constant(layer, KernelConstant::kAddScales)},
-       {"input", numbers.input},
-       {"second",
-        std::to_string(program.quantised.tensors[static_cast<std::size_t>(second)].zero_point)},
+    .clamp_min = @min@, .clamp_max = @max@)",
+      {{"input", numbers.input},
+       {"second", std::to_string(of_second.zero_point)},
        {"multiplier0", std::to_string(add.inputs[0].multiplier)},
        {"multiplier1", std::to_string(add.inputs[1].multiplier)},
        {"shift0", std::to_string(add.inputs[0].shift)},
@@ -124,6 +153,116 @@ const patchnas_add_scales @name@ = {
        {"shift", std::to_string(add.output.shift)},
        {"min", numbers.min},
        {"max", numbers.max}});
+}
+
+std::string add_constant(const CProgram& program, int layer) {
+  return fill(R"(
+const patchnas_add_scales @name@ = {@fields@};
+)",
+              {{"name", program.constant(layer, KernelConstant::kAddScales)},
+               {"fields", add_fields(program, layer)}});
+}
+
+std::string combination_constant(const CProgram& program, int layer) {
+  const QuantizedLayer& quantised = program.quantised.layers[static_cast<std::size_t>(layer)];
+  const LayerKind kind = program.layer(layer).kind;
+  const std::string prefix = program.layers[static_cast<std::size_t>(layer)];
+  const bool has_constants = !quantised.constants.empty();
+  std::string text = "\n";
+  if (has_constants) {
+    append_array(text, "int8_t", prefix + "_constants", quantised.constants);
+  }
+  return text + fill(R"(const patchnas_combination @name@ = {
+    .operation = @operation@,
+    .constants = @constants@,
+    .scales = {@scales@}};
+)",
+                     {{"name", program.constant(layer, KernelConstant::kCombination)},
+                      {"operation", kind == LayerKind::kMultiply     ? "PATCHNAS_MULTIPLY"
+                                    : kind == LayerKind::kAdd        ? "PATCHNAS_ADD"
+                                    : quantised.constants_come_first ? "PATCHNAS_SUBTRACT_FROM"
+                                                                     : "PATCHNAS_SUBTRACT"},
+                      {"constants", has_constants ? prefix + "_constants" : "0"},
+                      {"scales", add_fields(program, layer)}});
+}
+
+// By the byte as a number without sign: first the values from 0 on, then the negative ones.
+std::vector<std::int8_t> by_byte(const LookupTable& table) {
+  std::vector<std::int8_t> values(table.begin() + 128, table.end());
+  values.insert(values.end(), table.begin(), table.begin() + 128);
+  return values;
+}
+
+std::string table_constant(const CProgram& program, int layer) {
+  const LookupTables& tables = program.quantised.layers[static_cast<std::size_t>(layer)].lookup;
+  const auto definition = [&](const LookupTable& table) {
+    return fill(R"(const patchnas_table @name@ = {{@values@
+}};
+)",
+                {{"name", program.constant(layer, KernelConstant::kTable)},
+                 {"values", comma_separated(by_byte(table))}});
+  };
+  if (tables.once == tables.twice) {
+    return fill("\n@twice@", {{"twice", definition(tables.twice)}});
+  }
+  return fill(R"(
+#if defined(PATCHNAS_SINGLE_ROUNDING)
+@once@#else
+@twice@#endif
+)",
+              {{"once", definition(tables.once)}, {"twice", definition(tables.twice)}});
+}
+
+std::string resizing_constant(const CProgram& program, int layer) {
+  const Layer& l = program.layer(layer);
+  const TensorShape& input = program.network.shape(l.inputs[0]);
+  const std::string prefix = program.layers[static_cast<std::size_t>(layer)];
+  const auto samples = [&](const char* axis, int from, int to) {
+    std::string numbers;
+    for (const ResizeSample& sample : resize_samples(l.resizing, from, to)) {
+      numbers +=
+          fill("\n  {@first@, @second@, @part@},", {{"first", std::to_string(sample.first)},
+                                                    {"second", std::to_string(sample.second)},
+                                                    {"part", std::to_string(sample.part)}});
+    }
+    return fill(
+        R"(static const patchnas_sample @prefix@_@axis@[@count@] = {@numbers@
+};
+)",
+        {{"prefix", prefix}, {"axis", axis}, {"count", std::to_string(to)}, {"numbers", numbers}});
+  };
+  return fill(R"(
+@rows@@cols@const patchnas_resizing @name@ = {.rows = @prefix@_rows, .cols = @prefix@_cols};
+)",
+              {{"rows", samples("rows", input.height, l.output.height)},
+               {"cols", samples("cols", input.width, l.output.width)},
+               {"name", program.constant(layer, KernelConstant::kResizing)},
+               {"prefix", prefix}});
+}
+
+std::string copy_constant(const CProgram& program, int layer) {
+  const Layer& l = program.layer(layer);
+  const StridedCopy& copy = l.copy;
+  const auto three = [](const std::array<int, 3>& numbers) {
+    return fill("{@a@, @b@, @c@}", {{"a", std::to_string(numbers[0])},
+                                    {"b", std::to_string(numbers[1])},
+                                    {"c", std::to_string(numbers[2])}});
+  };
+  const bool has_others = l.input_count() == 2 || fills(l);
+  return fill(
+      R"(
+const patchnas_copy_shape @name@ = {
+    .counts = @counts@, .from_strides = @from_strides@, .to_strides = @to_strides@,
+    .from = @from@, .to = @to@, .fill_bytes = @bytes@, .fill = @fill@};
+)",
+      {{"name", program.constant(layer, KernelConstant::kCopyShape)},
+       {"counts", three(copy.counts)},
+       {"from_strides", three(copy.from_strides)},
+       {"to_strides", three(copy.to_strides)},
+       {"from", std::to_string(copy.from)},
+       {"to", std::to_string(copy.to)},
+       {"bytes", std::to_string(has_others ? l.output.elements() : 0)},
+       {"fill", std::to_string(program.quantised.layers[static_cast<std::size_t>(layer)].fill)}});
 }
 
 std::string mean_constant(const CProgram& program, int layer) {
@@ -152,6 +291,16 @@ std::string constant_of(const CProgram& program, int layer, KernelConstant const
       return add_constant(program, layer);
     case KernelConstant::kMeanScale:
       return mean_constant(program, layer);
+    case KernelConstant::kGroups:
+      return groups_constant(program, layer);
+    case KernelConstant::kCombination:
+      return combination_constant(program, layer);
+    case KernelConstant::kTable:
+      return table_constant(program, layer);
+    case KernelConstant::kResizing:
+      return resizing_constant(program, layer);
+    case KernelConstant::kCopyShape:
+      return copy_constant(program, layer);
     case KernelConstant::kNone:
       break;
   }

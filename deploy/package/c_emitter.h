@@ -34,6 +34,11 @@ struct CProgram {
     return network.layers[static_cast<std::size_t>(index)];
   }
   [[nodiscard]] bool reads_by_callback() const { return plan.input() == InputMode::kStreamed; }
+  [[nodiscard]] bool is_input(TensorId tensor) const { return tensor < network.input_count(); }
+  /// What names in the interface end in that are about one input or output: "" for the image and
+  /// for the only output, "_boxes" for what the file calls boxes.
+  [[nodiscard]] std::string suffix(TensorId tensor) const;
+  [[nodiscard]] std::vector<TensorId> further_inputs() const;
   /// What the layer's kernel is called with.
   [[nodiscard]] std::span<const KernelConstant> constants_of(int index) const {
     return kernel_facts(plan.step(plan.step_of_layer(index)).kernel).constants();
@@ -45,6 +50,13 @@ struct CProgram {
   }
 };
 
+/// "48x48x3", "20x15x18 and 10x8x18"
+std::string inputs_text(const CProgram& program);
+std::string outputs_text(const CProgram& program);
+/// "VWW_INPUT", "VWW_OUTPUT_BOXES"
+std::string macro_prefix(const CProgram& program, std::string_view end, TensorId tensor);
+/// Of NAME_invoke, between the arena and the output: "const int8_t* image"
+std::string invoke_parameters(const CProgram& program);
 std::string emit_interface(const CProgram& program);     ///< NAME.h
 std::string emit_conversions(const CProgram& program);   ///< a part of it
 std::string emit_program(const CProgram& program);       ///< NAME.c

@@ -1,6 +1,8 @@
 // The part of NAME.h that converts between int8 and the numbers of the network's user.
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "arch/fixed_point.h"
 #include "deploy/package/c_emitter.h"
@@ -11,13 +13,15 @@
 namespace patchnas {
 namespace {
 
-constexpr std::string_view kConversions =
+constexpr std::string_view kNumbers =
     R"(/* The network that this was made from takes @in@ numbers and gives @out@ ones. The functions below
  * convert to the same int8, and back, as its operators do in TensorFlow Lite Micro. */
+)";
 
+constexpr std::string_view kQuantize = R"(
 /* A real input: the nearest value, ties away from zero, or the end of int8 that it is beyond. */
-static inline int8_t @name@_quantize(float real) {
-  const float steps = real / @NAME@_INPUT_SCALE;
+static inline int8_t @name@_quantize@suffix@(float real) {
+  const float steps = real / @PREFIX@_SCALE;
   if (!(steps > -512.0f)) {
     return -128;
   }
@@ -26,13 +30,15 @@ static inline int8_t @name@_quantize(float real) {
   }
   int32_t value = (int32_t)steps;
   const float rest = steps - (float)value;
-  value += (rest >= 0.5f ? 1 : 0) - (rest <= -0.5f ? 1 : 0) + @NAME@_INPUT_ZERO_POINT;
+  value += (rest >= 0.5f ? 1 : 0) - (rest <= -0.5f ? 1 : 0) + @PREFIX@_ZERO_POINT;
   return (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value);
 }
+)";
 
+constexpr std::string_view kDequantize = R"(
 /* What an output value stands for. */
-static inline float @name@_dequantize(int8_t value) {
-  return @NAME@_OUTPUT_SCALE * (float)(value - @NAME@_OUTPUT_ZERO_POINT);
+static inline float @name@_dequantize@suffix@(int8_t value) {
+  return @PREFIX@_SCALE * (float)(value - @PREFIX@_ZERO_POINT);
 }
 )";
 
@@ -54,15 +60,15 @@ static inline int32_t @name@_rescale(int32_t x, int32_t multiplier, int shift) {
 
 constexpr std::string_view kFromUint8 = R"(
 /* An input number of the original: real = @scale@ * (number - @zero_point@). */
-static inline int8_t @name@_from_uint8(uint8_t number) {
-  const int32_t value = @rescaled@ + @NAME@_INPUT_ZERO_POINT;
+static inline int8_t @name@_from_uint8@suffix@(uint8_t number) {
+  const int32_t value = @rescaled@ + @PREFIX@_ZERO_POINT;
   return (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value);
 }
 )";
 
 constexpr std::string_view kToUint8 = R"(
 /* An output value as the original gives it: real = @scale@ * (number - @zero_point@). */
-static inline uint8_t @name@_to_uint8(int8_t value) {
+static inline uint8_t @name@_to_uint8@suffix@(int8_t value) {
   const int32_t number = @rescaled@ + @zero_point@;
   return (uint8_t)(number < 0 ? 0 : number > 255 ? 255 : number);
 }
@@ -83,38 +89,84 @@ bool changes_scale(const NetworkEnd& end, const TensorQuantisation& tensor) {
   return end.numbers == EndNumbers::kUint8 && end.uint8.scale != tensor.scale;
 }
 
+// One input or output.
+struct End {
+  TensorId tensor = kImage;
+  NetworkEnd end;
+  TensorQuantisation int8;
+};
+
+std::string list_of_numbers(const std::vector<End>& ends) {
+  std::string text;
+  for (const End& end : ends) {
+    text += (text.empty() ? "" : " and ") + std::string(to_string(end.end.numbers));
+  }
+  return text;
+}
+
+std::string conversions_of_input(const CProgram& program, const End& input) {
+  const std::string suffix = program.suffix(input.tensor);
+  const std::string prefix = macro_prefix(program, "INPUT", input.tensor);
+  std::string text =
+      fill(kQuantize, {{"name", program.name}, {"suffix", suffix}, {"PREFIX", prefix}});
+  if (input.end.numbers == EndNumbers::kUint8) {
+    const TensorQuantisation& uint8 = input.end.uint8;
+    const std::string zero_point = std::to_string(uint8.zero_point);
+    text += fill(
+        kFromUint8,
+        {{"name", program.name},
+         {"suffix", suffix},
+         {"PREFIX", prefix},
+         {"scale", c_float(uint8.scale)},
+         {"zero_point", zero_point},
+         {"rescaled", rescaled(program, "number - " + zero_point, uint8.scale, input.int8.scale)}});
+  }
+  return text;
+}
+
+std::string conversions_of_output(const CProgram& program, const End& output) {
+  const std::string suffix = program.suffix(output.tensor);
+  const std::string prefix = macro_prefix(program, "OUTPUT", output.tensor);
+  std::string text =
+      fill(kDequantize, {{"name", program.name}, {"suffix", suffix}, {"PREFIX", prefix}});
+  if (output.end.numbers == EndNumbers::kUint8) {
+    const TensorQuantisation& uint8 = output.end.uint8;
+    text += fill(kToUint8, {{"name", program.name},
+                            {"suffix", suffix},
+                            {"scale", c_float(uint8.scale)},
+                            {"zero_point", std::to_string(uint8.zero_point)},
+                            {"rescaled", rescaled(program, "value - " + prefix + "_ZERO_POINT",
+                                                  output.int8.scale, uint8.scale)}});
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string emit_conversions(const CProgram& program) {
   const QuantizedNetwork& network = program.quantised;
-  const TensorQuantisation input = network.input_quantisation();
-  const TensorQuantisation output = network.output_quantisation();
-  const NetworkEnd& in = network.input_end;
-  const NetworkEnd& out = network.output_end;
-  std::string text = fill(kConversions, {{"name", program.name},
-                                         {"NAME", program.upper},
-                                         {"in", std::string(to_string(in.numbers))},
-                                         {"out", std::string(to_string(out.numbers))}});
-  if (changes_scale(in, input) || changes_scale(out, output)) {
+  std::vector<End> inputs;
+  std::vector<End> outputs;
+  for (std::size_t i = 0; i < network.input_ends.size(); ++i) {
+    inputs.push_back(
+        {static_cast<TensorId>(i), network.input_ends[i], network.input_quantisation(i)});
+  }
+  for (const TensorId tensor : network.network.output_tensors()) {
+    const std::size_t i = outputs.size();
+    outputs.push_back({tensor, network.output_ends[i], network.output_quantisation(i)});
+  }
+  std::string text =
+      fill(kNumbers, {{"in", list_of_numbers(inputs)}, {"out", list_of_numbers(outputs)}});
+  const auto rescales = [](const End& end) { return changes_scale(end.end, end.int8); };
+  if (std::any_of(inputs.begin(), inputs.end(), rescales) ||
+      std::any_of(outputs.begin(), outputs.end(), rescales)) {
     text += fill(kRescale, {{"name", program.name}});
   }
-  if (in.numbers == EndNumbers::kUint8) {
-    const std::string zero_point = std::to_string(in.uint8.zero_point);
-    text += fill(
-        kFromUint8,
-        {{"name", program.name},
-         {"NAME", program.upper},
-         {"scale", c_float(in.uint8.scale)},
-         {"zero_point", zero_point},
-         {"rescaled", rescaled(program, "number - " + zero_point, in.uint8.scale, input.scale)}});
+  for (const End& input : inputs) {
+    text += conversions_of_input(program, input);
   }
-  if (out.numbers == EndNumbers::kUint8) {
-    text += fill(kToUint8,
-                 {{"name", program.name},
-                  {"scale", c_float(out.uint8.scale)},
-                  {"zero_point", std::to_string(out.uint8.zero_point)},
-                  {"rescaled", rescaled(program, "value - " + program.upper + "_OUTPUT_ZERO_POINT",
-                                        output.scale, out.uint8.scale)}});
+  for (const End& output : outputs) {
+    text += conversions_of_output(program, output);
   }
   return text;
 }

@@ -23,20 +23,8 @@ constexpr std::string_view kInterface =
 extern "C" {
 #endif
 
-/* The image, [height, width, channels], and the output: real = scale * (stored - zero point). */
-#define @NAME@_INPUT_HEIGHT @input_height@
-#define @NAME@_INPUT_WIDTH @input_width@
-#define @NAME@_INPUT_CHANNELS @input_channels@
-#define @NAME@_INPUT_BYTES @input_bytes@
-#define @NAME@_INPUT_SCALE @input_scale@
-#define @NAME@_INPUT_ZERO_POINT (@input_zero_point@)
-#define @NAME@_OUTPUT_HEIGHT @output_height@
-#define @NAME@_OUTPUT_WIDTH @output_width@
-#define @NAME@_OUTPUT_CHANNELS @output_channels@
-#define @NAME@_OUTPUT_BYTES @output_bytes@
-#define @NAME@_OUTPUT_SCALE @output_scale@
-#define @NAME@_OUTPUT_ZERO_POINT (@output_zero_point@)
-
+/* The image@inputs@, [height, width, channels], and the output@s@: real = scale * (stored - zero point). */
+@ends@
 #define @NAME@_ARENA_BYTES @arena_bytes@
 #define @NAME@_ARENA_ALIGNMENT @arena_alignment@
 #define @NAME@_LAYERS @layers@
@@ -49,9 +37,8 @@ enum {
 };
 
 @invoke@
-/* Where the output lies in the arena after a call, until the next. */
-int8_t* @name@_output(int8_t* arena);
-
+/* Where the output@s@ lie@s_verb@ in the arena after a call, until the next. */
+@places@
 @conversions@
 /* For profiling. With PATCHNAS_LAYER_HOOK defined as the name of a function when @name@.c is
  * compiled, that function is called with the index of each layer before it runs (in each patch
@@ -70,16 +57,16 @@ constexpr std::string_view kResidentExample =
     R"( *   static int8_t arena[@NAME@_ARENA_BYTES] __attribute__((aligned(@NAME@_ARENA_ALIGNMENT)));
  *   int8_t output[@NAME@_OUTPUT_BYTES];
  *   fill(@name@_input(arena));
- *   @name@_invoke(arena, @name@_input(arena), output);)";
+ *   @name@_invoke(arena, @name@_input(arena), @further@output);)";
 
 constexpr std::string_view kResidentInvoke =
     R"(/* Where the image can lie inside the arena. It is part of @NAME@_ARENA_BYTES; the call reads it there
  * and then needs its bytes for other things. */
 int8_t* @name@_input(int8_t* arena);
-
+@input_places@
 /* `image` is @name@_input(arena), or any other memory, which stays as it is. `output` gets
  * @NAME@_OUTPUT_BYTES bytes; it may be null, as the output also lies in the arena. */
-int @name@_invoke(int8_t* arena, const int8_t* image, int8_t* output);
+int @name@_invoke(int8_t* arena, @parameters@, int8_t* output);
 )";
 
 constexpr std::string_view kReadErrors =
@@ -90,7 +77,7 @@ constexpr std::string_view kReadErrors =
 constexpr std::string_view kStreamedExample =
     R"( *   static int8_t arena[@NAME@_ARENA_BYTES] __attribute__((aligned(@NAME@_ARENA_ALIGNMENT)));
  *   int8_t output[@NAME@_OUTPUT_BYTES];
- *   @name@_invoke(arena, read_from_camera, &camera, output);)";
+ *   @name@_invoke(arena, read_from_camera, &camera, @further@output);)";
 
 constexpr std::string_view kStreamedInvoke =
     R"(/* Fills `destination` with rows [row_begin, row_end) and columns [col_begin, col_end) of the image,
@@ -99,9 +86,9 @@ constexpr std::string_view kStreamedInvoke =
 typedef void (*@name@_read)(void* context, int32_t row_begin, int32_t row_end, int32_t col_begin,
                             int32_t col_end, int8_t* destination);
 
-/* The image is never in memory as a whole, unless the schedule reads it so. `output` gets
+@input_places@/* The image is never in memory as a whole, unless the schedule reads it so. `output` gets
  * @NAME@_OUTPUT_BYTES bytes; it may be null, as the output also lies in the arena. */
-int @name@_invoke(int8_t* arena, @name@_read read, void* context, int8_t* output);
+int @name@_invoke(int8_t* arena, @parameters@, int8_t* output);
 )";
 
 // In which order a streamed image is asked for.
@@ -130,40 +117,121 @@ std::string order_of_calls(const CProgram& program) {
  * or as a JPEG decoder returns one scanline after the other. The columns are all of them.)";
 }
 
+std::string macros_of_end(const CProgram& program, const std::string& prefix, TensorId tensor,
+                          const TensorQuantisation& scale) {
+  const TensorShape& shape = program.network.shape(tensor);
+  return fill(R"(#define @prefix@_HEIGHT @height@
+#define @prefix@_WIDTH @width@
+#define @prefix@_CHANNELS @channels@
+#define @prefix@_BYTES @bytes@
+#define @prefix@_SCALE @scale@
+#define @prefix@_ZERO_POINT (@zero_point@)
+)",
+              {{"prefix", prefix},
+               {"height", std::to_string(shape.height)},
+               {"width", std::to_string(shape.width)},
+               {"channels", std::to_string(shape.channels)},
+               {"bytes", std::to_string(shape.elements())},
+               {"scale", c_float(scale.scale)},
+               {"zero_point", std::to_string(scale.zero_point)}});
+}
+
+std::string macros_of_ends(const CProgram& program) {
+  std::string text;
+  for (TensorId tensor = 0; tensor < program.network.input_count(); ++tensor) {
+    text += macros_of_end(program, macro_prefix(program, "INPUT", tensor), tensor,
+                          program.quantised.input_quantisation(static_cast<std::size_t>(tensor)));
+  }
+  const std::vector<TensorId> outputs = program.network.output_tensors();
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    text += macros_of_end(program, macro_prefix(program, "OUTPUT", outputs[i]), outputs[i],
+                          program.quantised.output_quantisation(i));
+  }
+  if (outputs.size() > 1) {
+    text += fill(
+        "/* Of all outputs, one after the other. */\n#define @NAME@_OUTPUT_BYTES @bytes@\n",
+        {{"NAME", program.upper}, {"bytes", std::to_string(program.network.output_elements())}});
+  }
+  return text;
+}
+
+// Declarations of the functions that say where in the arena something lies.
+std::string places(const CProgram& program, const std::string& end,
+                   const std::vector<TensorId>& tensors) {
+  std::string text;
+  for (const TensorId tensor : tensors) {
+    text += fill("int8_t* @name@_@end@@suffix@(int8_t* arena);\n",
+                 {{"name", program.name}, {"end", end}, {"suffix", program.suffix(tensor)}});
+  }
+  return text;
+}
+
+std::string joined_extents(const CProgram& program, const std::vector<TensorId>& tensors) {
+  std::string text;
+  for (const TensorId tensor : tensors) {
+    text += (text.empty() ? "" : " and ") + extents(program.network.shape(tensor));
+  }
+  return text;
+}
+
 }  // namespace
 
+std::string macro_prefix(const CProgram& program, std::string_view end, TensorId tensor) {
+  return program.upper + "_" + std::string(end) + upper_case(program.suffix(tensor));
+}
+
+std::string inputs_text(const CProgram& program) {
+  std::vector<TensorId> tensors = program.further_inputs();
+  tensors.insert(tensors.begin(), kImage);
+  return joined_extents(program, tensors);
+}
+
+std::string outputs_text(const CProgram& program) {
+  return joined_extents(program, program.network.output_tensors());
+}
+
+std::string invoke_parameters(const CProgram& program) {
+  std::string text = program.reads_by_callback() ? program.name + "_read read, void* context"
+                                                 : "const int8_t* image";
+  for (const TensorId tensor : program.further_inputs()) {
+    text += ", const int8_t* input" + std::to_string(tensor);
+  }
+  return text;
+}
+
 std::string emit_interface(const CProgram& program) {
-  const auto with_names = [&](std::string_view text) {
-    return fill(text, {{"name", program.name}, {"NAME", program.upper}});
-  };
-  const TensorShape& input = program.network.input;
-  const TensorShape& output = program.network.output();
-  const TensorQuantisation input_scale = program.quantised.input_quantisation();
-  const TensorQuantisation output_scale = program.quantised.output_quantisation();
   const bool streamed = program.reads_by_callback();
+  std::string further;
+  std::string input_places;
+  for (const TensorId tensor : program.further_inputs()) {
+    further += program.name + "_input" + program.suffix(tensor) + "(arena), ";
+  }
+  if (!further.empty()) {
+    input_places = "/* The same of the further inputs. */\n" +
+                   places(program, "input", program.further_inputs());
+  }
+  const auto with_names = [&](std::string_view text) {
+    return fill(text, {{"name", program.name},
+                       {"NAME", program.upper},
+                       {"further", further},
+                       {"input_places", input_places},
+                       {"parameters", invoke_parameters(program)},
+                       {"order", streamed ? order_of_calls(program) : ""}});
+  };
+  const bool has_several = !program.network.outputs.empty();
   return fill(kInterface, {{"name", program.name},
                            {"NAME", program.upper},
-                           {"input", extents(input)},
-                           {"output", extents(output)},
+                           {"input", inputs_text(program)},
+                           {"output", outputs_text(program)},
+                           {"inputs", further.empty() ? "" : " and further inputs"},
+                           {"s", has_several ? "s" : ""},
+                           {"s_verb", has_several ? "" : "s"},
+                           {"ends", macros_of_ends(program)},
+                           {"places", places(program, "output", program.network.output_tensors())},
                            {"example", with_names(streamed ? kStreamedExample : kResidentExample)},
-                           {"invoke", fill(streamed ? kStreamedInvoke : kResidentInvoke,
-                                           {{"name", program.name},
-                                            {"NAME", program.upper},
-                                            {"order", streamed ? order_of_calls(program) : ""}})},
+                           {"invoke", with_names(streamed ? kStreamedInvoke : kResidentInvoke)},
                            {"read_errors", streamed ? with_names(kReadErrors) : ""},
                            {"conversions", emit_conversions(program)},
-                           {"input_height", std::to_string(input.height)},
-                           {"input_width", std::to_string(input.width)},
-                           {"input_channels", std::to_string(input.channels)},
-                           {"input_bytes", std::to_string(input.elements())},
-                           {"input_scale", c_float(input_scale.scale)},
-                           {"input_zero_point", std::to_string(input_scale.zero_point)},
-                           {"output_height", std::to_string(output.height)},
-                           {"output_width", std::to_string(output.width)},
-                           {"output_channels", std::to_string(output.channels)},
-                           {"output_bytes", std::to_string(output.elements())},
-                           {"output_scale", c_float(output_scale.scale)},
-                           {"output_zero_point", std::to_string(output_scale.zero_point)},
                            {"arena_bytes", std::to_string(program.arena.arena_bytes)},
                            {"arena_alignment", std::to_string(kArenaAlignmentBytes)},
                            {"layers", std::to_string(program.network.layer_count())}});

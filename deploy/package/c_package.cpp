@@ -20,6 +20,27 @@ CProgram::CProgram(const QuantizedNetwork& quantised_network, const PatchSchedul
       plan(network, schedule, input_mode),
       arena(plan_arena(plan)) {}
 
+std::string CProgram::suffix(TensorId tensor) const {
+  if (tensor == kImage || (!is_input(tensor) && network.outputs.empty())) {
+    return "";
+  }
+  const std::string& name_of_layer = layers[static_cast<std::size_t>(tensor) - 1];
+  const auto is_same = [upper_case_name = upper_case(name_of_layer)](const std::string& other) {
+    return upper_case(other) == upper_case_name;
+  };
+  return std::count_if(layers.begin(), layers.end(), is_same) > 1
+             ? "_tensor" + std::to_string(tensor)
+             : "_" + name_of_layer;
+}
+
+std::vector<TensorId> CProgram::further_inputs() const {
+  std::vector<TensorId> tensors;
+  for (TensorId tensor = 1; tensor < network.input_count(); ++tensor) {
+    tensors.push_back(tensor);
+  }
+  return tensors;
+}
+
 std::string c_package_name(std::string_view text) {
   constexpr std::size_t kLongest = 60;  // the longest name of a file is that of NAME_weights.c
   std::string name = c_identifier(text.substr(0, kLongest));

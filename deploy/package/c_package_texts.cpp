@@ -29,18 +29,30 @@ nlohmann::ordered_json json_of(const TensorQuantisation& q) {
 }
 
 // The numbers of the network's user, and the int8 that they become or come from.
-nlohmann::ordered_json json_of(const NetworkEnd& end, const TensorQuantisation& tensor) {
-  nlohmann::ordered_json json{{"type", to_string(end.numbers)}, {"int8", json_of(tensor)}};
-  if (end.numbers == EndNumbers::kUint8) {
-    json["uint8"] = json_of(end.uint8);
+nlohmann::ordered_json json_of(const std::vector<EndFormat>& formats) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const EndFormat& format : formats) {
+    nlohmann::ordered_json json{{"type", to_string(format.end.numbers)},
+                                {"elements", format.elements},
+                                {"int8", json_of(format.int8)}};
+    if (format.end.numbers == EndNumbers::kUint8) {
+      json["uint8"] = json_of(format.end.uint8);
+    }
+    list.push_back(json);
   }
-  return json;
+  return list;
 }
 
 // "float32 in, int8 out"
 std::string end_numbers_text(const QuantizedNetwork& network) {
-  return std::string(to_string(network.input_end.numbers)) + " in, " +
-         std::string(to_string(network.output_end.numbers)) + " out";
+  const auto list = [](const std::vector<NetworkEnd>& ends) {
+    std::vector<std::string> words;
+    for (const NetworkEnd& end : ends) {
+      words.emplace_back(to_string(end.numbers));
+    }
+    return joined(words, " and ");
+  };
+  return list(network.input_ends) + " in, " + list(network.output_ends) + " out";
 }
 
 std::string schedule_text(const CProgram& program) {
@@ -133,8 +145,8 @@ written over another shares its place.
 |---|---|---|---|---|
 @map@)",
               {{"name", program.name},
-               {"input", extents(program.network.input)},
-               {"output", extents(program.network.output())},
+               {"input", inputs_text(program)},
+               {"output", outputs_text(program)},
                {"arena", number(program.arena.arena_bytes)},
                {"stack", number(kStackAllowanceBytes)},
                {"end_numbers", end_numbers_text(program.quantised)},
@@ -193,12 +205,8 @@ std::string emit_description(const CProgram& program, const std::vector<std::str
       {"input", to_string(program.plan.input())},
       {"schedule", nlohmann::ordered_json::parse(to_json(program.schedule))},
       {"arena_bytes", program.arena.arena_bytes},
-      {"input_bytes", program.network.input.elements()},
-      {"output_bytes", program.network.output().elements()},
-      {"input_numbers",
-       json_of(program.quantised.input_end, program.quantised.input_quantisation())},
-      {"output_numbers",
-       json_of(program.quantised.output_end, program.quantised.output_quantisation())},
+      {"inputs", json_of(input_formats(program.quantised))},
+      {"outputs", json_of(output_formats(program.quantised))},
       {"sources", sources},
       {"layers", layers}};
   return json.dump(2) + "\n";

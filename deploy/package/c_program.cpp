@@ -68,8 +68,8 @@ class ProgramEmitter {
 #endif
 @tables@@helpers@@functions@)",
                 {{"name", program_.name},
-                 {"input", extents(program_.network.input)},
-                 {"output", extents(program_.network.output())},
+                 {"input", inputs_text(program_)},
+                 {"output", outputs_text(program_)},
                  {"tables", tables()},
                  {"helpers", helpers_for(functions)},
                  {"functions", functions}});
@@ -204,13 +204,19 @@ typedef struct held_rows {
     return offset == 0 ? "arena" : "arena + " + number(offset);
   }
 
-  bool is_callers_image(TensorId tensor) const {
-    return tensor == kImage && !program_.reads_by_callback();
+  bool is_callers(TensorId tensor) const {
+    return program_.is_input(tensor) && !(tensor == kImage && program_.reads_by_callback());
   }
 
   // Where the bytes of a tensor are.
   std::string data(TensorId tensor) const {
-    return is_callers_image(tensor) ? "image" : place(program_.arena.tensor(tensor).offset_bytes);
+    return is_callers(tensor) ? input_name(tensor)
+                              : place(program_.arena.tensor(tensor).offset_bytes);
+  }
+
+  // Of the caller's pointer to it.
+  std::string input_name(TensorId tensor) const {
+    return tensor == kImage ? "image" : "input" + number(tensor);
   }
 
   static bool is_inside(const Loop& loop, TensorId tensor) {
@@ -263,8 +269,9 @@ typedef struct held_rows {
 
   // Whether the step computes a rectangle of its output, and not always all of it.
   static bool has_rect(const Loop& loop, KernelFunction kernel) {
-    return kernel == KernelFunction::kSoftmax ? loop.geometry.has_value()
-                                              : kernel != KernelFunction::kFullyConnected;
+    return kernel == KernelFunction::kSoftmax
+               ? loop.geometry.has_value()
+               : kernel != KernelFunction::kFullyConnected && kernel != KernelFunction::kCopy;
   }
 
   std::string kernel_call(int index) const {
@@ -278,12 +285,24 @@ typedef struct held_rows {
       return call + "in.data, " + number(plan_.tensor(step.inputs[0]).shape.elements()) +
              ", out.data, " + number(plan_.tensor(step.output).shape.channels) + ");";
     }
+    const bool has_second = step.input_count() == 2;
+    if (step.kernel == KernelFunction::kCopy) {
+      return call + "in.data, " + (has_second ? "second.data" : "0") + ", out.data);";
+    }
+    if (step.kernel == KernelFunction::kCopyChannels) {
+      const ChannelRange& range = program_.layer(layer).channels;
+      call += number(range.from) + ", " + number(range.to) + ", " + number(range.count) + ", " +
+              number(program_.quantised.layers[static_cast<std::size_t>(layer)].fill) + ", ";
+    }
+    if (step.kernel == KernelFunction::kCombine || step.kernel == KernelFunction::kCopyChannels) {
+      return call + "&in, " + (has_second ? "&second" : "0") + ", &out, rect);";
+    }
     if (step.kernel == KernelFunction::kAveragePool || step.kernel == KernelFunction::kMaxPool) {
       const ActivationClamp& clamp =
           program_.quantised.layers[static_cast<std::size_t>(layer)].clamp;
       call += number(clamp.min) + ", " + number(clamp.max) + ", ";
     }
-    call += step.input_count() == 2 ? "&in, &second, &out, rect" : "&in, &out, rect";
+    call += has_second ? "&in, &second, &out, rect" : "&in, &out, rect";
     if (step.scratch_bytes > 0) {
       call += ", " + place(scratch_offset(index));
     }
@@ -379,8 +398,7 @@ typedef struct held_rows {
 
   static std::string kind(const Layer& layer) {
     std::string text(to_string(layer.kind));
-    if (layer.kind != LayerKind::kAdd && layer.kind != LayerKind::kFullyConnected &&
-        layer.kind != LayerKind::kSoftmax) {
+    if (operator_facts(layer.kind).reads == Reads::kTaps) {
       text += fill(" @height@x@width@", {{"height", number(layer.kernel.height)},
                                          {"width", number(layer.kernel.width)}});
       if (layer.kernel.stride_h != 1 || layer.kernel.stride_w != 1) {
@@ -400,14 +418,15 @@ typedef struct held_rows {
     int first_step = 0;
     int end_step = 0;
 
-    [[nodiscard]] bool begins() const { return first_step == loop.first_step; }
+    [[nodiscard]] bool begins() const { return first_step <= loop.first_step; }
     [[nodiscard]] bool ends() const { return end_step == loop.end_step; }
   };
 
-  static std::vector<Part> parts(const Loop& loop) {
+  std::vector<Part> parts(const Loop& loop) const {
     const int most_steps = loop.caches_rows() ? 8 : 16;
     std::vector<Part> parts;
-    for (int step = loop.first_step; step < loop.end_step;) {
+    const int inputs = program_.network.input_count() - 1;  // which need no function
+    for (int step = std::max(loop.first_step, inputs); step < loop.end_step;) {
       const int end = std::min(loop.end_step, step + most_steps);
       parts.push_back({.loop = loop, .first_step = step, .end_step = end});
       step = end;
@@ -419,6 +438,9 @@ typedef struct held_rows {
   bool reads(const Part& part, IsSo is_so) const {
     for (int i = part.first_step; i < part.end_step; ++i) {
       const auto& inputs = plan_.step(i).inputs;
+      if (!plan_.step(i).runs) {
+        continue;
+      }
       if (is_so(inputs[0]) || (inputs[1] != kNoTensor && is_so(inputs[1]))) {
         return true;
       }
@@ -438,8 +460,10 @@ typedef struct held_rows {
   std::string parameters(const Part& part, bool with_types) const {
     const Loop& loop = part.loop;
     std::string text = with_types ? "int8_t* arena" : "arena";
-    if (reads(part, [&](TensorId tensor) { return is_callers_image(tensor); })) {
-      text += with_types ? ", const int8_t* image" : ", image";
+    for (TensorId input = 0; input < program_.network.input_count(); ++input) {
+      if (is_callers(input) && reads(part, [&](TensorId tensor) { return tensor == input; })) {
+        text += (with_types ? ", const int8_t* " : ", ") + input_name(input);
+      }
     }
     if (loop.fetches_image && part.begins()) {
       text += with_types ? ", " + program_.name + "_read read, void* context" : ", read, context";
@@ -621,7 +645,10 @@ static void read_and_check(void* context, int32_t row_begin, int32_t row_end, in
       body += call(loop);
     }
     const bool calls_back = program_.reads_by_callback();
-    const std::string source = calls_back ? "read" : "image";
+    std::string sources = calls_back ? "read == NULL" : "image == NULL";
+    for (const TensorId tensor : program_.further_inputs()) {
+      sources += " || " + input_name(tensor) + " == NULL";
+    }
     const std::string check = fill(R"(  checked_source source = {read, context, arena, @NAME@_OK};
   read = read_and_check;
   context = &source;
@@ -634,53 +661,75 @@ static void read_and_check(void* context, int32_t row_begin, int32_t row_end, in
 #endif
 )",
                                      {{"NAME", program_.upper}});
-    return fill(
-        R"(
-int8_t* @name@_output(int8_t* arena) {
-  return @output@;
-}
-@input_function@
+    return places() + fill(R"(
 int @name@_invoke(int8_t* arena, @parameters@, int8_t* output) {
 #ifdef PATCHNAS_CHECKS
   if (arena == NULL || (uintptr_t)arena % @NAME@_ARENA_ALIGNMENT != 0) {
     return @NAME@_BAD_ARENA;
   }
-  if (@source@ == NULL) {
+  if (@sources@) {
     return @NAME@_NO_IMAGE;
   }
 @check@#endif
 @body@  BEFORE_LAYER(@NAME@_LAYERS);
 @checked@  if (output != NULL) {
-    const int8_t* const scores = @output@;
-    for (int32_t i = 0; i < @NAME@_OUTPUT_BYTES; ++i) {
-      output[i] = scores[i];
-    }
-  }
+@copies@  }
   return @NAME@_OK;
 }
 )",
-        {{"name", program_.name},
-         {"NAME", program_.upper},
-         {"output", data(program_.network.layer_count())},
-         {"input_function", input_function()},
-         {"parameters",
-          calls_back ? program_.name + "_read read, void* context" : "const int8_t* image"},
-         {"check", calls_back ? check : ""},
-         {"checked", calls_back ? checked : ""},
-         {"source", source},
-         {"body", body}});
+                           {{"name", program_.name},
+                            {"NAME", program_.upper},
+                            {"parameters", invoke_parameters(program_)},
+                            {"check", calls_back ? check : ""},
+                            {"checked", calls_back ? checked : ""},
+                            {"sources", sources},
+                            {"copies", copies_of_outputs()},
+                            {"body", body}});
   }
 
-  std::string input_function() const {
-    return program_.reads_by_callback()
-               ? ""
-               : fill(R"(
-int8_t* @name@_input(int8_t* arena) {
+  // Functions that say where inputs and outputs lie in the arena.
+  std::string places() const {
+    std::string text;
+    const auto add = [&](const char* end, TensorId tensor) {
+      text += fill(R"(
+int8_t* @name@_@end@@suffix@(int8_t* arena) {
   return @place@;
 }
 )",
-                      {{"name", program_.name},
-                       {"place", place(program_.arena.tensor(kImage).offset_bytes)}});
+                   {{"name", program_.name},
+                    {"end", end},
+                    {"suffix", program_.suffix(tensor)},
+                    {"place", place(program_.arena.tensor(tensor).offset_bytes)}});
+    };
+    for (const TensorId tensor : program_.network.output_tensors()) {
+      add("output", tensor);
+    }
+    for (TensorId tensor = 0; tensor < program_.network.input_count(); ++tensor) {
+      if (is_callers(tensor)) {
+        add("input", tensor);
+      }
+    }
+    return text;
+  }
+
+  std::string copies_of_outputs() const {
+    const std::vector<TensorId> outputs = program_.network.output_tensors();
+    std::string text;
+    for (const TensorId tensor : outputs) {
+      text += fill(outputs.size() == 1 ? R"(    const int8_t* const scores = @place@;
+    for (int32_t i = 0; i < @NAME@_OUTPUT_BYTES; ++i) {
+      output[i] = scores[i];
+    }
+)"
+                                       : R"(    for (int32_t i = 0; i < @bytes@; ++i) {
+      *output++ = (@place@)[i];
+    }
+)",
+                   {{"NAME", program_.upper},
+                    {"place", data(tensor)},
+                    {"bytes", number(program_.network.shape(tensor).elements())}});
+    }
+    return text;
   }
 
   const CProgram& program_;

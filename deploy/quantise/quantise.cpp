@@ -41,6 +41,9 @@ TensorQuantisation output_quantisation(const Network& network, int index,
   switch (layer.kind) {
     case LayerKind::kAveragePool:
     case LayerKind::kMaxPool:
+    case LayerKind::kResize:
+    case LayerKind::kCopyChannels:
+    case LayerKind::kCopy:
       return input(0);
     case LayerKind::kSoftmax:
       return kSoftmaxOutput;

@@ -8,6 +8,8 @@
 
 #include "arch/base/error.h"
 #include "arch/fixed_point.h"
+#include "arch/operator_table.h"
+#include "deploy/quantise/lookup_table.h"
 
 namespace patchnas {
 namespace {
@@ -28,7 +30,9 @@ class Derivation {
         output_(tensor(layer + 1)) {}
 
   void run() {
-    require(layer_.groups == 1, "grouped convolutions can be estimated, not executed");
+    if (has_constant_operand(layer_)) {
+      check_constants();
+    }
     quantised_.clamp = clamp();
     switch (layer_.kind) {
       case LayerKind::kConv2d:
@@ -37,7 +41,19 @@ class Derivation {
         derive_weighted();
         break;
       case LayerKind::kAdd:
+      case LayerKind::kSubtract:
         derive_add();
+        break;
+      case LayerKind::kMultiply:
+        quantised_.add.output =
+            multiplier(double{input_.scale} * double{second().scale} / double{output_.scale});
+        break;
+      case LayerKind::kLookup:
+        derive_lookup();
+        break;
+      case LayerKind::kResize:
+      case LayerKind::kCopyChannels:
+      case LayerKind::kCopy:  // of bytes, whatever scale is stated
         break;
       case LayerKind::kAveragePool:
       case LayerKind::kMaxPool:
@@ -48,6 +64,8 @@ class Derivation {
         break;
       case LayerKind::kMean:
         derive_mean();
+        break;
+      case LayerKind::kInput:
         break;
     }
   }
@@ -154,8 +172,31 @@ class Derivation {
     }
   }
 
+  // Of the second input, or of the constants in its place.
+  [[nodiscard]] const TensorQuantisation& second() const {
+    return layer_.inputs[1] == kNoTensor ? quantised_.constants_quantisation
+                                         : tensor(layer_.inputs[1]);
+  }
+
+  void check_constants() const {
+    const TensorQuantisation& q = quantised_.constants_quantisation;
+    require(static_cast<int>(quantised_.constants.size()) == layer_.output.channels,
+            "needs one constant per channel");
+    require(std::isfinite(q.scale) && q.scale > 0 && q.zero_point >= -128 && q.zero_point <= 127,
+            "the scale of its constants must be positive and finite, the zero point in [-128, "
+            "127]");
+  }
+
+  void derive_lookup() {
+    try {
+      quantised_.lookup = lookup_tables(layer_.function, input_, output_, quantised_.leaky_slope);
+    } catch (const InputError& error) {
+      require(false, error.what());
+    }
+  }
+
   void derive_add() {
-    const TensorQuantisation& second = tensor(layer_.inputs[1]);
+    const TensorQuantisation& second = this->second();
     const double common = 2.0 * double{std::max(input_.scale, second.scale)};
     const double to_output = common / (double{1 << kAddLeftShift} * double{output_.scale});
     require(to_output < 1.0, "the output's scale is too small for its inputs'");
@@ -223,10 +264,18 @@ void check_tensors(const QuantizedNetwork& network) {
   for (std::size_t i = 0; i < network.tensors.size(); ++i) {
     check_int8(network.tensors[i], "tensor " + std::to_string(i));
   }
-  check_int8(network.input_quantisation(), "the network's input");
-  check_int8(network.output_quantisation(), "the network's output");
-  check_end(network.input_end, network.input_quantisation(), "input");
-  check_end(network.output_end, network.output_quantisation(), "output");
+  if (network.input_ends.size() != static_cast<std::size_t>(network.network.input_count()) ||
+      network.output_ends.size() != network.network.output_tensors().size()) {
+    throw InputError("a quantised network needs the numbers of each input and output");
+  }
+  for (std::size_t i = 0; i < network.input_ends.size(); ++i) {
+    check_int8(network.input_quantisation(i), "the network's input");
+    check_end(network.input_ends[i], network.input_quantisation(i), "input");
+  }
+  for (std::size_t i = 0; i < network.output_ends.size(); ++i) {
+    check_int8(network.output_quantisation(i), "the network's output");
+    check_end(network.output_ends[i], network.output_quantisation(i), "output");
+  }
 }
 
 }  // namespace

@@ -23,11 +23,12 @@ ImageSource image_source(std::span<const std::int8_t> image, const TensorShape& 
 
 class ArenaExecutor::Run {
  public:
-  Run(const ArenaExecutor& executor, const ImageSource& image, std::span<std::int8_t> arena,
-      DeadBytes dead)
+  Run(const ArenaExecutor& executor, const ImageSource& image,
+      std::span<const std::int8_t> further_inputs, std::span<std::int8_t> arena, DeadBytes dead)
       : executor_(executor),
         network_(executor.network_->network),
         image_(image),
+        further_inputs_(further_inputs),
         arena_(arena),
         dead_(dead) {}
 
@@ -36,6 +37,7 @@ class ArenaExecutor::Run {
     if (!plan.tensor(kImage).loop) {
       fetch_image({}, full_rect(network_.input));
     }
+    copy_further_inputs();
     for (const Loop& loop : plan.loops()) {
       for (int step = loop.first_step; step < loop.end_step; ++step) {
         if (plan.step(step).adds_up) {
@@ -57,8 +59,12 @@ class ArenaExecutor::Run {
         }
       }
     }
-    const OutputWindow output = window({}, network_.layer_count());
-    return {output.bytes.begin(), output.bytes.end()};
+    std::vector<std::int8_t> outputs;
+    for (const TensorId tensor : network_.output_tensors()) {
+      const OutputWindow output = window({}, tensor);
+      outputs.insert(outputs.end(), output.bytes.begin(), output.bytes.end());
+    }
+    return outputs;
   }
 
  private:
@@ -66,6 +72,15 @@ class ArenaExecutor::Run {
     const ArenaPlan& plan = executor_.arena_plan_;
     const int buffer = plan.scratch_buffer[static_cast<std::size_t>(step)];
     return bytes_of(plan.buffers[static_cast<std::size_t>(buffer)]);
+  }
+
+  void copy_further_inputs() const {
+    std::span<const std::int8_t> rest = further_inputs_;
+    for (TensorId tensor = 1; tensor < network_.input_count(); ++tensor) {
+      const std::span<std::int8_t> bytes = window({}, tensor).bytes;
+      std::copy_n(rest.begin(), bytes.size(), bytes.begin());
+      rest = rest.subspan(bytes.size());
+    }
   }
 
   // Whole rows of the window.
@@ -169,6 +184,7 @@ class ArenaExecutor::Run {
   const ArenaExecutor& executor_;
   const Network& network_;
   const ImageSource& image_;
+  std::span<const std::int8_t> further_inputs_;
   std::span<std::int8_t> arena_;
   DeadBytes dead_;
 };
@@ -189,13 +205,20 @@ ArenaExecutor::ArenaExecutor(const QuantizedNetwork& network, const PatchSchedul
       arena_plan_(plan_arena(plan_)) {}
 
 std::vector<std::int8_t> ArenaExecutor::run(const ImageSource& image, std::span<std::int8_t> arena,
-                                            DeadBytes dead) const {
+                                            DeadBytes dead,
+                                            std::span<const std::int8_t> further_inputs) const {
+  const Network& shapes = network_->network;
+  const auto further = static_cast<std::size_t>(shapes.input_elements() - shapes.input.elements());
+  if (further_inputs.size() != further) {
+    throw InputError("further inputs have " + std::to_string(further_inputs.size()) +
+                     " bytes, the network reads " + std::to_string(further));
+  }
   const auto needed = static_cast<std::size_t>(arena_plan_.arena_bytes);
   if (arena.size() < needed) {
     throw InputError("the arena has " + std::to_string(arena.size()) + " bytes, the plan needs " +
                      std::to_string(needed));
   }
-  return Run(*this, image, arena.first(needed), dead).run();
+  return Run(*this, image, further_inputs, arena.first(needed), dead).run();
 }
 
 }  // namespace patchnas

@@ -37,11 +37,14 @@ class ArenaExecutor {
 
   [[nodiscard]] const ArenaPlan& plan() const { return arena_plan_; }
 
-  /// The network's output. A resident image is asked for once, whole; a streamed one as each tile
-  /// needs it. `arena` has plan().arena_bytes bytes and may hold anything. Safe to call from
-  /// several threads, each with its own arena. @throws InputError if the arena is too small.
+  /// The network's outputs, one after the other. A resident image is asked for once, whole; a
+  /// streamed one as each tile needs it. `arena` has plan().arena_bytes bytes and may hold
+  /// anything. Safe to call from several threads, each with its own arena.
+  /// @param further_inputs of a network that has more than the image, one after the other
+  /// @throws InputError if the arena is too small, or further inputs have another size.
   std::vector<std::int8_t> run(const ImageSource& image, std::span<std::int8_t> arena,
-                               DeadBytes dead = DeadBytes::kKeep) const;
+                               DeadBytes dead = DeadBytes::kKeep,
+                               std::span<const std::int8_t> further_inputs = {}) const;
 
  private:
   class Run;

@@ -70,6 +70,65 @@ std::size_t bytes_of(EndNumbers numbers) {
   return numbers == EndNumbers::kFloat32 ? sizeof(float) : 1;
 }
 
+std::vector<EndFormat> input_formats(const QuantizedNetwork& network) {
+  std::vector<EndFormat> formats;
+  for (std::size_t i = 0; i < network.input_ends.size(); ++i) {
+    formats.push_back({network.input_ends[i], network.input_quantisation(i),
+                       network.network.shape(static_cast<TensorId>(i)).elements()});
+  }
+  return formats;
+}
+
+std::vector<EndFormat> output_formats(const QuantizedNetwork& network) {
+  std::vector<EndFormat> formats;
+  for (const TensorId tensor : network.network.output_tensors()) {
+    const std::size_t i = formats.size();
+    formats.push_back({network.output_ends[i], network.output_quantisation(i),
+                       network.network.shape(tensor).elements()});
+  }
+  return formats;
+}
+
+std::size_t bytes_of(std::span<const EndFormat> formats) {
+  std::size_t bytes = 0;
+  for (const EndFormat& format : formats) {
+    bytes += static_cast<std::size_t>(format.elements) * bytes_of(format.end.numbers);
+  }
+  return bytes;
+}
+
+std::int64_t elements_of(std::span<const EndFormat> formats) {
+  std::int64_t elements = 0;
+  for (const EndFormat& format : formats) {
+    elements += format.elements;
+  }
+  return elements;
+}
+
+std::vector<std::int8_t> to_int8(std::span<const std::uint8_t> bytes,
+                                 std::span<const EndFormat> formats, Arithmetic arithmetic) {
+  std::vector<std::int8_t> result;
+  for (const EndFormat& format : formats) {
+    const std::size_t size = bytes_of(std::span(&format, 1));
+    const auto part = to_int8(bytes.first(size), format.end, format.int8, arithmetic);
+    result.insert(result.end(), part.begin(), part.end());
+    bytes = bytes.subspan(size);
+  }
+  return result;
+}
+
+std::vector<std::uint8_t> from_int8(std::span<const std::int8_t> values,
+                                    std::span<const EndFormat> formats, Arithmetic arithmetic) {
+  std::vector<std::uint8_t> result;
+  for (const EndFormat& format : formats) {
+    const auto size = static_cast<std::size_t>(format.elements);
+    const auto part = from_int8(values.first(size), format.end, format.int8, arithmetic);
+    result.insert(result.end(), part.begin(), part.end());
+    values = values.subspan(size);
+  }
+  return result;
+}
+
 std::vector<std::int8_t> to_int8(std::span<const std::uint8_t> bytes, const NetworkEnd& end,
                                  const TensorQuantisation& tensor, Arithmetic arithmetic) {
   const std::size_t size = bytes_of(end.numbers);

@@ -90,6 +90,40 @@ void convolve(const LayerContext& context, const InputWindow& input, const Outpu
   }
 }
 
+void convolve_groups(const LayerContext& context, const InputWindow& input,
+                     const OutputWindow& output, const Rect& computed) {
+  const Kernel& k = context.layer.kernel;
+  const int inputs = input.shape.channels / context.layer.groups;
+  const int outputs = output.shape.channels / context.layer.groups;
+  const std::int32_t zero_point = context.inputs[0].zero_point;
+  const auto sum_at = [&](int row, int col, int channel) {
+    const std::int8_t* weight = context.quantised.weights.data() +
+                                static_cast<std::ptrdiff_t>(channel) * k.height * k.width * inputs;
+    std::int32_t sum = 0;
+    for (int i = 0; i < k.height; ++i) {
+      for (int j = 0; j < k.width; ++j, weight += inputs) {
+        const int y = row * k.stride_h - k.pad_top + i * k.dilation_h;
+        const int x = col * k.stride_w - k.pad_left + j * k.dilation_w;
+        if (y >= 0 && y < input.shape.height && x >= 0 && x < input.shape.width) {
+          const std::int8_t* const values = input.pixel(y, x) + channel / outputs * inputs;
+          for (int c = 0; c < inputs; ++c) {
+            sum += weight[c] * (values[c] - zero_point);
+          }
+        }
+      }
+    }
+    return sum;
+  };
+  for (int row = computed.rows.begin; row < computed.rows.end; ++row) {
+    for (int col = computed.cols.begin; col < computed.cols.end; ++col) {
+      for (int o = 0; o < output.shape.channels; ++o) {
+        output.pixel(row, col)[o] =
+            finish(context, static_cast<std::size_t>(o), sum_at(row, col, o));
+      }
+    }
+  }
+}
+
 void connect_fully(const LayerContext& context, const InputWindow& input,
                    const OutputWindow& output) {
   const auto length = static_cast<std::size_t>(input.shape.elements());
@@ -146,10 +180,19 @@ void convolve_depthwise_in_place(const LayerContext& context, std::span<std::int
   const InputWindow input{.bytes = buffer, .rect = input_window, .shape = input_shape};
   const OutputWindow output{.bytes = buffer, .rect = output_window, .shape = context.layer.output};
   const TensorShape plane_shape{input_shape.height, input_shape.width, 1};
-  const OutputWindow plane{.bytes = scratch, .rect = read, .shape = plane_shape};
+  // Of what may be read no more than the windows touch, which is what the scratch has room for.
+  const auto touched = [](const Interval& of, const Interval& outputs, int size, int stride,
+                          int pad) {
+    return Interval{std::max(of.begin, outputs.begin * stride - pad),
+                    std::min(of.end, (outputs.end - 1) * stride - pad + size)};
+  };
+  const Rect copied{
+      touched(read.rows, computed.rows, kernel.height, kernel.stride_h, kernel.pad_top),
+      touched(read.cols, computed.cols, kernel.width, kernel.stride_w, kernel.pad_left)};
+  const OutputWindow plane{.bytes = scratch, .rect = copied, .shape = plane_shape};
   for (int c = 0; c < channels; ++c) {
-    for (int row = read.rows.begin; row < read.rows.end; ++row) {
-      for (int col = read.cols.begin; col < read.cols.end; ++col) {
+    for (int row = copied.rows.begin; row < copied.rows.end; ++row) {
+      for (int col = copied.cols.begin; col < copied.cols.end; ++col) {
         *plane.pixel(row, col) = input.pixel(row, col)[c];
       }
     }

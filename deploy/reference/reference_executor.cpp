@@ -13,12 +13,17 @@ std::vector<std::vector<std::int8_t>> run_all_layers(const QuantizedNetwork& net
                                                      std::span<const std::int8_t> image,
                                                      Arithmetic arithmetic) {
   const Network& shapes = network.network;
-  if (static_cast<std::int64_t>(image.size()) != shapes.input.elements()) {
+  if (static_cast<std::int64_t>(image.size()) != shapes.input_elements()) {
     throw InputError("image has " + std::to_string(image.size()) + " bytes, the network reads " +
-                     std::to_string(shapes.input.elements()));
+                     std::to_string(shapes.input_elements()));
   }
-  std::vector<std::vector<std::int8_t>> tensors{{image.begin(), image.end()}};
-  for (int layer = 0; layer < shapes.layer_count(); ++layer) {
+  std::vector<std::vector<std::int8_t>> tensors;
+  for (TensorId input = 0; input < shapes.input_count(); ++input) {
+    const auto bytes = static_cast<std::size_t>(shapes.shape(input).elements());
+    tensors.emplace_back(image.begin(), image.begin() + static_cast<std::ptrdiff_t>(bytes));
+    image = image.subspan(bytes);
+  }
+  for (int layer = shapes.input_count() - 1; layer < shapes.layer_count(); ++layer) {
     const LayerContext context = layer_context(network, layer, arithmetic);
     const auto window = [&](TensorId tensor) {
       const TensorShape& shape = shapes.shape(tensor);
@@ -37,13 +42,19 @@ std::vector<std::vector<std::int8_t>> run_all_layers(const QuantizedNetwork& net
 std::vector<std::int8_t> run_layer_by_layer(const QuantizedNetwork& network,
                                             std::span<const std::int8_t> image,
                                             Arithmetic arithmetic) {
-  return run_all_layers(network, image, arithmetic).back();
+  const auto tensors = run_all_layers(network, image, arithmetic);
+  std::vector<std::int8_t> outputs;
+  for (const TensorId tensor : network.network.output_tensors()) {
+    const std::vector<std::int8_t>& output = tensors[static_cast<std::size_t>(tensor)];
+    outputs.insert(outputs.end(), output.begin(), output.end());
+  }
+  return outputs;
 }
 
 std::vector<std::int8_t> run_images(const QuantizedNetwork& network,
                                     std::span<const std::int8_t> images, Arithmetic arithmetic) {
-  const auto image_bytes = static_cast<std::size_t>(network.network.input.elements());
-  const auto output_bytes = static_cast<std::size_t>(network.network.output().elements());
+  const auto image_bytes = static_cast<std::size_t>(network.network.input_elements());
+  const auto output_bytes = static_cast<std::size_t>(network.network.output_elements());
   if (images.size() % image_bytes != 0) {
     throw InputError("images have " + std::to_string(images.size()) +
                      " bytes, which is not a multiple of the " + std::to_string(image_bytes) +

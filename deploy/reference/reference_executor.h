@@ -15,12 +15,13 @@
 namespace patchnas {
 
 /// All tensors, [H, W, C] each; tensor 0 is the image. Safe to call from several threads.
-/// @throws InputError if the image's size is not the network's.
+/// @param image with any further inputs behind it
+/// @throws InputError if its size is not the network's.
 std::vector<std::vector<std::int8_t>> run_all_layers(
     const QuantizedNetwork& network, std::span<const std::int8_t> image,
     Arithmetic arithmetic = Arithmetic::kTfliteMicro);
 
-/// The network's output for one image [H, W, C].
+/// The network's outputs, one after the other, for one image [H, W, C] as above.
 std::vector<std::int8_t> run_layer_by_layer(const QuantizedNetwork& network,
                                             std::span<const std::int8_t> image,
                                             Arithmetic arithmetic = Arithmetic::kTfliteMicro);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "arch/operator_table.h"
+
 namespace patchnas {
 namespace {
 
@@ -31,23 +33,38 @@ LayerContext layer_context(const QuantizedNetwork& network, int layer, Arithmeti
   const auto quantisation = [&](TensorId tensor) {
     return network.tensors[static_cast<std::size_t>(tensor)];
   };
-  return {
-      .layer = l,
-      .quantised = network.layers[index],
-      .inputs = {quantisation(l.inputs[0]), quantisation(l.inputs[l.input_count() == 2 ? 1 : 0])},
-      .output = quantisation(layer + 1),
-      .arithmetic = arithmetic};
+  return {.layer = l,
+          .quantised = network.layers[index],
+          .inputs = {quantisation(l.inputs[0]), l.input_count() == 2
+                                                    ? quantisation(l.inputs[1])
+                                                    : network.layers[index].constants_quantisation},
+          .output = quantisation(layer + 1),
+          .arithmetic = arithmetic};
 }
 
 void run_layer(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
                const OutputWindow& output, const Rect& computed) {
   switch (context.layer.kind) {
     case LayerKind::kConv2d:
-      return convolve(context, inputs[0], output, computed);
+      return kernel_function(context.layer) == KernelFunction::kConvolveGroups
+                 ? convolve_groups(context, inputs[0], output, computed)
+                 : convolve(context, inputs[0], output, computed);
     case LayerKind::kDepthwiseConv2d:
       return convolve_depthwise(context, inputs[0], output, computed);
     case LayerKind::kAdd:
-      return add(context, inputs, output, computed);
+      return has_constant_operand(context.layer) ? combine(context, inputs, output, computed)
+                                                 : add(context, inputs, output, computed);
+    case LayerKind::kSubtract:
+    case LayerKind::kMultiply:
+      return combine(context, inputs, output, computed);
+    case LayerKind::kLookup:
+      return look_up(context, inputs[0], output, computed);
+    case LayerKind::kResize:
+      return resize(context, inputs[0], output, computed);
+    case LayerKind::kCopyChannels:
+      return copy_channels(context, inputs, output, computed);
+    case LayerKind::kCopy:
+      return copy_elements(context, inputs, output);
     case LayerKind::kAveragePool:
       return pool_average(context, inputs[0], output, computed);
     case LayerKind::kMaxPool:
@@ -56,6 +73,8 @@ void run_layer(const LayerContext& context, const std::array<InputWindow, 2>& in
       return connect_fully(context, inputs[0], output);
     case LayerKind::kSoftmax:
       return softmax(context, inputs[0], output, computed);
+    case LayerKind::kInput:
+      return;
     case LayerKind::kMean:
       return mean(context, inputs[0], output, computed);
   }

@@ -34,18 +34,34 @@ inline std::int32_t requantise(std::int32_t x, const Requantisation& by, Arithme
 LayerContext layer_context(const QuantizedNetwork& network, int layer,
                            Arithmetic arithmetic = Arithmetic::kTfliteMicro);
 
-/// Runs any layer. The output may lie over an input only for adds whose windows are equal.
+/// Runs any layer. The output may lie over an input only where may_overwrite() says so and windows
+/// are equal.
 void run_layer(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
                const OutputWindow& output, const Rect& computed);
 
 void convolve(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
               const Rect& computed);
+/// Also with dilation.
+void convolve_groups(const LayerContext& context, const InputWindow& input,
+                     const OutputWindow& output, const Rect& computed);
 void convolve_depthwise(const LayerContext& context, const InputWindow& input,
                         const OutputWindow& output, const Rect& computed);
 void connect_fully(const LayerContext& context, const InputWindow& input,
                    const OutputWindow& output);
 void add(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
          const OutputWindow& output, const Rect& computed);
+/// Subtractions, products, and additions of constants.
+void combine(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
+             const OutputWindow& output, const Rect& computed);
+void look_up(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
+             const Rect& computed);
+void resize(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
+            const Rect& computed);
+/// Of the second input is what is not copied.
+void copy_channels(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
+                   const OutputWindow& output, const Rect& computed);
+void copy_elements(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
+                   const OutputWindow& output);
 void pool_average(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
                   const Rect& computed);
 void mean(const LayerContext& context, const InputWindow& input, const OutputWindow& output,

@@ -11,12 +11,13 @@ void TfliteImporter::import_conversion(const FileOperator& op) {
   const FileValue& in = any_value(op, 0);
   const TensorType to = model_.type(op.outputs[0], &op);
   const bool quantises = op.code == BuiltinOperator::QUANTIZE;
-  if (type_ == TensorType::INT8 && in.holds_end_numbers && in.id == kImage && quantises) {
-    return import_quantised_image(op, in);
+  if (type_ == TensorType::INT8 && in.holds_end_numbers && quantises &&
+      in.id < result_.network.input_count()) {
+    return import_quantised_input(op, in);
   }
   if (type_ == TensorType::INT8 && !in.holds_end_numbers) {
     if (quantises && to == TensorType::INT8) {
-      return import_requantisation(op);
+      return import_function(op);
     }
     if (to == (quantises ? TensorType::UINT8 : TensorType::FLOAT32)) {
       return import_converted_output(op, in);
@@ -25,17 +26,18 @@ void TfliteImporter::import_conversion(const FileOperator& op) {
   model_.fail(op, "only the network's input may be quantised, its output dequantised");
 }
 
-void TfliteImporter::import_quantised_image(const FileOperator& op, const FileValue& in) {
+void TfliteImporter::import_quantised_input(const FileOperator& op, const FileValue& in) {
+  const auto input = static_cast<std::size_t>(in.id);
   FileValue view = in;
   view.holds_end_numbers = false;
   const TensorQuantisation quantised = activation_quantisation(op.outputs[0], &op);
-  const bool is_first = result_.input_end.numbers == EndNumbers::kInt8;
-  if (!is_first && quantised != result_.input_quantisation()) {
+  const bool is_first = result_.input_ends[input].numbers == EndNumbers::kInt8;
+  if (!is_first && quantised != result_.input_quantisation(input)) {
     model_.fail(op, "quantises the input to another scale or zero point than an earlier operator");
   }
   if (is_first) {
-    result_.tensors[kImage] = quantised;
-    result_.input_end = network_end(op, op.inputs[0]);
+    result_.tensors[input] = quantised;
+    result_.input_ends[input] = network_end(op, op.inputs[0]);
   }
   pass_on(op, view);
 }
@@ -46,8 +48,9 @@ void TfliteImporter::import_converted_output(const FileOperator& op, const FileV
   if (model_.dimensions(op.outputs[0], &op) != view.dimensions()) {
     model_.fail(op, "its output's shape does not follow from its inputs");
   }
-  result_.output_end = network_end(op, op.outputs[0]);
-  result_.output_end.restated = in.restated;
+  NetworkEnd& end = converted_[op.outputs[0]];
+  end = network_end(op, op.outputs[0]);
+  end.restated = in.restated;
   view.restated.reset();
   values_[op.outputs[0]] = view;
 }
@@ -58,26 +61,6 @@ NetworkEnd TfliteImporter::network_end(const FileOperator& op, FileTensor outer)
     end.uint8 = model_.activation_quantisation(outer, &op, TensorType::UINT8);
   }
   return end;
-}
-
-void TfliteImporter::import_requantisation(const FileOperator& op) {
-  const FileValue& in = elements(op, 0);
-  if (model_.activation_quantisation(op.inputs[0], &op) ==
-      model_.activation_quantisation(op.outputs[0], &op)) {
-    return pass_on(op, in);
-  }
-  const auto channels = static_cast<std::size_t>(in.shape.channels);
-  Layer layer;
-  layer.kind = LayerKind::kDepthwiseConv2d;
-  layer.inputs = {in.id, kNoTensor};
-  layer.output = in.shape;
-  QuantizedLayer quantised;
-  if (take_ == Take::kEverything) {
-    quantised.weights.assign(channels, 1);
-    quantised.weight_scales = {1.0F};
-    quantised.biases.assign(channels, 0);
-  }
-  append_like(op, layer, std::move(quantised), in);
 }
 
 }  // namespace patchnas

@@ -27,6 +27,8 @@ int operator_version(BuiltinOperator code) {
       return 3;
     case BuiltinOperator::FULLY_CONNECTED:
       return 4;
+    case BuiltinOperator::HARD_SWISH:
+      return 1;
     default:
       // ADD, AVERAGE_POOL_2D, MAX_POOL_2D, MEAN, SOFTMAX, PAD, PADV2, QUANTIZE, DEQUANTIZE
       return 2;
@@ -43,6 +45,9 @@ class Exporter {
         tflite::CreateBuffer(builder_));  // by convention the first is empty: "no data"
     for (TensorId tensor = 0; tensor < shapes_.tensor_count(); ++tensor) {
       add_activation(tensor);
+    }
+    if (shapes_.input_count() > 1 || !shapes_.outputs.empty()) {
+      throw InputError("networks of several inputs or outputs cannot be written as .tflite");
     }
     input_ = add_input_end();
     for (int layer = 0; layer < shapes_.layer_count(); ++layer) {
@@ -91,7 +96,7 @@ class Exporter {
 
   // From the tensor that the file's user writes to the image; returns the former.
   int add_input_end() {
-    const NetworkEnd& end = network_.input_end;
+    const NetworkEnd& end = network_.input_ends[0];
     const int given = end.restated ? add_restated(kImage, *end.restated) : kImage;
     int outer = given;
     if (end.numbers != EndNumbers::kInt8) {
@@ -106,7 +111,7 @@ class Exporter {
 
   // From the network's output to the tensor that the file's user reads; returns the latter.
   int add_output_end() {
-    const NetworkEnd& end = network_.output_end;
+    const NetworkEnd& end = network_.output_ends[0];
     const TensorId output = shapes_.layer_count();
     int outer = output;
     if (end.restated) {
@@ -248,6 +253,17 @@ class Exporter {
                             tflite::CreateSoftmaxOptions(builder_, 1.0F).Union());
       case LayerKind::kMean:
         return add_mean(index);
+      case LayerKind::kSubtract:
+      case LayerKind::kMultiply:
+        return add_add(index);
+      case LayerKind::kLookup:
+        return add_function(index);
+      case LayerKind::kResize:
+        return add_resize(index);
+      case LayerKind::kCopyChannels:
+      case LayerKind::kCopy:
+      case LayerKind::kInput:
+        return fail(index, "copies what other operators compute, which cannot be written");
     }
   }
 
@@ -317,11 +333,11 @@ class Exporter {
                ConvolutionOperator::kFullyConnected) {
       add_fully_connected(index, shapes_.shape(layer.inputs[0]).channels);
     } else {
-      const int in_channels = shapes_.shape(layer.inputs[0]).channels;
+      const int in_channels = shapes_.shape(layer.inputs[0]).channels / layer.groups;
       const auto inputs =
           weighted_inputs(index, input, {layer.output.channels, k.height, k.width, in_channels});
-      const auto options =
-          tflite::CreateConv2DOptions(builder_, implicit, k.stride_w, k.stride_h, activation);
+      const auto options = tflite::CreateConv2DOptions(builder_, implicit, k.stride_w, k.stride_h,
+                                                       activation, k.dilation_w, k.dilation_h);
       add_operator(BuiltinOperator::CONV_2D, inputs, index + 1,
                    tflite::BuiltinOptions::Conv2DOptions, options.Union());
     }
@@ -363,15 +379,81 @@ class Exporter {
                  tflite::CreateReducerOptions(builder_, true).Union());
   }
 
+  // Additions, subtractions and products of two tensors, or of one with a constant.
   void add_add(int index) {
     const Layer& layer = layer_at(index);
-    if (flat_[static_cast<std::size_t>(layer.inputs[0])] !=
-        flat_[static_cast<std::size_t>(layer.inputs[1])]) {
+    if (layer.input_count() == 2 && flat_[static_cast<std::size_t>(layer.inputs[0])] !=
+                                        flat_[static_cast<std::size_t>(layer.inputs[1])]) {
       fail(index, "an add of which one input comes from a fully connected layer cannot be written");
     }
-    const auto options = tflite::CreateAddOptions(builder_, activation_function(layer.activation));
-    add_operator(BuiltinOperator::ADD, {layer.inputs[0], layer.inputs[1]}, index + 1,
-                 tflite::BuiltinOptions::AddOptions, options.Union());
+    std::vector<std::int32_t> inputs{layer.inputs[0], layer.inputs[1]};
+    if (has_constant_operand(layer)) {
+      const QuantizedLayer& q = network_.layers[static_cast<std::size_t>(index)];
+      inputs[1] = add_tensor(
+          shapes_.layer_name(index) + "/constants", {static_cast<std::int32_t>(q.constants.size())},
+          tflite::TensorType::INT8, add_buffer(q.constants), {q.constants_quantisation.scale},
+          {q.constants_quantisation.zero_point}, 0);
+      if (q.constants_come_first) {
+        std::swap(inputs[0], inputs[1]);
+      }
+    }
+    const auto activation = activation_function(layer.activation);
+    if (layer.kind == LayerKind::kAdd) {
+      add_operator(BuiltinOperator::ADD, inputs, index + 1, tflite::BuiltinOptions::AddOptions,
+                   tflite::CreateAddOptions(builder_, activation).Union());
+    } else if (layer.kind == LayerKind::kSubtract) {
+      add_operator(BuiltinOperator::SUB, inputs, index + 1, tflite::BuiltinOptions::SubOptions,
+                   tflite::CreateSubOptions(builder_, activation).Union());
+    } else {
+      add_operator(BuiltinOperator::MUL, inputs, index + 1, tflite::BuiltinOptions::MulOptions,
+                   tflite::CreateMulOptions(builder_, activation).Union());
+    }
+  }
+
+  void add_function(int index) {
+    const Layer& layer = layer_at(index);
+    const auto add = [&](BuiltinOperator code) {
+      add_operator(code, {layer.inputs[0]}, index + 1, tflite::BuiltinOptions::NONE, 0);
+    };
+    switch (layer.function) {
+      case ValueFunction::kRequantise:
+        return add(BuiltinOperator::QUANTIZE);
+      case ValueFunction::kRelu:
+        return add(BuiltinOperator::RELU);
+      case ValueFunction::kRelu6:
+        return add(BuiltinOperator::RELU6);
+      case ValueFunction::kLeakyRelu: {
+        const float slope = network_.layers[static_cast<std::size_t>(index)].leaky_slope;
+        return add_operator(BuiltinOperator::LEAKY_RELU, {layer.inputs[0]}, index + 1,
+                            tflite::BuiltinOptions::LeakyReluOptions,
+                            tflite::CreateLeakyReluOptions(builder_, slope).Union());
+      }
+      case ValueFunction::kLogistic:
+        return add(BuiltinOperator::LOGISTIC);
+      case ValueFunction::kTanh:
+        return add(BuiltinOperator::TANH);
+      case ValueFunction::kHardSwish:
+        return add(BuiltinOperator::HARD_SWISH);
+    }
+  }
+
+  void add_resize(int index) {
+    const Layer& layer = layer_at(index);
+    const Resizing& rule = layer.resizing;
+    const std::vector<std::int32_t> extents{layer.output.height, layer.output.width};
+    const int size = add_tensor(shapes_.layer_name(index) + "/size", {2}, tflite::TensorType::INT32,
+                                add_buffer(extents), {}, {}, 0);
+    if (rule.is_bilinear) {
+      const auto options = tflite::CreateResizeBilinearOptions(builder_, rule.align_corners,
+                                                               rule.half_pixel_centers);
+      add_operator(BuiltinOperator::RESIZE_BILINEAR, {layer.inputs[0], size}, index + 1,
+                   tflite::BuiltinOptions::ResizeBilinearOptions, options.Union());
+    } else {
+      const auto options = tflite::CreateResizeNearestNeighborOptions(builder_, rule.align_corners,
+                                                                      rule.half_pixel_centers);
+      add_operator(BuiltinOperator::RESIZE_NEAREST_NEIGHBOR, {layer.inputs[0], size}, index + 1,
+                   tflite::BuiltinOptions::ResizeNearestNeighborOptions, options.Union());
+    }
   }
 
   // Of one pixel's channels it is applied to each pixel, and keeps the dimensions.

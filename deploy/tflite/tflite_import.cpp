@@ -1,5 +1,7 @@
 #include "deploy/tflite/tflite_import.h"
 
+#include <algorithm>
+
 #include "arch/base/error.h"
 #include "arch/base/input_file.h"
 #include "deploy/quantise/requantisation.h"
@@ -25,48 +27,44 @@ TfliteStructure TfliteImporter::structure() {
 
 TfliteImporter::OperatorImport TfliteImporter::import_of(BuiltinOperator code) {
   static const std::unordered_map<BuiltinOperator, OperatorImport> imports = {
-      {BuiltinOperator::ADD, &TfliteImporter::import_add},
+      {BuiltinOperator::ADD, &TfliteImporter::import_combination},
       {BuiltinOperator::AVERAGE_POOL_2D, &TfliteImporter::import_pool},
+      {BuiltinOperator::CONCATENATION, &TfliteImporter::import_concatenation},
       {BuiltinOperator::CONV_2D, &TfliteImporter::import_convolution},
       {BuiltinOperator::DEPTHWISE_CONV_2D, &TfliteImporter::import_depthwise},
       {BuiltinOperator::DEQUANTIZE, &TfliteImporter::import_conversion},
       {BuiltinOperator::EXPAND_DIMS, &TfliteImporter::import_reshape},
       {BuiltinOperator::FULLY_CONNECTED, &TfliteImporter::import_fully_connected},
+      {BuiltinOperator::HARD_SWISH, &TfliteImporter::import_function},
+      {BuiltinOperator::LEAKY_RELU, &TfliteImporter::import_function},
+      {BuiltinOperator::LOGISTIC, &TfliteImporter::import_function},
       {BuiltinOperator::MAX_POOL_2D, &TfliteImporter::import_pool},
-      {BuiltinOperator::MEAN, &TfliteImporter::import_mean},
+      {BuiltinOperator::MEAN, &TfliteImporter::import_reduction},
+      {BuiltinOperator::MUL, &TfliteImporter::import_combination},
       {BuiltinOperator::PAD, &TfliteImporter::import_pad},
       {BuiltinOperator::PADV2, &TfliteImporter::import_pad},
       {BuiltinOperator::QUANTIZE, &TfliteImporter::import_conversion},
+      {BuiltinOperator::REDUCE_MAX, &TfliteImporter::import_reduction},
+      {BuiltinOperator::RELU, &TfliteImporter::import_function},
+      {BuiltinOperator::RELU6, &TfliteImporter::import_function},
       {BuiltinOperator::RESHAPE, &TfliteImporter::import_reshape},
+      {BuiltinOperator::RESIZE_BILINEAR, &TfliteImporter::import_resize},
+      {BuiltinOperator::RESIZE_NEAREST_NEIGHBOR, &TfliteImporter::import_resize},
+      {BuiltinOperator::SLICE, &TfliteImporter::import_slice},
       {BuiltinOperator::SOFTMAX, &TfliteImporter::import_softmax},
+      {BuiltinOperator::SPLIT, &TfliteImporter::import_split},
+      {BuiltinOperator::SPLIT_V, &TfliteImporter::import_split},
       {BuiltinOperator::SQUEEZE, &TfliteImporter::import_reshape},
+      {BuiltinOperator::STRIDED_SLICE, &TfliteImporter::import_slice},
+      {BuiltinOperator::SUB, &TfliteImporter::import_combination},
+      {BuiltinOperator::TANH, &TfliteImporter::import_function},
       {BuiltinOperator::TRANSPOSE, &TfliteImporter::import_transpose}};
   const auto found = imports.find(code);
   return found == imports.end() ? nullptr : found->second;
 }
 
 void TfliteImporter::read_layers() {
-  const FileNumbers numbers = numbers_of(model_);
-  const bool readable = numbers == FileNumbers::kInt8 ||
-                        (numbers == FileNumbers::kFloat32 && take_ == Take::kStructure);
-  type_ = numbers == FileNumbers::kFloat32 ? TensorType::FLOAT32 : TensorType::INT8;
-  if (!readable) {
-    obstacles_.add(explain(numbers));
-  }
-  require_one(model_.inputs().size(), "input");
-  require_one(model_.outputs().size(), "output");
-  if (readable) {
-    noting_obstacles(nullptr, [&] { read_inputs(); });
-  }
-  const std::unordered_set<int> needed = needed_operators(model_);
-  for (const FileOperator& op : model_.operators()) {
-    if (needed.contains(op.index)) {
-      noting_obstacles(&op, [&] { import_operator(op, readable); });
-    }
-  }
-  if (obstacles_.empty()) {
-    noting_obstacles(nullptr, [&] { check_output(); });
-  }
+  try_to_read_layers();
   if (!obstacles_.empty()) {
     throw InputError(model_.source() +
                      (take_ == Take::kEverything ? ": cannot be run: " : ": cannot be read: ") +
@@ -74,9 +72,46 @@ void TfliteImporter::read_layers() {
   }
 }
 
-void TfliteImporter::require_one(std::size_t count, const std::string& what) {
-  if (count != 1) {
-    obstacles_.add("has " + std::to_string(count) + " " + what + "s, only one is supported");
+std::vector<std::string> TfliteImporter::obstacles() {
+  try_to_read_layers();
+  if (obstacles_.empty()) {
+    try {
+      derive_arithmetic(std::move(result_));
+    } catch (const InputError& error) {
+      obstacles_.add(error.what());
+    }
+  }
+  return obstacles_.lines();
+}
+
+void TfliteImporter::try_to_read_layers() {
+  const FileNumbers numbers = numbers_of(model_);
+  const bool readable = numbers == FileNumbers::kInt8 ||
+                        (numbers == FileNumbers::kFloat32 && take_ == Take::kStructure);
+  type_ = numbers == FileNumbers::kFloat32 ? TensorType::FLOAT32 : TensorType::INT8;
+  if (!readable) {
+    obstacles_.add(explain(numbers));
+  }
+  if (model_.inputs().empty() || model_.outputs().empty()) {
+    obstacles_.add("has no input or no output");
+  }
+  if (readable) {
+    noting_obstacles(nullptr, [&] { read_inputs(); });
+  }
+  const std::unordered_set<int> needed = needed_operators(model_);
+  read_.insert(model_.outputs().begin(), model_.outputs().end());
+  for (const FileOperator& op : model_.operators()) {
+    if (needed.contains(op.index)) {
+      read_.insert(op.inputs.begin(), op.inputs.end());
+    }
+  }
+  for (const FileOperator& op : model_.operators()) {
+    if (needed.contains(op.index)) {
+      noting_obstacles(&op, [&] { import_operator(op, readable); });
+    }
+  }
+  if (obstacles_.empty()) {
+    noting_obstacles(nullptr, [&] { read_outputs(); });
   }
 }
 
@@ -98,29 +133,36 @@ void TfliteImporter::assume_value(FileTensor tensor, const FileOperator* op) {
 
 void TfliteImporter::read_inputs() {
   result_.tensors.emplace_back();
-  const std::vector<FileTensor>& inputs = model_.inputs();
-  if (inputs.empty()) {
-    return;
+  result_.input_ends.assign(std::max<std::size_t>(1, model_.inputs().size()), {});
+  unknown_.insert(model_.inputs().begin(), model_.inputs().end());
+  for (std::size_t i = 0; i < model_.inputs().size(); ++i) {
+    read_input(model_.inputs()[i], static_cast<TensorId>(i));
   }
-  const FileTensor image = inputs.front();
-  unknown_.insert(image);
-  const std::vector<int> dimensions = model_.dimensions(image, nullptr);
+}
+
+void TfliteImporter::read_input(FileTensor tensor, TensorId id) {
+  const std::vector<int> dimensions = model_.dimensions(tensor, nullptr);
   if (dimensions.size() == 4 && dimensions[0] != 1) {
-    model_.fail(nullptr, image,
+    model_.fail(nullptr, tensor,
                 "has batch size " + std::to_string(dimensions[0]) + ", only 1 is supported");
   }
   const TensorShape shape = shape_of(dimensions);
-  FileValue value{.id = kImage, .shape = shape, .margins = {}};
-  const TensorType type = model_.type(image, nullptr);
+  FileValue value{.id = id, .shape = shape, .margins = {}};
+  const TensorType type = model_.type(tensor, nullptr);
   value.holds_end_numbers = type != type_ && end_numbers(type) != EndNumbers::kInt8;
-  if (!value.holds_end_numbers) {
-    result_.tensors[kImage] = activation_quantisation(image, nullptr);
+  const TensorQuantisation quantisation =
+      value.holds_end_numbers ? TensorQuantisation{} : activation_quantisation(tensor, nullptr);
+  if (id == kImage) {
+    result_.network.input = shape;
+    result_.tensors[kImage] = quantisation;
+  } else {
+    Layer layer;
+    layer.kind = LayerKind::kInput;
+    layer.output = shape;
+    add_layer(layer, {}, tensor, quantisation);
   }
-  unknown_.erase(image);
-  values_[image] = reread(value, dimensions);
-  result_.network.input = shape;
-  std::for_each(inputs.begin() + 1, inputs.end(),
-                [&](FileTensor input) { assume_value(input, nullptr); });
+  unknown_.erase(tensor);
+  values_[tensor] = reread(value, dimensions);
 }
 
 void TfliteImporter::import_operator(const FileOperator& op, bool readable) {
@@ -131,21 +173,43 @@ void TfliteImporter::import_operator(const FileOperator& op, bool readable) {
   if (!readable) {
     return;
   }
-  if (op.outputs.size() != 1 || values_.contains(op.outputs[0])) {
-    model_.fail(op, "must write exactly one tensor, which nothing else writes");
+  const bool is_split = op.code == BuiltinOperator::SPLIT || op.code == BuiltinOperator::SPLIT_V;
+  if (op.outputs.empty() || (op.outputs.size() > 1 && !is_split)) {
+    model_.fail(op, "must write exactly one tensor");
+  }
+  for (const FileTensor output : op.outputs) {
+    if (values_.contains(output)) {
+      model_.fail(op, "writes a tensor that another operator writes");
+    }
   }
   (this->*import)(op);
 }
 
-void TfliteImporter::check_output() {
-  const auto output = values_.find(model_.outputs().front());
-  const int last = result_.network.layer_count();
-  if (last == 0 || output == values_.end() || output->second.id != last ||
-      output->second.has_margins() || !output->second.is_ordered()) {
-    model_.fail(nullptr, model_.outputs().front(), "must be what the last operator computes");
+void TfliteImporter::read_outputs() {
+  const std::vector<FileTensor>& outputs = model_.outputs();
+  std::vector<TensorId> tensors;
+  result_.output_ends.clear();
+  for (const FileTensor output : outputs) {
+    const auto found = values_.find(output);
+    if (found == values_.end()) {
+      model_.fail(nullptr, output, "is an output that no operator computes");
+    }
+    FileValue& value = found->second;
+    const bool is_input = value.id < result_.network.input_count();
+    const bool is_output = std::find(tensors.begin(), tensors.end(), value.id) != tensors.end();
+    if (is_input || is_output || !value.is_ordered() || value.has_margins()) {
+      if (is_input && value.holds_end_numbers) {
+        model_.fail(nullptr, output, "is an input that no operator quantises");
+      }
+      value = add_copy(FileOperator{}, value, copy_to_plain(value), value.dimensions(), output);
+    }
+    const auto end = converted_.find(output);
+    result_.output_ends.push_back(end == converted_.end() ? NetworkEnd{.restated = value.restated}
+                                                          : end->second);
+    tensors.push_back(value.id);
   }
-  if (output->second.restated) {
-    result_.output_end.restated = output->second.restated;
+  if (tensors != std::vector<TensorId>{result_.network.layer_count()}) {
+    result_.network.outputs = tensors;
   }
 }
 

@@ -15,6 +15,7 @@
 #include "deploy/tflite/tflite_model.h"
 #include "deploy/tflite/tflite_obstacles.h"
 #include "deploy/tflite/tflite_value.h"
+#include "deploy/tflite/tflite_views.h"
 
 namespace patchnas {
 
@@ -26,6 +27,10 @@ class TfliteImporter {
   TfliteImporter(const TfliteModel& model, Take take) : model_(model), take_(take) {}
   QuantizedNetwork quantised_network();
   TfliteStructure structure();
+  /// Everything that stands in the way, a line each.
+  std::vector<std::string> obstacles();
+  /// Whether operators of that kind are read at all.
+  static bool reads(tflite::BuiltinOperator code) { return import_of(code) != nullptr; }
 
  private:
   using OperatorImport = void (TfliteImporter::*)(const FileOperator&);
@@ -34,8 +39,9 @@ class TfliteImporter {
 
   // --- the graph: tflite_import.cpp -------------------------------------------------------------
 
+  // Throws if there are obstacles; the other only finds them.
   void read_layers();
-  void require_one(std::size_t count, const std::string& what);
+  void try_to_read_layers();
   // Thrown for an operator that reads what an obstacle has left unknown: not an obstacle of its
   // own.
   struct UnknownInput {};
@@ -57,19 +63,34 @@ class TfliteImporter {
   // A tensor that nobody computes, as the file declares it.
   void assume_value(FileTensor tensor, const FileOperator* op);
   void read_inputs();
+  void read_input(FileTensor tensor, TensorId id);
   void import_operator(const FileOperator& op, bool readable);
-  void check_output();
+  void read_outputs();
 
   // --- reading an operator, and what it computes: tflite_layers.cpp ----------------------------
 
   // An input that an earlier operator computed, or one of the graph.
-  [[nodiscard]] const FileValue& any_value(const FileOperator& op, std::size_t position) const;
-  // The same in the numbers of the network.
-  [[nodiscard]] const FileValue& value(const FileOperator& op, std::size_t position) const;
+  const FileValue& any_value(const FileOperator& op, std::size_t position) const;
+  // The same in the numbers of the network. What an operator that computes nothing has made of it
+  // is a layer that copies where no later layer can take it into account: from here on, those that
+  // read it read that layer's output.
+  const FileValue& value(const FileOperator& op, std::size_t position);
+  const FileValue& plain(const FileOperator& op, std::size_t position);
   // An input that windows can slide over, perhaps with margins.
-  [[nodiscard]] const FileValue& map(const FileOperator& op) const;
+  const FileValue& map(const FileOperator& op);
+  // The same: margins, if it has any, hold the zero point and are smaller than the kernel.
+  const FileValue& map_for_convolution(const FileOperator& op, int kernel_h, int kernel_w);
   // An input whose elements lie as ours do.
-  [[nodiscard]] const FileValue& elements(const FileOperator& op, std::size_t position) const;
+  const FileValue& elements(const FileOperator& op, std::size_t position);
+  // The same: the file's last dimension is our channels.
+  const FileValue& elements_by_channel(const FileOperator& op, std::size_t position);
+  [[nodiscard]] bool is_constant_operand(const FileOperator& op, std::size_t position) const {
+    return op.input(position) >= 0 && !values_.contains(op.inputs[position]) &&
+           model_.is_constant(op.inputs[position]);
+  }
+  // "axis" of a file, which may count from the end.
+  [[nodiscard]] std::size_t axis_of(const FileOperator& op, std::int64_t axis,
+                                    std::size_t rank) const;
   // The operator's options, which the file must give in the type that belongs to it.
   template <typename Options>
   [[nodiscard]] const Options& options(const FileOperator& op) const {
@@ -95,13 +116,20 @@ class TfliteImporter {
   }
   void add_layer(const Layer& layer, QuantizedLayer quantised, FileTensor output,
                  const TensorQuantisation& output_quantisation);
+  // A layer that does not compute an operator's output.
+  FileValue add_copy(const FileOperator& op, const FileValue& in, const StridedCopy& copy,
+                     const std::vector<int>& dimensions, FileTensor named_after);
   // What the layer that is appended next computes.
   [[nodiscard]] FileValue next_value(const TensorShape& shape) const {
     return {.id = result_.network.layer_count() + 1, .shape = shape, .margins = {}};
   }
   // A layer whose elements the file's operator writes as `computed`.
   void append(const FileOperator& op, const Layer& layer, QuantizedLayer quantised,
-              const FileValue& computed);
+              const FileValue& computed) {
+    append_output(op, 0, layer, std::move(quantised), computed);
+  }
+  void append_output(const FileOperator& op, std::size_t output, const Layer& layer,
+                     QuantizedLayer quantised, const FileValue& computed);
   // A layer that computes a map from the map `in`.
   void append_map(const FileOperator& op, const Layer& layer, QuantizedLayer quantised,
                   const FileValue& in);
@@ -120,6 +148,16 @@ class TfliteImporter {
   template <typename Options>
   [[nodiscard]] Layer convolution_layer(const FileOperator& op, LayerKind kind, const FileValue& in,
                                         const std::vector<int>& weights, int output_channels) const;
+  // Whether no window of such a kernel may hold nothing but margins.
+  [[nodiscard]] static bool margins_fit(const FileValue& in, int kernel_h, int kernel_w) {
+    const Margins& m = in.margins;
+    const int rows = in.is_turned() ? kernel_w : kernel_h;
+    const int cols = in.is_turned() ? kernel_h : kernel_w;
+    return m.top < rows && m.bottom < rows && m.left < cols && m.right < cols;
+  }
+  [[nodiscard]] static bool is_dilated(const Layer& layer) {
+    return layer.kernel.dilation_h != 1 || layer.kernel.dilation_w != 1;
+  }
   [[nodiscard]] static PadOperator pad_operator(const FileValue& in) {
     return in.has_pad_operator ? PadOperator{in.extent(FileAxis::kRows), in.extent(FileAxis::kCols)}
                                : PadOperator{};
@@ -131,13 +169,13 @@ class TfliteImporter {
   // A CONV_2D has groups where its [O, kh, kw, I] weights have fewer channels than its input.
   [[nodiscard]] int group_count(const FileOperator& op, int input_channels,
                                 const std::vector<int>& weights) const;
-  // With a depth multiplier it is a convolution in as many groups as there are input channels: of
-  // one channel, simply a convolution.
+  // With a depth multiplier or dilation it is a convolution in as many groups as there are input
+  // channels: of one channel, simply a convolution.
   void import_depthwise(const FileOperator& op);
   void import_pool(const FileOperator& op);
   // Every window has a value inside the image (sliding_layer), so a maximum is the same with and
   // without margins that no value is below. Our poolings read none.
-  void check_margins_of_maximum(const FileOperator& op, const FileValue& in) const;
+  [[nodiscard]] bool margins_count_in_maximum(const FileValue& in) const;
   // Whether no stored value of the tensor can be below its zero point, whatever that is.
   [[nodiscard]] bool is_never_negative(TensorId tensor) const;
   void import_add(const FileOperator& op);
@@ -147,15 +185,40 @@ class TfliteImporter {
   // another scale than the products.
   void check_bias_scale(const FileOperator& op, const QuantizedLayer& quantised) const;
   void import_softmax(const FileOperator& op);
-  // Over rows or columns, or both. No average pooling: TensorFlow Lite rounds the two differently.
-  void import_mean(const FileOperator& op);
+  // Means and maxima over rows or columns, or both. A mean is no average pooling: TensorFlow Lite
+  // rounds the two differently.
+  void import_reduction(const FileOperator& op);
+
+  // --- element by element, and of other places: tflite_elements.cpp ------------------------------
+
+  void import_function(const FileOperator& op);
+  // ADD, SUB and MUL.
+  void import_combination(const FileOperator& op);
+  void import_with_constant(const FileOperator& op, Layer layer, std::size_t constant);
+  // Two tensors, the smaller one repeated along the dimensions that it does not have.
+  void import_of_two(const FileOperator& op, Layer layer);
+  FileValue repeated(const FileOperator& op, std::size_t position, const std::vector<int>& to);
+  [[nodiscard]] tflite::ActivationFunctionType fused_function(const FileOperator& op) const;
+  void import_resize(const FileOperator& op);
+  void import_concatenation(const FileOperator& op);
+  void import_split(const FileOperator& op);
+  void import_slice(const FileOperator& op);
+  // Every `step`th of `counts` elements from `begins` on along each dimension.
+  struct Slice {
+    std::vector<int> begins, counts, steps;
+  };
+  [[nodiscard]] Slice read_slice(const FileOperator& op, const std::vector<int>& from) const;
+  void append_slice(const FileOperator& op, std::size_t output, const FileValue& in,
+                    const Slice& slice);
+  void append_padded(const FileOperator& op, const FilePadding& padding);
+  [[nodiscard]] bool is_read(FileTensor tensor) const { return read_.contains(tensor); }
 
   // --- numbers at the ends: tflite_conversions.cpp ----------------------------------------------
 
-  // QUANTIZE and DEQUANTIZE: of the image or the output they are about the user's numbers, and no
+  // QUANTIZE and DEQUANTIZE: of an input or an output they are about the user's numbers, and no
   // layers of the network.
   void import_conversion(const FileOperator& op);
-  void import_quantised_image(const FileOperator& op, const FileValue& in);
+  void import_quantised_input(const FileOperator& op, const FileValue& in);
   void import_converted_output(const FileOperator& op, const FileValue& in);
   [[nodiscard]] NetworkEnd network_end(const FileOperator& op, FileTensor outer) const;
   [[nodiscard]] static EndNumbers end_numbers(tflite::TensorType type) {
@@ -163,9 +226,6 @@ class TfliteImporter {
            : type == tflite::TensorType::FLOAT32 ? EndNumbers::kFloat32
                                                  : EndNumbers::kInt8;
   }
-  // From one int8 scale to another: a depthwise convolution with weights of 1, whose multiplier is
-  // the quotient of the scales as that of QUANTIZE is.
-  void import_requantisation(const FileOperator& op);
 
   const TfliteModel& model_;
   Take take_;
@@ -173,6 +233,8 @@ class TfliteImporter {
   QuantizedNetwork result_;
   std::optional<TensorQuantisation> image_as_given_;  // once a layer has read it
   std::unordered_map<FileTensor, FileValue> values_;
+  std::unordered_map<FileTensor, NetworkEnd> converted_;  // outputs in the user's numbers
+  std::unordered_set<FileTensor> read_;     // by operators that are needed, or of the graph
   std::unordered_set<FileTensor> unknown_;  // what operators with obstacles would have computed
   FileObstacles obstacles_;
 };

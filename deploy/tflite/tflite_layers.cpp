@@ -22,38 +22,63 @@ const FileValue& TfliteImporter::any_value(const FileOperator& op, std::size_t p
   return found->second;
 }
 
-const FileValue& TfliteImporter::value(const FileOperator& op, std::size_t position) const {
+const FileValue& TfliteImporter::value(const FileOperator& op, std::size_t position) {
   const FileValue& found = any_value(op, position);
   if (found.holds_end_numbers) {
     model_.require_type(op.inputs[position], type_, &op);
   }
-  if (found.restated && found.id != kImage) {
-    model_.fail(&op, op.inputs[position],
-                "has been given another scale or zero point by an operator that computes nothing, "
-                "which is only supported at the ends of the network");
+  return found.restated && found.id != kImage ? plain(op, position) : found;
+}
+
+const FileValue& TfliteImporter::plain(const FileOperator& op, std::size_t position) {
+  any_value(op, position);
+  FileValue& found = values_.at(op.inputs[position]);
+  if (found.holds_end_numbers) {
+    model_.require_type(op.inputs[position], type_, &op);
+  }
+  if (!found.is_plain()) {
+    found = add_copy(op, found, copy_to_plain(found), found.dimensions(), op.inputs[position]);
   }
   return found;
 }
 
-const FileValue& TfliteImporter::map(const FileOperator& op) const {
+const FileValue& TfliteImporter::map(const FileOperator& op) {
   const FileValue& found = value(op, 0);
-  if (!found.is_map()) {
-    model_.fail(&op, op.inputs[0],
-                found.is_ordered()
-                    ? "is reshaped to other rows, columns or channels than it was computed with, "
-                      "which this operator may not read"
-                    : "is transposed, which this operator may not read");
+  if (found.is_map()) {
+    return found;
   }
-  return found;
+  const FileValue& made = plain(op, 0);
+  if (!made.is_map()) {
+    model_.fail(&op, op.inputs[0], "is no map of rows, columns and channels");
+  }
+  return made;
 }
 
-const FileValue& TfliteImporter::elements(const FileOperator& op, std::size_t position) const {
+const FileValue& TfliteImporter::map_for_convolution(const FileOperator& op, int kernel_h,
+                                                     int kernel_w) {
+  const FileValue& found = map(op);
+  const bool fits =
+      found.margin_fill == MarginFill::kZero && margins_fit(found, kernel_h, kernel_w);
+  return found.has_margins() && !fits ? plain(op, 0) : found;
+}
+
+const FileValue& TfliteImporter::elements(const FileOperator& op, std::size_t position) {
   const FileValue& found = value(op, position);
-  if (!found.is_ordered() || found.has_margins()) {
-    model_.fail(&op, op.inputs[position],
-                "is padded or transposed, which this operator may not read");
+  return found.is_ordered() && !found.has_margins() ? found : plain(op, position);
+}
+
+const FileValue& TfliteImporter::elements_by_channel(const FileOperator& op, std::size_t position) {
+  const FileValue& found = elements(op, position);
+  return found.ends_in_channels() ? found : plain(op, position);
+}
+
+std::size_t TfliteImporter::axis_of(const FileOperator& op, std::int64_t axis,
+                                    std::size_t rank) const {
+  const auto dimensions = static_cast<std::int64_t>(rank);
+  if (axis < -dimensions || axis >= dimensions) {
+    model_.fail(op, "names axis " + std::to_string(axis) + " of " + std::to_string(rank));
   }
-  return found;
+  return static_cast<std::size_t>(axis < 0 ? axis + dimensions : axis);
 }
 
 Activation TfliteImporter::activation_function(const FileOperator& op,
@@ -130,9 +155,28 @@ void TfliteImporter::add_layer(const Layer& layer, QuantizedLayer quantised, Fil
   result_.layers.push_back(std::move(quantised));
 }
 
-void TfliteImporter::append(const FileOperator& op, const Layer& layer, QuantizedLayer quantised,
-                            const FileValue& computed) {
-  const FileTensor output = op.outputs[0];
+FileValue TfliteImporter::add_copy(const FileOperator& op, const FileValue& in,
+                                   const StridedCopy& copy, const std::vector<int>& dimensions,
+                                   FileTensor named_after) {
+  Layer layer;
+  layer.kind = LayerKind::kCopy;
+  layer.inputs = {in.id, kNoTensor};
+  layer.output = shape_of(dimensions);
+  layer.copy = copy;
+  QuantizedLayer quantised;
+  quantised.fill = in.margin_value;
+  const TensorQuantisation stated = quantisation(in);
+  if (in.id == kImage) {
+    read_image_as(op, in);
+  }
+  const FileValue made = reread(next_value(layer.output), dimensions);
+  add_layer(layer, std::move(quantised), named_after, stated);
+  return made;
+}
+
+void TfliteImporter::append_output(const FileOperator& op, std::size_t position, const Layer& layer,
+                                   QuantizedLayer quantised, const FileValue& computed) {
+  const FileTensor output = op.outputs[position];
   if (model_.dimensions(output, &op) != computed.dimensions()) {
     model_.fail(op, "its output's shape does not follow from its inputs");
   }
@@ -171,7 +215,7 @@ void TfliteImporter::read_image_as(const FileOperator& op, const FileValue& view
     image_as_given_ = image;
     result_.network.input = view.shape;
     if (view.restated) {
-      result_.input_end.restated = image;
+      result_.input_ends[kImage].restated = image;
       image = *view.restated;
     }
   } else if (view.shape != result_.network.input ||

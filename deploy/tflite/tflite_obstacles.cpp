@@ -65,6 +65,14 @@ FileObstacle::FileObstacle(std::string operator_name, std::string place, std::st
       place_(std::move(place)),
       what_(std::move(what)) {}
 
+std::vector<std::string> FileObstacles::lines() const {
+  std::vector<std::string> result;
+  for (const Group& group : groups_of(obstacles_)) {
+    result.push_back(text_of(group));
+  }
+  return result;
+}
+
 std::string FileObstacles::text() const {
   std::vector<Group> groups = groups_of(obstacles_);
   std::string unsupported;

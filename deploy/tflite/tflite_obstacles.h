@@ -38,6 +38,8 @@ class FileObstacles {
   /// Equal reasons once, counted: "2 x ADD: adds a constant, … (first: operator 7, tensor 12 'x')".
   /// Operators that are not supported come first. Of very many kinds the last are only counted.
   [[nodiscard]] std::string text() const;
+  /// The same, a reason a line, and all of them.
+  [[nodiscard]] std::vector<std::string> lines() const;
 
  private:
   std::vector<FileObstacle> obstacles_;

@@ -17,13 +17,9 @@ Layer TfliteImporter::convolution_layer(const FileOperator& op, LayerKind kind, 
                                         const std::vector<int>& weights,
                                         int output_channels) const {
   const auto& o = options<Options>(op);
-  if (o.dilation_h_factor() != 1 || o.dilation_w_factor() != 1) {
-    model_.fail(op, "dilation is not supported");
-  }
-  if (in.has_margins() && in.margin_fill == MarginFill::kLowest) {
-    model_.fail(op, "is padded with -128, which only a MAX_POOL_2D may read");
-  }
-  const WindowOptions window{weights[1], weights[2], o.stride_h(), o.stride_w(), o.padding()};
+  const WindowOptions window{weights[1],           weights[2],  o.stride_h(),
+                             o.stride_w(),         o.padding(), o.dilation_h_factor(),
+                             o.dilation_w_factor()};
   Layer layer = sliding_layer(model_, op, kind, in, window, output_channels);
   layer.activation = activation_function(op, o.fused_activation_function());
   layer.pad_operator = pad_operator(in);
@@ -32,9 +28,13 @@ Layer TfliteImporter::convolution_layer(const FileOperator& op, LayerKind kind, 
 
 void TfliteImporter::import_pad(const FileOperator& op) {
   const FileValue& in = value(op, 0);
-  const bool knows_zero = take_ == Take::kEverything;
-  pass_on(op, padded_view(model_, op, in,
-                          knows_zero ? std::optional(quantisation(in).zero_point) : std::nullopt));
+  const std::optional<std::int32_t> zero_point =
+      take_ == Take::kEverything ? quantisation(in).zero_point : model_.zero_point(op.input(0));
+  const FilePadding padding = padding_of(model_, op, in, zero_point);
+  if (const std::optional<FileValue> view = padded_view(in, padding)) {
+    return pass_on(op, *view);
+  }
+  append_padded(op, padding);
 }
 
 void TfliteImporter::import_reshape(const FileOperator& op) {
@@ -46,8 +46,8 @@ void TfliteImporter::import_transpose(const FileOperator& op) {
 }
 
 void TfliteImporter::import_convolution(const FileOperator& op) {
-  const FileValue& in = map(op);
   const std::vector<int> shape = weight_shape(op, 4);
+  const FileValue& in = map_for_convolution(op, shape[1], shape[2]);
   Layer layer =
       convolution_layer<tflite::Conv2DOptions>(op, LayerKind::kConv2d, in, shape, shape[0]);
   layer.groups = group_count(op, in.shape.channels, shape);
@@ -67,15 +67,12 @@ int TfliteImporter::group_count(const FileOperator& op, int input_channels,
                     std::to_string(input_channels) + ", the output " + std::to_string(weights[0]) +
                     "; these are no groups of equal size");
   }
-  if (groups != 1 && take_ == Take::kEverything) {
-    model_.fail(&op, op.inputs[1], "grouped convolutions can be estimated, not executed");
-  }
   return groups;
 }
 
 void TfliteImporter::import_depthwise(const FileOperator& op) {
-  const FileValue& in = map(op);
   const std::vector<int> shape = weight_shape(op, 4);
+  const FileValue& in = map_for_convolution(op, shape[1], shape[2]);
   const int channels = in.shape.channels;
   const int multiplier = shape[3] / channels;
   if (shape[0] != 1 || multiplier * channels != shape[3]) {
@@ -83,20 +80,18 @@ void TfliteImporter::import_depthwise(const FileOperator& op) {
         &op, op.inputs[1],
         "weights must be [1, height, width, a multiple of " + std::to_string(channels) + "]");
   }
-  if (multiplier > 1 && channels > 1 && take_ == Take::kEverything) {
-    model_.fail(&op, op.inputs[1],
-                "depth multiplier " + std::to_string(multiplier) + " of " +
-                    std::to_string(channels) +
-                    " channels can be estimated, not executed; allowed: 1, or one channel");
+  Layer layer = convolution_layer<tflite::DepthwiseConv2DOptions>(op, LayerKind::kDepthwiseConv2d,
+                                                                  in, shape, shape[3]);
+  const bool is_depthwise = multiplier == 1 && !is_dilated(layer);
+  if (!is_depthwise) {
+    layer.kind = LayerKind::kConv2d;
+    layer.groups = channels;
   }
-  const LayerKind kind = multiplier == 1 ? LayerKind::kDepthwiseConv2d : LayerKind::kConv2d;
-  Layer layer = convolution_layer<tflite::DepthwiseConv2DOptions>(op, kind, in, shape, shape[3]);
-  layer.groups = multiplier == 1 ? 1 : channels;
   QuantizedLayer quantised = parameters(op, 3, shape[3]);
   if (in.is_turned()) {
     quantised.weights = turned_weights(quantised.weights, shape);
   }
-  if (multiplier != 1) {
+  if (!is_depthwise) {
     quantised.weights = outputs_first(quantised.weights, shape);
   }
   append_map(op, layer, std::move(quantised), in);
@@ -104,14 +99,12 @@ void TfliteImporter::import_depthwise(const FileOperator& op) {
 
 void TfliteImporter::import_pool(const FileOperator& op) {
   const auto& o = options<tflite::Pool2DOptions>(op);
-  const FileValue& in = map(op);
   const bool is_max = op.code == BuiltinOperator::MAX_POOL_2D;
-  if (in.has_margins()) {
-    if (!is_max) {
-      model_.fail(op, "averages the zeros of a PAD operator, which is not supported");
-    }
-    check_margins_of_maximum(op, in);
-  }
+  const FileValue& found = map(op);
+  const bool margins_count =
+      found.has_margins() && (!is_max || margins_count_in_maximum(found) ||
+                              !margins_fit(found, o.filter_height(), o.filter_width()));
+  const FileValue& in = margins_count ? plain(op, 0) : found;
   const WindowOptions window{o.filter_height(), o.filter_width(), o.stride_h(), o.stride_w(),
                              o.padding()};
   Layer layer = sliding_layer(model_, op, is_max ? LayerKind::kMaxPool : LayerKind::kAveragePool,
@@ -123,13 +116,9 @@ void TfliteImporter::import_pool(const FileOperator& op) {
   append_map(op, layer, {}, in);
 }
 
-void TfliteImporter::check_margins_of_maximum(const FileOperator& op, const FileValue& in) const {
-  if (take_ == Take::kEverything && in.margin_fill == MarginFill::kZero &&
-      quantisation(in).zero_point != -128 && !is_never_negative(in.id)) {
-    model_.fail(op,
-                "takes the maximum with the zeros of a PAD operator, which is only supported where "
-                "no value can be negative, as behind RELU");
-  }
+bool TfliteImporter::margins_count_in_maximum(const FileValue& in) const {
+  return in.margin_value != -128 &&
+         (in.margin_fill != MarginFill::kZero || !is_never_negative(in.id));
 }
 
 bool TfliteImporter::is_never_negative(TensorId tensor) const {
@@ -141,37 +130,15 @@ bool TfliteImporter::is_never_negative(TensorId tensor) const {
   return layer.activation != Activation::kNone || (is_pool && is_never_negative(layer.inputs[0]));
 }
 
-void TfliteImporter::import_add(const FileOperator& op) {
-  for (const std::size_t position : {0U, 1U}) {
-    if (op.input(position) >= 0 && !values_.contains(op.inputs[position]) &&
-        model_.is_constant(op.inputs[position])) {
-      model_.fail(op, "adds a constant, which is not supported");
-    }
-  }
-  const FileValue& a = elements(op, 0);
-  const FileValue& b = elements(op, 1);
-  if (a.shape != b.shape) {
-    model_.fail(op, a.dimensions() == b.dimensions()
-                        ? "adds tensors that were computed in other rows and columns each"
-                        : "adds tensors of different shapes");
-  }
-  Layer layer;
-  layer.kind = LayerKind::kAdd;
-  layer.inputs = {a.id, b.id};
-  layer.output = a.shape;
-  layer.activation =
-      activation_function(op, options<tflite::AddOptions>(op).fused_activation_function());
-  // Dimensions of 1 in front may be absent from either.
-  append_like(op, layer, {}, a.dimensions().size() < b.dimensions().size() ? b : a);
-}
-
 void TfliteImporter::import_fully_connected(const FileOperator& op) {
   const auto& o = options<tflite::FullyConnectedOptions>(op);
   if (o.weights_format() != tflite::FullyConnectedWeightsFormat::DEFAULT) {
     model_.fail(op, "shuffled weights are not supported");
   }
-  const FileValue& in = elements(op, 0);
   const std::vector<int> shape = weight_shape(op, 2);
+  const FileValue& found = elements(op, 0);
+  const bool fits = shape[1] == found.shape.elements() || shape[1] == found.shape.channels;
+  const FileValue& in = fits ? found : plain(op, 0);
   const bool reads_all = shape[1] == in.shape.elements();
   if (!reads_all && shape[1] != in.shape.channels) {
     model_.fail(&op, op.inputs[1],
@@ -217,9 +184,9 @@ void TfliteImporter::import_softmax(const FileOperator& op) {
   if (options<tflite::SoftmaxOptions>(op).beta() != 1.0F) {
     model_.fail(op, "beta must be 1");
   }
-  const FileValue& in = elements(op, 0);
+  const FileValue& in = elements_by_channel(op, 0);
   if (!in.ends_in_channels()) {
-    model_.fail(&op, op.inputs[0], "is reshaped so that its last dimension is not the channels");
+    model_.fail(&op, op.inputs[0], "has more than four dimensions");
   }
   Layer layer;
   layer.kind = LayerKind::kSoftmax;
@@ -228,15 +195,13 @@ void TfliteImporter::import_softmax(const FileOperator& op) {
   append_like(op, layer, {}, in);
 }
 
-void TfliteImporter::import_mean(const FileOperator& op) {
-  FileValue view = value(op, 0);
-  if (view.has_margins()) {
-    model_.fail(op, "reads a padded tensor");
-  }
+void TfliteImporter::import_reduction(const FileOperator& op) {
+  const FileValue& found = value(op, 0);
+  FileValue view = found.has_margins() || found.axes.empty() ? plain(op, 0) : found;
   const bool keep = options<tflite::ReducerOptions>(op).keep_dims();
   const std::vector<std::int32_t> reduced = model_.int32_data(op.input(1), op);
   Layer layer;
-  layer.kind = LayerKind::kMean;
+  layer.kind = op.code == BuiltinOperator::MEAN ? LayerKind::kMean : LayerKind::kMaxPool;
   layer.inputs = {view.id, kNoTensor};
   std::vector<FileAxis> kept;
   for (std::size_t i = 0; i < view.axes.size(); ++i) {
@@ -248,7 +213,7 @@ void TfliteImporter::import_mean(const FileOperator& op) {
     const bool has_rows = axis == FileAxis::kRows || axis == FileAxis::kPixels;
     const bool has_cols = axis == FileAxis::kCols || axis == FileAxis::kPixels;
     if (over_this && !has_rows && !has_cols) {
-      model_.fail(op, "only means over rows and columns are supported");
+      model_.fail(op, "only rows and columns may be reduced");
     }
     if (over_this && has_rows) {
       layer.kernel.height = layer.kernel.stride_h = view.shape.height;

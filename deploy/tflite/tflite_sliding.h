@@ -14,6 +14,8 @@ struct WindowOptions {
   int stride_h = 1;
   int stride_w = 1;
   tflite::Padding padding{};
+  int dilation_h = 1;
+  int dilation_w = 1;
 };
 
 /// The layer that slides the window over `input`, its margins becoming padding. Of a map that is

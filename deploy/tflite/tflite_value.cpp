@@ -99,6 +99,60 @@ bool FileValue::ends_in_channels() const {
          (axes.back() == FileAxis::kBatch && shape.elements() == 1);
 }
 
+bool FileValue::is_plain() const {
+  return is_ordered() && !has_margins() && (!restated || id == kImage) &&
+         shape == shape_of(dimensions());
+}
+
+std::vector<int> strides_of(const std::vector<int>& dimensions) {
+  std::vector<int> strides(dimensions.size(), 1);
+  for (std::size_t i = dimensions.size(); i-- > 1;) {
+    strides[i - 1] = strides[i] * dimensions[i];
+  }
+  return strides;
+}
+
+StridedCopy strided_copy(const std::vector<int>& counts, const std::vector<int>& from_strides,
+                         const std::vector<int>& to_strides) {
+  StridedCopy copy;
+  std::size_t axis = copy.counts.size();
+  for (std::size_t i = counts.size(); i-- > 0;) {
+    if (counts[i] > 1 && axis > 0) {
+      --axis;
+      copy.counts[axis] = counts[i];
+      copy.from_strides[axis] = from_strides[i];
+      copy.to_strides[axis] = to_strides[i];
+    }
+  }
+  return copy;
+}
+
+StridedCopy copy_to_plain(const FileValue& value) {
+  if (value.axes.empty()) {
+    const int count = static_cast<int>(value.shape.elements());
+    return strided_copy({count}, {1}, {1});
+  }
+  const std::vector<int> to_strides = strides_of(value.dimensions());
+  std::vector<int> counts;
+  std::vector<int> from_strides;
+  int to = 0;
+  for (std::size_t i = 0; i < value.axes.size(); ++i) {
+    const FileAxis axis = value.axes[i];
+    const bool is_rows = axis == FileAxis::kRows;
+    const bool is_cols = axis == FileAxis::kCols;
+    const int before = is_rows ? value.margins.top : is_cols ? value.margins.left : 0;
+    const int after = is_rows ? value.margins.bottom : is_cols ? value.margins.right : 0;
+    counts.push_back(value.extent(axis) - before - after);
+    from_strides.push_back(is_rows ? value.shape.width * value.shape.channels
+                           : is_cols || axis == FileAxis::kPixels ? value.shape.channels
+                                                                  : 1);
+    to += before * to_strides[i];
+  }
+  StridedCopy copy = strided_copy(counts, from_strides, to_strides);
+  copy.to = to;
+  return copy;
+}
+
 FileValue reread(const FileValue& value, const std::vector<int>& dimensions) {
   FileValue view = value;
   view.reread_as.clear();

@@ -24,14 +24,15 @@ struct Margins {
   bool operator==(const Margins&) const = default;
 };
 
-/// What margins hold: the zero point, or the least stored value, which no maximum takes.
-enum class MarginFill { kZero, kLowest };
+/// What margins hold: the zero point, the least stored value, which no maximum takes, or another.
+enum class MarginFill { kZero, kLowest, kOther };
 
 struct FileValue {
   TensorId id = kNoTensor;
   TensorShape shape;  ///< of our tensor, without margins
   Margins margins;
   MarginFill margin_fill = MarginFill::kZero;
+  std::int8_t margin_value = 0;   ///< stored
   bool has_pad_operator = false;  ///< true also where it pads by nothing
   std::vector<FileAxis> axes{FileAxis::kBatch, FileAxis::kRows, FileAxis::kCols,
                              FileAxis::kChannels};
@@ -58,6 +59,8 @@ struct FileValue {
   [[nodiscard]] bool is_turned() const;
   /// Whether the file's last dimension is our channels, and nothing lies in another order.
   [[nodiscard]] bool ends_in_channels() const;
+  /// Whether our tensor is just as the file has it.
+  [[nodiscard]] bool is_plain() const;
 };
 
 /// `value`, whose elements lie in order, in the file's `dimensions` of as many elements. A
@@ -66,6 +69,18 @@ struct FileValue {
 FileValue reread(const FileValue& value, const std::vector<int>& dimensions);
 
 std::int64_t element_count(const std::vector<int>& dimensions);
+
+/// To where the elements of `value` are in a tensor that is just as the file has it, margins
+/// included.
+StridedCopy copy_to_plain(const FileValue& value);
+
+/// Elements between neighbours along each dimension.
+std::vector<int> strides_of(const std::vector<int>& dimensions);
+
+/// Of the elements that lie `from_strides` apart to where they lie `to_strides` apart, as many as
+/// `counts` along each dimension. At most three dimensions may be longer than 1.
+StridedCopy strided_copy(const std::vector<int>& counts, const std::vector<int>& from_strides,
+                         const std::vector<int>& to_strides);
 
 /// The shape that a tensor has in our network if nothing else says one: of [1, H, W, C] and what
 /// has fewer dimensions the last three.

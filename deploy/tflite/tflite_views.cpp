@@ -6,58 +6,66 @@
 namespace patchnas {
 namespace {
 
-MarginFill fill_of(const TfliteModel& model, const FileOperator& op,
-                   std::optional<std::int32_t> zero_point) {
+FilePadding fill_of(const TfliteModel& model, const FileOperator& op,
+                    std::optional<std::int32_t> zero_point) {
   constexpr int kValue = 2;  // PADV2's third input
+  const auto zero = static_cast<std::int8_t>(zero_point.value_or(0));
   if (op.input(kValue) < 0 || !zero_point) {
-    return MarginFill::kZero;
+    return {.fill = MarginFill::kZero, .value = zero};
   }
   const std::vector<std::int8_t> value = model.int8_data(op.input(kValue), op);
-  if (value.size() == 1 && value[0] == *zero_point) {
-    return MarginFill::kZero;
+  if (value.size() != 1) {
+    model.fail(&op, op.input(kValue), "must be one number");
   }
-  if (value.size() != 1 || value[0] != -128) {
-    model.fail(&op, op.input(kValue), "pads with something other than the zero point, or -128");
-  }
-  return MarginFill::kLowest;
+  return {.fill = value[0] == zero   ? MarginFill::kZero
+                  : value[0] == -128 ? MarginFill::kLowest
+                                     : MarginFill::kOther,
+          .value = value[0]};
 }
 
 }  // namespace
 
-FileValue padded_view(const TfliteModel& model, const FileOperator& op, const FileValue& value,
-                      std::optional<std::int32_t> zero_point) {
+FilePadding padding_of(const TfliteModel& model, const FileOperator& op, const FileValue& value,
+                       std::optional<std::int32_t> zero_point) {
   // Rows of [before, after], one for each dimension.
   const std::vector<std::int32_t> p = model.int32_data(op.input(1), op);
-  const auto refuse = [&] {
-    model.fail(
-        &op, op.input(1),
-        "only rows and columns may be padded, by 0 to " + std::to_string(kLargestExtent) + " each");
-  };
   if (p.size() != 2 * value.dimensions().size() ||
       !std::all_of(p.begin(), p.end(),
                    [](std::int32_t margin) { return margin >= 0 && margin <= kLargestExtent; })) {
-    refuse();
+    model.fail(
+        &op, op.input(1),
+        "must have two numbers for each dimension, from 0 to " + std::to_string(kLargestExtent));
   }
+  FilePadding padding = fill_of(model, op, zero_point);
+  for (std::size_t i = 0; i < p.size(); i += 2) {
+    padding.before.push_back(p[i]);
+    padding.after.push_back(p[i + 1]);
+  }
+  return padding;
+}
+
+std::optional<FileValue> padded_view(const FileValue& value, const FilePadding& padding) {
   FileValue view = value;
   view.has_pad_operator = true;
-  for (std::size_t i = 0; i < p.size(); i += 2) {
-    if (p[i] == 0 && p[i + 1] == 0) {
+  for (std::size_t i = 0; i < padding.before.size(); ++i) {
+    if (padding.before[i] == 0 && padding.after[i] == 0) {
       continue;
     }
-    const FileAxis axis = value.axes.empty() ? FileAxis::kFlat : value.axes[i / 2];
+    const FileAxis axis = value.axes.empty() ? FileAxis::kFlat : value.axes[i];
     if (axis == FileAxis::kRows) {
-      view.margins.top += p[i];
-      view.margins.bottom += p[i + 1];
+      view.margins.top += padding.before[i];
+      view.margins.bottom += padding.after[i];
     } else if (axis == FileAxis::kCols) {
-      view.margins.left += p[i];
-      view.margins.right += p[i + 1];
+      view.margins.left += padding.before[i];
+      view.margins.right += padding.after[i];
     } else {
-      refuse();
+      return std::nullopt;
     }
   }
-  view.margin_fill = fill_of(model, op, zero_point);
-  if (value.has_margins() && view.has_margins() && view.margin_fill != value.margin_fill) {
-    model.fail(op, "pads a tensor that is already padded with another value");
+  view.margin_fill = padding.fill;
+  view.margin_value = padding.value;
+  if (value.has_margins() && view.margin_value != value.margin_value) {
+    return std::nullopt;
   }
   return view;
 }

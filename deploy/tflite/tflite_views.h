@@ -5,19 +5,33 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "deploy/tflite/tflite_model.h"
 #include "deploy/tflite/tflite_value.h"
 
 namespace patchnas {
 
-// Each returns the view that `op` makes of `value`.
-// @throws InputError naming `op` for anything but constant padding of rows and columns, reading the
-// same elements in other dimensions, and permutations.
+/// Of each dimension, how many elements are added before and after it, and what they hold.
+struct FilePadding {
+  std::vector<int> before{};
+  std::vector<int> after{};
+  MarginFill fill = MarginFill::kZero;
+  std::int8_t value = 0;
+};
 
+/// Of a PAD or PADV2.
 /// @param zero_point of the tensor; without one, what a PADV2 pads with does not matter
-FileValue padded_view(const TfliteModel& model, const FileOperator& op, const FileValue& value,
-                      std::optional<std::int32_t> zero_point);
+/// @throws InputError naming `op` if it cuts off, or its padding is not constant.
+FilePadding padding_of(const TfliteModel& model, const FileOperator& op, const FileValue& value,
+                       std::optional<std::int32_t> zero_point);
+/// Empty if that is no view: where other than rows and columns are padded, or with two values.
+std::optional<FileValue> padded_view(const FileValue& value, const FilePadding& padding);
+
+// Each returns the view that `op` makes of `value`.
+// @throws InputError naming `op` for anything but reading the same elements in other dimensions,
+// and permutations.
+
 /// Of RESHAPE, SQUEEZE and EXPAND_DIMS: the file declares the dimensions.
 FileValue reshaped_view(const TfliteModel& model, const FileOperator& op, const FileValue& value);
 FileValue transposed_view(const TfliteModel& model, const FileOperator& op, const FileValue& value);

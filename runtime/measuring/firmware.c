@@ -23,7 +23,7 @@
 #define FIRMWARE_KERNELS "unknown"
 #endif
 
-enum { kProtocol = 1, kLineBytes = 160, kMostRepeats = 8, kMostWords = 18 };
+enum { kProtocol = 1, kLineBytes = 160, kMostRepeats = 8, kMostWords = 18, kMostSamples = 256 };
 
 static int8_t memory[FIRMWARE_MEMORY_BYTES] __attribute__((aligned(16)));
 
@@ -142,10 +142,11 @@ static int32_t number_of(const char* word) {
 /* ----- operators ------------------------------------------------------------------------------ */
 
 static const char* const kernel_names[] = {
-    "convolve",     "pointwise",    "depthwise",  "depthwise_over_input",
-    "add",          "average_pool", "max_pool",   "fully_connected",
-    "softmax",      "mean",         "sum_pixels", "average_of_sums",
-    "mean_of_sums", "move"};
+    "convolve",     "pointwise",    "depthwise",     "depthwise_over_input",
+    "add",          "average_pool", "max_pool",      "fully_connected",
+    "softmax",      "mean",         "sum_pixels",    "average_of_sums",
+    "mean_of_sums", "move",         "combine",       "lookup",
+    "resize",       "copy",         "copy_channels", "convolve_groups"};
 enum {
   kConvolve,
   kPointwise,
@@ -161,6 +162,12 @@ enum {
   kAverageOfSums,
   kMeanOfSums,
   kMove,
+  kCombine,
+  kLookup,
+  kResize,
+  kCopy,
+  kCopyChannels,
+  kConvolveGroups,
   kKernels
 };
 
@@ -192,6 +199,7 @@ static int64_t weight_bytes(const operator* o) {
     case kDepthwiseOverInput:
       return taps * o->out.channels;
     case kConvolve:
+    case kConvolveGroups:
     case kPointwise:
     case kFullyConnected:
       return taps * o->in.channels * o->out.channels;
@@ -242,7 +250,7 @@ static int set_up(operator* o, const int32_t* n) {
   const int64_t scratch_bytes = patchnas_depthwise_scratch_bytes(
       out_rows, out_cols, window.height, window.width, window.stride_h, window.stride_w);
   int8_t* const in = allocate(in_bytes > out_bytes ? in_bytes : out_bytes);
-  int8_t* const second = o->kernel == kAdd ? allocate(in_bytes) : in;
+  int8_t* const second = o->kernel == kAdd || o->kernel == kCombine ? allocate(in_bytes) : in;
   const int in_place = o->kernel == kMove || o->kernel == kDepthwiseOverInput;
   int8_t* const out = in_place ? in : allocate(out_bytes);
   o->scratch = o->kernel == kDepthwise || o->kernel == kDepthwiseOverInput ? allocate(scratch_bytes)
@@ -259,10 +267,20 @@ static int set_up(operator* o, const int32_t* n) {
   return in != 0 && second != 0 && out != 0 && o->scratch != 0 && set_weights(o);
 }
 
+/* Copies of the first pixel: as fast as those of others. */
+static void resize(const operator* o) {
+  static const patchnas_sample samples[kMostSamples];
+  const patchnas_resizing resizing = {samples, samples};
+  if (o->computed.row_end <= kMostSamples && o->computed.col_end <= kMostSamples) {
+    patchnas_resize(&resizing, &o->in, &o->out, o->computed);
+  }
+}
+
 static void execute(const operator* o) {
   static const patchnas_add_scales scales = {
       {-3, 5}, {1 << 30, 1500000000}, {0, -1}, -7, 1200000000, -18, -128, 127};
   static const patchnas_mean_scale mean = {-3, 1200000000, -4, 5};
+  static const patchnas_table table = {{1, 2, 3}};
   switch (o->kernel) {
     case kConvolve:
       patchnas_convolve(&o->window, &o->weights, &o->in, &o->out, o->computed);
@@ -287,6 +305,33 @@ static void execute(const operator* o) {
     case kMove:
       patchnas_move(o->out.data, o->in.data + 4, o->computed.col_end * o->in.channels);
       break;
+    case kConvolveGroups: {
+      const patchnas_groups groups = {o->window, 1, 1, 1};
+      patchnas_convolve_groups(&groups, &o->weights, &o->in, &o->out, o->computed);
+      break;
+    }
+    case kCombine: {
+      const patchnas_combination product = {PATCHNAS_MULTIPLY, 0, scales};
+      patchnas_combine(&product, &o->in, &o->second, &o->out, o->computed);
+      break;
+    }
+    case kLookup:
+      patchnas_lookup(&table, &o->in, &o->out, o->computed);
+      break;
+    case kResize:
+      resize(o);
+      break;
+    case kCopy: {
+      const int32_t bytes = o->computed.col_end * o->in.channels;
+      const patchnas_copy_shape shape = {{1, 1, bytes}, {0, 0, 1}, {0, 0, 1}, 0, 0, 0, 0};
+      patchnas_copy(&shape, o->in.data, 0, o->out.data);
+      break;
+    }
+    case kCopyChannels: {
+      const int32_t count = o->in.channels < o->out.channels ? o->in.channels : o->out.channels;
+      patchnas_copy_channels(0, 0, count, 0, &o->in, &o->out, &o->out, o->computed);
+      break;
+    }
     case kAdd:
       patchnas_add(&scales, &o->in, &o->second, &o->out, o->computed);
       break;

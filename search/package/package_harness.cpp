@@ -13,7 +13,8 @@ constexpr std::string_view kMain = R"(#include <string.h>
 
 enum { kImages = @images@ };
 int8_t package_arena[@NAME@_ARENA_BYTES] __attribute__((aligned(@NAME@_ARENA_ALIGNMENT)));
-static int8_t inputs[kImages * @NAME@_INPUT_BYTES];
+enum { kInputBytes = @input_bytes@ }; /* of all inputs */
+static int8_t inputs[kImages * kInputBytes];
 static int8_t outputs[kImages * @NAME@_OUTPUT_BYTES];
 
 static void print(const char* key, uint64_t number) {
@@ -76,7 +77,7 @@ int main(int argc, char** argv) {
     board_write("cannot read input.bin\n");
     return 1;
   }
-  const int images = (int)(bytes / @NAME@_INPUT_BYTES);
+  const int images = (int)(bytes / kInputBytes);
   uint64_t instructions = 0;
   uint32_t stack = 0;
   measure_hook();
@@ -85,7 +86,7 @@ int main(int argc, char** argv) {
       board_mark_stack();
     }
     uint64_t counted = 0;
-    const int status = run_image(inputs + i * @NAME@_INPUT_BYTES, outputs + i * @NAME@_OUTPUT_BYTES, &counted);
+    const int status = run_image(inputs + i * kInputBytes, outputs + i * @NAME@_OUTPUT_BYTES, &counted);
     if (status != @NAME@_OK) {
       print("status ", (uint64_t)status);
       return 1;
@@ -113,7 +114,7 @@ constexpr std::string_view kRunResident =
   memcpy(place, image, @NAME@_INPUT_BYTES);
   begin_layers();
   const uint64_t before = board_instructions();
-  const int status = @name@_invoke(package_arena, place, output);
+  const int status = @name@_invoke(package_arena, place, @further@output);
   *counted = board_instructions() - before;
   return status;
 }
@@ -142,7 +143,7 @@ static int run_image(const int8_t* image, int8_t* output, uint64_t* counted) {
   source from = {image, 0};
   begin_layers();
   const uint64_t before = board_instructions();
-  const int status = @name@_invoke(package_arena, read_image, &from, output);
+  const int status = @name@_invoke(package_arena, read_image, &from, @further@output);
   *counted = board_instructions() - before - from.reading;
   return status;
 }
@@ -204,16 +205,24 @@ __attribute__((noinline)) uint32_t board_stack_bytes(void) {
 
 }  // namespace
 
-std::string harness_main(const std::string& package, InputMode input, int images) {
-  std::string upper = package;
+std::string harness_main(const PackageFolder& package, int images) {
+  std::string upper = package.name;
   for (char& c : upper) {
     c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   }
-  const std::string run_image = fill(input == InputMode::kResident ? kRunResident : kRunStreamed,
-                                     {{"name", package}, {"NAME", upper}});
-  return fill(kMain, {{"name", package},
+  std::string further;
+  std::int64_t offset = package.inputs.front().elements;
+  for (std::size_t i = 1; i < package.inputs.size(); ++i) {
+    further += "image + " + std::to_string(offset) + ", ";
+    offset += package.inputs[i].elements;
+  }
+  const std::string run_image =
+      fill(package.input == InputMode::kResident ? kRunResident : kRunStreamed,
+           {{"name", package.name}, {"NAME", upper}, {"further", further}});
+  return fill(kMain, {{"name", package.name},
                       {"NAME", upper},
                       {"images", std::to_string(images)},
+                      {"input_bytes", std::to_string(package.input_bytes)},
                       {"run_image", run_image}});
 }
 

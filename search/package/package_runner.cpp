@@ -40,15 +40,12 @@ bool is_valid(const TensorQuantisation& q, int lowest) {
          q.zero_point <= lowest + 255;
 }
 
-// Of package.json's `key`; int8 on both sides where an older package does not say. Empty if it
-// makes no sense.
-std::optional<PackageEnd> end_in(const nlohmann::json& package, const std::string& key) {
-  if (!package.contains(key)) {
-    return PackageEnd{};
-  }
-  const nlohmann::json& json = package.at(key);
+// Empty if it makes no sense.
+std::optional<EndFormat> format_in(const nlohmann::json& json) {
   const auto type = json.at("type").get<std::string>();
-  PackageEnd result{.end = {}, .int8 = quantisation_in(json.at("int8"))};
+  EndFormat result{.end = {},
+                   .int8 = quantisation_in(json.at("int8")),
+                   .elements = json.at("elements").get<std::int64_t>()};
   for (const auto numbers : {EndNumbers::kInt8, EndNumbers::kUint8, EndNumbers::kFloat32}) {
     if (type == to_string(numbers)) {
       result.end.numbers = numbers;
@@ -58,8 +55,22 @@ std::optional<PackageEnd> end_in(const nlohmann::json& package, const std::strin
     result.end.uint8 = quantisation_in(json.at("uint8"));
   }
   const bool makes_sense = type == to_string(result.end.numbers) && is_valid(result.int8, -128) &&
-                           is_valid(result.end.uint8, 0);
+                           is_valid(result.end.uint8, 0) && result.elements >= 1 &&
+                           result.elements <= kMostElements;
   return makes_sense ? std::optional(result) : std::nullopt;
+}
+
+// Empty if one of them makes no sense, or there is none.
+std::vector<EndFormat> formats_in(const nlohmann::json& list) {
+  std::vector<EndFormat> formats;
+  for (const nlohmann::json& json : list) {
+    const std::optional<EndFormat> format = format_in(json);
+    if (!format) {
+      return {};
+    }
+    formats.push_back(*format);
+  }
+  return formats;
 }
 
 // Sources are compiled, so they must lie in the package.
@@ -98,7 +109,6 @@ PackageFolder::PackageFolder(const fs::path& folder) {
   const fs::path file = path / "package.json";
   const std::string text = read_file(file);
   require_shallow_json(text, file.string());
-  bool ends_make_sense = false;
   try {
     const auto json = nlohmann::json::parse(text);
     name = json.at("name").get<std::string>();
@@ -106,19 +116,16 @@ PackageFolder::PackageFolder(const fs::path& folder) {
     input = mode == to_string(InputMode::kStreamed) ? InputMode::kStreamed : InputMode::kResident;
     schedule = parse_patch_schedule(json.at("schedule").dump(), file.string());
     arena_bytes = json.at("arena_bytes").get<std::int64_t>();
-    input_bytes = json.at("input_bytes").get<std::int64_t>();
-    output_bytes = json.at("output_bytes").get<std::int64_t>();
-    const auto input_end = end_in(json, "input_numbers");
-    const auto output_end = end_in(json, "output_numbers");
-    ends_make_sense = input_end && output_end;
-    input_numbers = input_end.value_or(PackageEnd{});
-    output_numbers = output_end.value_or(PackageEnd{});
+    inputs = formats_in(json.at("inputs"));
+    outputs = formats_in(json.at("outputs"));
+    input_bytes = elements_of(inputs);
+    output_bytes = elements_of(outputs);
     sources = json.at("sources").get<std::vector<std::string>>();
     layers = json.at("layers").get<std::vector<std::string>>();
   } catch (const nlohmann::json::exception& damage) {
     throw InputError(file.string() + ": does not describe a package: " + damage.what());
   }
-  if (!is_symbol(name) || input_bytes < 1 || output_bytes < 1 || !ends_make_sense ||
+  if (!is_symbol(name) || inputs.empty() || outputs.empty() ||
       !std::all_of(sources.begin(), sources.end(), stays_inside)) {
     throw InputError(file.string() + ": does not describe a package");
   }
@@ -140,7 +147,7 @@ PackageRunner::PackageRunner(const PackageFolder& package, RunTarget target, Rou
     write_file(folder_.path() / "board.c", harness_host_board());
   }
   write_file(folder_.path() / "main.c",
-             harness_main(package_.name, package_.input, static_cast<int>(images_at_a_time_)));
+             harness_main(package_, static_cast<int>(images_at_a_time_)));
   compile();
 }
 
@@ -190,7 +197,7 @@ PackageRun PackageRunner::run(std::span<const std::int8_t> images) const {
   const auto image_bytes = static_cast<std::size_t>(package_.input_bytes);
   if (images.empty() || images.size() % image_bytes != 0) {
     throw InputError("input has " + std::to_string(images.size()) + " bytes; " + package_.name +
-                     " reads " + std::to_string(image_bytes) + " an image");
+                     " reads " + std::to_string(image_bytes) + " each time");
   }
   PackageRun result;
   const std::size_t at_a_time = static_cast<std::size_t>(images_at_a_time_) * image_bytes;

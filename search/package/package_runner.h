@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "arch/quantized_network.h"
+#include "deploy/reference/end_numbers.h"
 #include "deploy/reference/litert_arithmetic.h"
 #include "memory_models/memory_models.h"
 #include "search/base/process.h"
@@ -23,12 +24,6 @@
 #include "search/report/verification.h"
 
 namespace patchnas {
-
-/// One end of a package: the numbers of its user, and the int8 that they become or come from.
-struct PackageEnd {
-  NetworkEnd end;
-  TensorQuantisation int8;
-};
 
 /// What package.json says about a package.
 struct PackageFolder {
@@ -41,10 +36,10 @@ struct PackageFolder {
   InputMode input = InputMode::kResident;
   PatchSchedule schedule;
   std::int64_t arena_bytes = 0;
-  std::int64_t input_bytes = 0;
-  std::int64_t output_bytes = 0;
-  PackageEnd input_numbers;
-  PackageEnd output_numbers;
+  std::vector<EndFormat> inputs;  ///< the image first
+  std::vector<EndFormat> outputs;
+  std::int64_t input_bytes = 0;   ///< of all inputs in int8
+  std::int64_t output_bytes = 0;  ///< of all outputs in int8
   std::vector<std::string> sources;
   std::vector<std::string> layers;
 };
@@ -72,7 +67,7 @@ class PackageRunner {
   PackageRunner(const PackageFolder& package, RunTarget target, Rounding rounding,
                 Profiling profiling);
 
-  /// Images back to back, [N, input_bytes], any number.
+  /// Inputs back to back, [N, input_bytes], any number.
   /// @throws InputError if they are not; Error if the program fails.
   PackageRun run(std::span<const std::int8_t> images) const;
 

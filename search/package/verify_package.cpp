@@ -58,8 +58,8 @@ Verification verify_package(const PackageFolder& package, const QuantizedNetwork
                             RunTarget target, Rounding rounding,
                             std::span<const std::int8_t> images) {
   const Network& shapes = network.network;
-  if (shapes.input.elements() != package.input_bytes ||
-      shapes.output().elements() != package.output_bytes ||
+  if (shapes.input_elements() != package.input_bytes ||
+      shapes.output_elements() != package.output_bytes ||
       shapes.layers.size() != package.layers.size()) {
     throw InputError(package.path.string() + ": is not a package of the model beside it");
   }

@@ -11,6 +11,7 @@ namespace patchnas {
 void add_search_command(CLI::App& app);
 void add_export_command(CLI::App& app);
 void add_estimate_command(CLI::App& app);
+void add_inspect_command(CLI::App& app);
 void add_prepare_command(CLI::App& app);
 void add_schedule_command(CLI::App& app);
 void add_run_command(CLI::App& app);

@@ -178,6 +178,23 @@ void add_spaces(const MeasureOptions& options, Wanted& wanted) {
   }
 }
 
+/// Some of the kernels that none of the above calls.
+void add_kernels(Wanted& wanted) {
+  std::set<KernelFunction> called;
+  for (const OperatorKey& key : wanted.keys) {
+    called.insert(key.family.kernel);
+  }
+  for (const auto& [key, weight] : wanted.weights) {
+    called.insert(key.family.kernel);
+  }
+  for (const KernelFacts& facts : kKernels) {
+    if (facts.is_a_layer && !called.contains(facts.function)) {
+      const std::vector<OperatorKey> keys = typical_operators(facts.function);
+      wanted.keys.insert(wanted.keys.end(), keys.begin(), keys.end());
+    }
+  }
+}
+
 class Measuring {
  public:
   Measuring(const MeasureOptions& options, Bench& bench)
@@ -317,6 +334,7 @@ void measure(const MeasureOptions& options) {
   Wanted wanted;
   add_networks(options, wanted);
   add_spaces(options, wanted);
+  add_kernels(wanted);
   Bench bench = open_bench(options);
   Measuring(options, bench).run(wanted);
 }

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "arch/base/error.h"
 #include "deploy/reference/end_numbers.h"
 #include "deploy/reference/reference_executor.h"
 #include "deploy/tflite/tflite_import.h"
@@ -33,13 +34,21 @@ void run_reference(const ReferenceOptions& options) {
   const QuantizedNetwork network = import_tflite(
       {reinterpret_cast<const std::uint8_t*>(model.data()), model.size()}, options.model);
   const std::string file = read_file(options.input);
-  const std::vector<std::int8_t> images =
-      to_int8({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()}, network.input_end,
-              network.input_quantisation(), arithmetic);
-  const std::vector<std::uint8_t> outputs =
-      from_int8(run_images(network, images, arithmetic), network.output_end,
-                network.output_quantisation(), arithmetic);
-  write_file(options.output, {reinterpret_cast<const char*>(outputs.data()), outputs.size()});
+  const std::vector<EndFormat> inputs = input_formats(network);
+  const std::size_t bytes = bytes_of(inputs);
+  if (file.empty() || file.size() % bytes != 0) {
+    throw InputError(options.input + ": has " + std::to_string(file.size()) + " bytes; the " +
+                     "network reads " + std::to_string(bytes) + " each time");
+  }
+  std::string outputs;
+  for (std::size_t begin = 0; begin < file.size(); begin += bytes) {
+    const std::vector<std::int8_t> image = to_int8(
+        {reinterpret_cast<const std::uint8_t*>(file.data()) + begin, bytes}, inputs, arithmetic);
+    const std::vector<std::uint8_t> some = from_int8(run_layer_by_layer(network, image, arithmetic),
+                                                     output_formats(network), arithmetic);
+    outputs.append(some.begin(), some.end());
+  }
+  write_file(options.output, outputs);
 }
 
 }  // namespace
@@ -63,7 +72,8 @@ int main(int argc, char** argv) {
   app.add_option("model", options.model, "An int8 .tflite file")
       ->required()
       ->type_name("MODEL.tflite");
-  app.add_option("input", options.input, "Images [H, W, C], back to back")
+  app.add_option("input", options.input,
+                 "Images [H, W, C], back to back, each with any further inputs behind it")
       ->required()
       ->type_name("INPUT.bin");
   app.add_option("output", options.output, "Gets the outputs, back to back")

@@ -83,9 +83,7 @@ at::Tensor linear_output(const Network& network, int layer, const LayerTensors& 
     case LayerKind::kFullyConnected:
       // Weights are in the order of a flattened [H, W, C].
       return at::linear(x.permute({0, 2, 3, 1}).flatten(1), tensors.weight, tensors.bias);
-    case LayerKind::kMaxPool:
-    case LayerKind::kSoftmax:
-    case LayerKind::kMean:
+    default:
       break;
   }
   throw Error("layer " + network.layer_name(layer) + ": " + std::string(to_string(l.kind)) +

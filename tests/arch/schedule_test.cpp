@@ -18,7 +18,7 @@ TEST(PatchSchedule, OnePatchIsLayerByLayer) {
 TEST(PatchSchedule, JsonRoundTrips) {
   RandomStream stream(5, "schedule_test/json");
   for (int round = 0; round < 20; ++round) {
-    const Network network = testing::random_general_network(stream);
+    const Network network = testing::random_network(stream);
     for (const PatchSchedule& schedule : testing::all_schedules(network, stream)) {
       EXPECT_EQ(parse_patch_schedule(to_json(schedule), "test"), schedule);
     }

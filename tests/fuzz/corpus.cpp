@@ -17,9 +17,9 @@ void add_tflite(std::vector<std::string>& corpus, const Network& network, Random
     const std::vector<std::uint8_t> floats = with_float_numbers(file);
     corpus.emplace_back(file.begin(), file.end());
     corpus.emplace_back(floats.begin(), floats.end());
-    quantised.input_end = {.numbers = EndNumbers::kFloat32,
-                           .restated = TensorQuantisation{0.5F, 3}};
-    quantised.output_end = {.numbers = EndNumbers::kUint8, .uint8 = {0.25F, 128}};
+    quantised.input_ends[0] = {.numbers = EndNumbers::kFloat32,
+                               .restated = TensorQuantisation{0.5F, 3}};
+    quantised.output_ends[0] = {.numbers = EndNumbers::kUint8, .uint8 = {0.25F, 128}};
     const std::vector<std::uint8_t> converted = export_tflite(quantised);
     corpus.emplace_back(converted.begin(), converted.end());
   } catch (const InputError&) {

@@ -58,8 +58,10 @@ TEST_P(SweepEveryInput, EqualsTheDefinitionsForRandomNetworks) {
     const Network lowered = testing::random_lowered_network(stream);
     expect_equal(lowered, grids, SplitPoints::kLayers, GetParam(), by_layer);
     expect_equal(lowered, grids, SplitPoints::kBlocks, GetParam(), by_block);
-    const Network general = testing::random_general_network(stream);
-    expect_equal(general, grids, SplitPoints::kLayers, GetParam(), by_layer);
+    for (const Network& network :
+         {testing::random_general_network(stream), testing::random_graph(stream)}) {
+      expect_equal(network, grids, SplitPoints::kLayers, GetParam(), by_layer);
+    }
     if (HasFailure()) {
       FAIL() << "round " << round;
     }

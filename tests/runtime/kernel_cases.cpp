@@ -129,6 +129,7 @@ void CaseMaker::choose_mean_axis(int& input, int& output, int& kernel, int& stri
 
 void CaseMaker::choose_shapes() {
   layer_.kind = kind_of(call_);
+  layer_.inputs = {kImage, operator_facts(layer_.kind).inputs == 2 ? kImage : kNoTensor};
   Kernel& k = layer_.kernel;
   choose_axis(input_.height, layer_.output.height, k.height, k.stride_h, k.pad_top);
   if (call_ == Call::kMean) {

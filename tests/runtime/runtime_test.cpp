@@ -7,7 +7,9 @@
 #include <gtest/gtest.h>
 
 #include "arch/execution_plan.h"
+#include "arch/operator_table.h"
 #include "arch/quantized_network.h"
+#include "arch/resize_samples.h"
 #include "deploy/package/kernel_weights.h"
 #include "deploy/reference/reference_executor.h"
 #include "runtime/patchnas_runtime.h"
@@ -73,6 +75,12 @@ class LayerUnderTest {
     const patchnas_rect rect = c_rect(computed);
     switch (layer_.kind) {
       case LayerKind::kConv2d:
+        if (kernel_function(layer_) == KernelFunction::kConvolveGroups) {
+          const patchnas_groups groups = {kernel, layer_.kernel.dilation_h,
+                                          layer_.kernel.dilation_w, layer_.groups};
+          patchnas_convolve_groups(&groups, &weights_, &in, &output, rect);
+          break;
+        }
         patchnas_convolve(&kernel, &weights_, &in, &output, rect);
         if (is_pointwise()) {
           const Bytes convolved = out;
@@ -101,7 +109,62 @@ class LayerUnderTest {
         patchnas_fully_connected(&weights_, a.data(), static_cast<std::int32_t>(a.size()),
                                  out.data(), layer_.output.channels);
         break;
+      case LayerKind::kSubtract:
+      case LayerKind::kMultiply:
+        combine(reads, in, output, rect);
+        break;
+      case LayerKind::kLookup: {
+        patchnas_table table;
+        for (int value = -128; value <= 127; ++value) {
+          table.values[static_cast<std::uint8_t>(value)] =
+              quantised_.lookup.twice[static_cast<std::size_t>(value + 128)];
+        }
+        patchnas_lookup(&table, &in, &output, rect);
+        break;
+      }
+      case LayerKind::kResize: {
+        const TensorShape& from = shape(layer_.inputs[0]);
+        const auto rows = c_samples(layer_.resizing, from.height, layer_.output.height);
+        const auto cols = c_samples(layer_.resizing, from.width, layer_.output.width);
+        const patchnas_resizing resizing = {rows.data(), cols.data()};
+        patchnas_resize(&resizing, &in, &output, rect);
+        break;
+      }
+      case LayerKind::kCopyChannels: {
+        const bool has_rest = layer_.input_count() == 2;
+        Bytes b = has_rest ? input(1, reads[1]) : Bytes();
+        const patchnas_window rest = c_window(b, reads[1], layer_.output.channels);
+        const ChannelRange& range = layer_.channels;
+        patchnas_copy_channels(range.from, range.to, range.count, quantised_.fill, &in,
+                               has_rest ? &rest : nullptr, &output, rect);
+        if (has_rest) {
+          patchnas_copy_channels(range.from, range.to, range.count, 0, &in, &rest, &rest, rect);
+          EXPECT_EQ(b, out) << "over what is not copied";
+        }
+        break;
+      }
+      case LayerKind::kCopy: {
+        const bool has_rest = layer_.input_count() == 2;
+        Bytes b = has_rest ? input(1, reads[1]) : Bytes();
+        const StridedCopy& copy = layer_.copy;
+        patchnas_copy_shape shape{};
+        std::copy_n(copy.counts.begin(), 3, shape.counts);
+        std::copy_n(copy.from_strides.begin(), 3, shape.from_strides);
+        std::copy_n(copy.to_strides.begin(), 3, shape.to_strides);
+        shape.from = copy.from;
+        shape.to = copy.to;
+        shape.fill_bytes = has_rest || fills(layer_) ? static_cast<std::int32_t>(out.size()) : 0;
+        shape.fill = quantised_.fill;
+        patchnas_copy(&shape, a.data(), has_rest ? b.data() : nullptr, out.data());
+        break;
+      }
+      case LayerKind::kInput:
+        break;
       case LayerKind::kAdd: {
+        if (has_constant_operand(layer_)) {
+          combine(reads, in, output, rect);
+          break;
+        }
         Bytes b = input(1, reads[1]);
         const patchnas_window second = c_window(b, reads[1], layer_.output.channels);
         const patchnas_add_scales scales = add_scales();
@@ -123,6 +186,29 @@ class LayerUnderTest {
         break;
     }
     return out;
+  }
+
+  static std::vector<patchnas_sample> c_samples(const Resizing& resizing, int from, int to) {
+    std::vector<patchnas_sample> samples;
+    for (const ResizeSample& s : resize_samples(resizing, from, to)) {
+      samples.push_back({static_cast<std::int16_t>(s.first), static_cast<std::int16_t>(s.second),
+                         static_cast<std::int16_t>(s.part)});
+    }
+    return samples;
+  }
+
+  void combine(const std::array<Rect, 2>& reads, const patchnas_window& in,
+               const patchnas_window& output, const patchnas_rect& rect) const {
+    const bool is_constant = has_constant_operand(layer_);
+    Bytes b = is_constant ? Bytes() : input(1, reads[1]);
+    const patchnas_window second = c_window(b, reads[1], layer_.output.channels);
+    const patchnas_combination combination = {
+        layer_.kind == LayerKind::kMultiply ? PATCHNAS_MULTIPLY
+        : layer_.kind == LayerKind::kAdd    ? PATCHNAS_ADD
+        : quantised_.constants_come_first   ? PATCHNAS_SUBTRACT_FROM
+                                            : PATCHNAS_SUBTRACT,
+        is_constant ? quantised_.constants.data() : nullptr, add_scales()};
+    patchnas_combine(&combination, &in, is_constant ? nullptr : &second, &output, rect);
   }
 
   static Bytes scratch(const patchnas_kernel& kernel, const Rect& computed) {
@@ -165,7 +251,10 @@ class LayerUnderTest {
   }
   [[nodiscard]] patchnas_add_scales add_scales() const {
     const AddArithmetic& add = quantised_.add;
-    return {{quantisation(layer_.inputs[0]).zero_point, quantisation(layer_.inputs[1]).zero_point},
+    const TensorQuantisation& second = has_constant_operand(layer_)
+                                           ? quantised_.constants_quantisation
+                                           : quantisation(layer_.inputs[1]);
+    return {{quantisation(layer_.inputs[0]).zero_point, second.zero_point},
             {add.inputs[0].multiplier, add.inputs[1].multiplier},
             {add.inputs[0].shift, add.inputs[1].shift},
             quantisation(index_ + 1).zero_point,
@@ -230,7 +319,9 @@ TEST(Runtime, EveryTileOfEveryLayerEqualsTheIntegerReference) {
   }
   for (const LayerKind kind :
        {LayerKind::kConv2d, LayerKind::kDepthwiseConv2d, LayerKind::kAdd, LayerKind::kAveragePool,
-        LayerKind::kMaxPool, LayerKind::kFullyConnected, LayerKind::kSoftmax, LayerKind::kMean}) {
+        LayerKind::kMaxPool, LayerKind::kFullyConnected, LayerKind::kSoftmax, LayerKind::kMean,
+        LayerKind::kSubtract, LayerKind::kMultiply, LayerKind::kLookup, LayerKind::kResize,
+        LayerKind::kCopyChannels, LayerKind::kCopy}) {
     EXPECT_GT(tiles_run[kind], 0) << to_string(kind) << " was never run";
   }
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "arch/operator_table.h"
+
 namespace patchnas::testing {
 namespace {
 
@@ -95,6 +97,183 @@ void append_mean(Network& network, RandomStream& stream) {
   network.layers.push_back(mean);
 }
 
+Layer& append(Network& network, LayerKind kind, const TensorShape& output) {
+  Layer layer;
+  layer.kind = kind;
+  layer.inputs = {network.layer_count(), kNoTensor};
+  layer.output = output;
+  network.layers.push_back(layer);
+  return network.layers.back();
+}
+
+void append_function(Network& network, RandomStream& stream) {
+  append(network, LayerKind::kLookup, network.output()).function =
+      static_cast<ValueFunction>(stream.below(7));
+}
+
+LayerKind random_combination(RandomStream& stream) {
+  return stream.pick(std::vector{LayerKind::kAdd, LayerKind::kSubtract, LayerKind::kMultiply});
+}
+
+void append_with_constant(Network& network, RandomStream& stream) {
+  append(network, random_combination(stream), network.output()).activation =
+      static_cast<Activation>(stream.below(3));
+}
+
+void append_with(Network& network, RandomStream& stream, TensorId other) {
+  Layer& layer = append(network, random_combination(stream), network.output());
+  layer.inputs[1] = other;
+  if (stream.chance(0.5)) {
+    std::swap(layer.inputs[0], layer.inputs[1]);
+  }
+}
+
+// A branch that is combined with what it comes from.
+void append_branch(Network& network, RandomStream& stream) {
+  const TensorId from = network.layer_count();
+  append_function(network, stream);
+  if (stream.chance(0.5)) {
+    append(network, LayerKind::kConv2d, network.output());
+  }
+  append_with(network, stream, from);
+}
+
+// Two convolutions of the same tensor, side by side; in the order of a file, or each copied at
+// once.
+void append_concatenation(Network& network, RandomStream& stream) {
+  const TensorId from = network.layer_count();
+  const TensorShape shape = network.output();
+  const int first = between(stream, 1, 5);
+  const int second = between(stream, 1, 5);
+  const TensorShape all{shape.height, shape.width, first + second};
+  const auto convolve = [&](int channels, int kernel) {
+    Layer& layer = append(network, LayerKind::kConv2d, {shape.height, shape.width, channels});
+    layer.inputs[0] = from;
+    layer.kernel = {kernel, kernel, 1, 1, kernel / 2, kernel / 2};
+    layer.pad_operator = required_pad_operator(shape, layer);
+    return network.layer_count();
+  };
+  const auto copy = [&](TensorId part, TensorId rest, int to, int channels) {
+    Layer& layer = append(network, LayerKind::kCopyChannels, all);
+    layer.inputs = {part, rest};
+    layer.channels = {.from = 0, .to = to, .count = channels};
+    return network.layer_count();
+  };
+  const bool at_once = stream.chance(0.5);
+  const TensorId a = convolve(first, 1);
+  TensorId rest = at_once ? copy(a, kNoTensor, 0, first) : kNoTensor;
+  const TensorId b = convolve(second, 3);
+  rest = at_once ? rest : copy(a, kNoTensor, 0, first);
+  copy(b, rest, first, second);
+}
+
+void append_channels(Network& network, RandomStream& stream) {
+  const TensorShape shape = network.output();
+  const int count = between(stream, 1, shape.channels);
+  append(network, LayerKind::kCopyChannels, {shape.height, shape.width, count}).channels = {
+      .from = between(stream, 0, shape.channels - count), .to = 0, .count = count};
+}
+
+void append_resize(Network& network, RandomStream& stream) {
+  const TensorShape shape = network.output();
+  Layer& layer = append(network, LayerKind::kResize,
+                        {between(stream, 1, std::min(24, 2 * shape.height)),
+                         between(stream, 1, std::min(24, 2 * shape.width)), shape.channels});
+  layer.resizing = {.is_bilinear = stream.chance(0.5), .align_corners = stream.chance(0.3)};
+  layer.resizing.half_pixel_centers = !layer.resizing.align_corners && stream.chance(0.5);
+}
+
+// Of H rows to the rows from `to` on of a tensor of twice as many.
+StridedCopy to_rows(const TensorShape& shape, int to) {
+  const int row = shape.width * shape.channels;
+  return {.counts = {1, shape.height, row},
+          .from_strides = {0, row, 1},
+          .to_strides = {0, row, 1},
+          .from = 0,
+          .to = to * row};
+}
+
+void append_copy(Network& network, RandomStream& stream) {
+  const TensorShape shape = network.output();
+  const TensorId from = network.layer_count();
+  const int row = shape.width * shape.channels;
+  switch (stream.below(4)) {
+    case 0:  // the same elements in another shape
+      append(network, LayerKind::kCopy, {1, shape.height * shape.width, shape.channels}).copy = {
+          .counts = {shape.height, shape.width, shape.channels},
+          .from_strides = {row, shape.channels, 1},
+          .to_strides = {row, shape.channels, 1}};
+      break;
+    case 1:  // rows become columns
+      append(network, LayerKind::kCopy, {shape.width, shape.height, shape.channels}).copy = {
+          .counts = {shape.width, shape.height, shape.channels},
+          .from_strides = {shape.channels, row, 1},
+          .to_strides = {shape.height * shape.channels, shape.channels, 1}};
+      break;
+    case 2:  // margins
+      append(network, LayerKind::kCopy, {shape.height + 2, shape.width, shape.channels}).copy =
+          to_rows(shape, 1);
+      break;
+    default: {  // below itself
+      const TensorShape twice{2 * shape.height, shape.width, shape.channels};
+      append(network, LayerKind::kCopy, twice).copy = to_rows(shape, 0);
+      const TensorId rest = network.layer_count();
+      Layer& layer = append(network, LayerKind::kCopy, twice);
+      layer.inputs = {from, rest};
+      layer.copy = to_rows(shape, shape.height);
+    }
+  }
+}
+
+void append_groups(Network& network, RandomStream& stream) {
+  const TensorShape shape = network.output();
+  const int groups = stream.chance(0.5) ? shape.channels : 1;
+  const int dilation = stream.chance(0.5) || groups == 1 ? 2 : 1;
+  const int kernel = between(stream, 1, 3);
+  Layer& layer = append(network, LayerKind::kConv2d,
+                        {shape.height, shape.width, groups * between(stream, 1, 2)});
+  layer.groups = groups;
+  layer.kernel = {kernel, kernel, 1, 1, 0, 0, dilation, dilation};
+  layer.kernel.pad_top = layer.kernel.pad_left = (layer.kernel.span_h() - 1) / 2;
+  layer.pad_operator = required_pad_operator(shape, layer);
+}
+
+void append_any(Network& network, RandomStream& stream) {
+  const TensorShape shape = network.output();
+  switch (stream.below(10)) {
+    case 0:
+      return append_function(network, stream);
+    case 1:
+      return append_with_constant(network, stream);
+    case 2:
+      return append_branch(network, stream);
+    case 3:
+      return append_concatenation(network, stream);
+    case 4:
+      return append_channels(network, stream);
+    case 5:
+      return shape.elements() < 3000 ? append_resize(network, stream)
+                                     : append_channels(network, stream);
+    case 6:
+      return shape.elements() < 3000 ? append_copy(network, stream)
+                                     : append_channels(network, stream);
+    case 7:
+      return append_groups(network, stream);
+    case 8:
+      return append_window(network, stream, LayerKind::kDepthwiseConv2d, shape.channels, 5,
+                           between(stream, 1, 2));
+    default:
+      return append_residual(network, stream);
+  }
+}
+
+// The first layer from `first` on that is in no segment.
+int next_whole_layer(const Network& network, int first) {
+  const auto begin = network.layers.begin();
+  return static_cast<int>(std::find_if_not(begin + first, network.layers.end(), fits_segments) -
+                          begin);
+}
+
 }  // namespace
 
 SearchSpace random_space(RandomStream& stream) {
@@ -167,6 +346,45 @@ Network random_general_network(RandomStream& stream) {
   return network;
 }
 
+Network random_graph(RandomStream& stream, int most_further_inputs) {
+  Network network;
+  network.input = {between(stream, 5, 16), between(stream, 5, 16), between(stream, 1, 4)};
+  const int further = stream.chance(0.25) ? between(stream, 0, most_further_inputs) : 0;
+  for (int i = 0; i < further; ++i) {
+    append(network, LayerKind::kInput, network.input).inputs[0] = kImage;
+  }
+  for (int i = further; i-- > 0;) {
+    append_with(network, stream, i);
+  }
+  append_window(network, stream, LayerKind::kConv2d, between(stream, 2, 8), 3, 1);
+  for (int remaining = between(stream, 1, 6); remaining > 0; --remaining) {
+    append_any(network, stream);
+  }
+  if (stream.chance(0.3)) {
+    append_mean(network, stream);
+  }
+  if (stream.chance(0.3) && network.layer_count() > network.input_count()) {
+    network.outputs = {between(stream, network.input_count(), network.layer_count() - 1),
+                       network.layer_count()};
+    if (stream.chance(0.5)) {
+      std::swap(network.outputs[0], network.outputs[1]);
+    }
+  }
+  validate(network);
+  return network;
+}
+
+Network random_network(RandomStream& stream, int most_further_inputs) {
+  switch (stream.below(3)) {
+    case 0:
+      return random_lowered_network(stream);
+    case 1:
+      return random_general_network(stream);
+    default:
+      return random_graph(stream, most_further_inputs);
+  }
+}
+
 Network with_random_groups(Network network, RandomStream& stream) {
   for (Layer& layer : network.layers) {
     const int channels = std::gcd(network.shape(layer.inputs[0]).channels, layer.output.channels);
@@ -183,7 +401,11 @@ std::vector<PatchSchedule> all_schedules(const Network& network, RandomStream& s
       enumerate_schedules(network, square_grids({1, 2, 3, 4}), SplitPoints::kLayers);
   for (int attempt = 0; attempt < 4; ++attempt) {
     const int first = between(stream, 0, network.layer_count() - 1);
-    const int end = between(stream, first + 1, network.layer_count());
+    const int most = next_whole_layer(network, first);
+    if (most == first) {
+      continue;
+    }
+    const int end = between(stream, first + 1, most);
     const TensorShape& out = network.shape(end);
     Segment segment;
     segment.first_layer = first;
@@ -206,7 +428,12 @@ PatchSchedule random_schedule(const Network& network, RandomStream& stream) {
   PatchSchedule schedule;
   int first = 0;
   while (first < network.layer_count()) {
-    const int end = between(stream, first + 1, network.layer_count());
+    const int most = next_whole_layer(network, first);
+    if (most == first) {
+      ++first;
+      continue;
+    }
+    const int end = between(stream, first + 1, most);
     Segment rows = Segment::rows(first, end, 1, 1);
     rows.step_rows = between(stream, 1, std::min(4, network.shape(first + 1).height));
     const TensorShape& paced = network.shape(paced_layer(network, rows) + 1);

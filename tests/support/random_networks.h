@@ -16,8 +16,15 @@ Network random_lowered_network(RandomStream& stream);
 /// and 2 and uneven padding: what an imported network may look like.
 Network random_general_network(RandomStream& stream);
 
-/// The same network with random groups in every convolution whose channels they divide: one that
-/// can be priced, not executed.
+/// A graph of everything that an imported network may have: the same, and branches that are
+/// combined, concatenated and split, functions of single values, constants, resizing, copies,
+/// groups and dilation, several inputs and outputs.
+Network random_graph(RandomStream& stream, int most_further_inputs = 2);
+
+/// One of the three.
+Network random_network(RandomStream& stream, int most_further_inputs = 2);
+
+/// The same network with random groups in every convolution whose channels they divide.
 Network with_random_groups(Network network, RandomStream& stream);
 
 /// MCUNetV2's form, or segments from the first layer to the last: rows cached, patches and layers

@@ -70,7 +70,7 @@ struct Case {
                                              std::span<const std::int8_t> image,
                                              std::span<std::int8_t> arena) const {
     const Network& shapes = network.network;
-    const std::int64_t output_bytes = shapes.output().elements();
+    const std::int64_t output_bytes = shapes.output_elements();
     return input == InputMode::kResident
                ? compiled.run_resident(name, image, arena, output_bytes)
                : compiled.run_streamed(name, image_source(image, shapes.input),
@@ -469,6 +469,74 @@ TEST_P(PublishedPackage, ComputesTheReferencesBits) {
   }
 }
 
+// Two inputs, each read from where it lies; two outputs, together and each in the arena.
+TEST_F(CPackageTest, SeveralInputsAndOutputsHaveNames) {
+  RandomStream stream(44, "ends");
+  const TensorShape shape{4, 5, 3};
+  Network network{.input = shape, .layers = {}, .names = {"Other Image", "sum", "scores"}};
+  network.layers.push_back({.kind = LayerKind::kInput, .output = shape, .kernel = {}});
+  network.layers.push_back(
+      {.kind = LayerKind::kSubtract, .inputs = {0, 1}, .output = shape, .kernel = {}});
+  network.layers.push_back({.kind = LayerKind::kFullyConnected,
+                            .inputs = {2, kNoTensor},
+                            .output = {1, 1, 7},
+                            .kernel = {}});
+  network.outputs = {3, 2};
+  const QuantizedNetwork quantised = testing::random_quantised(network, stream);
+  const auto inputs = testing::random_bytes(network.input_elements(), stream);
+  const auto expected = run_layer_by_layer(quantised, inputs);
+  const auto bytes = static_cast<std::size_t>(shape.elements());
+  std::vector<CPackage> packages;
+  for (const InputMode mode : kInputModes) {
+    packages.push_back(make_c_package(quantised, {}, mode, "ends_" + std::string(to_string(mode))));
+    const std::string& header =
+        packages.back().files.at("ends_" + std::string(to_string(mode)) + ".h");
+    for (const char* const text :
+         {"_INPUT_OTHER_IMAGE_BYTES 60", "_OUTPUT_SCORES_CHANNELS 7", "_OUTPUT_SUM_SCALE ",
+          "_OUTPUT_BYTES 67", "_output_scores(int8_t", "_input_Other_Image(int8_t",
+          "_dequantize_sum(int8_t"}) {
+      EXPECT_NE(header.find(text), std::string::npos) << text;
+    }
+  }
+  const testing::CompiledPackages compiled(packages, "-DPATCHNAS_CHECKS");
+  ASSERT_EQ(compiled.errors(), "");
+  using Place = std::int8_t*(std::int8_t*);
+  using Read = void(void*, std::int32_t, std::int32_t, std::int32_t, std::int32_t, std::int8_t*);
+  using InvokeResident = int(std::int8_t*, const std::int8_t*, const std::int8_t*, std::int8_t*);
+  using InvokeStreamed = int(std::int8_t*, Read*, void*, const std::int8_t*, std::int8_t*);
+  std::vector<std::int8_t> output(expected.size());
+  const std::int8_t* const other = inputs.data() + bytes;
+  GuardedArena resident(packages[0].arena_bytes, stream);
+  std::int8_t* const arena = resident.arena().data();
+  const auto invoke = compiled.function<InvokeResident>("ends_resident_invoke");
+  EXPECT_EQ(invoke(arena, inputs.data(), nullptr, output.data()), 2);
+  EXPECT_EQ(invoke(arena, inputs.data(), other, output.data()), 0);
+  EXPECT_EQ(output, expected);
+  const std::int8_t* const sum = compiled.function<Place>("ends_resident_output_sum")(arena);
+  EXPECT_TRUE(std::equal(sum, sum + bytes, expected.begin() + 7));
+  // In their places in the arena.
+  std::int8_t* const image = compiled.function<Place>("ends_resident_input")(arena);
+  std::int8_t* const second = compiled.function<Place>("ends_resident_input_Other_Image")(arena);
+  std::copy_n(inputs.begin(), bytes, image);
+  std::copy_n(other, bytes, second);
+  EXPECT_EQ(invoke(arena, image, second, output.data()), 0);
+  EXPECT_EQ(output, expected);
+  EXPECT_TRUE(resident.guards_are_intact());
+  GuardedArena streamed(packages[1].arena_bytes, stream);
+  std::vector<std::int8_t> whole(inputs.begin(),
+                                 inputs.begin() + static_cast<std::ptrdiff_t>(bytes));
+  Read* const read = [](void* context, std::int32_t row, std::int32_t row_end, std::int32_t,
+                        std::int32_t, std::int8_t* to) {
+    const auto& from = *static_cast<const std::vector<std::int8_t>*>(context);
+    std::copy(from.begin() + row * 15, from.begin() + row_end * 15, to);
+  };
+  EXPECT_EQ(compiled.function<InvokeStreamed>("ends_streamed_invoke")(streamed.arena().data(), read,
+                                                                      &whole, other, output.data()),
+            0);
+  EXPECT_EQ(output, expected);
+  EXPECT_TRUE(streamed.guards_are_intact());
+}
+
 INSTANTIATE_TEST_SUITE_P(Published, PublishedPackage,
                          ::testing::Values("mcunet-10fps_vww", "mcunet-5fps_vww",
                                            "mcunet-256kb-1mb_imagenet", "tinyengine_vww_int8",
@@ -548,15 +616,15 @@ void expect_uint8_conversions(const Case& each, const testing::CompiledPackages&
   for (int i = 0; i < 256; ++i) {
     const std::vector number{static_cast<std::uint8_t>(i)};
     const std::vector value{static_cast<std::int8_t>(i - 128)};
-    if (network.input_end.numbers == EndNumbers::kUint8) {
+    if (network.input_ends[0].numbers == EndNumbers::kUint8) {
       auto* const convert = compiled.function<std::int8_t(std::uint8_t)>(probe + "from_uint8");
-      EXPECT_EQ(convert(number[0]),
-                to_int8(number, network.input_end, network.input_quantisation(), arithmetic)[0]);
+      EXPECT_EQ(convert(number[0]), to_int8(number, network.input_ends[0],
+                                            network.input_quantisation(), arithmetic)[0]);
     }
-    if (network.output_end.numbers == EndNumbers::kUint8) {
+    if (network.output_ends[0].numbers == EndNumbers::kUint8) {
       auto* const convert = compiled.function<std::uint8_t(std::int8_t)>(probe + "to_uint8");
-      EXPECT_EQ(convert(value[0]),
-                from_int8(value, network.output_end, network.output_quantisation(), arithmetic)[0]);
+      EXPECT_EQ(convert(value[0]), from_int8(value, network.output_ends[0],
+                                             network.output_quantisation(), arithmetic)[0]);
     }
   }
 }
@@ -567,15 +635,15 @@ TEST_F(CPackageTest, HeadersConvertTheNumbersOfBothEnds) {
   std::vector<CPackage> packages;
   for (int i = 0; i < 8; ++i) {
     QuantizedNetwork network = testing::random_quantised_network(stream);
-    network.input_end = random_end(network.tensors.front(), stream);
-    network.output_end = random_end(network.tensors.back(), stream);
+    network.input_ends[0] = random_end(network.tensors.front(), stream);
+    network.output_ends[0] = random_end(network.tensors.back(), stream);
     if (stream.chance(0.3)) {
-      network.output_end.restated = TensorQuantisation{0.3F, 12};
+      network.output_ends[0].restated = TensorQuantisation{0.3F, 12};
     }
     const std::string name = "ends" + std::to_string(i);
     cases.push_back({network, PatchSchedule::layer_by_layer(), InputMode::kResident, name});
     packages.push_back(
-        with_probe(cases.back().package(), name, network.input_end, network.output_end));
+        with_probe(cases.back().package(), name, network.input_ends[0], network.output_ends[0]));
   }
   for (const bool once : {false, true}) {
     const testing::CompiledPackages compiled(packages, once ? "-DPATCHNAS_SINGLE_ROUNDING" : "");

@@ -21,6 +21,7 @@ namespace patchnas::testing {
 namespace {
 
 constexpr int kNetworks = 70;  // of each sort
+constexpr int kSoftmaxes = 8;
 
 Network inverted_residuals(RandomStream& stream) {
   const auto between = [&stream](int low, int high) {
@@ -43,6 +44,20 @@ Network inverted_residuals(RandomStream& stream) {
   return lower(space, sample(space, stream));
 }
 
+// A softmax of a map, which random networks seldom compute in patches.
+Network softmax_of_map(RandomStream& stream) {
+  Network network = random_general_network(stream);
+  while (network.output().height < 2 || network.output().width < 2) {
+    network = random_general_network(stream);
+  }
+  Layer softmax;
+  softmax.kind = LayerKind::kSoftmax;
+  softmax.inputs = {network.layer_count(), kNoTensor};
+  softmax.output = network.output();
+  network.layers.push_back(softmax);
+  return network;
+}
+
 void write_cases(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
   std::ofstream parts(folder / "parts");
@@ -51,11 +66,15 @@ void write_cases(const std::filesystem::path& folder) {
   }
   RandomStream stream(1, "program size");
   std::ofstream cases(folder / "cases");
-  for (int i = 0; i < 2 * kNetworks; ++i) {
-    const QuantizedNetwork network = i < kNetworks
+  for (int i = 0; i < 2 * kNetworks + kSoftmaxes; ++i) {
+    const bool is_softmax = i >= 2 * kNetworks;
+    const QuantizedNetwork network = is_softmax ? random_quantised(softmax_of_map(stream), stream)
+                                     : i < kNetworks
                                          ? random_quantised_network(stream)
                                          : random_quantised(inverted_residuals(stream), stream);
-    const PatchSchedule schedule = random_schedule(network.network, stream);
+    const PatchSchedule schedule =
+        is_softmax ? PatchSchedule::leading({2, 2}, network.network.layer_count())
+                   : random_schedule(network.network, stream);
     for (const InputMode input : kInputModes) {
       const std::string name = "case" + std::to_string(i) + std::string(to_string(input));
       CPackage package = make_c_package(network, schedule, input, name);

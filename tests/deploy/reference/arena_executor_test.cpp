@@ -64,8 +64,17 @@ TEST(ArenaExecutor, SeveralSegmentsGiveTheSameOutput) {
     const std::vector<std::int8_t> image = testing::random_bytes(shapes.input.elements(), stream);
     PatchSchedule schedule;
     for (int layer = 0; layer < shapes.layer_count();) {
-      const int end =
-          std::min<int>(shapes.layer_count(), layer + 1 + static_cast<int>(stream.below(4)));
+      if (!fits_segments(shapes.layers[static_cast<std::size_t>(layer)])) {
+        ++layer;
+        continue;
+      }
+      int end = layer + 1;
+      for (int more = static_cast<int>(stream.below(4));
+           more > 0 && end < shapes.layer_count() &&
+           fits_segments(shapes.layers[static_cast<std::size_t>(end)]);
+           --more) {
+        ++end;
+      }
       const TensorShape& out = shapes.shape(end);
       schedule.segments.push_back(
           Segment::patches(layer, end, {std::min(2, out.height), std::min(3, out.width)}));
@@ -101,6 +110,55 @@ TEST(ArenaExecutor, StreamedTilesAskForNoMoreThanTheyRead) {
   const std::vector<Rect> expected{
       {{0, 9}, {0, 9}}, {{0, 9}, {7, 16}}, {{7, 16}, {0, 9}}, {{7, 16}, {7, 16}}};
   EXPECT_EQ(asked, expected);
+}
+
+// Scratch has room for what windows touch, which strides may leave the last rows and columns out
+// of.
+TEST(ArenaExecutor, StridesThatLeaveRowsUnreadStayInTheirScratch) {
+  RandomStream stream(25, "strides");
+  for (int extent = 6; extent < 30; ++extent) {
+    Network network{.input = {extent, extent, 2}, .layers = {}, .names = {}};
+    network.layers.push_back({.output = {extent, extent, 3}, .kernel = {}});
+    const int outputs = (extent - 2) / 3 - (extent > 8 ? 1 : 0);
+    network.layers.push_back({.kind = LayerKind::kDepthwiseConv2d,
+                              .inputs = {1, kNoTensor},
+                              .output = {outputs, outputs, 3},
+                              .kernel = {2, 2, 3, 3, 0, 0}});
+    const QuantizedNetwork quantised = testing::random_quantised(network, stream);
+    const auto image = testing::random_bytes(network.input.elements(), stream);
+    const ArenaExecutor executor(quantised, {}, InputMode::kStreamed);
+    EXPECT_EQ(run_guarded(executor, image_source(image, network.input), stream),
+              run_layer_by_layer(quantised, image));
+  }
+}
+
+// Further inputs, and outputs in the middle of the network.
+TEST(ArenaExecutor, SeveralInputsAndOutputs) {
+  RandomStream stream(26, "ends");
+  int several_inputs = 0;
+  int several_outputs = 0;
+  for (int i = 0; i < 200; ++i) {
+    const QuantizedNetwork network =
+        testing::random_quantised(testing::random_graph(stream), stream);
+    const Network& shapes = network.network;
+    several_inputs += shapes.input_count() > 1 ? 1 : 0;
+    several_outputs += shapes.outputs.size() > 1 ? 1 : 0;
+    const auto inputs = testing::random_bytes(shapes.input_elements(), stream);
+    const auto image = std::span(inputs).first(static_cast<std::size_t>(shapes.input.elements()));
+    const auto expected = run_layer_by_layer(network, inputs);
+    EXPECT_EQ(static_cast<std::int64_t>(expected.size()), shapes.output_elements());
+    for (const InputMode mode : kInputModes) {
+      const PatchSchedule schedule = testing::random_schedule(shapes, stream);
+      const ArenaExecutor executor(network, schedule, mode);
+      std::vector<std::int8_t> arena(static_cast<std::size_t>(executor.plan().arena_bytes));
+      ASSERT_EQ(executor.run(image_source(image, shapes.input), arena, DeadBytes::kPoison,
+                             std::span(inputs).subspan(image.size())),
+                expected)
+          << "network " << i << ", " << to_json(schedule);
+    }
+  }
+  EXPECT_GT(several_inputs, 10);
+  EXPECT_GT(several_outputs, 30);
 }
 
 TEST(ArenaExecutor, RefusesAnArenaThatIsTooSmall) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 #include "arch/kernel_padding.h"
@@ -40,6 +41,10 @@ class Maker {
     poolings();
     means();
     softmaxes();
+    groups();
+    functions();
+    combinations();
+    resizes();
     return std::move(cases_);
   }
 
@@ -317,6 +322,148 @@ class Maker {
     add_mean("to_a_far_finer_scale", {3, 3, 32}, 3, 3, 1.0, 1e-3);
     add_mean("to_a_far_coarser_scale", {3, 3, 32}, 3, 3, 1e-3, 1.0);
     add_mean("to_nothing", {3, 3, 32}, 3, 3, 1e-12, 1.0);
+  }
+
+  // Depth multipliers, groups and dilation.
+  void groups() {
+    for (const auto& [groups, inputs, outputs] :
+         {std::tuple{3, 1, 1}, {3, 1, 2}, {4, 1, 8}, {2, 3, 2}, {5, 2, 3}, {1, 4, 5}}) {
+      for (const int dilation : {1, 2, 3}) {
+        if (groups == 1 && dilation == 1) {
+          continue;
+        }
+        const int kernel = between(2, 3);
+        const int span = (kernel - 1) * dilation + 1;
+        const TensorShape input{span + between(0, 3), span + between(0, 3), groups * inputs};
+        for (const bool is_same : {false, true}) {
+          Layer layer =
+              is_same ? same_window(LayerKind::kConv2d, input, groups * outputs, span, span, 1)
+                      : valid_window(LayerKind::kConv2d, input, groups * outputs, span, span, 1);
+          layer.groups = groups;
+          layer.kernel.height = layer.kernel.width = kernel;
+          layer.kernel.dilation_h = layer.kernel.dilation_w = dilation;
+          add_weighted("groups_" + std::to_string(groups) + "_of_" + std::to_string(inputs) +
+                           "_to_" + std::to_string(outputs) + "_dilation_" +
+                           std::to_string(dilation) + (is_same ? "_same" : "_valid"),
+                       input, layer, {});
+        }
+      }
+    }
+  }
+
+  // Of all values that a tensor may have.
+  void add_function(const std::string& name, ValueFunction function, const TensorQuantisation& in,
+                    const TensorQuantisation& out, float slope = 0.0F) {
+    Layer layer;
+    layer.kind = LayerKind::kLookup;
+    layer.function = function;
+    layer.output = {16, 16, 1};
+    QuantizedLayer parameters;
+    parameters.leaky_slope = slope;
+    QuantizedNetwork network =
+        derive_arithmetic({.network = {.input = layer.output, .layers = {layer}, .names = {}},
+                           .tensors = {in, out},
+                           .layers = {parameters}});
+    std::vector<std::int8_t> input;
+    for (int value = -128; value <= 127; ++value) {
+      input.push_back(static_cast<std::int8_t>(value));
+    }
+    cases_.push_back({"function_" + name, std::move(network), std::move(input)});
+  }
+
+  void functions() {
+    int number = 0;
+    for (const double scale : {1e-4, 0.003, 0.02, 0.0625, 0.11, 0.7, 5.0, 300.0}) {
+      const std::string scaled = std::to_string(number++);
+      const TensorQuantisation in = quantisation(scale);
+      add_function("logistic_" + scaled, ValueFunction::kLogistic, in, kSoftmaxOutput);
+      add_function("tanh_" + scaled, ValueFunction::kTanh, in, {1.0F / 128.0F, 0});
+      add_function("relu6_" + scaled, ValueFunction::kRelu6, in, in);
+      for (const double ratio : {0.4, 2.7}) {
+        const std::string both = scaled + "_to_" + std::to_string(ratio);
+        const TensorQuantisation out = quantisation(scale * ratio);
+        add_function("relu_" + both, ValueFunction::kRelu, in, out);
+        add_function("requantise_" + both, ValueFunction::kRequantise, in, out);
+        for (const double slope : {0.01, 1.7, -0.2}) {
+          add_function("leaky_relu_" + both + "_slope_" + std::to_string(slope),
+                       ValueFunction::kLeakyRelu, in, out, static_cast<float>(slope));
+        }
+        add_function("hard_swish_" + both, ValueFunction::kHardSwish, in, out);
+      }
+    }
+  }
+
+  // Sums, differences and products: of two tensors, and with a constant on either side.
+  void combinations() {
+    for (const LayerKind kind : {LayerKind::kAdd, LayerKind::kSubtract, LayerKind::kMultiply}) {
+      for (const double ratio : {1.0, 0.25, 4.0, 1e-3, 1.0 / 3}) {
+        for (const Activation activation :
+             {Activation::kNone, Activation::kRelu, Activation::kRelu6}) {
+          const TensorShape shape{3, 4, 7};
+          const double scale = between(0.01, 0.1);
+          const TensorQuantisation first = quantisation(scale, 60);
+          const TensorQuantisation second = quantisation(scale * ratio, 60);
+          const TensorQuantisation out = quantisation(
+              kind == LayerKind::kMultiply ? scale * scale * ratio * between(10.0, 90.0)
+                                           : std::max(scale, scale * ratio) * between(0.6, 1.8),
+              60);
+          const std::string name = std::string(to_string(kind)) + "_" + std::to_string(ratio) +
+                                   "_" + std::string(to_string(activation));
+          Layer layer;
+          layer.kind = kind;
+          layer.output = shape;
+          layer.activation = activation;
+          for (const bool first_is_constant : {false, true}) {
+            QuantizedLayer parameters;
+            parameters.constants = random_bytes(shape.channels, stream_);
+            parameters.constants_quantisation = second;
+            parameters.constants_come_first = kind == LayerKind::kSubtract && first_is_constant;
+            add("constant_" + name + (first_is_constant ? "_first" : ""),
+                {.network = {.input = shape, .layers = {layer}, .names = {}},
+                 .tensors = {first, out},
+                 .layers = {parameters}});
+          }
+          if (kind == LayerKind::kAdd) {
+            continue;
+          }
+          Layer other;
+          other.kind = LayerKind::kLookup;
+          other.output = shape;
+          layer.inputs = {kImage, 1};
+          add("tensors_" + name,
+              {.network = {.input = shape, .layers = {other, layer}, .names = {}},
+               .tensors = {first, second, out},
+               .layers = {{}, {}}});
+        }
+      }
+    }
+  }
+
+  void resizes() {
+    for (const auto& [height, width] : {std::pair{1, 1}, {1, 7}, {5, 3}, {8, 8}}) {
+      for (const auto& [rows, cols] : {std::pair{1, 1},
+                                       {2 * height, 2 * width},
+                                       {3 * height, width},
+                                       {height + 1, 4},
+                                       {7, 9}}) {
+        for (const bool is_bilinear : {false, true}) {
+          for (const auto& [corners, half] :
+               {std::pair{false, false}, {true, false}, {false, true}}) {
+            Layer layer;
+            layer.kind = LayerKind::kResize;
+            layer.output = {rows, cols, 3};
+            layer.resizing = {is_bilinear, corners, half};
+            const TensorQuantisation q = quantisation(0.05);
+            add_plain(std::string("resize_") + (is_bilinear ? "bilinear_" : "nearest_") +
+                          size_text(height, width) + "_to_" + size_text(rows, cols) +
+                          (corners ? "_corners"
+                           : half  ? "_half"
+                                   : ""),
+                      {height, width, 3}, layer, q, q);
+          }
+        }
+      }
+    }
   }
 
   void softmaxes() {

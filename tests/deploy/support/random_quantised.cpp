@@ -36,11 +36,12 @@ void add_parameters(QuantizedLayer& layer, const Network& network, int index, do
   }
 }
 
-TensorQuantisation output_quantisation(const Layer& layer,
+TensorQuantisation output_quantisation(const Layer& layer, const TensorQuantisation& constants,
                                        const std::vector<TensorQuantisation>& tensors,
                                        RandomStream& stream) {
   const auto input = [&](std::size_t i) {
-    return tensors[static_cast<std::size_t>(layer.inputs[i])];
+    return layer.inputs[i] == kNoTensor ? constants
+                                        : tensors[static_cast<std::size_t>(layer.inputs[i])];
   };
   TensorQuantisation output;
   output.zero_point = static_cast<std::int32_t>(stream.below(100)) - 50;
@@ -50,6 +51,22 @@ TensorQuantisation output_quantisation(const Layer& layer,
       return input(0);
     case LayerKind::kSoftmax:
       return kSoftmaxOutput;
+    case LayerKind::kLookup:
+      switch (layer.function) {
+        case ValueFunction::kRelu6:
+          return input(0);
+        case ValueFunction::kLogistic:
+          return kSoftmaxOutput;
+        case ValueFunction::kTanh:
+          return {1.0F / 128.0F, 0};
+        default:
+          output.scale = input(0).scale * static_cast<float>(between(stream, 0.6, 1.6));
+      }
+      break;
+    case LayerKind::kMultiply:
+      output.scale = input(0).scale * input(1).scale * static_cast<float>(between(stream, 20, 90));
+      break;
+    case LayerKind::kSubtract:
     case LayerKind::kAdd:
       output.scale =
           std::max(input(0).scale, input(1).scale) * static_cast<float>(between(stream, 0.6, 1.6));
@@ -67,12 +84,27 @@ TensorQuantisation output_quantisation(const Layer& layer,
 
 QuantizedNetwork random_quantised(const Network& network, RandomStream& stream) {
   QuantizedNetwork result{.network = network, .tensors = {}, .layers = {}};
+  result.input_ends.resize(static_cast<std::size_t>(network.input_count()));
+  result.output_ends.resize(network.output_tensors().size());
   result.tensors.push_back({static_cast<float>(between(stream, 0.005, 0.05)),
                             static_cast<std::int32_t>(stream.below(256)) - 128});
   for (int index = 0; index < network.layer_count(); ++index) {
     const Layer& layer = network.layers[static_cast<std::size_t>(index)];
-    result.tensors.push_back(output_quantisation(layer, result.tensors, stream));
     QuantizedLayer parameters;
+    if (has_constant_operand(layer)) {
+      parameters.constants = random_bytes(layer.output.channels, stream);
+      parameters.constants_quantisation = {static_cast<float>(between(stream, 0.005, 0.05)),
+                                           static_cast<std::int32_t>(stream.below(256)) - 128};
+      parameters.constants_come_first = layer.kind == LayerKind::kSubtract && stream.chance(0.5);
+    }
+    if (fills(layer)) {
+      parameters.fill = random_bytes(1, stream)[0];
+    }
+    if (layer.kind == LayerKind::kLookup && layer.function == ValueFunction::kLeakyRelu) {
+      parameters.leaky_slope = static_cast<float>(between(stream, -0.5, 1.5));
+    }
+    result.tensors.push_back(
+        output_quantisation(layer, parameters.constants_quantisation, result.tensors, stream));
     if (layer.has_weights()) {
       const float input_scale = result.tensors[static_cast<std::size_t>(layer.inputs[0])].scale;
       add_parameters(parameters, network, index, input_scale, result.tensors.back().scale, stream);
@@ -83,9 +115,8 @@ QuantizedNetwork random_quantised(const Network& network, RandomStream& stream) 
 }
 
 QuantizedNetwork random_quantised_network(RandomStream& stream) {
-  Network network =
-      stream.chance(0.5) ? random_lowered_network(stream) : random_general_network(stream);
-  if (stream.chance(0.3)) {
+  Network network = random_network(stream, 0);
+  if (network.outputs.empty() && stream.chance(0.3)) {
     Layer softmax;
     softmax.kind = LayerKind::kSoftmax;
     softmax.inputs = {network.layer_count(), kNoTensor};

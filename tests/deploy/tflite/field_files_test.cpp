@@ -1,19 +1,18 @@
 // Files that public projects deploy, in the numbers of their own ends, against what TensorFlow Lite
-// Micro's reference kernels gave for them; and what is said of those that are not read.
+// Micro's reference kernels gave for them.
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <string>
 
 #include <gtest/gtest.h>
 
-#include "arch/base/error.h"
 #include "deploy/reference/arena_executor.h"
 #include "deploy/reference/end_numbers.h"
 #include "deploy/reference/reference_executor.h"
-#include "deploy/tflite/tflite_export.h"
 #include "deploy/tflite/tflite_import.h"
 #include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
@@ -30,11 +29,18 @@ std::vector<std::uint8_t> read(const fs::path& path) {
   return {bytes.begin(), bytes.end()};
 }
 
-// Of the one input or output.
-std::vector<std::uint8_t> vector_of(const fs::path& model, const std::string& kind) {
-  const fs::path stem = model.parent_path() / "vectors" / model.stem();
-  const std::vector<std::uint8_t> numbered = read(stem.string() + "." + kind + "0");
-  return numbered.empty() ? read(stem.string() + "." + kind) : numbered;
+// Of all inputs, or outputs, one after the other.
+std::vector<std::uint8_t> vectors_of(const fs::path& model, const std::string& kind) {
+  const std::string stem = (model.parent_path() / "vectors" / model.stem()).string();
+  std::vector<std::uint8_t> all = read(stem + "." + kind);
+  for (int i = 0; all.empty() || i > 0; ++i) {
+    const std::vector<std::uint8_t> one = read(stem + "." + kind + std::to_string(i));
+    if (one.empty()) {
+      break;
+    }
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  return all;
 }
 
 // "field/tflm_micro_speech"
@@ -56,13 +62,15 @@ class FieldFile : public ::testing::TestWithParam<const char*> {
       GTEST_SKIP() << "there is no " << model;
     }
     network_ = import_tflite_file(model);
-    input_ = to_int8(vector_of(model, "in"), network_.input_end, network_.input_quantisation());
-    output_ = vector_of(model, "out");
-    ASSERT_FALSE(output_.empty());
+    const std::vector<std::uint8_t> given_inputs = vectors_of(model, "in");
+    ASSERT_EQ(given_inputs.size(), bytes_of(input_formats(network_)));
+    input_ = to_int8(given_inputs, input_formats(network_));
+    output_ = vectors_of(model, "out");
+    ASSERT_EQ(output_.size(), bytes_of(output_formats(network_)));
   }
 
   std::vector<std::uint8_t> given(const std::vector<std::int8_t>& output) const {
-    return from_int8(output, network_.output_end, network_.output_quantisation());
+    return from_int8(output, output_formats(network_));
   }
 
   QuantizedNetwork network_;
@@ -77,12 +85,16 @@ TEST_P(FieldFile, GivesTheRecordedBytes) {
 TEST_P(FieldFile, GivesTheRecordedBytesInItsArena) {
   RandomStream stream(81, GetParam());
   const Network& shapes = network_.network;
+  const auto image_bytes = static_cast<std::size_t>(shapes.input.elements());
+  const std::span<const std::int8_t> image = std::span(input_).first(image_bytes);
+  const std::span<const std::int8_t> further = std::span(input_).subspan(image_bytes);
   for (const InputMode mode : {InputMode::kResident, InputMode::kStreamed}) {
     for (const PatchSchedule& schedule :
          {PatchSchedule::layer_by_layer(), testing::random_schedule(shapes, stream)}) {
       const ArenaExecutor executor(network_, schedule, mode);
       std::vector<std::int8_t> arena(static_cast<std::size_t>(executor.plan().arena_bytes));
-      EXPECT_EQ(given(executor.run(image_source(input_, shapes.input), arena, DeadBytes::kPoison)),
+      EXPECT_EQ(given(executor.run(image_source(image, shapes.input), arena, DeadBytes::kPoison,
+                                   further)),
                 output_)
           << to_json(schedule);
     }
@@ -98,74 +110,18 @@ INSTANTIATE_TEST_SUITE_P(
     Recorded, FieldFile,
     ::testing::Values(
         "field/arm_cnn_m", "field/arm_ds_cnn_s", "field/arm_har_int8",
-        "field/ei_mobilenetv2_a01_96", "field/emlearn_mnist_cnn", "field/mlperf_ad01_int8",
-        "field/mlperf_streaming_wakeword", "field/mlperf_v01_vww_grey_keras",
-        "field/openmv_fomo_face", "field/openmv_force_int_quant", "field/openmv_yolo_lc_192",
-        "field/st_mobilenet_v1_025_96", "field/st_resnet_v1_8_32", "field/st_stmnist_v1",
-        "field/tflm_hello_world_int8", "field/tflm_micro_speech", "field/tflm_person_detect",
-        "models/mcunet-10fps_vww", "models/mcunet-256kb-1mb_imagenet",
-        "models/mcunet-320kb-1mb_imagenet", "models/mcunet-320kb-1mb_vww",
-        "models/mcunet-512kb-2mb_imagenet", "models/mcunet-5fps_vww", "models/mlperf_resnet8_int8",
-        "models/mlperf_vww_96_int8", "models/tinyengine_vww_int8"),
+        "field/ei_mobilenetv2_a01_96", "field/emlearn_mnist_cnn", "field/emza_ssd_slim",
+        "field/mlperf_ad01_int8", "field/mlperf_streaming_wakeword",
+        "field/mlperf_v01_vww_grey_keras", "field/nxp_yolo_face", "field/openmv_fomo_face",
+        "field/openmv_force_int_quant", "field/openmv_yolo_lc_192", "field/st_gmp_wl_24",
+        "field/st_miniresnetv2_1stack", "field/st_mobilenet_v1_025_96", "field/st_resnet_v1_8_32",
+        "field/st_squeezenet_v11_128", "field/st_stmnist_v1", "field/tflm_add_two_inputs",
+        "field/tflm_hello_world_int8", "field/tflm_id_model_leaky", "field/tflm_micro_speech",
+        "field/tflm_person_detect", "field/tinyengine_detection", "models/mcunet-10fps_vww",
+        "models/mcunet-256kb-1mb_imagenet", "models/mcunet-320kb-1mb_imagenet",
+        "models/mcunet-320kb-1mb_vww", "models/mcunet-512kb-2mb_imagenet", "models/mcunet-5fps_vww",
+        "models/mlperf_resnet8_int8", "models/mlperf_vww_96_int8", "models/tinyengine_vww_int8"),
     [](const auto& name) { return test_name(name.param); });
-
-struct Refused {
-  const char* name;
-  const char* obstacles;
-};
-
-class RefusedFieldFile : public ::testing::TestWithParam<Refused> {};
-
-TEST_P(RefusedFieldFile, NamesItsObstacles) {
-  const fs::path model = shared_file(GetParam().name);
-  if (!fs::exists(model)) {
-    GTEST_SKIP() << "there is no " << model;
-  }
-  try {
-    import_tflite_file(model);
-    FAIL() << "it is read now: compare it with its vectors";
-  } catch (const InputError& error) {
-    EXPECT_EQ(std::string(error.what()),
-              model.string() + ": cannot be run: " + GetParam().obstacles);
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Recorded, RefusedFieldFile,
-    ::testing::Values(
-        Refused{"field/emza_ssd_slim",
-                "not supported: 2 x CONCATENATION (first: operator 54, tensor 142 "
-                "'model/concatenate/concat'); has 2 outputs, only one is supported"},
-        Refused{"field/nxp_yolo_face",
-                "not supported: 2 x RESIZE_NEAREST_NEIGHBOR (first: operator 18, tensor 104 "
-                "'model_1/up_sampling2d/resize/ResizeNearestNeighbor'); has 3 outputs, only one is "
-                "supported"},
-        Refused{"field/st_gmp_wl_24",
-                "not supported: 1 x REDUCE_MAX (operator 3, tensor 11 "
-                "'GMP_model/global_max_pooling2d/Max')"},
-        Refused{"field/st_miniresnetv2_1stack",
-                "not supported: 3 x MUL (first: operator 4, tensor 28 "
-                "'model/conv2_block1_preact_bn/FusedBatchNormV32'); operator 3 MAX_POOL_2D, tensor "
-                "27 'model/pool1_pool/MaxPool': takes the maximum with the zeros of a PAD "
-                "operator, which is only supported where no value can be negative, as behind RELU; "
-                "3 x ADD: adds a constant, which is not supported (first: operator 5, tensor 29 "
-                "'model/conv2_block1_preact_relu/Relu;model/conv2_block1_preact_bn/"
-                "FusedBatchNormV3')"},
-        Refused{"field/st_squeezenet_v11_128",
-                "not supported: 8 x CONCATENATION (first: operator 6, tensor 60 "
-                "'squeezenet/fire2/concat/concat')"},
-        Refused{"field/tflm_add_two_inputs", "has 2 inputs, only one is supported"},
-        Refused{"field/tflm_id_model_leaky",
-                "not supported: 42 x LEAKY_RELU (first: operator 2, tensor 100 "
-                "'emb-only-model/emb-custom/b0_c0.3_relu/LeakyRelu'), 1 x RESIZE_NEAREST_NEIGHBOR "
-                "(operator 107, tensor 205 "
-                "'emb-only-model/emb-custom/tf.image.resize/resize/ResizeNearestNeighbor'), 1 x "
-                "CONCATENATION (operator 114, tensor 212 "
-                "'emb-only-model/emb-custom/concatenate/concat')"},
-        Refused{"field/tinyengine_detection",
-                "not supported: 2 x RESIZE_NEAREST_NEIGHBOR (first: operator 37, tensor 123 "
-                "'fuse_transform_37'); has 3 outputs, only one is supported"}),
-    [](const auto& file) { return test_name(file.param.name); });
 
 }  // namespace
 }  // namespace patchnas

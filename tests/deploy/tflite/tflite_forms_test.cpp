@@ -136,7 +136,7 @@ TEST(TfliteForms, DepthwiseOfOneChannelWithAMultiplierIsAConvolution) {
   expect_round_trip(bytes);
 }
 
-TEST(TfliteForms, OtherDepthMultipliersAreGroupsThatCanBeEstimated) {
+TEST(TfliteForms, OtherDepthMultipliersAreGroups) {
   RandomStream stream(62, "multiplier of channels");
   FileBuilder file;
   const int image = file.activation("image", {1, 4, 4, 3}, kIn);
@@ -144,10 +144,21 @@ TEST(TfliteForms, OtherDepthMultipliersAreGroupsThatCanBeEstimated) {
   file.convolve_depthwise(with_parameters(file, image, {1, 3, 3, 6}, 3, stream), out, Padding::SAME,
                           1, 1, 2);
   const File bytes = file.finish({image}, {out});
-  EXPECT_THAT(error_of(bytes), HasSubstr("depth multiplier 2 of 3 channels can be estimated"));
-  const Network network = import_tflite_structure(bytes, "form").network;
-  EXPECT_EQ(network.layers[0].groups, 3);
-  EXPECT_EQ(weight_count(network, 0), 3 * 3 * 6);
+  const QuantizedNetwork network = import_tflite(bytes, "form");
+  EXPECT_EQ(network.network.layers[0].groups, 3);
+  EXPECT_EQ(weight_count(network.network, 0), 3 * 3 * 6);
+  EXPECT_EQ(import_tflite_structure(bytes, "form").network, network.network);
+  // A channel's two outputs come from it alone.
+  Values input = random_bytes(4 * 4 * 3, stream);
+  const Values before = run(bytes, input);
+  for (std::size_t i = 1; i < input.size(); i += 3) {
+    input[i] = static_cast<std::int8_t>(~input[i]);
+  }
+  const Values after = run(bytes, input);
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    EXPECT_TRUE(before[i] == after[i] || i % 6 / 2 == 1);
+  }
+  EXPECT_NE(before, after);
 }
 
 // --- fully connected layers on maps --------------------------------------------------------------
@@ -475,17 +486,29 @@ TEST(TfliteForms, MaximaOverPaddingThatNeverWins) {
   }
 }
 
-TEST(TfliteForms, PaddingThatCouldWinOrCountIsRefused) {
-  const auto error = [](const PaddedPool& form) {
-    RandomStream stream(69, "refused padding");
-    return error_of(padded_pool(form, stream));
-  };
-  EXPECT_THAT(error({.activation = ActivationFunctionType::NONE}),
-              HasSubstr("takes the maximum with the zeros of a PAD operator"));
-  EXPECT_THAT(error({.pool = BuiltinOperator::AVERAGE_POOL_2D}),
-              HasSubstr("averages the zeros of a PAD operator"));
-  EXPECT_THAT(error({.pad = BuiltinOperator::PADV2, .fill = 5}),
-              HasSubstr("pads with something other than the zero point"));
+// What pools no padding of its own is copied into a tensor that has it.
+TEST(TfliteForms, PaddingThatCouldWinOrCountIsALayer) {
+  for (const PaddedPool& form :
+       {PaddedPool{.activation = ActivationFunctionType::NONE},
+        PaddedPool{.pad = BuiltinOperator::PADV2, .fill = 5},
+        PaddedPool{.pool = BuiltinOperator::AVERAGE_POOL_2D},
+        PaddedPool{
+            .pad = BuiltinOperator::PADV2, .fill = -7, .pool = BuiltinOperator::AVERAGE_POOL_2D}}) {
+    RandomStream stream(69, "copied padding");
+    const File bytes = padded_pool(form, stream);
+    const QuantizedNetwork network = import_tflite(bytes, "form");
+    ASSERT_EQ(network.network.layer_count(), 3);
+    EXPECT_EQ(network.network.layers[1].kind, LayerKind::kCopy);
+    EXPECT_EQ(import_tflite_structure(bytes, "form").network, network.network);
+    const auto tensors = run_all_layers(network, random_bytes(7 * 6 * 2, stream));
+    const auto fill = static_cast<std::int8_t>(
+        form.pad == BuiltinOperator::PADV2 ? form.fill : form.tensor.zero_point);
+    Values padded(static_cast<std::size_t>(9 * 8 * 4), fill);
+    for (int row = 0; row < 7; ++row) {
+      std::copy_n(tensors[1].begin() + row * 24, 24, padded.begin() + (row + 1) * 32 + 4);
+    }
+    EXPECT_EQ(tensors[2], padded);
+  }
 }
 
 // --- numbers at the ends and between -------------------------------------------------------------
@@ -519,11 +542,11 @@ TEST(TfliteForms, ConversionsAtTheEndsAreTheUsersNumbers) {
       EXPECT_EQ(network.network.layer_count(), 1);
       EXPECT_EQ(network.network.input, (TensorShape{1, 2, 3}));
       EXPECT_EQ(network.tensors[0], kIn);
-      EXPECT_EQ(network.input_end.numbers, numbers);
-      EXPECT_EQ(network.output_end.numbers, numbers);
+      EXPECT_EQ(network.input_ends[0].numbers, numbers);
+      EXPECT_EQ(network.output_ends[0].numbers, numbers);
       if (!real) {
-        EXPECT_EQ(network.input_end.uint8, uint8_in);
-        EXPECT_EQ(network.output_end.uint8, uint8_out);
+        EXPECT_EQ(network.input_ends[0].uint8, uint8_in);
+        EXPECT_EQ(network.output_ends[0].uint8, uint8_out);
       }
       EXPECT_EQ(import_tflite_structure(bytes, "form").network, network.network);
       expect_round_trip(bytes);

@@ -71,10 +71,10 @@ TEST(TfliteImport, ReadsTheSmallFile) { EXPECT_EQ(error_of(small_file()), ""); }
 TEST(TfliteImport, NamesUnsupportedOperatorsAndTheirTensor) {
   EXPECT_THAT(error_after([](tflite::Model& model, tflite::SubGraph&) {
                 auto& code = *model.mutable_operator_codes()->GetMutableObject(0);
-                code.mutate_deprecated_builtin_code(14);
-                code.mutate_builtin_code(tflite::BuiltinOperator::LOGISTIC);
+                code.mutate_deprecated_builtin_code(111);
+                code.mutate_builtin_code(tflite::BuiltinOperator::ELU);
               }),
-              "stranger.tflite: cannot be run: not supported: 1 x LOGISTIC (operator 0, tensor 1 "
+              "stranger.tflite: cannot be run: not supported: 1 x ELU (operator 0, tensor 1 "
               "'conv')");
 }
 
@@ -84,7 +84,7 @@ TEST(TfliteImport, NamesOptionsThatItCannotHonour) {
         auto& op = *graph.mutable_operators()->GetMutableObject(0);
         static_cast<tflite::Conv2DOptions*>(op.mutable_builtin_options())->mutate_stride_h(0);
       }),
-      HasSubstr("operator 0 CONV_2D, tensor 1 'conv': kernel and stride"));
+      HasSubstr("operator 0 CONV_2D, tensor 1 'conv': kernel, stride"));
   EXPECT_THAT(error_after([](tflite::Model&, tflite::SubGraph& graph) {
                 graph.mutable_operators()->GetMutableObject(1)->mutate_opcode_index(99);
               }),

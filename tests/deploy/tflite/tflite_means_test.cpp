@@ -89,7 +89,7 @@ TEST(TfliteMeans, AreOverRowsOrColumnsWithAndWithoutTheirDimensions) {
     expect_round_trip(mean_file(form));
   }
   EXPECT_THAT(error_of(mean_file({{3}, true, {1, 3, 4, 1}})),
-              HasSubstr("only means over rows and columns are supported"));
+              HasSubstr("only rows and columns may be reduced"));
   EXPECT_THAT(error_of(mean_file({{1, 2}, true, {1, 5}})),
               HasSubstr("shape does not follow from its inputs"));
 }

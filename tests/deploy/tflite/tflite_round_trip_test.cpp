@@ -66,8 +66,8 @@ TEST(TfliteRoundTrip, EndsAndOperatorsComeBackEqual) {
   for (int i = 0; i < 60; ++i) {
     QuantizedNetwork network =
         testing::random_quantised(testing::random_lowered_network(stream), stream);
-    network.input_end = random_end();
-    network.output_end = random_end();
+    network.input_ends[0] = random_end();
+    network.output_ends[0] = random_end();
     for (int layer = 0; layer < network.network.layer_count(); ++layer) {
       const Layer& shape = network.network.layers[static_cast<std::size_t>(layer)];
       if (shape.kind == LayerKind::kConv2d && shape.kernel == Kernel{} &&

@@ -69,8 +69,7 @@ void expect_the_best(const LatencyModel* model, MemoryModel memory_model, const 
   int too_slow = 0;
   int too_many_macs = 0;
   for (int i = 0; i < 300; ++i) {
-    const Network network = i % 2 == 0 ? testing::random_lowered_network(stream)
-                                       : testing::random_general_network(stream);
+    const Network network = testing::random_network(stream);
     Target target{.sram_bytes = 300 + static_cast<std::int64_t>(stream.below(2500)),
                   .flash_bytes = kNoLimit,
                   .memory_model = memory_model,
@@ -92,6 +91,8 @@ void expect_the_best(const LatencyModel* model, MemoryModel memory_model, const 
     ScheduleChooser chooser({.family = ScheduleFamily::kPatches, .patch_grids = kGrids}, target,
                             model);
     const ScheduleChoice choice = chooser.choose(network);
+    SCOPED_TRACE(std::string(to_string(memory_model)) + ", network " + std::to_string(i) + ", " +
+                 to_json(choice.schedule));
     const Definition expected = look_at_all(network, target, model);
     ASSERT_EQ(choice.fits, expected.cheapest.has_value());
     expect_same(choice.costs, costs_of(network, choice.schedule, target, model));

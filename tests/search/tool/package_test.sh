@@ -100,17 +100,36 @@ for target in "${targets[@]:0:2}"; do
   output="$(cat streamed/report.json)"
   expect "$target, rounding once: beside the other figures" output_has "\"$target-single-rounding\": {"
 done
+run inspect "$model"
+expect "inspect: exit 0" is "$status" 0
+expect "inspect: it can be run" output_has "can be run: nas_search schedule"
+expect "inspect: operators are counted" output_has "x CONV_2D"
+run inspect "$model" --json
+expect "inspect --json: no obstacles" output_has '"obstacles": []'
+expect "inspect: no such file" fails_with 2 "nothing.tflite" inspect nothing.tflite
 # Files whose own numbers are float32 or uint8, where they are to be had: `run` takes and gives those.
 field="${PATCHNAS_SHARED_DIR:-$here/../../../../shared}/field"
-for name in openmv_force_int_quant st_resnet_v1_8_32; do
+for name in openmv_force_int_quant st_resnet_v1_8_32 tflm_add_two_inputs tinyengine_detection; do
   if [[ ! -f $field/$name.tflite ]]; then
     echo "skipped: a file with numbers of its own: there is no $field/$name.tflite"
     continue
   fi
   run schedule "$field/$name.tflite" --sram 1MiB --out "$name"
   expect "$name: scheduled" is "$status" 0
-  run run "$name" --target host --input "$field/vectors/$name.in0" --output own.bin
-  expect "$name: the recorded bytes" cmp -s own.bin "$field/vectors/$name.out0"
+  ends=()
+  for file in "$field/vectors/$name".in*; do
+    ends+=(--input "$file")
+  done
+  for file in "$field/vectors/$name".out*; do
+    ends+=(--output "own.${file##*.}")
+  done
+  run run "$name" --target host "${ends[@]}"
+  expect "$name: run" is "$status" 0
+  for file in "$field/vectors/$name".out*; do
+    expect "$name: the recorded bytes of ${file##*.}" cmp -s "own.${file##*.}" "$file"
+  done
+  expect "$name: an output too many" fails_with 2 " given; $name has " \
+    run "$name" --target host "${ends[@]}" --output more.bin
   run verify "$name" --target host --images 3
   expect "$name: verified" is "$status" 0
 done

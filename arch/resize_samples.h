@@ -1,0 +1,24 @@
+#pragma once
+
+// Which positions of the input a resized row or column comes from.
+
+#include <vector>
+
+#include "arch/network.h"
+
+namespace patchnas {
+
+/// Between which two positions of the input one of the output lies: `part` of the way, in
+/// kResizeParts, from the first.
+struct ResizeSample {
+  int first = 0;
+  int second = 0;
+  int part = 0;
+  bool operator==(const ResizeSample&) const = default;
+};
+inline constexpr int kResizeParts = 1 << 10;
+
+/// One for each of `output` positions, as TensorFlow Lite Micro's integer kernels compute them.
+std::vector<ResizeSample> resize_samples(const Resizing& resizing, int input, int output);
+
+}  // namespace patchnas

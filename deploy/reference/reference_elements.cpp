@@ -1,0 +1,150 @@
+// What computes element by element, moves elements, or interpolates between them.
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "arch/resize_samples.h"
+#include "deploy/reference/reference_kernels.h"
+
+namespace patchnas {
+namespace {
+
+// Calls visit(row, col) for every pixel.
+template <typename Visit>
+void for_each_pixel(const Rect& rect, const Visit& visit) {
+  for (int row = rect.rows.begin; row < rect.rows.end; ++row) {
+    for (int col = rect.cols.begin; col < rect.cols.end; ++col) {
+      visit(row, col);
+    }
+  }
+}
+
+class Combination {
+ public:
+  explicit Combination(const LayerContext& context)
+      : context_(context),
+        arithmetic_(context.quantised.add),
+        is_reversed_(context.quantised.constants_come_first) {}
+
+  [[nodiscard]] std::int8_t operator()(std::int8_t a, std::int8_t b) const {
+    const ActivationClamp& clamp = context_.quantised.clamp;
+    const std::int32_t value = requantised(combined(a, b), arithmetic_.output);
+    return static_cast<std::int8_t>(
+        std::clamp(value + context_.output.zero_point, clamp.min, clamp.max));
+  }
+
+ private:
+  [[nodiscard]] std::int32_t requantised(std::int32_t value, const Requantisation& by) const {
+    return requantise(value, by, context_.arithmetic);
+  }
+  [[nodiscard]] std::int32_t steps(std::size_t input, std::int8_t value) const {
+    return value - context_.inputs[input].zero_point;
+  }
+  [[nodiscard]] std::int32_t scaled(std::size_t input, std::int8_t value) const {
+    return requantised(steps(input, value) * (1 << kAddLeftShift), arithmetic_.inputs[input]);
+  }
+  [[nodiscard]] std::int32_t combined(std::int8_t a, std::int8_t b) const {
+    switch (context_.layer.kind) {
+      case LayerKind::kMultiply:
+        return steps(0, a) * steps(1, b);
+      case LayerKind::kSubtract:
+        return is_reversed_ ? scaled(1, b) - scaled(0, a) : scaled(0, a) - scaled(1, b);
+      default:
+        return scaled(0, a) + scaled(1, b);
+    }
+  }
+
+  const LayerContext& context_;
+  const AddArithmetic& arithmetic_;
+  bool is_reversed_;
+};
+
+}  // namespace
+
+void combine(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
+             const OutputWindow& output, const Rect& computed) {
+  const Combination combined(context);
+  const bool is_constant = has_constant_operand(context.layer);
+  for_each_pixel(computed, [&](int row, int col) {
+    const std::int8_t* const a = inputs[0].pixel(row, col);
+    const std::int8_t* const b =
+        is_constant ? context.quantised.constants.data() : inputs[1].pixel(row, col);
+    std::int8_t* const out = output.pixel(row, col);
+    for (int c = 0; c < output.shape.channels; ++c) {
+      out[c] = combined(a[c], b[c]);
+    }
+  });
+}
+
+void look_up(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
+             const Rect& computed) {
+  const LookupTables& tables = context.quantised.lookup;
+  const LookupTable& table =
+      context.arithmetic == Arithmetic::kTfliteMicroSingleRounding ? tables.once : tables.twice;
+  for_each_pixel(computed, [&](int row, int col) {
+    const std::int8_t* const in = input.pixel(row, col);
+    std::transform(in, in + output.shape.channels, output.pixel(row, col),
+                   [&](std::int8_t value) { return table[static_cast<std::size_t>(value + 128)]; });
+  });
+}
+
+void resize(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
+            const Rect& computed) {
+  const Resizing& rule = context.layer.resizing;
+  const auto rows = resize_samples(rule, input.shape.height, output.shape.height);
+  const auto cols = resize_samples(rule, input.shape.width, output.shape.width);
+  for_each_pixel(computed, [&](int row, int col) {
+    const ResizeSample& y = rows[static_cast<std::size_t>(row)];
+    const ResizeSample& x = cols[static_cast<std::size_t>(col)];
+    for (int c = 0; c < output.shape.channels; ++c) {
+      const auto along = [&](int in_row) {
+        return input.pixel(in_row, x.first)[c] * (kResizeParts - x.part) +
+               input.pixel(in_row, x.second)[c] * x.part;
+      };
+      const std::int32_t sum = along(y.first) * (kResizeParts - y.part) + along(y.second) * y.part;
+      constexpr std::int32_t kWhole = kResizeParts * kResizeParts;
+      const bool rounds_up = context.arithmetic == Arithmetic::kTfliteMicroSingleRounding;
+      output.pixel(row, col)[c] = static_cast<std::int8_t>(
+          rounds_up ? (sum + kWhole / 2) >> 20
+                    : (sum + (sum > 0 ? kWhole / 2 : -kWhole / 2)) / kWhole);
+    }
+  });
+}
+
+void copy_channels(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
+                   const OutputWindow& output, const Rect& computed) {
+  const ChannelRange& range = context.layer.channels;
+  const bool has_rest = context.layer.input_count() == 2;
+  for_each_pixel(computed, [&](int row, int col) {
+    std::int8_t* const out = output.pixel(row, col);
+    for (int c = 0; c < output.shape.channels; ++c) {
+      const bool is_copied = c >= range.to && c < range.to + range.count;
+      out[c] = is_copied  ? inputs[0].pixel(row, col)[range.from + c - range.to]
+               : has_rest ? inputs[1].pixel(row, col)[c]
+                          : context.quantised.fill;
+    }
+  });
+}
+
+void copy_elements(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
+                   const OutputWindow& output) {
+  const StridedCopy& copy = context.layer.copy;
+  std::vector<std::int8_t> result(output.bytes.size(), context.quantised.fill);
+  if (context.layer.input_count() == 2) {
+    std::copy_n(inputs[1].bytes.begin(), result.size(), result.begin());
+  }
+  for (int i = 0; i < copy.counts[0]; ++i) {
+    for (int j = 0; j < copy.counts[1]; ++j) {
+      for (int k = 0; k < copy.counts[2]; ++k) {
+        const auto at = [&](int begin, const std::array<int, 3>& strides) {
+          return static_cast<std::size_t>(begin + i * strides[0] + j * strides[1] + k * strides[2]);
+        };
+        result[at(copy.to, copy.to_strides)] = inputs[0].bytes[at(copy.from, copy.from_strides)];
+      }
+    }
+  }
+  std::copy(result.begin(), result.end(), output.bytes.begin());
+}
+
+}  // namespace patchnas
