@@ -231,7 +231,8 @@ void TfliteImporter::pass_on(const FileOperator& op, const FileValue& view) {
   }
   if (view.holds_end_numbers) {
     model_.require_type(output, model_.type(op.inputs[0], &op), &op);
-  } else if (activation_quantisation(output, &op) != quantisation(view)) {
+  } else if (const TensorQuantisation stated = activation_quantisation(output, &op);
+             take_ == Take::kEverything && stated != quantisation(view)) {
     model_.fail(op, "its output must have its input's scale and zero point");
   }
   values_[output] = view;
@@ -239,8 +240,8 @@ void TfliteImporter::pass_on(const FileOperator& op, const FileValue& view) {
 
 void TfliteImporter::pass_on_bytes(const FileOperator& op, FileValue view) {
   if (!view.holds_end_numbers) {
-    const TensorQuantisation stated = activation_quantisation(op.outputs[0], &op);
-    if (stated != quantisation(view)) {
+    const std::optional<TensorQuantisation> stated = model_.stated_quantisation(op.outputs[0]);
+    if (stated != model_.stated_quantisation(op.inputs[0])) {
       view.restated = stated;
     }
   }

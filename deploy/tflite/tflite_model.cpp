@@ -198,11 +198,14 @@ TensorQuantisation TfliteModel::activation_quantisation(FileTensor index, const 
   return {scale, static_cast<std::int32_t>(zero_point)};
 }
 
-std::optional<std::int32_t> TfliteModel::zero_point(FileTensor index) const {
+std::optional<TensorQuantisation> TfliteModel::stated_quantisation(FileTensor index) const {
   const auto* const q = tensor(index, nullptr).quantization();
-  return q != nullptr && q->zero_point() != nullptr && q->zero_point()->size() == 1
-             ? std::optional(static_cast<std::int32_t>(element(*q->zero_point(), 0)))
-             : std::nullopt;
+  if (q == nullptr || q->scale() == nullptr || q->scale()->size() != 1 ||
+      q->zero_point() == nullptr || q->zero_point()->size() != 1) {
+    return std::nullopt;
+  }
+  return TensorQuantisation{q->scale()->Get(0),
+                            static_cast<std::int32_t>(element(*q->zero_point(), 0))};
 }
 
 float TfliteModel::first_scale(FileTensor index) const {

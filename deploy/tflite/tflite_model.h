@@ -57,8 +57,8 @@ class TfliteModel {
   [[nodiscard]] TensorQuantisation activation_quantisation(
       FileTensor tensor, const FileOperator* at,
       tflite::TensorType type = tflite::TensorType::INT8) const;
-  /// The same where the file says one.
-  [[nodiscard]] std::optional<std::int32_t> zero_point(FileTensor tensor) const;
+  /// The same of a tensor of any type, unchecked, where the file says one.
+  [[nodiscard]] std::optional<TensorQuantisation> stated_quantisation(FileTensor tensor) const;
   /// The first scale, 0 without one: as TensorFlow Lite Micro reads it where it wants only one.
   [[nodiscard]] float first_scale(FileTensor tensor) const;
   /// Scales of constant weights with zero point 0: one, or one per slice of `channel_axis`. They

@@ -28,9 +28,7 @@ Layer TfliteImporter::convolution_layer(const FileOperator& op, LayerKind kind, 
 
 void TfliteImporter::import_pad(const FileOperator& op) {
   const FileValue& in = value(op, 0);
-  const std::optional<std::int32_t> zero_point =
-      take_ == Take::kEverything ? quantisation(in).zero_point : model_.zero_point(op.input(0));
-  const FilePadding padding = padding_of(model_, op, in, zero_point);
+  const FilePadding padding = padding_of(model_, op, in, model_.stated_quantisation(op.inputs[0]));
   if (const std::optional<FileValue> view = padded_view(in, padding)) {
     return pass_on(op, *view);
   }

@@ -7,10 +7,10 @@ namespace patchnas {
 namespace {
 
 FilePadding fill_of(const TfliteModel& model, const FileOperator& op,
-                    std::optional<std::int32_t> zero_point) {
+                    const std::optional<TensorQuantisation>& stated) {
   constexpr int kValue = 2;  // PADV2's third input
-  const auto zero = static_cast<std::int8_t>(zero_point.value_or(0));
-  if (op.input(kValue) < 0 || !zero_point) {
+  const auto zero = static_cast<std::int8_t>(stated ? stated->zero_point : 0);
+  if (op.input(kValue) < 0 || !stated) {
     return {.fill = MarginFill::kZero, .value = zero};
   }
   const std::vector<std::int8_t> value = model.int8_data(op.input(kValue), op);
@@ -26,7 +26,7 @@ FilePadding fill_of(const TfliteModel& model, const FileOperator& op,
 }  // namespace
 
 FilePadding padding_of(const TfliteModel& model, const FileOperator& op, const FileValue& value,
-                       std::optional<std::int32_t> zero_point) {
+                       const std::optional<TensorQuantisation>& stated) {
   // Rows of [before, after], one for each dimension.
   const std::vector<std::int32_t> p = model.int32_data(op.input(1), op);
   if (p.size() != 2 * value.dimensions().size() ||
@@ -36,7 +36,7 @@ FilePadding padding_of(const TfliteModel& model, const FileOperator& op, const F
         &op, op.input(1),
         "must have two numbers for each dimension, from 0 to " + std::to_string(kLargestExtent));
   }
-  FilePadding padding = fill_of(model, op, zero_point);
+  FilePadding padding = fill_of(model, op, stated);
   for (std::size_t i = 0; i < p.size(); i += 2) {
     padding.before.push_back(p[i]);
     padding.after.push_back(p[i + 1]);

@@ -21,10 +21,10 @@ struct FilePadding {
 };
 
 /// Of a PAD or PADV2.
-/// @param zero_point of the tensor; without one, what a PADV2 pads with does not matter
+/// @param stated of the tensor; without it, what a PADV2 pads with does not matter
 /// @throws InputError naming `op` if it cuts off, or its padding is not constant.
 FilePadding padding_of(const TfliteModel& model, const FileOperator& op, const FileValue& value,
-                       std::optional<std::int32_t> zero_point);
+                       const std::optional<TensorQuantisation>& stated);
 /// Empty if that is no view: where other than rows and columns are padded, or with two values.
 std::optional<FileValue> padded_view(const FileValue& value, const FilePadding& padding);
 

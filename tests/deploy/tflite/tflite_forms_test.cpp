@@ -331,6 +331,28 @@ TEST(TfliteForms, ReshapesMayStateAnotherScaleAtTheEnds) {
   expect_round_trip(file);
 }
 
+TEST(TfliteForms, ReshapesThatStateAnotherScaleInsideCopyNoByte) {
+  const TensorQuantisation stated{0.5F, 100};
+  FileBuilder file;
+  const int image = file.activation("image", {1, 2, 3, 4}, kIn);
+  const int before = file.activation("before", {1, 2, 3, 4}, kIn);
+  const int view = file.activation("view", {1, 3, 2, 4}, stated);
+  const int after = file.activation("after", {1, 3, 2, 4}, stated);
+  file.add(BuiltinOperator::RELU, {image}, {before});
+  file.add(BuiltinOperator::RESHAPE, {before}, {view});
+  file.add(BuiltinOperator::RELU, {view}, {after});
+  const File bytes = file.finish({image}, {after});
+  RandomStream stream(72, "restated");
+  const Values input = random_bytes(24, stream);
+  Values expected;
+  for (const std::int8_t value : input) {
+    expected.push_back(
+        std::max({value, static_cast<std::int8_t>(kIn.zero_point), static_cast<std::int8_t>(100)}));
+  }
+  EXPECT_EQ(run(bytes, input), expected);
+  EXPECT_EQ(import_tflite_structure(bytes, "form").network, import_tflite(bytes, "form").network);
+}
+
 TEST(TfliteForms, OperatorsThatOnlyComputeAShapeAreLeftOut) {
   FileBuilder file;
   const int image = file.activation("image", {1, 1, 1, 3}, {0.5F, 0});
