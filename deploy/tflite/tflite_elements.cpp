@@ -245,8 +245,9 @@ TfliteImporter::Slice TfliteImporter::read_slice(const FileOperator& op,
   const bool is_strided = op.code == BuiltinOperator::STRIDED_SLICE;
   const std::vector<std::int32_t> steps =
       is_strided ? model_.int32_data(op.input(3), op) : std::vector<std::int32_t>(from.size(), 1);
-  if (begins.size() != from.size() || ends.size() != from.size() || steps.size() != from.size()) {
-    model_.fail(op, "needs one number for each dimension of its input");
+  if (from.empty() || begins.size() != from.size() || ends.size() != from.size() ||
+      steps.size() != from.size()) {
+    model_.fail(op, "needs one number for each dimension of its input, and at least one");
   }
   int begin_mask = 0;
   int end_mask = 0;

@@ -15,11 +15,10 @@
 
 namespace patchnas {
 
-/// A graph of CONV_2D, DEPTHWISE_CONV_2D, ADD, AVERAGE_POOL_2D, MAX_POOL_2D, FULLY_CONNECTED and
-/// SOFTMAX in int8, batch size 1, in the forms that docs/networks.md lists. PAD is folded into the
-/// layer behind it, MEAN over rows and columns becomes an average pooling, what only views bytes in
-/// other dimensions is dropped; QUANTIZE and DEQUANTIZE at the ends become `input_ends` and
-/// `output_ends`. Layers are named after their output tensors.
+/// A graph of the operators that docs/networks.md lists, in int8, batch size 1. PAD is folded into
+/// the layer behind it where that can pad, what only views bytes in other dimensions is dropped;
+/// QUANTIZE and DEQUANTIZE at the ends become `input_ends` and `output_ends`. Layers are named
+/// after their output tensors.
 /// @throws InputError naming `source` and everything that stands in the way, each with operator and
 /// tensor, and for damaged files.
 QuantizedNetwork import_tflite(std::span<const std::uint8_t> bytes, const std::string& source);
@@ -36,8 +35,7 @@ struct TfliteStructure {
 };
 
 /// The layers alone, for estimates: of the operators that import_tflite() reads, in int8 or
-/// float32; scales and values do not matter. A mean may be over an even number of values, and
-/// convolutions may have groups.
+/// float32; scales and values do not matter.
 /// @throws InputError as import_tflite().
 TfliteStructure import_tflite_structure(std::span<const std::uint8_t> bytes,
                                         const std::string& source);

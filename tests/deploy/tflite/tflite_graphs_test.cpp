@@ -253,6 +253,12 @@ TEST(TfliteGraphs, NameWhatDoesNotFit) {
   sliced.add(BuiltinOperator::SLICE, {all, begins, sizes}, {part});
   EXPECT_THAT(error_of(sliced.finish({all}, {part})),
               HasSubstr("operator 0 SLICE, tensor 3 'part': takes nothing of dimension 1"));
+  FileBuilder of_a_number;
+  const int number = of_a_number.activation("number", {}, kSome);
+  const int none = of_a_number.constant("none", {0}, {});
+  const int same = of_a_number.activation("same", {}, kSome);
+  of_a_number.add(BuiltinOperator::SLICE, {number, none, none}, {same});
+  EXPECT_THAT(error_of(of_a_number.finish({number}, {same})), HasSubstr("SLICE"));
 }
 
 }  // namespace
