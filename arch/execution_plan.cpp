@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "arch/shareable_bytes.h"
 #include "runtime/scratch.h"
 
 namespace patchnas {
@@ -54,10 +55,11 @@ bool may_write_over(const SegmentGeometry& geometry, InPlace rule, TensorId inpu
   return !geometry.caches_rows() || fits_over_dying_rows(geometry, input, output);
 }
 
-// Whether the layer's kernel could write over the input `j`: a depthwise layer over its only input,
-// or what computes position by position over an input with the same window; in each case only if
-// nothing reads it later and rows of the output are no longer, never an input, which is the
-// caller's, and never a tile's window for the whole tensor or the other way round.
+// Whether the layer's kernel could write over the input `j`, if nothing reads that later: a
+// depthwise layer over its only input, or what computes position by position over an input with the
+// same window; in each case only if rows of the output are no longer, never an input of the
+// network, which is the caller's, and never a tile's window for the whole tensor or the other way
+// round.
 bool may_take_place(const Layer& layer, const NetworkTaps& taps, int index, int j,
                     const SegmentGeometry* geometry) {
   const OperatorFacts& facts = operator_facts(layer.kind);
@@ -65,7 +67,7 @@ bool may_take_place(const Layer& layer, const NetworkTaps& taps, int index, int 
   const TensorId input = layer.inputs[static_cast<std::size_t>(j)];
   const TensorId output = index + 1;
   const AxisTaps& cols = taps.taps(Axis::kCols, index);
-  if (!may_overwrite(layer, j) || input < taps.input_count() || taps.last_reader(input) != index) {
+  if (!may_overwrite(layer, j) || input < taps.input_count()) {
     return false;
   }
   if (facts.reads == Reads::kAnywhere) {
@@ -77,14 +79,13 @@ bool may_take_place(const Layer& layer, const NetworkTaps& taps, int index, int 
 }
 
 // A pointwise layer writes over an input that dies with it, as near in front as its kernel allows,
-// where both hold the same pixels and no rows of an earlier tile; never an input.
+// where both hold the same pixels and no rows of an earlier tile; never an input of the network.
 Overlap over_dying_input(const Network& network, const NetworkTaps& taps, int index,
                          const SegmentGeometry* geometry) {
   const Layer& layer = network.layers[static_cast<std::size_t>(index)];
   const TensorId input = layer.inputs[0];
   const TensorId output = index + 1;
-  if (kernel_function(layer) != KernelFunction::kPointwise || input < taps.input_count() ||
-      taps.last_reader(input) != index) {
+  if (kernel_function(layer) != KernelFunction::kPointwise || input < taps.input_count()) {
     return {};
   }
   std::int64_t pixels = layer.output.pixels();
@@ -153,7 +154,7 @@ Step step_of(const Network& network, const NetworkTaps& taps, int layer,
   for (int asked = l.input_count(); asked-- > 0;) {
     const int j = by_age(l.inputs, asked);
     const TensorId input = l.inputs[static_cast<std::size_t>(j)];
-    if (may_take_place(l, taps, layer, j, geometry)) {
+    if (taps.last_reader(input) == layer && may_take_place(l, taps, layer, j, geometry)) {
       step.dying_input = j;
       step.instead = step.overlap.tensor;
       step.overlap.tensor = input;
@@ -164,10 +165,26 @@ Step step_of(const Network& network, const NetworkTaps& taps, int layer,
   if (!step.may_move) {
     step.instead = kNoTensor;
   }
-  if (step.dying_input < 0) {
+  if (step.dying_input < 0 && taps.last_reader(l.inputs[0]) == layer) {
     step.overlap = over_dying_input(network, taps, layer, geometry);
   }
   return step;
+}
+
+std::int64_t shareable_bytes(const Network& network, const NetworkTaps& taps, int layer,
+                             int input) {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  const std::int64_t before = network.shape(l.inputs[static_cast<std::size_t>(input)]).elements();
+  const std::int64_t after = l.output.elements();
+  if (may_take_place(l, taps, layer, input, nullptr)) {
+    return std::min(before, after);
+  }
+  const Overlap overlap = over_dying_input(network, taps, layer, nullptr);
+  if (overlap.tensor == kNoTensor) {
+    return 0;
+  }
+  const std::int64_t in_front = -overlap.distance_bytes;
+  return before + after - (in_front + std::max(before, after - in_front));
 }
 
 ExecutionPlan::ExecutionPlan(const Network& network, const PatchSchedule& schedule, InputMode input)

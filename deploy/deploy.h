@@ -12,6 +12,7 @@
 
 #include "arch/quantized_network.h"               // IWYU pragma: export
 #include "deploy/package/c_package.h"             // IWYU pragma: export
+#include "deploy/prepare/prepare.h"               // IWYU pragma: export
 #include "deploy/quantise/calibration.h"          // IWYU pragma: export
 #include "deploy/quantise/quantise.h"             // IWYU pragma: export
 #include "deploy/reference/arena_executor.h"      // IWYU pragma: export

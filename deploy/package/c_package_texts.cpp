@@ -197,8 +197,11 @@ set_target_properties(@name@ PROPERTIES C_STANDARD 99 C_STANDARD_REQUIRED ON)
 
 std::string emit_description(const CProgram& program, const std::vector<std::string>& sources) {
   nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+  nlohmann::ordered_json shapes = nlohmann::ordered_json::array();
   for (int layer = 0; layer < program.network.layer_count(); ++layer) {
+    const TensorShape& shape = program.network.shape(layer + 1);
     layers.push_back(comment_text(program.network.layer_name(layer)));
+    shapes.push_back({shape.height, shape.width, shape.channels});
   }
   const nlohmann::ordered_json json = {
       {"name", program.name},
@@ -208,7 +211,8 @@ std::string emit_description(const CProgram& program, const std::vector<std::str
       {"inputs", json_of(input_formats(program.quantised))},
       {"outputs", json_of(output_formats(program.quantised))},
       {"sources", sources},
-      {"layers", layers}};
+      {"layers", layers},
+      {"layer_outputs", shapes}};
   return json.dump(2) + "\n";
 }
 

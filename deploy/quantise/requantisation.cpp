@@ -82,22 +82,10 @@ class Derivation {
     }
   }
 
-  // The value that stands for `real`, as the kernels' preparation rounds it: in single precision.
-  [[nodiscard]] std::int32_t stored(float real) const {
-    const float steps = std::round(real / output_.scale);
-    require(steps < 0x1p30F, "the output's scale is too small for its activation function");
-    return output_.zero_point + static_cast<std::int32_t>(steps);
-  }
-
   [[nodiscard]] ActivationClamp clamp() const {
-    ActivationClamp clamp;
-    if (layer_.activation != Activation::kNone) {
-      clamp.min = std::max(clamp.min, stored(0.0F));
-    }
-    if (layer_.activation == Activation::kRelu6) {
-      clamp.max = std::min(clamp.max, stored(6.0F));
-    }
-    return clamp;
+    const std::optional<ActivationClamp> clamp = activation_clamp(layer_.activation, output_);
+    require(clamp.has_value(), "the output's scale is too small for its activation function");
+    return *clamp;
   }
 
   [[nodiscard]] Requantisation multiplier(double factor) const {
@@ -279,6 +267,23 @@ void check_tensors(const QuantizedNetwork& network) {
 }
 
 }  // namespace
+
+std::optional<ActivationClamp> activation_clamp(Activation activation,
+                                                const TensorQuantisation& output) {
+  // As the kernels' preparation rounds it: in single precision.
+  const float steps = std::round(6.0F / output.scale);
+  ActivationClamp clamp;
+  if (activation != Activation::kNone) {
+    clamp.min = std::max(clamp.min, output.zero_point);
+  }
+  if (activation == Activation::kRelu6) {
+    if (!(steps < 0x1p30F)) {
+      return std::nullopt;
+    }
+    clamp.max = std::min(clamp.max, output.zero_point + static_cast<std::int32_t>(steps));
+  }
+  return clamp;
+}
 
 QuantizedNetwork derive_arithmetic(QuantizedNetwork network) {
   validate(network.network);

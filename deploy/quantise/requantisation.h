@@ -2,6 +2,8 @@
 
 // From the scales of a network to the integers that its kernels compute with.
 
+#include <optional>
+
 #include "arch/quantized_network.h"
 
 namespace patchnas {
@@ -13,6 +15,11 @@ namespace patchnas {
 /// specification ties a layer's output quantisation to its input's and they differ, or if an int32
 /// accumulator could overflow.
 QuantizedNetwork derive_arithmetic(QuantizedNetwork network);
+
+/// The stored values that a fused activation function lets through; nothing where the scale is too
+/// small to say them.
+std::optional<ActivationClamp> activation_clamp(Activation activation,
+                                                const TensorQuantisation& output);
 
 /// Softmax writes probabilities: scale 1/256, zero point -128.
 inline constexpr TensorQuantisation kSoftmaxOutput{1.0F / 256.0F, -128};

@@ -122,6 +122,10 @@ PackageFolder::PackageFolder(const fs::path& folder) {
     output_bytes = elements_of(outputs);
     sources = json.at("sources").get<std::vector<std::string>>();
     layers = json.at("layers").get<std::vector<std::string>>();
+    for (const nlohmann::json& shape : json.value("layer_outputs", nlohmann::json::array())) {
+      layer_outputs.push_back(
+          {shape.at(0).get<int>(), shape.at(1).get<int>(), shape.at(2).get<int>()});
+    }
   } catch (const nlohmann::json::exception& damage) {
     throw InputError(file.string() + ": does not describe a package: " + damage.what());
   }

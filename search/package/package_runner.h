@@ -42,6 +42,7 @@ struct PackageFolder {
   std::int64_t output_bytes = 0;  ///< of all outputs in int8
   std::vector<std::string> sources;
   std::vector<std::string> layers;
+  std::vector<TensorShape> layer_outputs;  ///< empty in packages of versions that did not say
 };
 
 /// Instructions of each layer, on emulated targets; or the executed multiply-accumulates, counted

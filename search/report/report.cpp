@@ -48,6 +48,17 @@ void bring_up_to_date(nlohmann::ordered_json& report) {
   report["peak_sram_bytes_layer_by_layer"] = plain.at("peak_sram_bytes");
 }
 
+/// Nothing where nothing was.
+void add_folded(nlohmann::ordered_json& report, const FoldedParts& folded) {
+  if (!folded.empty()) {
+    report["folded"] = {{"channels", folded.channels},
+                        {"layers", folded.layers},
+                        {"macs", folded.macs},
+                        {"weights", folded.weights},
+                        {"text", folded_text(folded)}};
+  }
+}
+
 /// What `verify` measured, a line for each target.
 std::string verified_lines(const nlohmann::ordered_json& report) {
   std::string text;
@@ -82,9 +93,25 @@ std::string estimate_report(const NetworkEstimate& estimate, const EstimateExtra
   return report_text(report);
 }
 
-std::string package_report(const NetworkEstimate& estimate, const std::string& package) {
+namespace {
+double percent(std::int64_t part, std::int64_t whole) {
+  return whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+}  // namespace
+
+std::string folded_text(const FoldedParts& folded) {
+  return counted(folded.channels, "channel") + ", " +
+         counted(static_cast<std::int64_t>(folded.layers.size()), "layer") +
+         fmt::format("; {:.1f} % of the MACs, {:.1f} % of the weights",
+                     percent(folded.macs, folded.all_macs),
+                     percent(folded.weights, folded.all_weights));
+}
+
+std::string package_report(const NetworkEstimate& estimate, const FoldedParts& folded,
+                           const std::string& package) {
   nlohmann::ordered_json report = new_report();
   report["package"] = package;
+  add_folded(report, folded);
   report.update(estimate.json());
   return report_text(report);
 }
@@ -93,8 +120,7 @@ std::string make_report(const ReportInputs& inputs) {
   const Config& config = inputs.config;
   const Candidate& candidate = inputs.candidate;
   const std::unique_ptr<LatencyModel> latency = latency_model_for(config.target);
-  const NetworkEstimate estimate(lower(config.space, candidate.architecture), candidate.schedule,
-                                 config.target, latency.get());
+  const NetworkEstimate estimate(inputs.network, candidate.schedule, config.target, latency.get());
   nlohmann::ordered_json report = new_report();
   report["name"] = config.name;
   report["seed"] = config.seed;
@@ -102,6 +128,7 @@ std::string make_report(const ReportInputs& inputs) {
       {"id", candidate.id()},
       {"architecture", nlohmann::ordered_json::parse(to_json(candidate.architecture))}};
   report["finetuned"] = inputs.finetuned;
+  add_folded(report, inputs.folded);
   if (inputs.accuracies.validation_search) {
     report["accuracy"]["validation_search"] = *inputs.accuracies.validation_search;
   }
@@ -162,6 +189,9 @@ std::string last_screen(std::string_view report, const std::string& source,
                           json.at("latency").at("text").get<std::string>());
     }
     text += fmt::format("  schedule       {}\n", json.at("schedule_text").get<std::string>());
+    if (json.contains("folded")) {
+      text += fmt::format("  folded         {}\n", json.at("folded").at("text").get<std::string>());
+    }
     const auto& executed = json.at("executed_in_arena");
     text += fmt::format("  executed       in an arena of {} bytes: {}, the same bits\n",
                         with_separators(executed.at("arena_bytes")),

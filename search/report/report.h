@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "deploy/prepare/fold.h"
 #include "search/config/config.h"
 #include "search/engine/evolution.h"
 #include "search/report/estimate.h"
@@ -31,7 +32,12 @@ struct EstimateExtras {
 std::string estimate_report(const NetworkEstimate& estimate, const EstimateExtras& extras);
 
 /// report.json of the package of that name, and what `schedule --json` prints.
-std::string package_report(const NetworkEstimate& estimate, const std::string& package);
+/// @param estimate of the network as it is executed, without what was folded
+std::string package_report(const NetworkEstimate& estimate, const FoldedParts& folded,
+                           const std::string& package);
+
+/// "12 channels, 1 layer; 10.2 % of the MACs, 4.5 % of the weights"
+std::string folded_text(const FoldedParts& folded);
 
 /// Shares of correct answers, 0 to 1.
 struct Accuracies {
@@ -54,6 +60,8 @@ struct ArenaCheck {
 struct ReportInputs {
   const Config& config;
   const Candidate& candidate;
+  const Network& network;  ///< as it is executed
+  FoldedParts folded;      ///< what the candidate's architecture has besides
   Accuracies accuracies;
   ArenaCheck arena_check;
   bool finetuned = true;

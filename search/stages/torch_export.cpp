@@ -6,6 +6,7 @@
 
 #include "arch/base/error.h"
 #include "deploy/package/c_package.h"
+#include "deploy/prepare/prepare.h"
 #include "deploy/tflite/tflite_export.h"
 #include "search/base/files.h"
 #include "search/base/process.h"
@@ -55,7 +56,8 @@ void export_subnet(const TorchContext& context, RunImages& images, const Subnet&
                    const FoldedSubnet& folded, const ExportPlan& plan) {
   const Config& config = context.config();
   const int resolution = subnet.network().input.height;
-  const QuantizedNetwork quantised = to_int8(config, folded);
+  const Preparation prepared = prepare(to_int8(config, folded));
+  const QuantizedNetwork& quantised = prepared.network;
 
   const ImageSet test = evaluation_images(*load_test_images(config.data, console_observer()),
                                           resolution, config.data.crop_ratio);
@@ -86,6 +88,8 @@ void export_subnet(const TorchContext& context, RunImages& images, const Subnet&
   write_file(plan.folder / "report.json",
              make_report({.config = config,
                           .candidate = plan.candidate,
+                          .network = quantised.network,
+                          .folded = prepared.removed,
                           .accuracies = accuracies,
                           .arena_check = arena_check,
                           .finetuned = plan.finetuned,

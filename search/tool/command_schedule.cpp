@@ -9,6 +9,7 @@
 #include "arch/base/error.h"
 #include "arch/block_recognition.h"
 #include "deploy/package/c_package.h"
+#include "deploy/prepare/prepare.h"
 #include "deploy/tflite/tflite_import.h"
 #include "search/base/text.h"
 #include "search/config/model_file.h"
@@ -28,6 +29,7 @@ struct ScheduleOptions {
   std::string model;
   std::string folder;
   std::string name;
+  bool keeps_all = false;
   TargetOptions target;
 };
 
@@ -51,12 +53,14 @@ std::string complaint(const ScheduleOptions& options, const NetworkEstimate& est
          schedule + ", " + limits;
 }
 
-std::string text_of(const NetworkEstimate& estimate, const CPackage& package) {
+std::string text_of(const NetworkEstimate& estimate, const FoldedParts& folded,
+                    const CPackage& package) {
   const Target& target = estimate.target;
   const CandidateCosts costs = estimate.costs();
-  std::string text = "schedule  " + describe(estimate.network, estimate.schedule) + "\n" +
-                     "SRAM      " + with_separators(package.arena_bytes) + " bytes, input " +
-                     std::string(to_string(target.input)) + "\n";
+  std::string text = folded.empty() ? "" : "folded    " + folded_text(folded) + "\n";
+  text += "schedule  " + describe(estimate.network, estimate.schedule) + "\n" + "SRAM      " +
+          with_separators(package.arena_bytes) + " bytes, input " +
+          std::string(to_string(target.input)) + "\n";
   if (target.memory_model != MemoryModel::kDeployed) {
     text += "limited   " + with_separators(costs.sram_bytes) + " bytes by " +
             std::string(to_string(target.memory_model)) + "\n";
@@ -77,9 +81,11 @@ void schedule_model(const ScheduleOptions& options) {
   const Target target = target_of(options);
   require_package_place(folder);
   const std::string model = read_model_file(options.model);
-  const QuantizedNetwork quantised = import_tflite(
-      {reinterpret_cast<const std::uint8_t*>(model.data()), model.size()}, options.model);
-  Network network = quantised.network;
+  const Preparation prepared =
+      prepare(import_tflite({reinterpret_cast<const std::uint8_t*>(model.data()), model.size()},
+                            options.model),
+              options.keeps_all ? Folding::kNone : Folding::kExact);
+  Network network = prepared.network.network;
   recognise_blocks(network);  // for --split-block and for people
   const std::unique_ptr<LatencyModel> latency = latency_model_for(target);
   const ScheduleSpace schedules = options.target.schedules({});
@@ -95,12 +101,12 @@ void schedule_model(const ScheduleOptions& options) {
   const std::string name =
       options.name.empty() ? c_package_name(std::filesystem::path(options.model).stem().string())
                            : options.name;
-  const CPackage package = make_c_package(quantised, schedule, target.input, name);
-  const std::string report = package_report(estimate, name);
+  const CPackage package = make_c_package(prepared.network, schedule, target.input, name);
+  const std::string report = package_report(estimate, prepared.removed, name);
   write_package(package, folder, {{"model.tflite", model}, {"report.json", report}});
   std::cout << (options.target.json()
                     ? report
-                    : text_of(estimate, package) + "files     " +
+                    : text_of(estimate, prepared.removed, package) + "files     " +
                           (folder / (name + ".h")).string() + ", README.md, report.json\n");
 }
 
@@ -123,6 +129,9 @@ void add_schedule_command(CLI::App& app) {
       ->add_option("--name", options->name,
                    "Begins the names of files and symbols; default: after the model's file")
       ->type_name("NAME");
+  command->add_flag("--no-folding", options->keeps_all,
+                    "Execute also what is the same for every input: channels that hold one value, "
+                    "layers that change nothing");
   options->target.declare(*command);
   command->footer(R"(
 Examples:
@@ -131,6 +140,7 @@ Examples:
   nas_search schedule model.tflite --device stm32h743 --latency-table cortex-m7 --out package --json
   nas_search schedule model.tflite --patches 3 --split-layer 7 --name wakeword --out wakeword
 
+First it leaves out what is the same for every input, which changes no byte of the output.
 Of the schedules that fit the limits it takes the one of least MACs, or of least latency with
 --latency-table. Exits with 3, and writes nothing, if none does or the one that is given does not.
 )");

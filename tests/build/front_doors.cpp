@@ -4,6 +4,7 @@
 #include "arch/base/base.h"
 #include "deploy/deploy.h"
 #include "deploy/package/package.h"
+#include "deploy/prepare/prepare.h"
 #include "deploy/quantise/quantise.h"
 #include "deploy/reference/reference.h"
 #include "deploy/tflite/tflite.h"

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "arch/arch.h"
+#include "deploy/prepare/fold.h"
 #include "deploy/tflite/tflite_import.h"
 #include "memory_models/memory_models.h"
 #include "memory_models/schedule_sweep.h"
@@ -109,6 +110,7 @@ void read_all(std::span<const std::uint8_t> bytes) {
   auto structure =
       read_or_refuse([&] { return patchnas::import_tflite_structure(bytes, "fuzz.tflite"); });
   if (quantised) {
+    validate(patchnas::fold(*quantised).network.network);
     require(structure && structure->network == quantised->network,
             "the structure is not that of the int8 import");
   }

@@ -105,6 +105,13 @@ class RunReport : public ::testing::Test {
     return make_report(
         {.config = config_,
          .candidate = candidate_,
+         .network = network_,
+         .folded = {.channels = 3,
+                    .layers = {},
+                    .macs = 1000,
+                    .weights = 40,
+                    .all_macs = 4000,
+                    .all_weights = 90},
          .accuracies = {.validation_search = 0.75,
                         .validation_exported = counts ? std::optional(0.75) : std::nullopt,
                         .test_float = 0.5,
@@ -120,6 +127,7 @@ class RunReport : public ::testing::Test {
                        .schedule = PatchSchedule::leading({2, 2}, 1),
                        .costs = {},
                        .accuracy = 0.75};
+  Network network_ = lower(config_.space, candidate_.architecture);
 };
 
 TEST(ReportTable, AKeyHasOneTypeWhereverItStands) {
@@ -185,7 +193,7 @@ TEST(Reports, OfRandomNetworksSchedulesAndTargets) {
       checked("estimate", estimate_report(estimate, {.assumption = "none",
                                                      .pareto = pareto_front(all),
                                                      .every_schedule = all}));
-      checked("schedule", package_report(estimate, "net"));
+      checked("schedule", package_report(estimate, {}, "net"));
     }
   }
 }

@@ -107,6 +107,24 @@ expect "inspect: operators are counted" output_has "x CONV_2D"
 run inspect "$model" --json
 expect "inspect --json: no obstacles" output_has '"obstacles": []'
 expect "inspect: no such file" fails_with 2 "nothing.tflite" inspect nothing.tflite
+# Folded: fewer multiply-accumulates, and still the bytes of the file as it is.
+whole="${PATCHNAS_SHARED_DIR:-$here/../../../../shared}/models/mlperf_vww_96_int8.tflite"
+if [[ -f $whole ]]; then
+  run schedule "$whole" --sram 1MiB --no-folding --name whole --out whole --json
+  macs="$(json_number macs)"
+  run schedule "$whole" --sram 1MiB --name folded --out folded
+  expect "folding: says so" output_has "of the MACs,"
+  output="$(cat folded/report.json)"
+  expect "folding: fewer MACs" test "$(json_number macs_layer_by_layer)" -lt "$macs"
+  for package in whole folded; do
+    run verify "$package" --target host --images 2
+    expect "$package: verified against the file" is "$status" 0
+  done
+  cp folded/package.json whole/package.json
+  expect "the package of another network" fails_with 2 "" verify whole --target host
+else
+  echo "skipped: folding: there is no $whole"
+fi
 # Files whose own numbers are float32 or uint8, where they are to be had: `run` takes and gives those.
 field="${PATCHNAS_SHARED_DIR:-$here/../../../../shared}/field"
 for name in openmv_force_int_quant st_resnet_v1_8_32 tflm_add_two_inputs tinyengine_detection; do
