@@ -45,7 +45,7 @@ enum class InPlace {
 struct OperatorFacts {
   LayerKind kind;
   std::string_view name;             ///< in reports: "conv"
-  std::string_view tflite_operator;  ///< or an example; empty if the exporter does not write it
+  std::string_view tflite_operator;  ///< or an example; empty if there is none
   int least_inputs;
   int inputs;  ///< at most
   Reads reads;
@@ -89,10 +89,11 @@ inline constexpr std::array kOperators = {
                   WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, false},
     OperatorFacts{LayerKind::kResize, "resize", "RESIZE_NEAREST_NEIGHBOR", 1, 1, Reads::kAnywhere,
                   WeightLayout::kNone, true, false, InPlace::kNever, false, false},
-    OperatorFacts{LayerKind::kCopyChannels, "copy_channels", "", 1, 2, Reads::kPosition,
+    OperatorFacts{LayerKind::kCopyChannels, "copy_channels", "CONCATENATION", 1, 2,
+                  Reads::kPosition, WeightLayout::kNone, false, false, InPlace::kEqualWindow, false,
+                  false},
+    OperatorFacts{LayerKind::kCopy, "copy", "CONCATENATION", 1, 2, Reads::kAnywhere,
                   WeightLayout::kNone, false, false, InPlace::kEqualWindow, false, false},
-    OperatorFacts{LayerKind::kCopy, "copy", "", 1, 2, Reads::kAnywhere, WeightLayout::kNone, false,
-                  false, InPlace::kEqualWindow, false, false},
     OperatorFacts{LayerKind::kInput, "input", "", 1, 1, Reads::kAnywhere, WeightLayout::kNone,
                   false, false, InPlace::kNever, false, false}};
 

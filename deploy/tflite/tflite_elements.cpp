@@ -101,8 +101,8 @@ void TfliteImporter::import_of_two(const FileOperator& op, Layer layer) {
   FileValue b = elements(op, 1);
   if (a.shape != b.shape || element_count(a.dimensions()) != element_count(b.dimensions())) {
     const std::vector<int> to = model_.dimensions(op.outputs[0], &op);
-    a = repeated(op, 0, to);
-    b = repeated(op, 1, to);
+    a = repeated(op, 0, to, op.inputs[0]);
+    b = repeated(op, 1, to, op.inputs[1]);
   }
   layer.inputs = {a.id, b.id};
   layer.output = a.shape;
@@ -111,7 +111,7 @@ void TfliteImporter::import_of_two(const FileOperator& op, Layer layer) {
 }
 
 FileValue TfliteImporter::repeated(const FileOperator& op, std::size_t position,
-                                   const std::vector<int>& to) {
+                                   const std::vector<int>& to, FileTensor named_after) {
   const FileValue in = plain(op, position);
   std::vector<int> from = in.dimensions();
   if (from == to) {
@@ -130,7 +130,22 @@ FileValue TfliteImporter::repeated(const FileOperator& op, std::size_t position,
     }
     strides[i] = from[i] == to[i] ? strides[i] : 0;
   }
-  return add_copy(op, in, strided_copy(to, strides, strides_of(to)), to, op.inputs[position]);
+  return add_copy(op, in, moved(op, to, strides, strides_of(to)), to, named_after);
+}
+
+StridedCopy TfliteImporter::moved(const FileOperator& op, const std::vector<int>& counts,
+                                  const std::vector<int>& from_strides,
+                                  const std::vector<int>& to_strides) const {
+  const std::optional<StridedCopy> copy = strided_copy(counts, from_strides, to_strides);
+  if (!copy) {
+    model_.fail(op, "moves elements along more than three dimensions");
+  }
+  return *copy;
+}
+
+void TfliteImporter::import_repetition(const FileOperator& op) {
+  const FileTensor output = op.outputs[0];
+  pass_on_bytes(op, repeated(op, 0, model_.dimensions(output, &op), output));
 }
 
 // ----- other places
@@ -188,7 +203,7 @@ void TfliteImporter::import_concatenation(const FileOperator& op) {
       layer.channels = {.from = 0, .to = begin, .count = from[axis]};
     } else {
       layer.kind = LayerKind::kCopy;
-      layer.copy = strided_copy(from, strides_of(from), to_strides);
+      layer.copy = moved(op, from, strides_of(from), to_strides);
       layer.copy.to = begin * to_strides[axis];
     }
     begin += from[axis];
@@ -306,7 +321,7 @@ void TfliteImporter::append_slice(const FileOperator& op, std::size_t output, co
       begin += slice.begins[i] * strides[i];
       strides[i] *= slice.steps[i];
     }
-    layer.copy = strided_copy(slice.counts, strides, strides_of(slice.counts));
+    layer.copy = moved(op, slice.counts, strides, strides_of(slice.counts));
     layer.copy.from = begin;
   }
   append_output(op, output, layer, {}, reread(next_value(layer.output), to));
@@ -327,7 +342,7 @@ void TfliteImporter::append_padded(const FileOperator& op, const FilePadding& pa
   layer.kind = LayerKind::kCopy;
   layer.inputs = {in.id, kNoTensor};
   layer.output = shape_of(to);
-  layer.copy = strided_copy(from, strides_of(from), to_strides);
+  layer.copy = moved(op, from, strides_of(from), to_strides);
   for (std::size_t i = 0; i < to.size(); ++i) {
     layer.copy.to += padding.before[i] * to_strides[i];
   }

@@ -9,11 +9,12 @@
 
 namespace patchnas {
 
-/// The file's bytes; equal networks give equal bytes. Convolutions padded otherwise than SAME or
-/// VALID get a PAD operator in front. Tensors are [1, H, W, C], those from a fully connected layer
-/// on [1, C]; they carry the names of their layers.
-/// @throws InputError naming the layer for what the format cannot express: poolings padded
-/// otherwise than SAME or VALID, and windows over the output of a fully connected layer.
+/// The file's bytes; equal networks give equal bytes. Inputs and outputs have the network's names,
+/// order and numbers. Tensors are [1, H, W, C], those from a fully connected layer on [1, C], and
+/// carry the names of their layers. Where a layer has no operator of its own, several compute its
+/// bytes (docs/deployment.md).
+/// @throws InputError naming the layer for copies to places between which others of the same copy
+/// lie.
 std::vector<std::uint8_t> export_tflite(const QuantizedNetwork& network);
 
 }  // namespace patchnas

@@ -29,6 +29,7 @@ TfliteImporter::OperatorImport TfliteImporter::import_of(BuiltinOperator code) {
   static const std::unordered_map<BuiltinOperator, OperatorImport> imports = {
       {BuiltinOperator::ADD, &TfliteImporter::import_combination},
       {BuiltinOperator::AVERAGE_POOL_2D, &TfliteImporter::import_pool},
+      {BuiltinOperator::BROADCAST_TO, &TfliteImporter::import_repetition},
       {BuiltinOperator::CONCATENATION, &TfliteImporter::import_concatenation},
       {BuiltinOperator::CONV_2D, &TfliteImporter::import_convolution},
       {BuiltinOperator::DEPTHWISE_CONV_2D, &TfliteImporter::import_depthwise},

@@ -197,7 +197,13 @@ class TfliteImporter {
   void import_with_constant(const FileOperator& op, Layer layer, std::size_t constant);
   // Two tensors, the smaller one repeated along the dimensions that it does not have.
   void import_of_two(const FileOperator& op, Layer layer);
-  FileValue repeated(const FileOperator& op, std::size_t position, const std::vector<int>& to);
+  // The input of an operator, repeated along dimensions that it does not have.
+  FileValue repeated(const FileOperator& op, std::size_t position, const std::vector<int>& to,
+                     FileTensor named_after);
+  [[nodiscard]] StridedCopy moved(const FileOperator& op, const std::vector<int>& counts,
+                                  const std::vector<int>& from_strides,
+                                  const std::vector<int>& to_strides) const;
+  void import_repetition(const FileOperator& op);
   [[nodiscard]] tflite::ActivationFunctionType fused_function(const FileOperator& op) const;
   void import_resize(const FileOperator& op);
   void import_concatenation(const FileOperator& op);

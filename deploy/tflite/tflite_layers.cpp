@@ -206,6 +206,7 @@ void TfliteImporter::append_like(const FileOperator& op, const Layer& layer,
   FileValue computed = in;
   computed.id = result_.network.layer_count() + 1;
   computed.has_pad_operator = false;
+  computed.restated.reset();
   append(op, layer, std::move(quantised), computed);
 }
 

@@ -13,12 +13,10 @@
 
 #include "arch/network.h"
 #include "arch/quantized_network.h"
+#include "deploy/tflite/tflite_tensor.h"
 #include "tflite_generated.h"
 
 namespace patchnas {
-
-/// Index into the file's tensors; -1 marks an optional input that is absent.
-using FileTensor = int;
 
 struct FileOperator {
   int index = 0;

@@ -36,11 +36,17 @@ void TfliteImporter::import_pad(const FileOperator& op) {
 }
 
 void TfliteImporter::import_reshape(const FileOperator& op) {
-  pass_on_bytes(op, reshaped_view(model_, op, any_value(op, 0)));
+  const FileValue& in = any_value(op, 0);
+  const FileValue view = reread(in, model_.dimensions(op.outputs[0], &op));
+  const bool is_view = in.is_ordered() && (!in.has_margins() || view.reread_as.empty());
+  const bool may_copy = !in.holds_end_numbers;
+  pass_on_bytes(op, reshaped_view(model_, op, is_view || !may_copy ? in : plain(op, 0)));
 }
 
 void TfliteImporter::import_transpose(const FileOperator& op) {
-  pass_on_bytes(op, transposed_view(model_, op, any_value(op, 0)));
+  const FileValue& in = any_value(op, 0);
+  const bool may_copy = !in.holds_end_numbers;
+  pass_on_bytes(op, transposed_view(model_, op, !in.axes.empty() || !may_copy ? in : plain(op, 0)));
 }
 
 void TfliteImporter::import_convolution(const FileOperator& op) {
@@ -210,7 +216,7 @@ void TfliteImporter::import_reduction(const FileOperator& op) {
     const FileAxis axis = view.axes[i];
     const bool has_rows = axis == FileAxis::kRows || axis == FileAxis::kPixels;
     const bool has_cols = axis == FileAxis::kCols || axis == FileAxis::kPixels;
-    if (over_this && !has_rows && !has_cols) {
+    if (over_this && !has_rows && !has_cols && view.extent(axis) > 1) {
       model_.fail(op, "only rows and columns may be reduced");
     }
     if (over_this && has_rows) {
@@ -227,6 +233,7 @@ void TfliteImporter::import_reduction(const FileOperator& op) {
   view.shape.height /= layer.kernel.height;
   view.shape.width /= layer.kernel.width;
   view.axes = kept;
+  view.restated.reset();
   layer.output = view.shape;
   if (model_.dimensions(op.outputs[0], &op) != view.dimensions()) {
     model_.fail(op, "its output's shape does not follow from its inputs");

@@ -112,17 +112,32 @@ std::vector<int> strides_of(const std::vector<int>& dimensions) {
   return strides;
 }
 
-StridedCopy strided_copy(const std::vector<int>& counts, const std::vector<int>& from_strides,
-                         const std::vector<int>& to_strides) {
+std::optional<StridedCopy> strided_copy(const std::vector<int>& counts,
+                                        const std::vector<int>& from_strides,
+                                        const std::vector<int>& to_strides) {
   StridedCopy copy;
+  const auto longer_than_one =
+      std::count_if(counts.begin(), counts.end(), [](int count) { return count > 1; });
+  const bool all_fit = longer_than_one <= static_cast<std::ptrdiff_t>(copy.counts.size());
   std::size_t axis = copy.counts.size();
   for (std::size_t i = counts.size(); i-- > 0;) {
-    if (counts[i] > 1 && axis > 0) {
-      --axis;
-      copy.counts[axis] = counts[i];
-      copy.from_strides[axis] = from_strides[i];
-      copy.to_strides[axis] = to_strides[i];
+    if (counts[i] == 1) {
+      continue;
     }
+    const bool continues = !all_fit && axis < copy.counts.size() &&
+                           from_strides[i] == copy.counts[axis] * copy.from_strides[axis] &&
+                           to_strides[i] == copy.counts[axis] * copy.to_strides[axis];
+    if (continues) {
+      copy.counts[axis] *= counts[i];
+      continue;
+    }
+    if (axis == 0) {
+      return std::nullopt;
+    }
+    --axis;
+    copy.counts[axis] = counts[i];
+    copy.from_strides[axis] = from_strides[i];
+    copy.to_strides[axis] = to_strides[i];
   }
   return copy;
 }
@@ -130,7 +145,7 @@ StridedCopy strided_copy(const std::vector<int>& counts, const std::vector<int>&
 StridedCopy copy_to_plain(const FileValue& value) {
   if (value.axes.empty()) {
     const int count = static_cast<int>(value.shape.elements());
-    return strided_copy({count}, {1}, {1});
+    return *strided_copy({count}, {1}, {1});
   }
   const std::vector<int> to_strides = strides_of(value.dimensions());
   std::vector<int> counts;
@@ -148,7 +163,7 @@ StridedCopy copy_to_plain(const FileValue& value) {
                                                                   : 1);
     to += before * to_strides[i];
   }
-  StridedCopy copy = strided_copy(counts, from_strides, to_strides);
+  StridedCopy copy = *strided_copy(counts, from_strides, to_strides);
   copy.to = to;
   return copy;
 }

@@ -78,9 +78,10 @@ StridedCopy copy_to_plain(const FileValue& value);
 std::vector<int> strides_of(const std::vector<int>& dimensions);
 
 /// Of the elements that lie `from_strides` apart to where they lie `to_strides` apart, as many as
-/// `counts` along each dimension. At most three dimensions may be longer than 1.
-StridedCopy strided_copy(const std::vector<int>& counts, const std::vector<int>& from_strides,
-                         const std::vector<int>& to_strides);
+/// `counts` along each dimension; empty where they move along more than three dimensions.
+std::optional<StridedCopy> strided_copy(const std::vector<int>& counts,
+                                        const std::vector<int>& from_strides,
+                                        const std::vector<int>& to_strides);
 
 /// The shape that a tensor has in our network if nothing else says one: of [1, H, W, C] and what
 /// has fewer dimensions the last three.

@@ -35,4 +35,11 @@ std::vector<std::int8_t> outputs_first(const std::vector<std::int8_t>& weights,
       static_cast<std::size_t>(shape[3]), 1);
 }
 
+std::vector<std::int8_t> outputs_last(const std::vector<std::int8_t>& weights,
+                                      const std::vector<int>& shape) {
+  return with_middle_exchanged(
+      weights, static_cast<std::size_t>(shape[3]),
+      static_cast<std::size_t>(shape[1]) * static_cast<std::size_t>(shape[2]), 1);
+}
+
 }  // namespace patchnas

@@ -15,5 +15,8 @@ std::vector<std::int8_t> turned_weights(const std::vector<std::int8_t>& weights,
 /// [O, kh, kw, 1]. @param shape of the file's weights
 std::vector<std::int8_t> outputs_first(const std::vector<std::int8_t>& weights,
                                        const std::vector<int>& shape);
+/// The other way round. @param shape of the depthwise convolution's weights
+std::vector<std::int8_t> outputs_last(const std::vector<std::int8_t>& weights,
+                                      const std::vector<int>& shape);
 
 }  // namespace patchnas

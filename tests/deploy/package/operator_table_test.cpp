@@ -142,10 +142,6 @@ TEST_P(OperatorTable, TheReferenceAndTheArenaComputeIt) {
 }
 
 TEST_P(OperatorTable, TfliteFilesHoldIt) {
-  if (facts().tflite_operator.empty()) {
-    EXPECT_THROW(export_tflite(quantised()), InputError);
-    return;
-  }
   const QuantizedNetwork q = quantised();
   const std::vector<std::uint8_t> file = export_tflite(q);
   const tflite::Model* const model = tflite::GetModel(file.data());
@@ -155,8 +151,13 @@ TEST_P(OperatorTable, TfliteFilesHoldIt) {
   }
   EXPECT_TRUE(operators.contains(std::string(facts().tflite_operator)));
   const QuantizedNetwork read = import_tflite(file, "exported");
-  ASSERT_EQ(read.network.layer_count(), q.network.layer_count());
-  EXPECT_EQ(read.network.layers.back().kind, facts().kind);
+  // A copy becomes one for each part of what a file puts together.
+  const bool is_a_copy = kernel().function == KernelFunction::kCopy ||
+                         kernel().function == KernelFunction::kCopyChannels;
+  if (!is_a_copy) {
+    ASSERT_EQ(read.network.layer_count(), q.network.layer_count());
+    EXPECT_EQ(read.network.layers.back().kind, facts().kind);
+  }
   RandomStream stream(3, std::string(kernel().name));
   const auto image = testing::random_bytes(kInput.elements(), stream);
   EXPECT_EQ(run_layer_by_layer(read, image), run_layer_by_layer(q, image));

@@ -13,6 +13,7 @@
 #include "deploy/reference/arena_executor.h"
 #include "deploy/reference/end_numbers.h"
 #include "deploy/reference/reference_executor.h"
+#include "deploy/tflite/tflite_export.h"
 #include "deploy/tflite/tflite_import.h"
 #include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
@@ -99,6 +100,10 @@ TEST_P(FieldFile, GivesTheRecordedBytesInItsArena) {
           << to_json(schedule);
     }
   }
+}
+
+TEST_P(FieldFile, ComesBackEqualWhenItIsWrittenAgain) {
+  EXPECT_EQ(import_tflite(export_tflite(network_), "exported"), network_);
 }
 
 TEST_P(FieldFile, HasTheSameLayersWhenItIsEstimated) {

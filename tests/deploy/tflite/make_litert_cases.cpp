@@ -2,8 +2,8 @@
 //
 //   make_litert_cases DIR
 //
-// Random quantised networks of every kind of layer, random images, and as labels what the integer
-// reference says.
+// Random quantised networks of what we train and one of what moves elements, random images, and as
+// labels what the integer reference says.
 
 #include <algorithm>
 #include <cstdio>
@@ -13,7 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "arch/operator_table.h"
 #include "deploy/deploy.h"
+#include "deploy/quantise/requantisation.h"
 #include "tests/deploy/support/float_reference.h"
 #include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
@@ -99,6 +101,58 @@ QuantizedNetwork random_classifier(Padding padding, Head head, RandomStream& str
   return quantise(network, value_ranges(runs), kPixels);
 }
 
+// Layers one behind the other, and what each reads.
+struct Chain {
+  Network network;
+
+  Layer& append(LayerKind kind, const TensorShape& output) {
+    network.layers.push_back(
+        {.kind = kind, .inputs = {last(), kNoTensor}, .output = output, .kernel = {}});
+    return network.layers.back();
+  }
+  [[nodiscard]] TensorId last() const { return network.layer_count(); }
+};
+
+// What moves elements: each kind of copy as the operator that converters write for it, a pooling
+// that no padding of the format says, and convolutions in groups.
+QuantizedNetwork random_mover(RandomStream& stream) {
+  Chain chain{.network = {.input = {12, 10, 3}, .layers = {}, .names = {}}};
+  chain.append(LayerKind::kConv2d, {12, 10, 8}).kernel = {3, 3, 1, 1, 1, 1};
+  chain.append(LayerKind::kCopy, {10, 12, 8}).copy = {{10, 12, 8}, {8, 80, 1}, {96, 8, 1}};
+  const TensorId turned = chain.last();
+  chain.append(LayerKind::kCopyChannels, {10, 12, 5}).channels = {.from = 2, .to = 0, .count = 5};
+  const TensorShape joined{10, 12, 13};
+  chain.append(LayerKind::kCopyChannels, joined).channels = {.from = 0, .to = 0, .count = 5};
+  Layer& second = chain.append(LayerKind::kCopyChannels, joined);
+  second.inputs = {turned, second.inputs[0]};
+  second.channels = {.from = 0, .to = 5, .count = 8};
+  chain.append(LayerKind::kCopy, {12, 13, 13}).copy = {
+      {10, 12, 13}, {156, 13, 1}, {169, 13, 1}, 0, 182};
+  chain.append(LayerKind::kCopy, {6, 13, 13}).copy = {{6, 13, 13}, {338, 13, 1}, {169, 13, 1}};
+  chain.append(LayerKind::kAveragePool, {3, 6, 13}).kernel = {3, 3, 2, 2, 1, 0};
+  Layer& grouped = chain.append(LayerKind::kConv2d, {3, 6, 26});
+  grouped.groups = 13;
+  grouped.kernel = {3, 3, 1, 1, 1, 1};
+  chain.append(LayerKind::kConv2d, {3, 6, 26}).groups = 2;
+  chain.append(LayerKind::kMaxPool, {2, 3, 26}).kernel = {2, 3, 2, 2, 1, 1};
+  chain.append(LayerKind::kCopy, {1, 6, 26}).copy = {{1, 6, 26}, {0, 26, 1}, {0, 26, 1}};
+  chain.append(LayerKind::kMean, {1, 1, 26}).kernel = {1, 6, 1, 6};
+  chain.append(LayerKind::kCopy, {2, 2, 26}).copy = {{2, 2, 26}, {0, 0, 1}, {52, 26, 1}};
+  chain.append(LayerKind::kFullyConnected, {1, 1, 10});
+  validate(chain.network);
+  QuantizedNetwork network = random_quantised(chain.network, stream);
+  for (int i = 0; i < chain.network.layer_count(); ++i) {
+    const Layer& layer = chain.network.layers[static_cast<std::size_t>(i)];
+    const bool keeps_scale =
+        operator_facts(layer.kind).weights == WeightLayout::kNone && layer.kind != LayerKind::kMean;
+    if (keeps_scale) {
+      network.tensors[static_cast<std::size_t>(i) + 1] =
+          network.tensors[static_cast<std::size_t>(layer.inputs[0])];
+    }
+  }
+  return derive_arithmetic(std::move(network));
+}
+
 template <typename T>
 void write(const std::filesystem::path& path, const std::vector<T>& values) {
   std::ofstream file(path, std::ios::binary);
@@ -147,5 +201,7 @@ int main(int argc, char** argv) {
     const auto name = "case" + std::to_string(i);
     patchnas::testing::write_case(std::filesystem::path(argv[1]) / name, network, stream);
   }
+  patchnas::testing::write_case(std::filesystem::path(argv[1]) / "moved",
+                                patchnas::testing::random_mover(stream), stream);
   return 0;
 }

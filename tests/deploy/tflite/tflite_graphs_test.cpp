@@ -60,6 +60,15 @@ Values run(const std::vector<std::uint8_t>& file, const Values& inputs) {
   return run_layer_by_layer(network, inputs);
 }
 
+std::string error_of(const std::vector<std::uint8_t>& file) {
+  try {
+    import_tflite(file, "graph");
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
 // Rows, columns and channels behind an operator that keeps them: what follows is no image's.
 int computed(FileBuilder& file, int image, const Dimensions& dimensions, const std::string& name) {
   const int tensor = file.activation(name, dimensions, kSome);
@@ -172,6 +181,60 @@ TEST(TfliteGraphs, TransposedReshapedAndPaddedTensorsAreCopiedWhereTheyAreRead) 
   EXPECT_EQ(run(file.finish({image}, {padded}), input), expected);
 }
 
+TEST(TfliteGraphs, BroadcastsTransposedAndReshapedTensors) {
+  RandomStream stream(7, "broadcast");
+  const Dimensions from{1, 2, 3, 2};
+  FileBuilder file;
+  const int image = file.activation("image", from, kSome);
+  const int all = computed(file, image, from, "all");
+  const int order = file.constant("order", {4}, {0, 2, 1, 3});
+  const int turned = file.activation("turned", {1, 3, 2, 2}, kSome);
+  file.add(BuiltinOperator::TRANSPOSE, {all, order}, {turned});
+  const int rows = file.activation("rows", {3, 1, 4}, kSome);
+  file.add(BuiltinOperator::RESHAPE, {turned}, {rows});
+  const int shape = file.constant("shape", {3}, {3, 5, 4});
+  const int often = file.activation("often", {3, 5, 4}, kSome);
+  file.add(BuiltinOperator::BROADCAST_TO, {rows, shape}, {often});
+  const int axes = file.constant("axes", {3}, {2, 0, 1});
+  const int last = file.activation("last", {4, 3, 5}, kSome);
+  file.add(BuiltinOperator::TRANSPOSE, {often, axes}, {last});
+  const Values input = random_bytes(count_of(from), stream);
+  Values expected;
+  for_each_index({4, 3, 5}, [&](const Dimensions& index) {
+    expected.push_back(at(input, from, {0, index[0] / 2, index[1], index[0] % 2}));
+  });
+  EXPECT_EQ(run(file.finish({image}, {last}), input), expected);
+}
+
+// Our copies have three axes.
+TEST(TfliteGraphs, FourDimensionsMoveAsLongAsTheyAreThree) {
+  RandomStream stream(8, "four dimensions");
+  const Dimensions from{2, 3, 4, 5};
+  const auto padded = [&](int rows, int channels) {
+    FileBuilder file;
+    const int image = file.activation("image", {1, 6, 4, 5}, kSome);
+    const int all = computed(file, image, {1, 6, 4, 5}, "all");
+    const int batch = file.activation("batch", from, kSome);
+    file.add(BuiltinOperator::RESHAPE, {all}, {batch});
+    const int margins = file.constant("margins", {4, 2}, {0, 0, rows, 0, 1, 0, channels, 0});
+    const int result = file.activation("padded", {2, 3 + rows, 5, 5 + channels}, kSome);
+    file.add(BuiltinOperator::PAD, {batch, margins}, {result}, BuiltinOptions::PadOptions,
+             tflite::CreatePadOptions(file.options()).Union());
+    return file.finish({image}, {result});
+  };
+  const Values input = random_bytes(count_of(from), stream);
+  Values expected;
+  for_each_index({2, 5, 5, 5}, [&](const Dimensions& index) {
+    const bool is_margin = index[1] < 2 || index[2] < 1;
+    expected.push_back(is_margin
+                           ? static_cast<std::int8_t>(kSome.zero_point)
+                           : at(input, from, {index[0], index[1] - 2, index[2] - 1, index[3]}));
+  });
+  EXPECT_EQ(run(padded(2, 0), input), expected);
+  EXPECT_THAT(error_of(padded(2, 1)),
+              HasSubstr("operator 2 PAD, tensor 4 'padded': moves elements along more than three"));
+}
+
 // Squeeze and excitation: a factor for each channel.
 TEST(TfliteGraphs, TheSmallerOfTwoTensorsIsRepeated) {
   RandomStream stream(5, "repeated");
@@ -224,15 +287,6 @@ TEST(TfliteGraphs, OutputsAreInTheFilesOrder) {
   for (std::size_t c = 0; c < 3; ++c) {
     EXPECT_EQ(outputs[24 + c], std::max({sums[c], sums[c + 3], sums[c + 6], sums[c + 9]}));
   }
-}
-
-std::string error_of(const std::vector<std::uint8_t>& file) {
-  try {
-    import_tflite(file, "graph");
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "";
 }
 
 TEST(TfliteGraphs, NameWhatDoesNotFit) {

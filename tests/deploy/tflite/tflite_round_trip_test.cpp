@@ -1,10 +1,12 @@
-#include <set>
+#include <algorithm>
 #include <string>
 
 #include <gtest/gtest.h>
 
-#include "arch/base/error.h"
+#include "arch/kernel_padding.h"
+#include "arch/operator_table.h"
 #include "deploy/quantise/requantisation.h"
+#include "deploy/reference/reference_executor.h"
 #include "deploy/tflite/tflite_export.h"
 #include "deploy/tflite/tflite_import.h"
 #include "tests/deploy/support/as_imported.h"
@@ -30,22 +32,34 @@ TEST(TfliteRoundTrip, LoweredNetworksComeBackEqual) {
   }
 }
 
-TEST(TfliteRoundTrip, GeneralNetworksComeBackEqualOrAreRefused) {
+// Whether SAME, VALID or the PAD operators that the network has say the padding of all its windows.
+bool pads_as_files_do(const Network& network) {
+  return std::all_of(network.layers.begin(), network.layers.end(), [&](const Layer& layer) {
+    return operator_facts(layer.kind).reads != Reads::kTaps || layer.kind == LayerKind::kMean ||
+           kernel_padding(network.shape(layer.inputs[0]), layer);
+  });
+}
+
+TEST(TfliteRoundTrip, GeneralNetworksComeBackEqualOrAsOthersOfTheSameBytes) {
   RandomStream stream(42, "round trip of general networks");
-  int written = 0;
+  int equal = 0;
+  int same_bytes = 0;
   for (int i = 0; i < 400; ++i) {
     const QuantizedNetwork network =
         testing::random_quantised(testing::random_general_network(stream), stream);
-    try {
-      EXPECT_EQ(import_tflite(export_tflite(network), "exported"), testing::as_imported(network))
+    const QuantizedNetwork read = import_tflite(export_tflite(network), "exported");
+    if (pads_as_files_do(network.network)) {
+      EXPECT_EQ(read, testing::as_imported(network)) << "network " << i;
+      ++equal;
+    } else {
+      const auto image = testing::random_bytes(network.network.input.elements(), stream);
+      EXPECT_EQ(run_layer_by_layer(read, image), run_layer_by_layer(network, image))
           << "network " << i;
-      ++written;
-    } catch (const InputError& error) {
-      EXPECT_NE(std::string(error.what()).find("a pooling padded otherwise"), std::string::npos)
-          << error.what();
+      ++same_bytes;
     }
   }
-  EXPECT_GE(written, 100);
+  EXPECT_GE(equal, 100);
+  EXPECT_GE(same_bytes, 100);
 }
 
 TEST(TfliteRoundTrip, EndsAndOperatorsComeBackEqual) {
@@ -98,14 +112,6 @@ TEST(TfliteRoundTrip, OnlySymmetricPaddingNeedsAnOperatorOfItsOwn) {
     padded += has_pad_operator(file) ? 1 : 0;
   }
   EXPECT_GT(padded, 0);
-}
-
-TEST(TfliteExport, RefusesWindowsOverFullyConnectedOutputs) {
-  RandomStream stream(44, "flat");
-  Network network{.input = {2, 2, 3}, .layers = {}, .names = {}};
-  network.layers.push_back({.kind = LayerKind::kFullyConnected, .output = {1, 1, 4}, .kernel = {}});
-  network.layers.push_back({.inputs = {1, kNoTensor}, .output = {1, 1, 5}, .kernel = {}});
-  EXPECT_THROW(export_tflite(testing::random_quantised(network, stream)), InputError);
 }
 
 }  // namespace
