@@ -9,6 +9,8 @@
 //   executor.run(image_source(image, network.network.input), arena) == logits;
 
 #include "deploy/reference/arena_executor.h"      // IWYU pragma: export
+#include "deploy/reference/class_scores.h"        // IWYU pragma: export
 #include "deploy/reference/end_numbers.h"         // IWYU pragma: export
+#include "deploy/reference/input_pixels.h"        // IWYU pragma: export
 #include "deploy/reference/litert_arithmetic.h"   // IWYU pragma: export
 #include "deploy/reference/reference_executor.h"  // IWYU pragma: export

@@ -9,6 +9,7 @@
 
 #include "arch/base/error.h"
 #include "deploy/package/runtime_sources.h"
+#include "deploy/prepare/prepare.h"
 #include "deploy/reference/end_numbers.h"
 #include "search/base/files.h"
 #include "search/base/sealed_json.h"
@@ -133,6 +134,36 @@ PackageFolder::PackageFolder(const fs::path& folder) {
       !std::all_of(sources.begin(), sources.end(), stays_inside)) {
     throw InputError(file.string() + ": does not describe a package");
   }
+}
+
+fs::path PackageFolder::beside(const std::string& file) const {
+  std::error_code error;
+  return fs::exists(path / file, error) ? path / file : path.parent_path() / file;
+}
+
+bool PackageFolder::has_shapes_of(const Network& network) const {
+  if (network.input_elements() != input_bytes || network.output_elements() != output_bytes ||
+      network.layers.size() != layers.size()) {
+    return false;
+  }
+  for (std::size_t i = 0; i < layer_outputs.size(); ++i) {
+    if (i >= network.layers.size() || network.layers[i].output != layer_outputs[i]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Network PackageFolder::executed_network(const QuantizedNetwork& model) const {
+  for (const Folding folding : {Folding::kExact, Folding::kNone}) {
+    if (Network prepared = prepare(model, folding).network.network; has_shapes_of(prepared)) {
+      return prepared;
+    }
+  }
+  if (!has_shapes_of(model.network)) {
+    throw InputError(path.string() + ": is not a package of the model beside it");
+  }
+  return model.network;
 }
 
 PackageRunner::PackageRunner(const PackageFolder& package, RunTarget target, Rounding rounding,

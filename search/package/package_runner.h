@@ -31,6 +31,14 @@ struct PackageFolder {
   /// @throws InputError if there is none, or its package.json is damaged.
   explicit PackageFolder(const std::filesystem::path& path);
 
+  /// A file in the package's folder or, where it is not there, in the one above it: model.tflite,
+  /// report.json.
+  [[nodiscard]] std::filesystem::path beside(const std::string& file) const;
+  /// What it computes layer by layer: the model beside it, prepared (deploy/prepare) or, in packages
+  /// of runs, as it is.
+  /// @throws InputError if the package is of another model.
+  [[nodiscard]] Network executed_network(const QuantizedNetwork& model) const;
+
   std::filesystem::path path;
   std::string name;
   InputMode input = InputMode::kResident;
@@ -43,6 +51,9 @@ struct PackageFolder {
   std::vector<std::string> sources;
   std::vector<std::string> layers;
   std::vector<TensorShape> layer_outputs;  ///< empty in packages of versions that did not say
+
+ private:
+  [[nodiscard]] bool has_shapes_of(const Network& network) const;
 };
 
 /// Instructions of each layer, on emulated targets; or the executed multiply-accumulates, counted

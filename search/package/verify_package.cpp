@@ -5,7 +5,6 @@
 
 #include "arch/base/error.h"
 #include "deploy/package/c_package.h"
-#include "deploy/prepare/prepare.h"
 #include "deploy/reference/reference_executor.h"
 #include "search/base/stop_signal.h"
 
@@ -42,34 +41,6 @@ std::vector<std::int8_t> reference_outputs(const QuantizedNetwork& network,
   return outputs;
 }
 
-bool is_package_of(const PackageFolder& package, const Network& network) {
-  if (network.input_elements() != package.input_bytes ||
-      network.output_elements() != package.output_bytes ||
-      network.layers.size() != package.layers.size()) {
-    return false;
-  }
-  for (std::size_t i = 0; i < package.layer_outputs.size(); ++i) {
-    if (i >= network.layers.size() || network.layers[i].output != package.layer_outputs[i]) {
-      return false;
-    }
-  }
-  return true;
-}
-
-// What the package computes layer by layer: the model beside it, prepared or as it is.
-Network executed_network(const PackageFolder& package, const QuantizedNetwork& model) {
-  for (const Folding folding : {Folding::kExact, Folding::kNone}) {
-    if (Network prepared = prepare(model, folding).network.network;
-        is_package_of(package, prepared)) {
-      return prepared;
-    }
-  }
-  if (!is_package_of(package, model.network)) {
-    throw InputError(package.path.string() + ": is not a package of the model beside it");
-  }
-  return model.network;
-}
-
 // Of a run of one image.
 std::vector<LayerInstructions> per_layer(const PackageFolder& package, const PackageRun& run) {
   std::vector<LayerInstructions> layers;
@@ -86,7 +57,7 @@ std::vector<LayerInstructions> per_layer(const PackageFolder& package, const Pac
 Verification verify_package(const PackageFolder& package, const QuantizedNetwork& network,
                             RunTarget target, Rounding rounding,
                             std::span<const std::int8_t> images) {
-  const Network shapes = executed_network(package, network);
+  const Network shapes = package.executed_network(network);
   const PackageRunner runner(package, target, rounding, Profiling::kOff);
   const PackageRun run = runner.run(images);
   const int count = static_cast<int>(images.size() / static_cast<std::size_t>(package.input_bytes));

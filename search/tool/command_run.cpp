@@ -89,7 +89,7 @@ void add_run_command(CLI::App& app) {
                    "Folder of the package, or one with it in c/ or export/c/")
       ->required()
       ->type_name("DIR");
-  add_run_target_options(*command, options->target, options->rounding);
+  add_run_target_options(*command, options->target, options->rounding)->required();
   command
       ->add_option(
           "--input", options->inputs,

@@ -38,13 +38,6 @@ struct VerifyOptions {
   bool json = false;
 };
 
-/// A file in the package's folder or in the one above it.
-fs::path beside(const PackageFolder& package, const char* name) {
-  const fs::path file = package.path / name;
-  std::error_code error;
-  return fs::exists(file, error) ? file : package.path.parent_path() / name;
-}
-
 /// The first test images of a run; for a package alone random ones.
 std::vector<std::int8_t> images_for(const VerifyOptions& options,
                                     const std::optional<RunDirectory>& run,
@@ -94,12 +87,12 @@ void verify(const VerifyOptions& options) {
   const PackageFolder package(options.folder);
   const RunTarget target = named(kRunTargets, options.target);
   require_tools(target);
-  const QuantizedNetwork network = import_tflite_file(beside(package, "model.tflite"));
+  const QuantizedNetwork network = import_tflite_file(package.beside("model.tflite"));
   const Verification result =
       verify_package(package, network, target, named(kRoundings, options.rounding),
                      images_for(options, run, package, network.network.input));
   std::cout << (options.json ? verification_report(result) : table(result)) << std::flush;
-  record(result, beside(package, "report.json"), run);
+  record(result, package.beside("report.json"), run);
   if (!result.holds()) {
     throw Error(package.name + " on " + options.target +
                 ": outputs, SRAM, multiply-accumulates or stack are not what was promised");
@@ -118,7 +111,7 @@ void add_verify_command(CLI::App& app) {
                    "added to report.json")
       ->required()
       ->type_name("RUN|DIR");
-  add_run_target_options(*command, options->target, options->rounding);
+  add_run_target_options(*command, options->target, options->rounding)->required();
   command
       ->add_option("--images", options->images,
                    "How many: test images of a run, random ones for a package alone")

@@ -16,6 +16,7 @@ void add_prepare_command(CLI::App& app);
 void add_schedule_command(CLI::App& app);
 void add_run_command(CLI::App& app);
 void add_verify_command(CLI::App& app);
+void add_evaluate_command(CLI::App& app);
 void add_help_command(CLI::App& app);
 
 }  // namespace patchnas

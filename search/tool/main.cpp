@@ -20,6 +20,7 @@ Examples:
   nas_search schedule model.tflite --sram 64KiB --out model_64kib
   nas_search run model_64kib --target cortex-m4 --input image.bin --output scores.bin
   nas_search verify runs/fashion_mnist_32kb --target cortex-m7 --images 100
+  nas_search evaluate model.tflite --images photos/test
 
 nas_search help SUBCOMMAND has the options and examples of each.
 
@@ -46,6 +47,7 @@ int main(int argc, char** argv) {
   patchnas::add_schedule_command(app);
   patchnas::add_run_command(app);
   patchnas::add_verify_command(app);
+  patchnas::add_evaluate_command(app);
   patchnas::add_help_command(app);
   return patchnas::run_program(app, argc, argv);
 }

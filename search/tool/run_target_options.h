@@ -1,8 +1,9 @@
 #pragma once
 
-// What `run` and `verify` are asked alike: where a package runs, and how its kernels round.
+// What `run`, `verify` and `evaluate` are asked alike: where a package runs, and how its kernels
+// round.
 //
-//   add_run_target_options(*command, options->target, options->rounding);
+//   add_run_target_options(*command, options->target, options->rounding)->required();
 //   named(kRunTargets, options->target);
 
 #include <string>
@@ -15,16 +16,19 @@
 namespace patchnas {
 
 /// @param target,rounding names of kRunTargets and kRoundings; must outlive the command
-inline void add_run_target_options(CLI::App& command, std::string& target, std::string& rounding) {
-  command.add_option("--target", target, "Where it runs: emulated, or on this machine")
-      ->required()
-      ->check(CLI::IsMember(names_of(kRunTargets)));
+/// @return the option of the target
+inline CLI::Option* add_run_target_options(CLI::App& command, std::string& target,
+                                           std::string& rounding) {
+  CLI::Option* const where =
+      command.add_option("--target", target, "Where it runs: emulated, or on this machine")
+          ->check(CLI::IsMember(names_of(kRunTargets)));
   command
       .add_option("--rounding", rounding,
                   "How often requantisation rounds: double, as TensorFlow Lite Micro does, or "
                   "single (-DPATCHNAS_SINGLE_ROUNDING)")
       ->check(CLI::IsMember(names_of(kRoundings)))
       ->capture_default_str();
+  return where;
 }
 
 }  // namespace patchnas

@@ -4,10 +4,12 @@
 // hands what needs it over (without_training.cpp).
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "supernet/data/data_config.h"
+#include "supernet/data/image_fit.h"
 
 namespace patchnas {
 
@@ -36,6 +38,26 @@ struct PrepareOptions {
   std::vector<std::string> assignments;
 };
 
+struct EvaluateOptions {
+  std::string subject;  ///< .tflite file, folder of a package, or run directory
+  std::string images;   ///< folder
+  std::string config;   ///< or its test images; both empty: those of the run
+  std::vector<std::string> assignments;
+  std::string classes;  ///< file of their names; empty: folders, sorted
+  int count = 0;        ///< 0: all
+  std::uint64_t seed = 1;
+  int max_corrupt_images = 10;
+  std::string resize;  ///< of kResizeWays; empty: by run or configuration, else crop
+  std::optional<double> crop_ratio;
+  std::string filter;        ///< of kResizeFilters
+  std::vector<double> mean;  ///< one or one a channel; empty: by the network's input
+  std::vector<double> stddev;
+  std::string output;  ///< empty: the first of more than one value
+  std::string target;  ///< of kRunTargets; empty: the integer reference
+  std::string rounding;
+  bool json = false;
+};
+
 /// Comes back where the functions below are there; otherwise the program that has them does this
 /// process's command from its beginning.
 /// @param what the command needs them for
@@ -48,6 +70,9 @@ void run_search(const SearchOptions& options);
 void run_export(const ExportOptions& options);
 /// Checks a data set and fills its cache; prints a line for each part.
 void run_prepare(const PrepareOptions& options);
+
+/// A network's answers on labelled images; prints how many are right.
+void run_evaluate(const EvaluateOptions& options);
 
 /// Sets how many threads this process computes with: Config::threads.
 void compute_in(int threads);

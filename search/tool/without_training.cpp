@@ -13,6 +13,7 @@
 #include "arch/base/error.h"
 #include "arch/base/parallel.h"
 #include "search/base/shipped_files.h"
+#include "search/tool/evaluation_setup.h"
 #include "search/tool/program_main.h"
 #include "search/tool/training.h"
 
@@ -42,6 +43,11 @@ void run_export(const ExportOptions& options) { require_training("export " + opt
 
 void run_prepare(const PrepareOptions& options) {
   require_training("prepare --config " + options.config);
+}
+
+void run_evaluate(const EvaluateOptions& options) {
+  (void)evaluation_setup(options);  // mistakes are said by who starts at once
+  require_training("evaluate " + options.subject);
 }
 
 void compute_in(int threads) { set_thread_count(threads_of_process(threads)); }

@@ -92,7 +92,9 @@ std::int32_t Augmenter::write(const ImageStore& images, int index, int resolutio
   } else {
     std::vector<std::uint8_t> scaled(static_cast<std::size_t>(resolution) *
                                      static_cast<std::size_t>(resolution * image.channels));
-    scale_crop(image, rectangle, resolution, scaled.data());
+    scale_crop(image, rectangle,
+               {scaled.data(), resolution, resolution,
+                static_cast<std::size_t>(resolution * image.channels)});
     apply(jitter, image.channels, scaled);
     place(scaled, resolution, image.channels, placement, table_, target);
   }

@@ -185,7 +185,7 @@ std::vector<std::string> folders_in(const fs::path& folder) {
 }
 
 ImageList list_class_folders(const fs::path& folder, std::vector<std::string> class_names,
-                             const DataObserver& observer) {
+                             const DataObserver& observer, EmptyClasses empty) {
   const std::vector<std::string> found = folders_in(folder);
   if (class_names.empty()) {
     class_names = found;
@@ -211,7 +211,9 @@ ImageList list_class_folders(const fs::path& folder, std::vector<std::string> cl
       files.add(std::move(image), static_cast<std::int32_t>(label - list.class_names.begin()));
     }
   }
-  require_every_class(list);
+  if (empty == EmptyClasses::kRefused) {
+    require_every_class(list);
+  }
   if (others > 0) {
     observer.say(folder.string() + ": " + std::to_string(others) +
                  " files are ignored: their names do not end as those of JPEG or PNG files");

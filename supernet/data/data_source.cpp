@@ -268,6 +268,29 @@ std::unique_ptr<const PartOfImages> load_test_images(const DataConfig& config,
   return images;
 }
 
+std::vector<std::string> class_names(const DataConfig& config) {
+  switch (config.kind) {
+    case DataKind::kFashionMnist:
+      return {"T-shirt", "trouser", "pullover", "dress", "coat",
+              "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot"};
+    case DataKind::kCifar10:
+      return {"airplane", "automobile", "bird",  "cat",  "deer",
+              "dog",      "frog",       "horse", "ship", "truck"};
+    case DataKind::kVisualWakeWords:
+      return {"no person", "person"};
+    case DataKind::kImageFolder:
+      return folders_in(part_folder(config, Part::kTraining));
+    case DataKind::kIdx:
+    case DataKind::kCifar100:
+      break;
+  }
+  std::vector<std::string> numbers;
+  for (int i = 0; i < config.classes; ++i) {
+    numbers.push_back(std::to_string(i));
+  }
+  return numbers;
+}
+
 void check_data_files(const DataConfig& config, const DataObserver& observer) {
   switch (config.kind) {
     case DataKind::kFashionMnist:

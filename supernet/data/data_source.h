@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "supernet/data/data_config.h"
 #include "supernet/data/image_files.h"
@@ -36,6 +37,11 @@ TrainingData load_training_data(const DataConfig& config, std::uint64_t seed,
 /// @throws InputError like load_training_data.
 std::unique_ptr<const PartOfImages> load_test_images(const DataConfig& config,
                                                      const DataObserver& observer = {});
+
+/// What the labels are called, in their order: folders, where the images are in such, or what the
+/// data set calls them; numbers where that is not known.
+/// @throws InputError like load_training_data, where there are no such folders.
+std::vector<std::string> class_names(const DataConfig& config);
 
 /// What can be known without decoding images: all files are there and fit each other and the
 /// search space. @throws InputError naming the file.

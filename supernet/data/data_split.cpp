@@ -61,4 +61,18 @@ DataSplit stratified_split(std::span<const std::int32_t> labels, int classes, in
   return split;
 }
 
+std::vector<int> stratified_sample(const ImageStore& images, int count, std::uint64_t seed) {
+  std::vector<int> all(static_cast<std::size_t>(images.size()));
+  std::iota(all.begin(), all.end(), 0);
+  if (count == 0 || count >= images.size()) {
+    return all;
+  }
+  std::vector<std::int32_t> labels;
+  for (const int index : all) {
+    labels.push_back(images.label(index));
+  }
+  RandomStream stream(seed, "data/sample");
+  return stratified_split(labels, images.classes(), count, 0, stream).validation;
+}
+
 }  // namespace patchnas

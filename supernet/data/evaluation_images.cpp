@@ -9,27 +9,36 @@
 namespace patchnas {
 namespace {
 
-void write(const ImageStore& images, int index, int resolution, double crop_ratio,
+// `target` is black.
+void write(const ImageStore& images, int index, const TensorShape& shape, const ImageFit& fit,
            std::uint8_t* target) {
   const StoredImage image = images.image(index, [&](int height, int width) {
-    return std::min(
-        1.0, static_cast<double>(resolution) / centre_crop(height, width, crop_ratio).height);
+    if (fit.filter != ResizeFilter::kArea) {
+      return 1.0;  // a smaller copy has areas averaged
+    }
+    const auto [from, to] = placement(height, width, shape, fit);
+    return std::min(1.0, std::max(static_cast<double>(to.height) / from.height,
+                                  static_cast<double>(to.width) / from.width));
   });
-  scale_crop(image, centre_crop(image.height, image.width, crop_ratio), resolution, target);
+  const auto [from, to] = placement(image.height, image.width, shape, fit);
+  const auto pixel_bytes = static_cast<std::size_t>(image.channels);
+  const std::size_t row_bytes = static_cast<std::size_t>(shape.width) * pixel_bytes;
+  std::uint8_t* const first = target + static_cast<std::size_t>(to.top) * row_bytes +
+                              static_cast<std::size_t>(to.left) * pixel_bytes;
+  scale_crop(image, from, {first, to.height, to.width, row_bytes}, fit.filter);
 }
 
 }  // namespace
 
-ImageSet evaluation_images(const ImageStore& images, std::span<const int> indices, int resolution,
-                           double crop_ratio) {
-  ImageSet result{resolution, resolution, images.channels(), images.classes(), {}, {}};
+ImageSet evaluation_images(const ImageStore& images, std::span<const int> indices,
+                           const TensorShape& shape, const ImageFit& fit) {
+  ImageSet result{shape.height, shape.width, images.channels(), images.classes(), {}, {}};
   result.pixels.resize(indices.size() * result.image_bytes());
   std::vector<char> is_corrupt(indices.size());
   parallel_each(static_cast<int>(indices.size()), [&](int, int image) {
     const auto i = static_cast<std::size_t>(image);
     try {
-      write(images, indices[i], resolution, crop_ratio,
-            result.pixels.data() + i * result.image_bytes());
+      write(images, indices[i], shape, fit, result.pixels.data() + i * result.image_bytes());
     } catch (const CorruptImageError&) {
       is_corrupt[i] = 1;
     }
@@ -42,6 +51,12 @@ ImageSet evaluation_images(const ImageStore& images, std::span<const int> indice
     }
   }
   return kept.size() == indices.size() ? result : subset(result, kept);
+}
+
+ImageSet evaluation_images(const ImageStore& images, std::span<const int> indices, int resolution,
+                           double crop_ratio) {
+  return evaluation_images(images, indices, {resolution, resolution, images.channels()},
+                           {ResizeWay::kCrop, crop_ratio});
 }
 
 ImageSet evaluation_images(const ImageStore& images, int resolution, double crop_ratio) {

@@ -6,8 +6,8 @@
 
 namespace patchnas {
 
-CorruptImages::CorruptImages(int allowed, DataObserver observer)
-    : allowed_(allowed), observer_(std::move(observer)) {}
+CorruptImages::CorruptImages(int allowed, DataObserver observer, std::string allowed_by)
+    : allowed_(allowed), observer_(std::move(observer)), allowed_by_(std::move(allowed_by)) {}
 
 void CorruptImages::add(const CorruptImageError& error) {
   const std::lock_guard lock(mutex_);
@@ -16,7 +16,7 @@ void CorruptImages::add(const CorruptImageError& error) {
   }
   if (static_cast<int>(messages_.size()) > allowed_) {
     throw InputError(std::string(error.what()) + "; that is one corrupt image more than the " +
-                     std::to_string(allowed_) + " that data.max_corrupt_images allows");
+                     std::to_string(allowed_) + " that " + allowed_by_ + " allows");
   }
   observer_.say(std::string(error.what()).append("; it is skipped"));
 }

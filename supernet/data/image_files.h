@@ -44,13 +44,16 @@ struct DataObserver {
 /// Names every corrupt image once, and allows only so many. For any number of threads.
 class CorruptImages {
  public:
-  CorruptImages(int allowed, DataObserver observer);
+  /// @param allowed_by what says how many, for messages
+  CorruptImages(int allowed, DataObserver observer,
+                std::string allowed_by = "data.max_corrupt_images");
   /// @throws InputError if that makes too many.
   void add(const CorruptImageError& error);
 
  private:
   int allowed_;
   DataObserver observer_;
+  std::string allowed_by_;
   std::mutex mutex_;
   std::set<std::string> messages_;
 };

@@ -140,6 +140,9 @@ new_machine
 run_script nas_search verify run --target cortex-m4
 expect "a run is verified on its own images, which the tool alone cannot read" calls_have "-DPATCHNAS_MODULES=all"
 rm -r "$scratch/run"
+new_machine
+run_script nas_search evaluate m.tflite --images photos
+expect "so are images in folders" calls_have "-DPATCHNAS_MODULES=all"
 
 new_machine
 run_script nas_search --config "my file.yaml" ''

@@ -22,7 +22,7 @@ run --help
 help="$output"
 run help
 expect "help without a word is --help" is "$status $output" "0 $help"
-for subcommand in export estimate prepare inspect schedule run verify; do
+for subcommand in export estimate prepare inspect schedule run verify evaluate; do
   run "$subcommand" --help
   expect "$subcommand --help exits 0" is "$status" 0
   expect "$subcommand --help has examples" output_has "

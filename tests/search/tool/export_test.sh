@@ -107,6 +107,17 @@ run verify "$run_directory" --target host --images 3
 expect "verify it later" is "$status" 0
 expect "verify it later: its report has the figures" grep -q '"host": {' "$run_directory/export/report.json"
 
+# Evaluated again: the report's accuracy, by whichever way the network and its test images are named.
+# top1 ARGUMENTS...: what evaluate says.
+top1() { "$nas_search" evaluate "$@" --json 2>/dev/null | grep -o '"top1": [0-9.]*' | grep -o '[0-9.]*$'; }
+accuracy="$(grep -o '"test_int8": [0-9.]*' "$run_directory/export/report.json" | grep -o '[0-9.]*$')"
+expect "evaluate the run" is "$(top1 "$run_directory")" "$accuracy"
+expect "evaluate its file on the configuration" is \
+  "$(top1 "$run_directory/export/model.tflite" --config smoke.yaml)" "$accuracy"
+expect "evaluate its package on the host" is "$(top1 "$run_directory" --target host)" "$accuracy"
+expect "its file alone does not say what pixels are" fails_with 2 "--mean 128 --stddev 64, for (pixel - 128) / 64, make int8 = pixel - 128" \
+  evaluate "$run_directory/export/model.tflite" --images "$scratch"
+
 # Stopped while it compiles and runs the package: nothing stays in the folder of temporary files.
 mkdir "$scratch/temporary"
 for signal in TERM INT HUP; do

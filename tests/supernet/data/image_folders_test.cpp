@@ -7,6 +7,7 @@
 #include <sys/file.h>
 
 #include "arch/base/random.h"
+#include "supernet/data/class_folders.h"
 #include "supernet/data/evaluation_images.h"
 #include "supernet/data/image_cache.h"
 #include "tests/supernet/data/image_files.h"
@@ -304,6 +305,17 @@ TEST_F(ClassFoldersTest, AClassWithoutImagesIsRefusedInEitherPart) {
   EXPECT_THAT(error_of([&] { load_test_images(config_); }), HasSubstr(text));
   fs::create_directories(folder_ / "test/bee");
   EXPECT_THAT(problem(), HasSubstr(text));
+}
+
+TEST_F(ClassFoldersTest, ClassesMayBeNamedThatHaveNoImages) {
+  EXPECT_EQ(class_names(config_), (std::vector<std::string>{"ant", "bee", "cat"}));
+  const std::vector<std::string> names{"dog", "cat", "ant", "bee"};
+  const ImageList list =
+      list_class_folders(folder_ / "test", names, observer_, EmptyClasses::kAllowed);
+  EXPECT_EQ(list.class_names, names);
+  EXPECT_EQ(list.labels, (std::vector<std::int32_t>{2, 2, 3, 3, 1, 1}));  // sorted by folder
+  EXPECT_THAT(error_of([&] { list_class_folders(folder_ / "test", names, observer_); }),
+              HasSubstr("test/dog: has no JPEG or PNG files"));
 }
 
 TEST_F(ClassFoldersTest, AClassWithoutAShareOfTheImagesIsSaid) {
