@@ -1,6 +1,7 @@
 #pragma once
 
-// A trained network as plain numbers, without LibTorch: what the supernet hands to int8 export.
+// A trained network as plain numbers, without LibTorch: what the supernet hands to int8 export, and
+// what float files of others are read as.
 
 #include <cstdint>
 #include <optional>
@@ -18,6 +19,7 @@ struct BatchNorm {
   std::vector<float> mean;
   std::vector<float> variance;
   double epsilon = 1e-5;
+  bool operator==(const BatchNorm&) const = default;
 };
 
 struct FloatLayer {
@@ -26,11 +28,22 @@ struct FloatLayer {
   std::vector<float> weights;
   std::vector<float> bias;              ///< [O], empty for none
   std::optional<BatchNorm> batch_norm;  ///< applied after weights and bias, before the activation
+  /// What a layer's only input is combined with (has_constant_operand()): [C], and whether it comes
+  /// first.
+  std::vector<float> constants{};
+  bool constants_come_first = false;
+  float leaky_slope = 0.0F;  ///< of ValueFunction::kLeakyRelu below zero
+  float fill = 0.0F;         ///< of what a copy leaves (fills())
+  bool operator==(const FloatLayer&) const = default;
 };
+
+/// A fill up to here stands for what no maximum takes, whatever the other values.
+inline constexpr float kLeastFill = -1e30F;
 
 struct FloatNetwork {
   Network network;
-  std::vector<FloatLayer> layers;  ///< one per layer, empty for layers without weights
+  std::vector<FloatLayer> layers;  ///< one per layer
+  bool operator==(const FloatNetwork&) const = default;
 };
 
 /// Smallest and largest value of a tensor over calibration images.

@@ -1,6 +1,7 @@
 #include "arch/value_histogram.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 namespace patchnas {
@@ -25,6 +26,11 @@ void ValueHistogram::add(std::span<const float> values) {
     // In this order NaN lands in the first bin.
     ++counts_[static_cast<std::size_t>(bin > 0.0F ? std::min(bin, float{kBins - 1}) : 0.0F)];
   }
+}
+
+void ValueHistogram::add(const ValueHistogram& other) {
+  std::transform(counts_.begin(), counts_.end(), other.counts_.begin(), counts_.begin(),
+                 std::plus<>());
 }
 
 std::int64_t ValueHistogram::total() const {

@@ -33,6 +33,9 @@ class ValueHistogram {
   /// Values outside the range count as its ends.
   void add(std::span<const float> values);
 
+  /// What another one of the same range counted.
+  void add(const ValueHistogram& other);
+
   [[nodiscard]] const ValueRange& range() const { return range_; }
   [[nodiscard]] std::span<const std::int64_t> counts() const { return counts_; }
   [[nodiscard]] std::int64_t total() const;

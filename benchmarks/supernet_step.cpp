@@ -88,9 +88,9 @@ void quantised_forward_and_backward(benchmark::State& state, Backend backend) {
   const Goal goal{labels, smoothed_labels(labels, 10, 0.1)};
   Compute compute(backend);
   for (auto _ : state) {
-    compute.add_quantised_gradients(quantise(folded.to_float_network(), ranges, {}),
-                                    folded.layers(), batch, goal, 1.0,
-                                    carve(folded.network(), gradient, TrainedForm::kFolded));
+    compute.add_quantised_gradients(
+        quantise(folded.to_float_network(), ranges, {.pixels = PixelNormalisation{}}),
+        folded.layers(), batch, goal, 1.0, carve(folded.network(), gradient, TrainedForm::kFolded));
   }
   report(state, subnet.network());
 }

@@ -3,7 +3,8 @@
 // Front door of deploy/: a trained network in int8, its integer reference on the host, and .tflite
 // files and C packages for microcontrollers.
 //
-//   QuantizedNetwork network = quantise(float_network, calibrated_ranges, PixelNormalisation{});
+//   std::vector<ValueRange> ranges = calibrated_ranges(float_network, samples, CalibrationRule{});
+//   QuantizedNetwork network = quantise(float_network, ranges, {.pixels = PixelNormalisation{}});
 //   std::vector<std::int8_t> logits = run_layer_by_layer(network, image);
 //   std::vector<std::uint8_t> file = export_tflite(network);
 //   CPackage package = make_c_package(network, schedule, InputMode::kResident, "vww");
@@ -11,9 +12,11 @@
 // Patch by patch, in the arena that memory_models plans: see arena_executor.h.
 
 #include "arch/quantized_network.h"               // IWYU pragma: export
+#include "deploy/float/float.h"                   // IWYU pragma: export
 #include "deploy/package/c_package.h"             // IWYU pragma: export
 #include "deploy/prepare/prepare.h"               // IWYU pragma: export
 #include "deploy/quantise/calibration.h"          // IWYU pragma: export
+#include "deploy/quantise/prepare_for_int8.h"     // IWYU pragma: export
 #include "deploy/quantise/quantise.h"             // IWYU pragma: export
 #include "deploy/reference/arena_executor.h"      // IWYU pragma: export
 #include "deploy/reference/end_numbers.h"         // IWYU pragma: export

@@ -27,6 +27,15 @@ void check_sizes(const Network& network, int layer, const FloatLayer& parameters
                 norm->mean.size() == outputs && norm->variance.size() == outputs,
             network, layer, "needs batch norm values for every output channel");
   }
+  if (has_constant_operand(network.layers[static_cast<std::size_t>(layer)])) {
+    require(static_cast<int>(parameters.constants.size()) == network.shape(layer + 1).channels,
+            network, layer, "needs one constant per channel");
+  }
+}
+
+bool is_finite(const std::vector<float>& values) {
+  return std::all_of(values.begin(), values.end(),
+                     [](float value) { return std::isfinite(value); });
 }
 
 void fold(FloatLayer& parameters, std::size_t channels, bool channels_last) {
@@ -46,17 +55,26 @@ void fold(FloatLayer& parameters, std::size_t channels, bool channels_last) {
 
 }  // namespace
 
-FloatNetwork fold_batch_norm(FloatNetwork network) {
+void check_values(const FloatNetwork& network) {
   if (network.layers.size() != network.network.layers.size()) {
     throw InputError("a float network needs one entry per layer");
   }
   for (int index = 0; index < network.network.layer_count(); ++index) {
+    check_sizes(network.network, index, network.layers[static_cast<std::size_t>(index)]);
+  }
+}
+
+FloatNetwork fold_batch_norm(FloatNetwork network) {
+  check_values(network);
+  for (int index = 0; index < network.network.layer_count(); ++index) {
     const Layer& layer = network.network.layers[static_cast<std::size_t>(index)];
+    FloatLayer& parameters = network.layers[static_cast<std::size_t>(index)];
+    require(is_finite(parameters.constants) && !std::isnan(parameters.fill) &&
+                std::isfinite(parameters.leaky_slope),
+            network.network, index, "a constant is not finite");
     if (!layer.has_weights()) {
       continue;
     }
-    FloatLayer& parameters = network.layers[static_cast<std::size_t>(index)];
-    check_sizes(network.network, index, parameters);
     const auto channels = static_cast<std::size_t>(layer.output.channels);
     if (parameters.bias.empty()) {
       parameters.bias.assign(channels, 0.0F);
@@ -64,10 +82,8 @@ FloatNetwork fold_batch_norm(FloatNetwork network) {
     if (parameters.batch_norm) {
       fold(parameters, channels, layer.kind == LayerKind::kDepthwiseConv2d);
     }
-    const auto finite = [](float value) { return std::isfinite(value); };
-    require(std::all_of(parameters.weights.begin(), parameters.weights.end(), finite) &&
-                std::all_of(parameters.bias.begin(), parameters.bias.end(), finite),
-            network.network, index, "a weight or bias is not finite once batch norm is folded");
+    require(is_finite(parameters.weights) && is_finite(parameters.bias), network.network, index,
+            "a weight or bias is not finite once batch norm is folded");
   }
   return network;
 }

@@ -7,9 +7,11 @@
 
 namespace patchnas {
 
+/// @throws InputError naming the layer if the network's values do not fit its shapes.
+void check_values(const FloatNetwork& network);
+
 /// The same function without batch norms; every layer with weights has a bias afterwards.
-/// @throws InputError naming the layer if the sizes of its parameters do not fit the network, or if
-/// one is not finite.
+/// @throws InputError as check_values(), and if a value is not finite.
 FloatNetwork fold_batch_norm(FloatNetwork network);
 
 }  // namespace patchnas

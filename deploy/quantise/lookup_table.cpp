@@ -7,6 +7,7 @@
 #include "arch/base/error.h"
 #include "arch/fixed_exponential.h"
 #include "arch/fixed_point.h"
+#include "deploy/quantise/requantisation.h"
 
 namespace patchnas {
 namespace {
@@ -166,7 +167,7 @@ class TableMaker {
 
   [[nodiscard]] LookupTables of_exponentials(ValueFunction function) const {
     const bool is_tanh = function == ValueFunction::kTanh;
-    require(output_ == (is_tanh ? kTanhOutput : kLogisticOutput),
+    require(output_ == (is_tanh ? kTanhOutput : kSoftmaxOutput),
             is_tanh ? "TANH must have output scale 1/128 and zero point 0"
                     : "LOGISTIC must have output scale 1/256 and zero point -128");
     const Requantisation scale =
@@ -183,9 +184,6 @@ class TableMaker {
       return rounding_shift_right(y, shift) + (is_tanh ? 0 : -128);
     });
   }
-
-  static constexpr TensorQuantisation kLogisticOutput{1.0F / 256.0F, -128};
-  static constexpr TensorQuantisation kTanhOutput{1.0F / 128.0F, 0};
 
   const TensorQuantisation& input_;
   const TensorQuantisation& output_;

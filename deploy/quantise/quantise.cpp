@@ -5,6 +5,7 @@
 #include <string>
 
 #include "arch/base/error.h"
+#include "deploy/quantise/activation_scales.h"
 #include "deploy/quantise/fold_batch_norm.h"
 #include "deploy/quantise/requantisation.h"
 
@@ -18,49 +19,6 @@ constexpr double kLargestBias = 0x1p30;
 // A channel whose weights are (almost) zero still gets a bias resolution of this many output steps.
 // Finer weights would not change its output, and their multiplier could underflow.
 constexpr double kFinestStep = 0x1p-20;
-
-ValueRange layer_range(const Layer& layer, const ValueRange& measured) {
-  switch (layer.activation) {
-    case Activation::kNone:
-      return measured;
-    case Activation::kRelu:
-      return {0.0F, measured.max};
-    case Activation::kRelu6:
-      return {0.0F, std::min(measured.max, 6.0F)};
-  }
-  return measured;
-}
-
-TensorQuantisation output_quantisation(const Network& network, int index,
-                                       const std::vector<TensorQuantisation>& tensors,
-                                       const ValueRange& measured) {
-  const Layer& layer = network.layers[static_cast<std::size_t>(index)];
-  const auto input = [&](std::size_t i) {
-    return tensors[static_cast<std::size_t>(layer.inputs[i])];
-  };
-  switch (layer.kind) {
-    case LayerKind::kAveragePool:
-    case LayerKind::kMaxPool:
-    case LayerKind::kResize:
-    case LayerKind::kCopyChannels:
-    case LayerKind::kCopy:
-      return input(0);
-    case LayerKind::kSoftmax:
-      return kSoftmaxOutput;
-    default:
-      break;
-  }
-  if (!std::isfinite(measured.min) || !std::isfinite(measured.max) || measured.min > measured.max) {
-    throw InputError("layer " + std::to_string(index) + " (" + network.layer_name(index) +
-                     "): its range of values is not finite");
-  }
-  TensorQuantisation output = activation_quantisation(layer_range(layer, measured));
-  if (layer.kind == LayerKind::kAdd) {
-    // The add kernel carries kAddLeftShift fraction bits of its inputs' scale.
-    output.scale = std::max(output.scale, std::max(input(0).scale, input(1).scale) * 0x1p-18F);
-  }
-  return output;
-}
 
 // One scale per output channel that resolves the weights and lets the bias fit.
 std::vector<float> channel_scales(const FloatLayer& parameters, std::size_t channels,
@@ -109,6 +67,38 @@ QuantizedLayer quantise_parameters(const Layer& layer, const FloatLayer& paramet
   return result;
 }
 
+std::int8_t stored(float value, const TensorQuantisation& q) {
+  const double steps = std::round(double{value} / double{q.scale}) + q.zero_point;
+  return static_cast<std::int8_t>(std::clamp(steps, kStoredMin, kStoredMax));
+}
+
+QuantizedLayer quantise_layer(const Layer& layer, const FloatLayer& own,
+                              const TensorQuantisation& input, const TensorQuantisation& output) {
+  QuantizedLayer result = layer.has_weights()
+                              ? quantise_parameters(layer, own, input.scale, output.scale)
+                              : QuantizedLayer{};
+  if (has_constant_operand(layer)) {
+    result.constants_quantisation = constants_quantisation(own.constants);
+    for (const float constant : own.constants) {
+      result.constants.push_back(stored(constant, result.constants_quantisation));
+    }
+    result.constants_come_first = own.constants_come_first;
+  }
+  if (fills(layer)) {
+    result.fill = stored(own.fill, output);
+  }
+  result.leaky_slope = own.leaky_slope;
+  return result;
+}
+
+NetworkEnd end_of(EndNumbers numbers, const TensorQuantisation& int8) {
+  NetworkEnd end{.numbers = numbers};
+  if (numbers == EndNumbers::kUint8) {
+    end.uint8 = {int8.scale, int8.zero_point + 128};
+  }
+  return end;
+}
+
 }  // namespace
 
 TensorQuantisation activation_quantisation(const ValueRange& range) {
@@ -133,23 +123,30 @@ TensorQuantisation pixel_quantisation(const PixelNormalisation& pixels) {
 }
 
 QuantizedNetwork quantise(const FloatNetwork& network, const std::vector<ValueRange>& ranges,
-                          const PixelNormalisation& pixels) {
+                          const QuantisedEnds& ends) {
   const FloatNetwork folded = fold_batch_norm(network);
   if (ranges.size() != static_cast<std::size_t>(folded.network.tensor_count())) {
     throw InputError("quantisation needs one range of values per tensor");
   }
   QuantizedNetwork result{
-      .network = folded.network, .tensors = {pixel_quantisation(pixels)}, .layers = {}};
-  for (int index = 0; index < folded.network.layer_count(); ++index) {
-    const auto i = static_cast<std::size_t>(index);
+      .network = folded.network,
+      .tensors = activation_scales(
+          folded, ranges,
+          ends.pixels ? std::optional(pixel_quantisation(*ends.pixels)) : std::nullopt),
+      .layers = {}};
+  for (std::size_t i = 0; i < folded.layers.size(); ++i) {
     const Layer& layer = folded.network.layers[i];
-    result.tensors.push_back(
-        output_quantisation(folded.network, index, result.tensors, ranges[i + 1]));
-    const double input_scale = result.tensors[static_cast<std::size_t>(layer.inputs[0])].scale;
-    const double output_scale = result.tensors.back().scale;
-    result.layers.push_back(layer.has_weights() ? quantise_parameters(layer, folded.layers[i],
-                                                                      input_scale, output_scale)
-                                                : QuantizedLayer{});
+    const TensorQuantisation& input = result.tensors[static_cast<std::size_t>(layer.inputs[0])];
+    result.layers.push_back(quantise_layer(layer, folded.layers[i], input, result.tensors[i + 1]));
+  }
+  result.input_ends.clear();
+  for (int i = 0; i < folded.network.input_count(); ++i) {
+    result.input_ends.push_back(end_of(ends.inputs, result.tensors[static_cast<std::size_t>(i)]));
+  }
+  result.output_ends.clear();
+  for (const TensorId output : folded.network.output_tensors()) {
+    result.output_ends.push_back(
+        end_of(ends.outputs, result.tensors[static_cast<std::size_t>(output)]));
   }
   return derive_arithmetic(std::move(result));
 }

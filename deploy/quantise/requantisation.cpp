@@ -285,6 +285,31 @@ std::optional<ActivationClamp> activation_clamp(Activation activation,
   return clamp;
 }
 
+std::optional<TensorQuantisation> fixed_output(const Layer& layer) {
+  const auto computes = [&](ValueFunction function) {
+    return layer.kind == LayerKind::kLookup && layer.function == function;
+  };
+  if (layer.kind == LayerKind::kSoftmax || computes(ValueFunction::kLogistic)) {
+    return kSoftmaxOutput;
+  }
+  return computes(ValueFunction::kTanh) ? std::optional(kTanhOutput) : std::nullopt;
+}
+
+bool keeps_scale(const Layer& layer) {
+  switch (layer.kind) {
+    case LayerKind::kAveragePool:
+    case LayerKind::kMaxPool:
+    case LayerKind::kResize:
+    case LayerKind::kCopyChannels:
+    case LayerKind::kCopy:
+      return true;
+    case LayerKind::kLookup:
+      return layer.function == ValueFunction::kRelu6;
+    default:
+      return false;
+  }
+}
+
 QuantizedNetwork derive_arithmetic(QuantizedNetwork network) {
   validate(network.network);
   check_tensors(network);

@@ -21,7 +21,14 @@ QuantizedNetwork derive_arithmetic(QuantizedNetwork network);
 std::optional<ActivationClamp> activation_clamp(Activation activation,
                                                 const TensorQuantisation& output);
 
-/// Softmax writes probabilities: scale 1/256, zero point -128.
+/// Softmax and logistic write probabilities: scale 1/256, zero point -128.
 inline constexpr TensorQuantisation kSoftmaxOutput{1.0F / 256.0F, -128};
+inline constexpr TensorQuantisation kTanhOutput{1.0F / 128.0F, 0};
+
+/// Scale and zero point of the layer's output where the specification fixes them.
+std::optional<TensorQuantisation> fixed_output(const Layer& layer);
+/// Whether the layer hands on stored values as they are, or chooses or averages among them: its
+/// output has the scale and zero point of all its inputs.
+bool keeps_scale(const Layer& layer);
 
 }  // namespace patchnas

@@ -8,6 +8,9 @@ using tflite::BuiltinOperator;
 using tflite::TensorType;
 
 void TfliteImporter::import_conversion(const FileOperator& op) {
+  if (type_ == TensorType::FLOAT32 && model_.stored(op.outputs[0]) != op.outputs[0]) {
+    return;  // who reads the weights reads those that the file has
+  }
   const FileValue& in = any_value(op, 0);
   const TensorType to = model_.type(op.outputs[0], &op);
   const bool quantises = op.code == BuiltinOperator::QUANTIZE;
@@ -57,7 +60,7 @@ void TfliteImporter::import_converted_output(const FileOperator& op, const FileV
 
 NetworkEnd TfliteImporter::network_end(const FileOperator& op, FileTensor outer) const {
   NetworkEnd end{.numbers = end_numbers(model_.type(outer, &op))};
-  if (take_ == Take::kEverything && end.numbers == EndNumbers::kUint8) {
+  if (take_ == Take::kInt8 && end.numbers == EndNumbers::kUint8) {
     end.uint8 = model_.activation_quantisation(outer, &op, TensorType::UINT8);
   }
   return end;

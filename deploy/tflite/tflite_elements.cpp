@@ -33,11 +33,12 @@ void TfliteImporter::import_function(const FileOperator& op) {
           model_.activation_quantisation(op.outputs[0], &op)) {
     return pass_on(op, in);
   }
-  QuantizedLayer quantised;
+  LayerValues values;
   if (layer.function == ValueFunction::kLeakyRelu) {
-    quantised.leaky_slope = options<tflite::LeakyReluOptions>(op).alpha();
+    values.int8.leaky_slope = values.real.leaky_slope =
+        options<tflite::LeakyReluOptions>(op).alpha();
   }
-  append_like(op, layer, std::move(quantised), in);
+  append_like(op, layer, std::move(values), in);
 }
 
 // ----- two values at a time
@@ -84,16 +85,27 @@ void TfliteImporter::import_with_constant(const FileOperator& op, Layer layer,
   }
   layer.inputs = {in.id, kNoTensor};
   layer.output = in.shape;
-  QuantizedLayer quantised;
-  quantised.constants_come_first = constant == 0;
-  if (take_ == Take::kEverything) {
-    quantised.constants = model_.int8_data(tensor, op);
-    quantised.constants.resize(static_cast<std::size_t>(channels), quantised.constants.front());
-    quantised.constants_quantisation = model_.activation_quantisation(tensor, &op);
-  } else {
-    model_.constant(tensor, type_, op);
+  append_like(op, layer, constants(op, constant, channels), in);
+}
+
+LayerValues TfliteImporter::constants(const FileOperator& op, std::size_t position,
+                                      int channels) const {
+  const FileTensor tensor = op.inputs[position];
+  const auto repeat = [&](auto& values) {
+    values.resize(static_cast<std::size_t>(channels), values.front());
+  };
+  model_.constant(tensor, type_, op);
+  LayerValues values;
+  values.int8.constants_come_first = values.real.constants_come_first = position == 0;
+  if (take_ == Take::kInt8) {
+    values.int8.constants = model_.int8_data(tensor, op);
+    values.int8.constants_quantisation = model_.activation_quantisation(tensor, &op);
+    repeat(values.int8.constants);
+  } else if (take_ == Take::kFloat) {
+    values.real.constants = model_.float_data(tensor, op);
+    repeat(values.real.constants);
   }
-  append_like(op, layer, std::move(quantised), in);
+  return values;
 }
 
 void TfliteImporter::import_of_two(const FileOperator& op, Layer layer) {
@@ -346,9 +358,10 @@ void TfliteImporter::append_padded(const FileOperator& op, const FilePadding& pa
   for (std::size_t i = 0; i < to.size(); ++i) {
     layer.copy.to += padding.before[i] * to_strides[i];
   }
-  QuantizedLayer quantised;
-  quantised.fill = padding.value;
-  append(op, layer, std::move(quantised), reread(next_value(layer.output), to));
+  LayerValues values;
+  values.int8.fill = padding.value;
+  values.real.fill = padding.real;
+  append(op, layer, std::move(values), reread(next_value(layer.output), to));
 }
 
 }  // namespace patchnas

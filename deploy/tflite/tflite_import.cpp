@@ -18,6 +18,12 @@ QuantizedNetwork TfliteImporter::quantised_network() {
   return derive_arithmetic(std::move(result_));
 }
 
+FloatNetwork TfliteImporter::float_network() {
+  read_layers();
+  validate(result_.network);
+  return {std::move(result_.network), std::move(float_layers_)};
+}
+
 TfliteStructure TfliteImporter::structure() {
   read_layers();
   validate(result_.network);
@@ -68,7 +74,7 @@ void TfliteImporter::read_layers() {
   try_to_read_layers();
   if (!obstacles_.empty()) {
     throw InputError(model_.source() +
-                     (take_ == Take::kEverything ? ": cannot be run: " : ": cannot be read: ") +
+                     (take_ == Take::kInt8 ? ": cannot be run: " : ": cannot be read: ") +
                      obstacles_.text());
   }
 }
@@ -87,9 +93,10 @@ std::vector<std::string> TfliteImporter::obstacles() {
 
 void TfliteImporter::try_to_read_layers() {
   const FileNumbers numbers = numbers_of(model_);
-  const bool readable = numbers == FileNumbers::kInt8 ||
-                        (numbers == FileNumbers::kFloat32 && take_ == Take::kStructure);
-  type_ = numbers == FileNumbers::kFloat32 ? TensorType::FLOAT32 : TensorType::INT8;
+  const bool is_float = numbers == FileNumbers::kFloat32 || numbers == FileNumbers::kFloat16;
+  const bool readable = (numbers == FileNumbers::kInt8 && take_ != Take::kFloat) ||
+                        (is_float && take_ != Take::kInt8);
+  type_ = is_float ? TensorType::FLOAT32 : TensorType::INT8;
   if (!readable) {
     obstacles_.add(explain(numbers));
   }
@@ -236,12 +243,20 @@ std::vector<std::uint8_t> read_bytes(const std::filesystem::path& path) {
 
 QuantizedNetwork import_tflite(std::span<const std::uint8_t> bytes, const std::string& source) {
   const TfliteModel model(bytes, source);
-  return naming(source,
-                [&] { return TfliteImporter(model, Take::kEverything).quantised_network(); });
+  return naming(source, [&] { return TfliteImporter(model, Take::kInt8).quantised_network(); });
 }
 
 QuantizedNetwork import_tflite_file(const std::filesystem::path& path) {
   return import_tflite(read_bytes(path), path.string());
+}
+
+FloatNetwork import_tflite_float(std::span<const std::uint8_t> bytes, const std::string& source) {
+  const TfliteModel model(bytes, source);
+  return naming(source, [&] { return TfliteImporter(model, Take::kFloat).float_network(); });
+}
+
+FloatNetwork import_tflite_float_file(const std::filesystem::path& path) {
+  return import_tflite_float(read_bytes(path), path.string());
 }
 
 TfliteStructure import_tflite_structure(std::span<const std::uint8_t> bytes,

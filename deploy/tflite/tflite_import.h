@@ -1,9 +1,10 @@
 #pragma once
 
-// Reads .tflite files, ours and other people's: int8 ones to run them, int8 and float ones to
-// estimate them.
+// Reads .tflite files, ours and other people's: int8 ones to run them, float ones to quantise them,
+// both to estimate them.
 //
 //   QuantizedNetwork network = import_tflite_file("model.tflite");
+//   FloatNetwork floats = import_tflite_float_file("float_model.tflite");
 //   Network layers = import_tflite_structure_file("float_model.tflite").network;
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <span>
 #include <string>
 
+#include "arch/float_network.h"
 #include "arch/quantized_network.h"
 
 namespace patchnas {
@@ -26,7 +28,15 @@ QuantizedNetwork import_tflite(std::span<const std::uint8_t> bytes, const std::s
 /// @throws InputError also if the file cannot be read.
 QuantizedNetwork import_tflite_file(const std::filesystem::path& path);
 
-/// How a .tflite file stores activations and weights.
+/// A graph of the same operators in float32, weights and biases perhaps in float16 behind a
+/// DEQUANTIZE.
+/// @throws InputError as import_tflite().
+FloatNetwork import_tflite_float(std::span<const std::uint8_t> bytes, const std::string& source);
+
+/// @throws InputError also if the file cannot be read.
+FloatNetwork import_tflite_float_file(const std::filesystem::path& path);
+
+/// In what a .tflite file computes: with float32 the weights may be stored as float16.
 enum class TfliteNumbers { kInt8, kFloat32 };
 
 struct TfliteStructure {

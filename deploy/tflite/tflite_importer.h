@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "arch/float_network.h"
 #include "arch/quantized_network.h"
 #include "deploy/tflite/tflite_import.h"
 #include "deploy/tflite/tflite_model.h"
@@ -19,13 +20,20 @@
 
 namespace patchnas {
 
-/// What is taken from a file besides its layers.
-enum class Take { kEverything, kStructure };
+/// What is taken from a file besides its layers: nothing, int8 values and scales, or float values.
+enum class Take { kStructure, kInt8, kFloat };
+
+/// Values of a layer: `int8` for Take::kInt8, `real` for Take::kFloat.
+struct LayerValues {
+  QuantizedLayer int8{};
+  FloatLayer real{};
+};
 
 class TfliteImporter {
  public:
   TfliteImporter(const TfliteModel& model, Take take) : model_(model), take_(take) {}
   QuantizedNetwork quantised_network();
+  FloatNetwork float_network();
   TfliteStructure structure();
   /// Everything that stands in the way, a line each.
   std::vector<std::string> obstacles();
@@ -104,8 +112,10 @@ class TfliteImporter {
                                                tflite::ActivationFunctionType type) const;
   // Dimensions of constant weights.
   [[nodiscard]] std::vector<int> weight_shape(const FileOperator& op, std::size_t rank) const;
-  [[nodiscard]] QuantizedLayer parameters(const FileOperator& op, int channel_axis,
-                                          int outputs) const;
+  [[nodiscard]] LayerValues parameters(const FileOperator& op, int channel_axis, int outputs) const;
+  [[nodiscard]] QuantizedLayer int8_parameters(const FileOperator& op, int channel_axis,
+                                               int outputs) const;
+  [[nodiscard]] FloatLayer float_parameters(const FileOperator& op) const;
   // That weights and biases are constants of the right type and size.
   void check_parameters(const FileOperator& op, int outputs) const;
   // Scale and zero point of an activation; nothing but its type matters for the structure.
@@ -114,7 +124,7 @@ class TfliteImporter {
   [[nodiscard]] TensorQuantisation quantisation(const FileValue& value) const {
     return value.restated.value_or(result_.tensors[static_cast<std::size_t>(value.id)]);
   }
-  void add_layer(const Layer& layer, QuantizedLayer quantised, FileTensor output,
+  void add_layer(const Layer& layer, LayerValues values, FileTensor output,
                  const TensorQuantisation& output_quantisation);
   // A layer that does not compute an operator's output.
   FileValue add_copy(const FileOperator& op, const FileValue& in, const StridedCopy& copy,
@@ -124,17 +134,17 @@ class TfliteImporter {
     return {.id = result_.network.layer_count() + 1, .shape = shape, .margins = {}};
   }
   // A layer whose elements the file's operator writes as `computed`.
-  void append(const FileOperator& op, const Layer& layer, QuantizedLayer quantised,
+  void append(const FileOperator& op, const Layer& layer, LayerValues values,
               const FileValue& computed) {
-    append_output(op, 0, layer, std::move(quantised), computed);
+    append_output(op, 0, layer, std::move(values), computed);
   }
   void append_output(const FileOperator& op, std::size_t output, const Layer& layer,
-                     QuantizedLayer quantised, const FileValue& computed);
+                     LayerValues values, const FileValue& computed);
   // A layer that computes a map from the map `in`.
-  void append_map(const FileOperator& op, const Layer& layer, QuantizedLayer quantised,
+  void append_map(const FileOperator& op, const Layer& layer, LayerValues values,
                   const FileValue& in);
   // A layer that computes as many elements as `in` has, in the same order.
-  void append_like(const FileOperator& op, const Layer& layer, QuantizedLayer quantised,
+  void append_like(const FileOperator& op, const Layer& layer, LayerValues values,
                    const FileValue& in);
   // An image's bytes have the shape and the scale of the first layer that reads them.
   void read_image_as(const FileOperator& op, const FileValue& view);
@@ -195,6 +205,8 @@ class TfliteImporter {
   // ADD, SUB and MUL.
   void import_combination(const FileOperator& op);
   void import_with_constant(const FileOperator& op, Layer layer, std::size_t constant);
+  [[nodiscard]] LayerValues constants(const FileOperator& op, std::size_t position,
+                                      int channels) const;
   // Two tensors, the smaller one repeated along the dimensions that it does not have.
   void import_of_two(const FileOperator& op, Layer layer);
   // The input of an operator, repeated along dimensions that it does not have.
@@ -222,7 +234,7 @@ class TfliteImporter {
   // --- numbers at the ends: tflite_conversions.cpp ----------------------------------------------
 
   // QUANTIZE and DEQUANTIZE: of an input or an output they are about the user's numbers, and no
-  // layers of the network.
+  // layers of the network. Nor are those that widen the float16 weights of a float network.
   void import_conversion(const FileOperator& op);
   void import_quantised_input(const FileOperator& op, const FileValue& in);
   void import_converted_output(const FileOperator& op, const FileValue& in);
@@ -237,6 +249,7 @@ class TfliteImporter {
   Take take_;
   tflite::TensorType type_ = tflite::TensorType::INT8;  // of activations and weights
   QuantizedNetwork result_;
+  std::vector<FloatLayer> float_layers_;              // one per layer of `result_`, if asked for
   std::optional<TensorQuantisation> image_as_given_;  // once a layer has read it
   std::unordered_map<FileTensor, FileValue> values_;
   std::unordered_map<FileTensor, NetworkEnd> converted_;  // outputs in the user's numbers

@@ -89,7 +89,7 @@ TfliteInspection inspect_tflite(std::span<const std::uint8_t> bytes, const std::
           .outputs = declared(model, model.outputs()),
           .operators = operators_of(model),
           .largest = largest_of(model),
-          .obstacles = TfliteImporter(model, Take::kEverything).obstacles()};
+          .obstacles = TfliteImporter(model, Take::kInt8).obstacles()};
 }
 
 }  // namespace patchnas

@@ -103,13 +103,23 @@ std::vector<int> TfliteImporter::weight_shape(const FileOperator& op, std::size_
   return shape;
 }
 
-QuantizedLayer TfliteImporter::parameters(const FileOperator& op, int channel_axis,
-                                          int outputs) const {
-  QuantizedLayer result;
-  if (take_ == Take::kStructure) {
-    check_parameters(op, outputs);
-    return result;
+LayerValues TfliteImporter::parameters(const FileOperator& op, int channel_axis,
+                                       int outputs) const {
+  check_parameters(op, outputs);
+  switch (take_) {
+    case Take::kInt8:
+      return {.int8 = int8_parameters(op, channel_axis, outputs)};
+    case Take::kFloat:
+      return {.real = float_parameters(op)};
+    case Take::kStructure:
+      break;
   }
+  return {};
+}
+
+QuantizedLayer TfliteImporter::int8_parameters(const FileOperator& op, int channel_axis,
+                                               int outputs) const {
+  QuantizedLayer result;
   result.weights = model_.int8_data(op.input(1), op);
   result.weight_scales = model_.weight_scales(op.input(1), channel_axis, op);
   const FileTensor bias = op.input(2);
@@ -118,8 +128,14 @@ QuantizedLayer TfliteImporter::parameters(const FileOperator& op, int channel_ax
     return result;
   }
   result.biases = model_.int32_data(bias, op);
-  if (static_cast<int>(result.biases.size()) != outputs) {
-    model_.fail(&op, bias, "needs one bias per output channel");
+  return result;
+}
+
+FloatLayer TfliteImporter::float_parameters(const FileOperator& op) const {
+  FloatLayer result;
+  result.weights = model_.float_data(op.input(1), op);
+  if (op.input(2) >= 0) {
+    result.bias = model_.float_data(op.input(2), op);
   }
   return result;
 }
@@ -131,28 +147,28 @@ void TfliteImporter::check_parameters(const FileOperator& op, int outputs) const
   if (bias < 0) {
     return;
   }
-  const auto bias_type = is_float ? TensorType::FLOAT32 : TensorType::INT32;
-  if (model_.constant(bias, bias_type, op).size() !=
-      static_cast<std::size_t>(outputs) * sizeof(std::int32_t)) {
+  model_.constant(bias, is_float ? TensorType::FLOAT32 : TensorType::INT32, op);
+  if (element_count(model_.dimensions(bias, &op)) != outputs) {
     model_.fail(&op, bias, "needs one bias per output channel");
   }
 }
 
 TensorQuantisation TfliteImporter::activation_quantisation(FileTensor tensor,
                                                            const FileOperator* op) const {
-  if (take_ == Take::kEverything) {
+  if (take_ == Take::kInt8) {
     return model_.activation_quantisation(tensor, op);
   }
   model_.require_type(tensor, type_, op);
   return {};
 }
 
-void TfliteImporter::add_layer(const Layer& layer, QuantizedLayer quantised, FileTensor output,
+void TfliteImporter::add_layer(const Layer& layer, LayerValues values, FileTensor output,
                                const TensorQuantisation& output_quantisation) {
   result_.network.layers.push_back(layer);
   result_.network.names.push_back(model_.tensor_name(output));
   result_.tensors.push_back(output_quantisation);
-  result_.layers.push_back(std::move(quantised));
+  result_.layers.push_back(std::move(values.int8));
+  float_layers_.push_back(std::move(values.real));
 }
 
 FileValue TfliteImporter::add_copy(const FileOperator& op, const FileValue& in,
@@ -163,19 +179,20 @@ FileValue TfliteImporter::add_copy(const FileOperator& op, const FileValue& in,
   layer.inputs = {in.id, kNoTensor};
   layer.output = shape_of(dimensions);
   layer.copy = copy;
-  QuantizedLayer quantised;
-  quantised.fill = in.margin_value;
+  LayerValues values;
+  values.int8.fill = in.margin_value;
+  values.real.fill = in.margin_real;
   const TensorQuantisation stated = quantisation(in);
   if (in.id == kImage) {
     read_image_as(op, in);
   }
   const FileValue made = reread(next_value(layer.output), dimensions);
-  add_layer(layer, std::move(quantised), named_after, stated);
+  add_layer(layer, std::move(values), named_after, stated);
   return made;
 }
 
 void TfliteImporter::append_output(const FileOperator& op, std::size_t position, const Layer& layer,
-                                   QuantizedLayer quantised, const FileValue& computed) {
+                                   LayerValues values, const FileValue& computed) {
   const FileTensor output = op.outputs[position];
   if (model_.dimensions(output, &op) != computed.dimensions()) {
     model_.fail(op, "its output's shape does not follow from its inputs");
@@ -187,27 +204,27 @@ void TfliteImporter::append_output(const FileOperator& op, std::size_t position,
       read_image_as(op, found->second);
     }
   }
-  add_layer(layer, std::move(quantised), output, output_quantisation);
+  add_layer(layer, std::move(values), output, output_quantisation);
   values_[output] = computed;
 }
 
-void TfliteImporter::append_map(const FileOperator& op, const Layer& layer,
-                                QuantizedLayer quantised, const FileValue& in) {
+void TfliteImporter::append_map(const FileOperator& op, const Layer& layer, LayerValues values,
+                                const FileValue& in) {
   FileValue computed = next_value(layer.output);
   computed.axes = in.axes;
   if (!computed.is_ordered()) {
     model_.fail(op, "makes a map of both rows and columns from one that is turned");
   }
-  append(op, layer, std::move(quantised), computed);
+  append(op, layer, std::move(values), computed);
 }
 
-void TfliteImporter::append_like(const FileOperator& op, const Layer& layer,
-                                 QuantizedLayer quantised, const FileValue& in) {
+void TfliteImporter::append_like(const FileOperator& op, const Layer& layer, LayerValues values,
+                                 const FileValue& in) {
   FileValue computed = in;
   computed.id = result_.network.layer_count() + 1;
   computed.has_pad_operator = false;
   computed.restated.reset();
-  append(op, layer, std::move(quantised), computed);
+  append(op, layer, std::move(values), computed);
 }
 
 void TfliteImporter::read_image_as(const FileOperator& op, const FileValue& view) {
@@ -233,14 +250,14 @@ void TfliteImporter::pass_on(const FileOperator& op, const FileValue& view) {
   if (view.holds_end_numbers) {
     model_.require_type(output, model_.type(op.inputs[0], &op), &op);
   } else if (const TensorQuantisation stated = activation_quantisation(output, &op);
-             take_ == Take::kEverything && stated != quantisation(view)) {
+             take_ == Take::kInt8 && stated != quantisation(view)) {
     model_.fail(op, "its output must have its input's scale and zero point");
   }
   values_[output] = view;
 }
 
 void TfliteImporter::pass_on_bytes(const FileOperator& op, FileValue view) {
-  if (!view.holds_end_numbers) {
+  if (!view.holds_end_numbers && type_ == TensorType::INT8) {
     const std::optional<TensorQuantisation> stated = model_.stated_quantisation(op.outputs[0]);
     if (stated != model_.stated_quantisation(op.inputs[0])) {
       view.restated = stated;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "arch/base/error.h"
 #include "deploy/tflite/tflite_obstacles.h"
@@ -32,6 +33,22 @@ std::string dimensions_text(const std::vector<int>& dimensions) {
 std::string type_name(tflite::TensorType type) {
   const std::string name = tflite::EnumNameTensorType(type);
   return name.empty() ? "type " + std::to_string(static_cast<int>(type)) : name;
+}
+
+// IEEE 754's binary16.
+float from_half(std::uint16_t bits) {
+  constexpr int kFractionBits = 10;
+  constexpr int kBias = 15;
+  const int exponent = bits >> kFractionBits & 31;
+  const int fraction = bits & 1023;
+  const float sign = (bits >> 15) != 0 ? -1.0F : 1.0F;
+  if (exponent == 31) {
+    return sign * (fraction == 0 ? std::numeric_limits<float>::infinity()
+                                 : std::numeric_limits<float>::quiet_NaN());
+  }
+  const int significand = exponent == 0 ? fraction : fraction + (1 << kFractionBits);
+  return sign *
+         std::ldexp(static_cast<float>(significand), std::max(exponent, 1) - kBias - kFractionBits);
 }
 
 // The verifier aligns vectors to four bytes only, so eight-byte elements are copied out.
@@ -90,6 +107,17 @@ void TfliteModel::read_operators() {
     op.outputs = indices(data->outputs(), false, where + " " + op.name + ": outputs");
     operators_.push_back(std::move(op));
   }
+  for (const FileOperator& op : operators_) {
+    if (op.code == tflite::BuiltinOperator::DEQUANTIZE && op.input(0) >= 0 &&
+        op.outputs.size() == 1 && is_constant(op.inputs[0])) {
+      stored_.emplace(op.outputs[0], op.inputs[0]);
+    }
+  }
+}
+
+FileTensor TfliteModel::stored(FileTensor tensor) const {
+  const auto found = stored_.find(tensor);
+  return found == stored_.end() ? tensor : found->second;
 }
 
 std::vector<FileTensor> TfliteModel::indices(const flatbuffers::Vector<std::int32_t>* list,
@@ -169,7 +197,7 @@ void TfliteModel::require_type(FileTensor index, tflite::TensorType type,
 }
 
 bool TfliteModel::is_constant(FileTensor index) const {
-  const std::uint32_t buffer = tensor(index, nullptr).buffer();
+  const std::uint32_t buffer = tensor(stored(index), nullptr).buffer();
   if (buffer >= model_->buffers()->size()) {
     return false;
   }
@@ -243,14 +271,19 @@ std::vector<float> TfliteModel::weight_scales(FileTensor index, int channel_axis
 
 std::span<const std::uint8_t> TfliteModel::constant(FileTensor index, tflite::TensorType type,
                                                     const FileOperator& at) const {
+  const std::int64_t elements = element_count(dimensions(index, &at));
+  index = stored(index);
   const tflite::Tensor& t = tensor(index, &at);
-  require_type(index, type, &at);
+  const bool is_half =
+      type == tflite::TensorType::FLOAT32 && t.type() == tflite::TensorType::FLOAT16;
+  if (!is_half) {
+    require_type(index, type, &at);
+  }
   if (t.sparsity() != nullptr) {
     fail(&at, index, "is sparse, which is not supported");
   }
-  const std::size_t element_bytes = type == tflite::TensorType::INT8 ? 1 : 4;
-  const auto expected =
-      static_cast<std::size_t>(element_count(dimensions(index, &at))) * element_bytes;
+  const std::size_t element_bytes = type == tflite::TensorType::INT8 ? 1 : is_half ? 2 : 4;
+  const auto expected = static_cast<std::size_t>(elements) * element_bytes;
   if (t.buffer() >= model_->buffers()->size()) {
     fail(&at, index, "has a buffer outside the file's table");
   }
@@ -273,6 +306,17 @@ std::vector<std::int32_t> TfliteModel::int32_data(FileTensor index, const FileOp
   std::vector<std::int32_t> result;
   for (std::size_t i = 0; i < bytes.size(); i += sizeof(std::int32_t)) {
     result.push_back(flatbuffers::ReadScalar<std::int32_t>(bytes.data() + i));
+  }
+  return result;
+}
+
+std::vector<float> TfliteModel::float_data(FileTensor index, const FileOperator& at) const {
+  const auto bytes = constant(index, tflite::TensorType::FLOAT32, at);
+  const bool is_half = type(stored(index), &at) == tflite::TensorType::FLOAT16;
+  std::vector<float> result;
+  for (std::size_t i = 0; i < bytes.size(); i += is_half ? 2 : 4) {
+    result.push_back(is_half ? from_half(flatbuffers::ReadScalar<std::uint16_t>(bytes.data() + i))
+                             : flatbuffers::ReadScalar<float>(bytes.data() + i));
   }
   return result;
 }

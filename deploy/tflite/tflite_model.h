@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -49,6 +50,9 @@ class TfliteModel {
   [[nodiscard]] tflite::TensorType type(FileTensor tensor, const FileOperator* at) const;
   /// Fails unless the tensor has this type.
   void require_type(FileTensor tensor, tflite::TensorType type, const FileOperator* at) const;
+  /// Where the tensor's data is: weights may be stored smaller than they are used, with a
+  /// DEQUANTIZE between. Else the tensor itself.
+  [[nodiscard]] FileTensor stored(FileTensor tensor) const;
   /// Whether the file has the tensor's data.
   [[nodiscard]] bool is_constant(FileTensor tensor) const;
   /// Of an activation, which must have `type`: INT8 or UINT8.
@@ -67,7 +71,9 @@ class TfliteModel {
   [[nodiscard]] std::vector<std::int8_t> int8_data(FileTensor tensor, const FileOperator& at) const;
   [[nodiscard]] std::vector<std::int32_t> int32_data(FileTensor tensor,
                                                      const FileOperator& at) const;
-  /// Constant data of INT8, INT32 or FLOAT32, its size checked against the tensor's shape.
+  [[nodiscard]] std::vector<float> float_data(FileTensor tensor, const FileOperator& at) const;
+  /// Constant data of INT8, INT32 or FLOAT32, its size checked against the tensor's shape; what is
+  /// FLOAT32 may be stored as FLOAT16.
   std::span<const std::uint8_t> constant(FileTensor tensor, tflite::TensorType type,
                                          const FileOperator& at) const;
 
@@ -88,6 +94,7 @@ class TfliteModel {
   const tflite::Model* model_ = nullptr;
   const tflite::SubGraph* graph_ = nullptr;
   std::vector<FileOperator> operators_;
+  std::unordered_map<FileTensor, FileTensor> stored_;  // by what is used
   std::vector<FileTensor> inputs_;
   std::vector<FileTensor> outputs_;
 };

@@ -13,17 +13,6 @@ bool is_conversion(const FileOperator& op) {
   return op.code == BuiltinOperator::QUANTIZE || op.code == BuiltinOperator::DEQUANTIZE;
 }
 
-// Weights may be stored smaller than they are used, with a DEQUANTIZE between.
-TensorType stored_type(const TfliteModel& model, FileTensor weights) {
-  for (const FileOperator& op : model.operators()) {
-    if (op.code == BuiltinOperator::DEQUANTIZE && op.input(0) >= 0 && op.outputs.size() == 1 &&
-        op.outputs[0] == weights && model.is_constant(op.input(0))) {
-      return model.type(op.input(0), &op);
-    }
-  }
-  return model.type(weights, nullptr);
-}
-
 FileNumbers numbers_with(TensorType activations, TensorType weights) {
   switch (activations) {
     case TensorType::INT16:
@@ -49,7 +38,7 @@ std::optional<FileNumbers> numbers_of(const TfliteModel& model, const FileOperat
   if (!has_weights || op.input(0) < 0 || op.input(1) < 0) {
     return std::nullopt;
   }
-  return numbers_with(model.type(op.input(0), &op), stored_type(model, op.input(1)));
+  return numbers_with(model.type(op.input(0), &op), model.type(model.stored(op.input(1)), &op));
 }
 
 }  // namespace
@@ -78,17 +67,18 @@ FileNumbers numbers_of(const TfliteModel& model) {
 }
 
 std::string explain(FileNumbers numbers) {
+  const std::string quantise = "quantise it to int8 (nas_search quantise)";
   const std::string remedy =
       "convert it with full-integer quantisation (int8, which needs a representative data set)";
   switch (numbers) {
     case FileNumbers::kInt8:
-      return "holds int8 numbers";
+      return "holds int8 numbers: it is quantised already";
     case FileNumbers::kFloat32:
-      return "holds float32 numbers, which can only be estimated: to run it, " + remedy;
+      return "holds float32 numbers, which can only be estimated: to run it, " + quantise;
     case FileNumbers::kDynamicRange:
       return "has small weights, but computes in float32 (dynamic-range quantisation): " + remedy;
     case FileNumbers::kFloat16:
-      return "has float16 weights and computes in floating point: " + remedy;
+      return "has float16 weights and computes in floating point: to run it, " + quantise;
     case FileNumbers::kInt16:
       return "has int16 activations (16x8 quantisation): " + remedy;
     case FileNumbers::kUint8:

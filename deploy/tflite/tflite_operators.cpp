@@ -28,7 +28,7 @@ Layer TfliteImporter::convolution_layer(const FileOperator& op, LayerKind kind, 
 
 void TfliteImporter::import_pad(const FileOperator& op) {
   const FileValue& in = value(op, 0);
-  const FilePadding padding = padding_of(model_, op, in, model_.stated_quantisation(op.inputs[0]));
+  const FilePadding padding = padding_of(model_, op, in, type_);
   if (const std::optional<FileValue> view = padded_view(in, padding)) {
     return pass_on(op, *view);
   }
@@ -55,11 +55,11 @@ void TfliteImporter::import_convolution(const FileOperator& op) {
   Layer layer =
       convolution_layer<tflite::Conv2DOptions>(op, LayerKind::kConv2d, in, shape, shape[0]);
   layer.groups = group_count(op, in.shape.channels, shape);
-  QuantizedLayer quantised = parameters(op, 0, shape[0]);
+  LayerValues values = parameters(op, 0, shape[0]);
   if (in.is_turned()) {
-    quantised.weights = turned_weights(quantised.weights, shape);
+    turn_weights(values, shape);
   }
-  append_map(op, layer, std::move(quantised), in);
+  append_map(op, layer, std::move(values), in);
 }
 
 int TfliteImporter::group_count(const FileOperator& op, int input_channels,
@@ -91,14 +91,14 @@ void TfliteImporter::import_depthwise(const FileOperator& op) {
     layer.kind = LayerKind::kConv2d;
     layer.groups = channels;
   }
-  QuantizedLayer quantised = parameters(op, 3, shape[3]);
+  LayerValues values = parameters(op, 3, shape[3]);
   if (in.is_turned()) {
-    quantised.weights = turned_weights(quantised.weights, shape);
+    turn_weights(values, shape);
   }
   if (!is_depthwise) {
-    quantised.weights = outputs_first(quantised.weights, shape);
+    put_outputs_first(values, shape);
   }
-  append_map(op, layer, std::move(quantised), in);
+  append_map(op, layer, std::move(values), in);
 }
 
 void TfliteImporter::import_pool(const FileOperator& op) {
@@ -155,24 +155,24 @@ void TfliteImporter::import_fully_connected(const FileOperator& op) {
   layer.inputs = {in.id, kNoTensor};
   layer.output = {1, 1, shape[0]};
   layer.activation = activation_function(op, o.fused_activation_function());
-  QuantizedLayer quantised = parameters(op, 0, shape[0]);
+  LayerValues values = parameters(op, 0, shape[0]);
   if (!reads_all) {
     layer.output = {in.shape.height, in.shape.width, shape[0]};
-    quantised.convolution_operator = ConvolutionOperator::kFullyConnected;
+    values.int8.convolution_operator = ConvolutionOperator::kFullyConnected;
   }
-  check_bias_scale(op, quantised);
+  check_bias_scale(op, values.int8);
   const std::vector<int> dimensions = model_.dimensions(op.outputs[0], &op);
   if (dimensions.empty() || dimensions.back() != shape[0] ||
       element_count(dimensions) != layer.output.elements()) {
     model_.fail(op, "its output's shape does not follow from its inputs");
   }
-  append(op, layer, std::move(quantised), reread(next_value(layer.output), dimensions));
+  append(op, layer, std::move(values), reread(next_value(layer.output), dimensions));
 }
 
 void TfliteImporter::check_bias_scale(const FileOperator& op,
                                       const QuantizedLayer& quantised) const {
   constexpr double kTolerance = 0.02;  // of the output's scale
-  if (take_ == Take::kStructure || op.input(2) < 0 || quantised.weight_scales.size() != 1) {
+  if (take_ != Take::kInt8 || op.input(2) < 0 || quantised.weight_scales.size() != 1) {
     return;
   }
   const double product = double{model_.activation_quantisation(op.input(0), &op).scale} *

@@ -33,6 +33,7 @@ struct FileValue {
   Margins margins;
   MarginFill margin_fill = MarginFill::kZero;
   std::int8_t margin_value = 0;   ///< stored
+  float margin_real = 0.0F;       ///< of float files
   bool has_pad_operator = false;  ///< true also where it pads by nothing
   std::vector<FileAxis> axes{FileAxis::kBatch, FileAxis::kRows, FileAxis::kCols,
                              FileAxis::kChannels};

@@ -3,30 +3,50 @@
 #include <algorithm>
 #include <string>
 
+#include "arch/float_network.h"
+
 namespace patchnas {
 namespace {
 
-FilePadding fill_of(const TfliteModel& model, const FileOperator& op,
-                    const std::optional<TensorQuantisation>& stated) {
-  constexpr int kValue = 2;  // PADV2's third input
+constexpr std::size_t kValue = 2;  // PADV2's third input
+
+template <typename T>
+T one_number(const TfliteModel& model, const FileOperator& op, const std::vector<T>& values) {
+  if (values.size() != 1) {
+    model.fail(&op, op.input(kValue), "must be one number");
+  }
+  return values[0];
+}
+
+// Without a scale, what a PADV2 pads with does not matter.
+FilePadding int8_fill(const TfliteModel& model, const FileOperator& op) {
+  const std::optional<TensorQuantisation> stated = model.stated_quantisation(op.inputs[0]);
   const auto zero = static_cast<std::int8_t>(stated ? stated->zero_point : 0);
   if (op.input(kValue) < 0 || !stated) {
     return {.fill = MarginFill::kZero, .value = zero};
   }
-  const std::vector<std::int8_t> value = model.int8_data(op.input(kValue), op);
-  if (value.size() != 1) {
-    model.fail(&op, op.input(kValue), "must be one number");
+  const std::int8_t value = one_number(model, op, model.int8_data(op.input(kValue), op));
+  return {.fill = value == zero   ? MarginFill::kZero
+                  : value == -128 ? MarginFill::kLowest
+                                  : MarginFill::kOther,
+          .value = value};
+}
+
+FilePadding float_fill(const TfliteModel& model, const FileOperator& op) {
+  if (op.input(kValue) < 0) {
+    return {};
   }
-  return {.fill = value[0] == zero   ? MarginFill::kZero
-                  : value[0] == -128 ? MarginFill::kLowest
-                                     : MarginFill::kOther,
-          .value = value[0]};
+  const float real = one_number(model, op, model.float_data(op.input(kValue), op));
+  if (real <= kLeastFill) {
+    return {.fill = MarginFill::kLowest, .value = -128, .real = real};
+  }
+  return {.fill = real == 0.0F ? MarginFill::kZero : MarginFill::kOther, .real = real};
 }
 
 }  // namespace
 
 FilePadding padding_of(const TfliteModel& model, const FileOperator& op, const FileValue& value,
-                       const std::optional<TensorQuantisation>& stated) {
+                       tflite::TensorType type) {
   // Rows of [before, after], one for each dimension.
   const std::vector<std::int32_t> p = model.int32_data(op.input(1), op);
   if (p.size() != 2 * value.dimensions().size() ||
@@ -36,7 +56,8 @@ FilePadding padding_of(const TfliteModel& model, const FileOperator& op, const F
         &op, op.input(1),
         "must have two numbers for each dimension, from 0 to " + std::to_string(kLargestExtent));
   }
-  FilePadding padding = fill_of(model, op, stated);
+  FilePadding padding =
+      type == tflite::TensorType::FLOAT32 ? float_fill(model, op) : int8_fill(model, op);
   for (std::size_t i = 0; i < p.size(); i += 2) {
     padding.before.push_back(p[i]);
     padding.after.push_back(p[i + 1]);
@@ -64,7 +85,9 @@ std::optional<FileValue> padded_view(const FileValue& value, const FilePadding& 
   }
   view.margin_fill = padding.fill;
   view.margin_value = padding.value;
-  if (value.has_margins() && view.margin_value != value.margin_value) {
+  view.margin_real = padding.real;
+  if (value.has_margins() &&
+      (view.margin_value != value.margin_value || view.margin_real != value.margin_real)) {
     return std::nullopt;
   }
   return view;

@@ -17,14 +17,14 @@ struct FilePadding {
   std::vector<int> before{};
   std::vector<int> after{};
   MarginFill fill = MarginFill::kZero;
-  std::int8_t value = 0;
+  std::int8_t value = 0;  ///< stored
+  float real = 0.0F;      ///< of float files
 };
 
-/// Of a PAD or PADV2.
-/// @param stated of the tensor; without it, what a PADV2 pads with does not matter
+/// Of a PAD or PADV2. @param type of the network's numbers
 /// @throws InputError naming `op` if it cuts off, or its padding is not constant.
 FilePadding padding_of(const TfliteModel& model, const FileOperator& op, const FileValue& value,
-                       const std::optional<TensorQuantisation>& stated);
+                       tflite::TensorType type);
 /// Empty if that is no view: where other than rows and columns are padded, or with two values.
 std::optional<FileValue> padded_view(const FileValue& value, const FilePadding& padding);
 

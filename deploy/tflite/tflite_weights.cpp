@@ -6,9 +6,10 @@ namespace patchnas {
 namespace {
 
 // [a, c, b, d] from [a, b, c, d].
-std::vector<std::int8_t> with_middle_exchanged(const std::vector<std::int8_t>& values,
-                                               std::size_t b, std::size_t c, std::size_t d) {
-  std::vector<std::int8_t> result(values.size());
+template <typename T>
+std::vector<T> with_middle_exchanged(const std::vector<T>& values, std::size_t b, std::size_t c,
+                                     std::size_t d) {
+  std::vector<T> result(values.size());
   const std::size_t block = b * c * d;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::size_t in_block = i % block;
@@ -19,20 +20,21 @@ std::vector<std::int8_t> with_middle_exchanged(const std::vector<std::int8_t>& v
   return result;
 }
 
-}  // namespace
-
-std::vector<std::int8_t> turned_weights(const std::vector<std::int8_t>& weights,
-                                        const std::vector<int>& shape) {
-  return with_middle_exchanged(weights, static_cast<std::size_t>(shape[1]),
-                               static_cast<std::size_t>(shape[2]),
-                               static_cast<std::size_t>(shape[3]));
+void exchange_middle(LayerValues& values, std::size_t b, std::size_t c, std::size_t d) {
+  values.int8.weights = with_middle_exchanged(values.int8.weights, b, c, d);
+  values.real.weights = with_middle_exchanged(values.real.weights, b, c, d);
 }
 
-std::vector<std::int8_t> outputs_first(const std::vector<std::int8_t>& weights,
-                                       const std::vector<int>& shape) {
-  return with_middle_exchanged(
-      weights, static_cast<std::size_t>(shape[1]) * static_cast<std::size_t>(shape[2]),
-      static_cast<std::size_t>(shape[3]), 1);
+}  // namespace
+
+void turn_weights(LayerValues& values, const std::vector<int>& shape) {
+  exchange_middle(values, static_cast<std::size_t>(shape[1]), static_cast<std::size_t>(shape[2]),
+                  static_cast<std::size_t>(shape[3]));
+}
+
+void put_outputs_first(LayerValues& values, const std::vector<int>& shape) {
+  exchange_middle(values, static_cast<std::size_t>(shape[1]) * static_cast<std::size_t>(shape[2]),
+                  static_cast<std::size_t>(shape[3]), 1);
 }
 
 std::vector<std::int8_t> outputs_last(const std::vector<std::int8_t>& weights,

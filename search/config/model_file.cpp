@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "arch/base/error.h"
+#include "deploy/tflite/tflite_import.h"
 #include "search/base/files.h"
 
 namespace patchnas {
@@ -76,6 +77,12 @@ std::string read_model_file(const fs::path& path) {
     refuse(path, *format);
   }
   return content;
+}
+
+FloatNetwork read_float_model(const fs::path& path) {
+  const std::string content = read_model_file(path);
+  return import_tflite_float(
+      {reinterpret_cast<const std::uint8_t*>(content.data()), content.size()}, path.string());
 }
 
 }  // namespace patchnas

@@ -34,8 +34,8 @@ struct PackageFolder {
   /// A file in the package's folder or, where it is not there, in the one above it: model.tflite,
   /// report.json.
   [[nodiscard]] std::filesystem::path beside(const std::string& file) const;
-  /// What it computes layer by layer: the model beside it, prepared (deploy/prepare) or, in packages
-  /// of runs, as it is.
+  /// What it computes layer by layer: the model beside it, prepared (deploy/prepare) or, in
+  /// packages of runs, as it is.
   /// @throws InputError if the package is of another model.
   [[nodiscard]] Network executed_network(const QuantizedNetwork& model) const;
 

@@ -23,7 +23,7 @@ QuantizedNetwork untrained_network(const Network& network, RandomStream& stream)
     ranges.push_back(activation == Activation::kNone ? ValueRange{-4.0F, 4.0F}
                                                      : ValueRange{0.0F, 6.0F});
   }
-  return quantise(untrained, ranges, PixelNormalisation{});
+  return quantise(untrained, ranges, {.pixels = PixelNormalisation{}});
 }
 
 }  // namespace patchnas

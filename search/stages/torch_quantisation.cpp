@@ -21,7 +21,7 @@ constexpr std::string_view kWeightsName = "quantised";
 Quantiser quantiser(const Config& config) {
   return [pixels = config.data.normalisation](const FloatNetwork& network,
                                               const std::vector<ValueRange>& ranges) {
-    return quantise(network, ranges, pixels);
+    return quantise(network, ranges, {.pixels = pixels});
   };
 }
 

@@ -17,6 +17,7 @@ Examples:
   nas_search export runs/fashion_mnist_32kb --out exported
   nas_search estimate --network mobilenet_v2 --patches 4 --split-block 4
   nas_search inspect model.tflite
+  nas_search quantise float.tflite --inputs samples.f32 --out model.tflite
   nas_search schedule model.tflite --sram 64KiB --out model_64kib
   nas_search run model_64kib --target cortex-m4 --input image.bin --output scores.bin
   nas_search verify runs/fashion_mnist_32kb --target cortex-m7 --images 100
@@ -44,6 +45,7 @@ int main(int argc, char** argv) {
   patchnas::add_estimate_command(app);
   patchnas::add_prepare_command(app);
   patchnas::add_inspect_command(app);
+  patchnas::add_quantise_command(app);
   patchnas::add_schedule_command(app);
   patchnas::add_run_command(app);
   patchnas::add_verify_command(app);

@@ -3,6 +3,7 @@
 #include "arch/arch.h"
 #include "arch/base/base.h"
 #include "deploy/deploy.h"
+#include "deploy/float/float.h"
 #include "deploy/package/package.h"
 #include "deploy/prepare/prepare.h"
 #include "deploy/quantise/quantise.h"

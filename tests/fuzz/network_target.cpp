@@ -10,6 +10,8 @@
 
 #include "arch/arch.h"
 #include "deploy/prepare/fold.h"
+#include "deploy/quantise/prepare_for_int8.h"
+#include "deploy/quantise/quantise.h"
 #include "deploy/tflite/tflite_import.h"
 #include "memory_models/memory_models.h"
 #include "memory_models/schedule_sweep.h"
@@ -96,6 +98,13 @@ void count(Network network) {
   }
 }
 
+patchnas::QuantizedNetwork quantised_with_any_ranges(const patchnas::FloatNetwork& floats) {
+  const patchnas::FloatNetwork prepared = patchnas::prepare_for_int8(floats, std::nullopt);
+  const std::vector<patchnas::ValueRange> ranges(
+      static_cast<std::size_t>(prepared.network.tensor_count()), {-4.0F, 4.0F});
+  return patchnas::quantise(prepared, ranges, {});
+}
+
 void read_all(std::span<const std::uint8_t> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (text.size() < 8 || text.substr(4, 4) != "TFL3") {
@@ -113,6 +122,13 @@ void read_all(std::span<const std::uint8_t> bytes) {
     validate(patchnas::fold(*quantised).network.network);
     require(structure && structure->network == quantised->network,
             "the structure is not that of the int8 import");
+  }
+  const auto floats =
+      read_or_refuse([&] { return patchnas::import_tflite_float(bytes, "fuzz.tflite"); });
+  if (floats) {
+    require(structure && structure->network == floats->network,
+            "the structure is not that of the float import");
+    read_or_refuse([&] { return quantised_with_any_ranges(*floats); });
   }
   if (structure) {
     count(std::move(structure->network));

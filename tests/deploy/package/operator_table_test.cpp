@@ -15,6 +15,7 @@
 #include "latency_models/operators.h"
 #include "memory_models/memory_models.h"
 #include "tests/deploy/support/compiled_package.h"
+#include "tests/deploy/support/random_float.h"
 #include "tests/deploy/support/random_quantised.h"
 #include "tflite_generated.h"
 
@@ -139,6 +140,15 @@ TEST_P(OperatorTable, TheReferenceAndTheArenaComputeIt) {
       EXPECT_EQ(executor.run(image_source(image, kInput), arena, DeadBytes::kPoison), expected);
     }
   }
+}
+
+TEST_P(OperatorTable, FloatNetworksOfItAreQuantised) {
+  RandomStream stream(3, std::string(kernel().name));
+  const FloatNetwork floats = testing::random_float_network(network(), stream);
+  const auto samples = testing::random_samples(floats.network, 20, -2, 2, stream);
+  const QuantizedNetwork q =
+      quantise(floats, calibrated_ranges(floats, samples, CalibrationRule{}), {});
+  EXPECT_GT(layer_noise(floats, q, samples).back().decibels(), 20);
 }
 
 TEST_P(OperatorTable, TfliteFilesHoldIt) {

@@ -8,9 +8,10 @@
 #include <gtest/gtest.h>
 
 #include "arch/base/error.h"
+#include "deploy/float/float.h"
 #include "deploy/quantise/fold_batch_norm.h"
 #include "deploy/reference/reference_executor.h"
-#include "tests/deploy/support/float_reference.h"
+#include "tests/deploy/support/random_float.h"
 #include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 
@@ -78,17 +79,21 @@ TEST(Quantise, NetworksComputeNearlyWhatTheirFloatOriginalsDo) {
     const FloatNetwork network =
         testing::random_float_network(testing::random_lowered_network(stream), stream);
     std::vector<std::vector<std::int8_t>> images;
-    std::vector<std::vector<std::vector<float>>> runs;
+    std::vector<float> samples;
     for (int image = 0; image < 6; ++image) {
       images.push_back(testing::random_bytes(network.network.input.elements(), stream));
-      runs.push_back(testing::run_float(network, real_image(images.back())));
+      const std::vector<float> sample = real_image(images.back());
+      samples.insert(samples.end(), sample.begin(), sample.end());
     }
-    const QuantizedNetwork quantised = quantise(network, testing::value_ranges(runs), kPixels);
+    const QuantizedNetwork quantised = quantise(
+        network, calibrated_ranges(network, samples, CalibrationRule{}), {.pixels = kPixels});
     const TensorQuantisation& q = quantised.output_quantisation();
     for (std::size_t image = 0; image < images.size(); ++image) {
       const std::vector<std::int8_t> output = run_layer_by_layer(quantised, images[image]);
+      const std::vector<float> expected_output =
+          run_float_layers(network, real_image(images[image])).back();
       for (std::size_t j = 0; j < output.size(); ++j) {
-        const float expected = runs[image].back()[j];
+        const float expected = expected_output[j];
         total_error_steps += std::abs(real(q, output[j]) - expected) / q.scale;
         total_spread_steps += std::abs(expected) / q.scale;
         count += 1;
@@ -108,8 +113,8 @@ TEST(FoldBatchNorm, KeepsTheFunction) {
     EXPECT_TRUE(std::none_of(folded.layers.begin(), folded.layers.end(),
                              [](const FloatLayer& layer) { return layer.batch_norm.has_value(); }));
     const auto image = real_image(testing::random_bytes(network.network.input.elements(), stream));
-    const auto before = testing::run_float(network, image).back();
-    const auto after = testing::run_float(folded, image).back();
+    const auto before = run_float_layers(network, image).back();
+    const auto after = run_float_layers(folded, image).back();
     for (std::size_t j = 0; j < before.size(); ++j) {
       EXPECT_NEAR(after[j], before[j], 1e-4F * (1 + std::abs(before[j])));
     }
@@ -119,7 +124,7 @@ TEST(FoldBatchNorm, KeepsTheFunction) {
 TEST(Quantise, ChannelsWithoutWeightsKeepTheirBias) {
   const QuantizedNetwork q =
       quantise(pointwise(2, {0, 0, 1e-30F, 0, 0.5F, -0.5F}, {1.5F, -0.75F, 0.25F}),
-               {{-2, 2}, {-2, 2}}, kPixels);
+               {{-2, 2}, {-2, 2}}, {.pixels = kPixels});
   const std::vector<std::int8_t> output = run_layer_by_layer(q, std::vector<std::int8_t>{40, -8});
   EXPECT_NEAR(real(q.output_quantisation(), output[0]), 1.5F, q.output_quantisation().scale);
   EXPECT_NEAR(real(q.output_quantisation(), output[1]), -0.75F, q.output_quantisation().scale);
@@ -129,14 +134,15 @@ TEST(Quantise, ChannelsWithoutWeightsKeepTheirBias) {
 
 TEST(Quantise, LargeBiasesOfTinyWeightsFitIntoThirtyOneBits) {
   const QuantizedNetwork q =
-      quantise(pointwise(1, {1e-9F}, {1000.0F}), {{-2, 2}, {0, 1200}}, kPixels);
+      quantise(pointwise(1, {1e-9F}, {1000.0F}), {{-2, 2}, {0, 1200}}, {.pixels = kPixels});
   EXPECT_LE(std::abs(std::int64_t{q.layers[0].biases[0]}), std::int64_t{1} << 30);
   const std::vector<std::int8_t> output = run_layer_by_layer(q, std::vector<std::int8_t>{10});
   EXPECT_NEAR(real(q.output_quantisation(), output[0]), 1000.0F, q.output_quantisation().scale);
 }
 
 TEST(Quantise, DeadTensorsAndConstantOutputsAreAccepted) {
-  const QuantizedNetwork dead = quantise(pointwise(1, {0.0F}, {0.0F}), {{-2, 2}, {0, 0}}, kPixels);
+  const QuantizedNetwork dead =
+      quantise(pointwise(1, {0.0F}, {0.0F}), {{-2, 2}, {0, 0}}, {.pixels = kPixels});
   EXPECT_EQ(
       real(dead.output_quantisation(), run_layer_by_layer(dead, std::vector<std::int8_t>{10})[0]),
       0.0F);
@@ -145,7 +151,7 @@ TEST(Quantise, DeadTensorsAndConstantOutputsAreAccepted) {
 TEST(Quantise, Relu6OutputsStayBelowSix) {
   FloatNetwork network = pointwise(1, {10.0F}, {0.0F});
   network.network.layers[0].activation = Activation::kRelu6;
-  const QuantizedNetwork q = quantise(network, {{-2, 2}, {0, 6}}, kPixels);
+  const QuantizedNetwork q = quantise(network, {{-2, 2}, {0, 6}}, {.pixels = kPixels});
   EXPECT_EQ(q.output_quantisation().zero_point, -128);
   EXPECT_NEAR(
       real(q.output_quantisation(), run_layer_by_layer(q, std::vector<std::int8_t>{127})[0]), 6.0F,
@@ -158,7 +164,7 @@ TEST(Quantise, NamesTheLayerWhoseParametersAreWrong) {
   const auto message = [](const FloatNetwork& network,
                           const std::vector<ValueRange>& ranges) -> std::string {
     try {
-      quantise(network, ranges, kPixels);
+      quantise(network, ranges, {.pixels = kPixels});
     } catch (const InputError& error) {
       return error.what();
     }

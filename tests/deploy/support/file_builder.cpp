@@ -73,6 +73,16 @@ int FileBuilder::constant8(const std::string& name, const std::vector<int>& shap
   return tensor(name, shape, Type::INT8, buffer(values), {q.scale}, {q.zero_point}, 0);
 }
 
+int FileBuilder::constant_float(const std::string& name, const std::vector<int>& shape,
+                                const std::vector<float>& values) {
+  return tensor(name, shape, Type::FLOAT32, buffer(values), {}, {}, 0);
+}
+
+int FileBuilder::constant16(const std::string& name, const std::vector<int>& shape,
+                            const std::vector<std::uint16_t>& values, Type type) {
+  return tensor(name, shape, type, buffer(values), {}, {}, 0);
+}
+
 void FileBuilder::add(tflite::BuiltinOperator code, const std::vector<int>& inputs,
                       const std::vector<int>& outputs, tflite::BuiltinOptions type,
                       flatbuffers::Offset<void> options, const std::string& custom_name) {

@@ -36,6 +36,11 @@ class FileBuilder {
                const std::vector<std::int32_t>& values);
   int constant8(const std::string& name, const std::vector<int>& shape,
                 const std::vector<std::int8_t>& values, const TensorQuantisation& quantisation);
+  int constant_float(const std::string& name, const std::vector<int>& shape,
+                     const std::vector<float>& values);
+  /// Of a type of two bytes.
+  int constant16(const std::string& name, const std::vector<int>& shape,
+                 const std::vector<std::uint16_t>& values, Type type);
 
   flatbuffers::FlatBufferBuilder& options() { return builder_; }
   void add(tflite::BuiltinOperator code, const std::vector<int>& inputs,

@@ -12,6 +12,7 @@
 #include "deploy/reference/reference_executor.h"
 #include "deploy/tflite/tflite_export.h"
 #include "deploy/tflite/tflite_import.h"
+#include "tests/deploy/support/float_twin.h"
 
 namespace patchnas::testing {
 
@@ -22,6 +23,7 @@ inline constexpr TensorQuantisation kIn{0.02F, 3};
 inline constexpr TensorQuantisation kOut{0.11F, -7};
 
 inline Values run(const File& file, const Values& input) {
+  expect_float_twin(file);
   return run_layer_by_layer(import_tflite(file, "form"), input);
 }
 

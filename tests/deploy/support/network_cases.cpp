@@ -5,8 +5,9 @@
 
 #include "arch/arch.h"
 #include "arch/kernel_padding.h"
+#include "deploy/float/calibration_run.h"
 #include "deploy/quantise/quantise.h"
-#include "tests/deploy/support/float_reference.h"
+#include "tests/deploy/support/random_float.h"
 #include "tests/deploy/support/recorded_cases.h"
 #include "tests/support/random_networks.h"
 
@@ -215,12 +216,14 @@ std::vector<RecordedCase> network_cases() {
   const auto add = [&](const std::string& name, const Network& network, int recorded_images) {
     const FloatNetwork untrained = random_float_network(network, stream);
     std::vector<std::vector<std::int8_t>> images;
-    std::vector<std::vector<std::vector<float>>> runs;
+    std::vector<float> samples;
     for (int image = 0; image < kImages; ++image) {
       images.push_back(random_image(network.input, stream));
-      runs.push_back(run_float(untrained, real_values(images.back(), kPixels)));
+      const std::vector<float> sample = real_values(images.back(), kPixels);
+      samples.insert(samples.end(), sample.begin(), sample.end());
     }
-    const QuantizedNetwork quantised = quantise(untrained, value_ranges(runs), kPixels);
+    const QuantizedNetwork quantised = quantise(
+        untrained, calibrated_ranges(untrained, samples, CalibrationRule{}), {.pixels = kPixels});
     for (int image = 0; image < recorded_images; ++image) {
       cases.push_back(
           {name + "_" + std::to_string(image), quantised, images[static_cast<std::size_t>(image)]});

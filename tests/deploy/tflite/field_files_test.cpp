@@ -15,6 +15,7 @@
 #include "deploy/reference/reference_executor.h"
 #include "deploy/tflite/tflite_export.h"
 #include "deploy/tflite/tflite_import.h"
+#include "tests/deploy/support/float_twin.h"
 #include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 
@@ -110,6 +111,8 @@ TEST_P(FieldFile, HasTheSameLayersWhenItIsEstimated) {
   const fs::path model = shared_file(GetParam());
   EXPECT_EQ(import_tflite_structure_file(model).network, network_.network);
 }
+
+TEST_P(FieldFile, HasAFloatTwin) { testing::expect_float_twin(read(shared_file(GetParam()))); }
 
 INSTANTIATE_TEST_SUITE_P(
     Recorded, FieldFile,

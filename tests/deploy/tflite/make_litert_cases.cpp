@@ -16,7 +16,8 @@
 #include "arch/operator_table.h"
 #include "deploy/deploy.h"
 #include "deploy/quantise/requantisation.h"
-#include "tests/deploy/support/float_reference.h"
+#include "tests/deploy/support/float_file.h"
+#include "tests/deploy/support/random_float.h"
 #include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 
@@ -89,16 +90,15 @@ QuantizedNetwork random_classifier(Padding padding, Head head, RandomStream& str
     }
   }
   const FloatNetwork network = random_float_network(shapes, stream);
-  std::vector<std::vector<std::vector<float>>> runs;
+  std::vector<float> samples;
   for (int i = 0; i < 12; ++i) {
-    std::vector<float> image;
     for (const std::int8_t stored : random_image(network.network.input, stream)) {
-      image.push_back(static_cast<float>(stored + 128 - kPixels.mean) /
-                      static_cast<float>(kPixels.stddev));
+      samples.push_back(static_cast<float>(stored + 128 - kPixels.mean) /
+                        static_cast<float>(kPixels.stddev));
     }
-    runs.push_back(run_float(network, image));
   }
-  return quantise(network, value_ranges(runs), kPixels);
+  return quantise(network, calibrated_ranges(network, samples, CalibrationRule{}),
+                  {.pixels = kPixels});
 }
 
 // Layers one behind the other, and what each reads.
@@ -164,6 +164,16 @@ void write(const std::filesystem::path& path, const std::vector<T>& values) {
   }
 }
 
+std::vector<float> real_inputs(const QuantizedNetwork& network,
+                               const std::vector<std::int8_t>& images) {
+  const TensorQuantisation q = network.input_quantisation();
+  std::vector<float> result;
+  for (const std::int8_t stored : images) {
+    result.push_back(q.scale * static_cast<float>(stored - q.zero_point));
+  }
+  return result;
+}
+
 void write_case(const std::filesystem::path& folder, const QuantizedNetwork& network,
                 RandomStream& stream) {
   std::filesystem::create_directories(folder);
@@ -179,6 +189,8 @@ void write_case(const std::filesystem::path& folder, const QuantizedNetwork& net
     labels.push_back(static_cast<std::int32_t>(std::max_element(row, row + classes) - row));
   }
   write(folder / "model.tflite", export_tflite(network));
+  write(folder / "float.tflite", with_float_numbers(export_tflite(network)));
+  write(folder / "samples.f32", real_inputs(network, images));
   write(folder / "inputs.bin", images);
   write(folder / "outputs.bin", logits);
   write(folder / "labels.bin", labels);

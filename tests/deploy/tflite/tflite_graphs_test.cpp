@@ -11,6 +11,7 @@
 #include "deploy/reference/reference_executor.h"
 #include "deploy/tflite/tflite_import.h"
 #include "tests/deploy/support/file_builder.h"
+#include "tests/deploy/support/float_twin.h"
 #include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 
@@ -55,6 +56,7 @@ std::int8_t at(const Values& values, const Dimensions& dimensions, const Dimensi
 }
 
 Values run(const std::vector<std::uint8_t>& file, const Values& inputs) {
+  testing::expect_float_twin(file);
   const QuantizedNetwork network = import_tflite(file, "graph");
   EXPECT_EQ(import_tflite_structure(file, "graph").network, network.network);
   return run_layer_by_layer(network, inputs);

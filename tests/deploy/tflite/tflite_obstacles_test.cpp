@@ -149,9 +149,10 @@ TEST(TfliteObstacles, SayWhatKindOfFileItIs) {
   using Type = TensorType;
   const std::string remedy =
       "convert it with full-integer quantisation (int8, which needs a representative data set)";
+  const std::string quantise = "to run it, quantise it to int8 (nas_search quantise)";
   const std::string run = "it.tflite: cannot be run: ";
   EXPECT_EQ(error_of(convolution_of(Type::FLOAT32, Type::FLOAT32)),
-            run + "holds float32 numbers, which can only be estimated: to run it, " + remedy);
+            run + "holds float32 numbers, which can only be estimated: " + quantise);
   EXPECT_EQ(structure_error_of(convolution_of(Type::FLOAT32, Type::FLOAT32)), "");
   const std::string dynamic =
       "has small weights, but computes in float32 (dynamic-range quantisation): " + remedy;
@@ -159,7 +160,11 @@ TEST(TfliteObstacles, SayWhatKindOfFileItIs) {
   EXPECT_EQ(structure_error_of(convolution_of(Type::FLOAT32, Type::INT8)),
             "it.tflite: cannot be read: " + dynamic);
   EXPECT_EQ(error_of(convolution_of(Type::FLOAT32, Type::FLOAT16, true)),
-            run + "has float16 weights and computes in floating point: " + remedy);
+            run + "has float16 weights and computes in floating point: " + quantise);
+  EXPECT_EQ(
+      structure_error_of(convolution_of(Type::FLOAT32, Type::FLOAT16, true)),
+      "it.tflite: cannot be read: operator 1 CONV_2D, tensor 1 'kernel': must be a constant of "
+      "2 bytes");
   EXPECT_EQ(error_of(convolution_of(Type::INT16, Type::INT8)),
             run + "has int16 activations (16x8 quantisation): " + remedy);
   EXPECT_EQ(error_of(convolution_of(Type::UINT8, Type::UINT8)),

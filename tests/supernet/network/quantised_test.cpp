@@ -166,7 +166,7 @@ Case random_case(int index) {
       6, subnet.network().input.height, space.input_channels, space.classes, stream.next());
   const FloatNetwork folded = fold_batch_norm(subnet.to_float_network());
   const std::vector<ValueRange> ranges = subnet.observe_ranges(images, kPixels);
-  Case result{FoldedSubnet(folded, ranges), quantise(folded, ranges, kPixels), {}, {}};
+  Case result{FoldedSubnet(folded, ranges), quantise(folded, ranges, {.pixels = kPixels}), {}, {}};
   for (const std::uint8_t pixel : images.pixels) {
     result.real_images.push_back(static_cast<float>((pixel - kPixels.mean) / kPixels.stddev));
     result.batch.images.push_back(

@@ -19,7 +19,7 @@ namespace {
 constexpr PixelNormalisation kPixels{.mean = 120, .stddev = 60};
 
 QuantizedNetwork quantised(const FloatNetwork& network, const std::vector<ValueRange>& ranges) {
-  return quantise(network, ranges, kPixels);
+  return quantise(network, ranges, {.pixels = kPixels});
 }
 
 TrainerConfig config(const std::string& stage) {

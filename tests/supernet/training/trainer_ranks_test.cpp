@@ -46,7 +46,7 @@ TrainerConfig config() {
 ImageSet images() { return test::synthetic_images(60, 20, 1, 5, 1); }
 
 QuantizedNetwork quantised(const FloatNetwork& network, const std::vector<ValueRange>& ranges) {
-  return quantise(network, ranges, kPixels);
+  return quantise(network, ranges, {.pixels = kPixels});
 }
 
 // What recipes train, made anew in each rank.
