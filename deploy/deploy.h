@@ -1,7 +1,7 @@
 #pragma once
 
-// Front door of deploy/: a trained network in int8, its integer reference on the host, and .tflite
-// files and C packages for microcontrollers.
+// Front door of deploy/: a trained network in int8, its integer reference on the host, other
+// people's .tflite and .onnx files, and C packages for microcontrollers.
 //
 //   std::vector<ValueRange> ranges = calibrated_ranges(float_network, samples, CalibrationRule{});
 //   QuantizedNetwork network = quantise(float_network, ranges, {.pixels = PixelNormalisation{}});
@@ -13,6 +13,7 @@
 
 #include "arch/quantized_network.h"               // IWYU pragma: export
 #include "deploy/float/float.h"                   // IWYU pragma: export
+#include "deploy/onnx/onnx_import.h"              // IWYU pragma: export
 #include "deploy/package/c_package.h"             // IWYU pragma: export
 #include "deploy/prepare/prepare.h"               // IWYU pragma: export
 #include "deploy/quantise/calibration.h"          // IWYU pragma: export

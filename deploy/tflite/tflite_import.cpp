@@ -223,17 +223,6 @@ void TfliteImporter::read_outputs() {
 
 namespace {
 
-// Errors of `import` that do not know the file name it.
-template <typename Import>
-auto naming(const std::string& source, Import import) {
-  try {
-    return import();
-  } catch (const InputError& error) {
-    const std::string message = error.what();
-    throw InputError(message.starts_with(source) ? message : source + ": " + message);
-  }
-}
-
 std::vector<std::uint8_t> read_bytes(const std::filesystem::path& path) {
   const std::string bytes = read_input(path);
   return {bytes.begin(), bytes.end()};
@@ -243,7 +232,8 @@ std::vector<std::uint8_t> read_bytes(const std::filesystem::path& path) {
 
 QuantizedNetwork import_tflite(std::span<const std::uint8_t> bytes, const std::string& source) {
   const TfliteModel model(bytes, source);
-  return naming(source, [&] { return TfliteImporter(model, Take::kInt8).quantised_network(); });
+  return naming_source(source,
+                       [&] { return TfliteImporter(model, Take::kInt8).quantised_network(); });
 }
 
 QuantizedNetwork import_tflite_file(const std::filesystem::path& path) {
@@ -252,7 +242,7 @@ QuantizedNetwork import_tflite_file(const std::filesystem::path& path) {
 
 FloatNetwork import_tflite_float(std::span<const std::uint8_t> bytes, const std::string& source) {
   const TfliteModel model(bytes, source);
-  return naming(source, [&] { return TfliteImporter(model, Take::kFloat).float_network(); });
+  return naming_source(source, [&] { return TfliteImporter(model, Take::kFloat).float_network(); });
 }
 
 FloatNetwork import_tflite_float_file(const std::filesystem::path& path) {
@@ -262,7 +252,7 @@ FloatNetwork import_tflite_float_file(const std::filesystem::path& path) {
 TfliteStructure import_tflite_structure(std::span<const std::uint8_t> bytes,
                                         const std::string& source) {
   const TfliteModel model(bytes, source);
-  return naming(source, [&] { return TfliteImporter(model, Take::kStructure).structure(); });
+  return naming_source(source, [&] { return TfliteImporter(model, Take::kStructure).structure(); });
 }
 
 TfliteStructure import_tflite_structure_file(const std::filesystem::path& path) {

@@ -12,9 +12,9 @@
 
 #include "arch/float_network.h"
 #include "arch/quantized_network.h"
+#include "deploy/import/file_obstacles.h"
 #include "deploy/tflite/tflite_import.h"
 #include "deploy/tflite/tflite_model.h"
-#include "deploy/tflite/tflite_obstacles.h"
 #include "deploy/tflite/tflite_value.h"
 #include "deploy/tflite/tflite_views.h"
 

@@ -52,17 +52,9 @@ std::vector<DeclaredTensor> declared(const TfliteModel& model,
 std::vector<OperatorCount> operators_of(const TfliteModel& model) {
   std::vector<OperatorCount> counts;
   for (const FileOperator& op : model.operators()) {
-    const auto same = std::find_if(counts.begin(), counts.end(),
-                                   [&](const OperatorCount& c) { return c.name == op.name; });
-    if (same == counts.end()) {
-      counts.push_back({op.name, 1, TfliteImporter::reads(op.code)});
-    } else {
-      ++same->count;
-    }
+    count_operator(counts, op.name, TfliteImporter::reads(op.code));
   }
-  std::stable_sort(
-      counts.begin(), counts.end(),
-      [](const OperatorCount& a, const OperatorCount& b) { return a.count > b.count; });
+  sort_by_count(counts);
   return counts;
 }
 
@@ -83,7 +75,7 @@ DeclaredTensor largest_of(const TfliteModel& model) {
 
 }  // namespace
 
-TfliteInspection inspect_tflite(std::span<const std::uint8_t> bytes, const std::string& source) {
+FileInspection inspect_tflite(std::span<const std::uint8_t> bytes, const std::string& source) {
   const TfliteModel model(bytes, source);
   return {.inputs = declared(model, model.inputs()),
           .outputs = declared(model, model.outputs()),

@@ -6,20 +6,14 @@
 #include <limits>
 
 #include "arch/base/error.h"
-#include "deploy/tflite/tflite_obstacles.h"
+#include "deploy/import/file_obstacles.h"
 #include "deploy/tflite/tflite_value.h"
 
 namespace patchnas {
 namespace {
 
-// Names come from the file: one line, printable, not endless.
-std::string printable(const flatbuffers::String* text) {
-  constexpr std::size_t kLongest = 100;
-  std::string result = text == nullptr ? "" : text->str().substr(0, kLongest);
-  std::replace_if(
-      result.begin(), result.end(),
-      [](unsigned char c) { return c < 0x20 || c > 0x7E || c == '\''; }, '?');
-  return result;
+std::string printable_name(const flatbuffers::String* text) {
+  return text == nullptr ? "" : printable(text->str());
 }
 
 std::string dimensions_text(const std::vector<int>& dimensions) {
@@ -101,7 +95,7 @@ void TfliteModel::read_operators() {
     if (op.name.empty()) {
       op.name = "builtin " + std::to_string(static_cast<int>(op.code));
     } else if (op.code == tflite::BuiltinOperator::CUSTOM) {
-      op.name += " '" + printable(code.custom_code()) + "'";
+      op.name += " '" + printable_name(code.custom_code()) + "'";
     }
     op.inputs = indices(data->inputs(), true, where + " " + op.name + ": inputs");
     op.outputs = indices(data->outputs(), false, where + " " + op.name + ": outputs");
@@ -159,7 +153,7 @@ const tflite::Tensor& TfliteModel::tensor(FileTensor tensor, const FileOperator*
 }
 
 std::string TfliteModel::tensor_name(FileTensor tensor) const {
-  return printable(graph_->tensors()->Get(static_cast<std::uint32_t>(tensor))->name());
+  return printable_name(graph_->tensors()->Get(static_cast<std::uint32_t>(tensor))->name());
 }
 
 std::vector<int> TfliteModel::dimensions(FileTensor index, const FileOperator* at) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arch/quantized_network.h"
+#include "deploy/import/dimensions.h"
 
 namespace patchnas {
 
@@ -69,20 +70,9 @@ struct FileValue {
 /// @returns a value whose dimensions() differ if that cannot be said.
 FileValue reread(const FileValue& value, const std::vector<int>& dimensions);
 
-std::int64_t element_count(const std::vector<int>& dimensions);
-
 /// To where the elements of `value` are in a tensor that is just as the file has it, margins
 /// included.
 StridedCopy copy_to_plain(const FileValue& value);
-
-/// Elements between neighbours along each dimension.
-std::vector<int> strides_of(const std::vector<int>& dimensions);
-
-/// Of the elements that lie `from_strides` apart to where they lie `to_strides` apart, as many as
-/// `counts` along each dimension; empty where they move along more than three dimensions.
-std::optional<StridedCopy> strided_copy(const std::vector<int>& counts,
-                                        const std::vector<int>& from_strides,
-                                        const std::vector<int>& to_strides);
 
 /// The shape that a tensor has in our network if nothing else says one: of [1, H, W, C] and what
 /// has fewer dimensions the last three.

@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "arch/base/error.h"
-#include "deploy/tflite/tflite_import.h"
 #include "search/base/files.h"
 
 namespace patchnas {
@@ -26,17 +25,16 @@ constexpr ForeignFormat kSavedModel{
     "a TensorFlow model",
     "tf.lite.TFLiteConverter.from_saved_model(FOLDER), with optimizations and a "
     "representative_dataset"};
-constexpr ForeignFormat kOnnx{"an ONNX model", "onnx2tf -i FILE -oiqt"};
 constexpr ForeignFormat kPyTorch{"a PyTorch file",
-                                 "torch.onnx.export(...), then onnx2tf -i FILE.onnx -oiqt"};
+                                 "torch.onnx.export(model.eval(), image, FILE.onnx)"};
 
 struct Ending {
   std::string_view ending;
   const ForeignFormat* format;
 };
 constexpr Ending kEndings[] = {{".h5", &kKeras},      {".hdf5", &kKeras},       {".keras", &kKeras},
-                               {".pb", &kSavedModel}, {".pbtxt", &kSavedModel}, {".onnx", &kOnnx},
-                               {".pt", &kPyTorch},    {".pth", &kPyTorch}};
+                               {".pb", &kSavedModel}, {".pbtxt", &kSavedModel}, {".pt", &kPyTorch},
+                               {".pth", &kPyTorch}};
 
 // Null if the content may be read here.
 const ForeignFormat* foreign_format(const fs::path& path, std::string_view content) {
@@ -59,7 +57,7 @@ const ForeignFormat* foreign_format(const fs::path& path, std::string_view conte
 
 [[noreturn]] void refuse(const fs::path& path, const ForeignFormat& format) {
   throw InputError(path.string() + ": is " + std::string(format.what) +
-                   ", not a .tflite file; convert it to int8: " + std::string(format.conversion));
+                   ", not a .tflite or .onnx file; convert it: " + std::string(format.conversion));
 }
 
 }  // namespace
@@ -70,19 +68,13 @@ std::string read_model_file(const fs::path& path) {
     if (fs::exists(path / "saved_model.pb", error)) {
       refuse(path, kSavedModel);
     }
-    throw InputError(path.string() + ": is a folder; give a .tflite file");
+    throw InputError(path.string() + ": is a folder; give a .tflite or .onnx file");
   }
   std::string content = read_file(path);
   if (const ForeignFormat* const format = foreign_format(path, content)) {
     refuse(path, *format);
   }
   return content;
-}
-
-FloatNetwork read_float_model(const fs::path& path) {
-  const std::string content = read_model_file(path);
-  return import_tflite_float(
-      {reinterpret_cast<const std::uint8_t*>(content.data()), content.size()}, path.string());
 }
 
 }  // namespace patchnas

@@ -6,22 +6,22 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "arch/arch.h"
-#include "deploy/tflite/tflite_import.h"
 #include "search/base/shipped_files.h"
 #include "search/config/config.h"
 #include "search/config/model_file.h"
+#include "search/config/model_import.h"
 
 namespace patchnas {
 namespace {
 
 namespace fs = std::filesystem;
 
-enum class FileForm { kTflite, kDescription, kSpace };
+enum class FileForm { kModel, kDescription, kSpace };
 
 FileForm form_of(const fs::path& path, const std::string& content) {
   const std::string ending = path.extension().string();
-  if (ending == ".tflite") {
-    return FileForm::kTflite;
+  if (ending == ".tflite" || ending == ".onnx") {
+    return FileForm::kModel;
   }
   if (ending == ".json") {
     return FileForm::kDescription;
@@ -29,9 +29,8 @@ FileForm form_of(const fs::path& path, const std::string& content) {
   if (ending == ".yaml" || ending == ".yml") {
     return FileForm::kSpace;
   }
-  // A FlatBuffer has its identifier behind the offset of its root.
-  if (content.compare(std::min<std::size_t>(4, content.size()), 4, "TFL3") == 0) {
-    return FileForm::kTflite;
+  if (model_form(content)) {
+    return FileForm::kModel;
   }
   const std::size_t first = content.find_first_not_of(" \t\r\n");
   return first != std::string::npos && content[first] == '{' ? FileForm::kDescription
@@ -98,14 +97,11 @@ Network read_space(const std::string& text, const std::string& source,
   return lower(space, largest(space));
 }
 
-NetworkFile read_tflite(const std::string& content, const std::string& source) {
-  TfliteStructure file = import_tflite_structure(
-      {reinterpret_cast<const std::uint8_t*>(content.data()), content.size()}, source);
+NetworkFile read_model(const std::string& content, const fs::path& path) {
+  ModelStructure file = import_model_structure(content, path);
   recognise_blocks(file.network);
   return {std::move(file.network),
-          file.numbers == TfliteNumbers::kFloat32
-              ? "the file holds float32 numbers; estimated as if quantised to int8"
-              : ""};
+          file.is_float ? "the file holds float32 numbers; estimated as if quantised to int8" : ""};
 }
 
 fs::path path_of(const std::string& name) {
@@ -136,8 +132,8 @@ NetworkFile read_network_file(const std::string& name, const NetworkFileOptions&
     return {read_network_description(content, path.string(), options.resolution), ""};
   }
   refuse(options.resolution.has_value(), name, "--resolution",
-         "a .tflite file is made for one resolution");
-  return read_tflite(content, path.string());
+         "a trained model is made for one resolution");
+  return read_model(content, path);
 }
 
 }  // namespace patchnas

@@ -14,8 +14,8 @@
 namespace patchnas {
 
 struct NetworkFileOptions {
-  std::optional<int> resolution{};         ///< of the image, instead of the file's; not for .tflite
-  std::optional<double> width{};           ///< multiplier of all base widths; YAML that states them
+  std::optional<int> resolution{};  ///< of the image, instead of the file's; not of trained models
+  std::optional<double> width{};    ///< multiplier of all base widths; YAML that states them
   std::vector<std::string> assignments{};  ///< "space.classes=2", YAML only
 };
 
@@ -26,7 +26,7 @@ struct NetworkFile {
 };
 
 /// Reads
-/// - a .tflite file, int8 or float32, its inverted residuals recognised as blocks;
+/// - a .tflite or .onnx file, int8 or float32, its inverted residuals recognised as blocks;
 /// - the JSON description of ProxylessNAS, Once-for-All and MCUNet (read_network_description());
 /// - YAML with a `space` that offers exactly one architecture, as in configs/networks/.
 ///

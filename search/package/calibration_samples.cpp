@@ -87,7 +87,7 @@ std::vector<std::int32_t> labels_of_file(const Network& network, int count,
 }
 
 CalibrationSamples samples_of_images(const Network& network, const ImageSet& images,
-                                     const PixelNormalisation& pixels) {
+                                     std::span<const ChannelNormalisation> channels) {
   const TensorShape found{images.height, images.width, images.channels};
   if (network.input_count() != 1 || network.input != found) {
     const auto text = [](const TensorShape& s) {
@@ -99,8 +99,14 @@ CalibrationSamples samples_of_images(const Network& network, const ImageSet& ima
   }
   CalibrationSamples samples{.values = {}, .labels = images.labels};
   samples.values.reserve(images.pixels.size());
-  for (const std::uint8_t pixel : images.pixels) {
-    samples.values.push_back(static_cast<float>((pixel - pixels.mean) / pixels.stddev));
+  if (channels.size() != 1 && static_cast<int>(channels.size()) != images.channels) {
+    throw InputError("--mean, --stddev: " + std::to_string(channels.size()) +
+                     " numbers for images of " + std::to_string(images.channels) +
+                     " channels; allowed: one, or one a channel");
+  }
+  for (std::size_t i = 0; i < images.pixels.size(); ++i) {
+    const ChannelNormalisation& by = channels[i % channels.size()];
+    samples.values.push_back(static_cast<float>((images.pixels[i] - by.mean) / by.stddev));
   }
   return samples;
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "arch/float_network.h"
+#include "deploy/reference/input_pixels.h"
 #include "supernet/data/image_set.h"
 
 namespace patchnas {
@@ -32,9 +33,10 @@ CalibrationSamples samples_of_files(const Network& network,
 std::vector<std::int32_t> labels_of_file(const Network& network, int count,
                                          const std::filesystem::path& file);
 
+/// @param channels one for all channels, or one each
 /// @throws InputError unless the images are what the network reads.
 CalibrationSamples samples_of_images(const Network& network, const ImageSet& images,
-                                     const PixelNormalisation& pixels);
+                                     std::span<const ChannelNormalisation> channels);
 
 int sample_count(const CalibrationSamples& samples, const Network& network);
 

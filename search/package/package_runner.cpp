@@ -14,6 +14,8 @@
 #include "search/base/files.h"
 #include "search/base/sealed_json.h"
 #include "search/base/text.h"
+#include "search/config/model_file.h"
+#include "search/config/model_import.h"
 #include "search/package/package_harness.h"
 
 namespace patchnas {
@@ -164,6 +166,13 @@ Network PackageFolder::executed_network(const QuantizedNetwork& model) const {
     throw InputError(path.string() + ": is not a package of the model beside it");
   }
   return model.network;
+}
+
+QuantizedNetwork read_model_of(const PackageFolder& package) {
+  std::error_code error;
+  const fs::path onnx = package.beside("model.onnx");
+  const fs::path model = fs::exists(onnx, error) ? onnx : package.beside("model.tflite");
+  return import_model(read_model_file(model), model);
 }
 
 PackageRunner::PackageRunner(const PackageFolder& package, RunTarget target, Rounding rounding,

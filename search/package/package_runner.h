@@ -56,6 +56,9 @@ struct PackageFolder {
   [[nodiscard]] bool has_shapes_of(const Network& network) const;
 };
 
+/// The network of the file beside it that it was made of, model.tflite or model.onnx.
+QuantizedNetwork read_model_of(const PackageFolder& package);
+
 /// Instructions of each layer, on emulated targets; or the executed multiply-accumulates, counted
 /// by the portable kernels.
 enum class Profiling { kOff, kLayers, kMacs };

@@ -175,10 +175,10 @@ void add_estimate_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "estimate", "Costs of one network under a patch schedule: MACs, SRAM, flash");
   command
-      ->add_option(
-          "--network", options->network,
-          "A .tflite file (int8 or float), a JSON network description, a YAML space of one "
-          "network, or the name of one in configs/networks/")
+      ->add_option("--network", options->network,
+                   "A .tflite or .onnx file (int8 or float), a JSON network description, a YAML "
+                   "space of one "
+                   "network, or the name of one in configs/networks/")
       ->type_name("FILE");
   command->add_option("--resolution", options->resolution, "Input height and width")
       ->type_name("R");

@@ -1,4 +1,4 @@
-// nas_search inspect: what a .tflite file is, and what stands in the way of running it.
+// nas_search inspect: what a .tflite or .onnx file is, and what stands in the way of running it.
 
 #include <iostream>
 #include <memory>
@@ -7,9 +7,9 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "deploy/tflite/tflite_inspect.h"
 #include "search/base/text.h"
 #include "search/config/model_file.h"
+#include "search/config/model_import.h"
 #include "search/tool/commands.h"
 
 namespace patchnas {
@@ -40,7 +40,7 @@ nlohmann::ordered_json json_of(const std::vector<DeclaredTensor>& tensors) {
   return list;
 }
 
-std::string json_of(const TfliteInspection& file) {
+std::string json_of(const FileInspection& file) {
   nlohmann::ordered_json operators = nlohmann::ordered_json::array();
   for (const OperatorCount& op : file.operators) {
     operators.push_back({{"name", op.name}, {"count", op.count}, {"supported", op.is_read}});
@@ -69,7 +69,7 @@ std::string text_of(const DeclaredTensor& tensor) {
   return text.str();
 }
 
-std::string text_of(const TfliteInspection& file) {
+std::string text_of(const FileInspection& file) {
   std::ostringstream text;
   for (const DeclaredTensor& input : file.inputs) {
     text << "input     " << text_of(input) << '\n';
@@ -91,9 +91,7 @@ std::string text_of(const TfliteInspection& file) {
 }
 
 void inspect(const InspectOptions& options) {
-  const std::string model = read_model_file(options.model);
-  const TfliteInspection file = inspect_tflite(
-      {reinterpret_cast<const std::uint8_t*>(model.data()), model.size()}, options.model);
+  const FileInspection file = inspect_model(read_model_file(options.model), options.model);
   std::cout << (options.json ? json_of(file) : text_of(file));
 }
 
@@ -102,14 +100,15 @@ void inspect(const InspectOptions& options) {
 void add_inspect_command(CLI::App& app) {
   const auto options = std::make_shared<InspectOptions>();
   CLI::App* command = app.add_subcommand(
-      "inspect", "What a .tflite file is, and all that stands in the way of running it");
-  command->add_option("model", options->model, "A .tflite file, anybody's")
+      "inspect", "What a .tflite or .onnx file is, and all that stands in the way of running it");
+  command->add_option("model", options->model, "A .tflite or .onnx file, anybody's")
       ->required()
-      ->type_name("MODEL.tflite");
+      ->type_name("MODEL");
   command->add_flag("--json", options->json, "One JSON object on standard output");
   command->footer(R"(
-Example:
+Examples:
   nas_search inspect model.tflite
+  nas_search inspect model.onnx --json
 
 Inputs and outputs, operators, the largest tensor that is computed, and whether the file can be run:
 if not, every reason with operator and tensor, equal ones counted.

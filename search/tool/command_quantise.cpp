@@ -19,30 +19,64 @@
 #include "search/base/stop_signal.h"
 #include "search/base/text.h"
 #include "search/config/model_file.h"
+#include "search/config/model_import.h"
 #include "search/package/quantise_model.h"
 #include "search/tool/commands.h"
 #include "search/tool/number_options.h"
 #include "search/tool/option_names.h"
+#include "search/tool/training.h"
 
 namespace patchnas {
 namespace {
 
 constexpr EndNumbers kEnds[] = {EndNumbers::kInt8, EndNumbers::kUint8, EndNumbers::kFloat32};
 constexpr int kWorstLayers = 5;
+constexpr int kMostImages = 2000;  // of a folder, that both networks are run on
 
 struct QuantiseOptions {
   std::string model;
   std::vector<std::filesystem::path> inputs;
   std::string labels;
+  FolderOptions images;
+  std::string resize{to_string(ImageFit{}.way)};
+  std::string filter{to_string(ImageFit{}.filter)};
   std::string out;
-  std::optional<int> mean;
-  std::optional<double> stddev;
+  std::vector<double> mean;
+  std::vector<double> stddev;
   std::string calibration{kCalibrationMethodNames[0]};
   std::string ends{to_string(EndNumbers::kInt8)};
   int count = QuantiseRequest{}.count;
   std::uint64_t seed = QuantiseRequest{}.seed;
   bool json = false;
 };
+
+/// Where nothing is said, [0, 1].
+std::vector<ChannelNormalisation> normalisation_of(const QuantiseOptions& options) {
+  if (options.mean.empty()) {
+    return {{.mean = 0.0, .stddev = 255.0}};
+  }
+  if (options.mean.size() != options.stddev.size()) {
+    throw InputError("--mean, --stddev: must be as many numbers of one as of the other");
+  }
+  std::vector<ChannelNormalisation> channels;
+  for (std::size_t i = 0; i < options.mean.size(); ++i) {
+    channels.push_back({options.mean[i], options.stddev[i]});
+  }
+  return channels;
+}
+
+/// Which int8 can say as pixel - 128: one whole mean for all channels. Others are measured.
+std::optional<PixelNormalisation> exact_pixels(const QuantiseOptions& options) {
+  if (options.images.folder.empty() && options.mean.empty()) {
+    return std::nullopt;
+  }
+  const std::vector<ChannelNormalisation> channels = normalisation_of(options);
+  const double mean = channels[0].mean;
+  const bool is_exact = channels.size() == 1 && mean >= 0 && mean <= 255 && std::rint(mean) == mean;
+  return is_exact ? std::optional(PixelNormalisation{.mean = static_cast<int>(mean),
+                                                     .stddev = channels[0].stddev})
+                  : std::nullopt;
+}
 
 QuantiseRequest request_of(const QuantiseOptions& options) {
   QuantiseRequest request{
@@ -52,15 +86,32 @@ QuantiseRequest request_of(const QuantiseOptions& options) {
   request.calibration.method =
       static_cast<CalibrationMethod>(method - std::begin(kCalibrationMethodNames));
   request.ends.inputs = request.ends.outputs = named(kEnds, options.ends);
-  if (options.mean) {
-    request.ends.pixels = PixelNormalisation{.mean = *options.mean, .stddev = *options.stddev};
-  }
+  request.ends.pixels = exact_pixels(options);
   return request;
 }
 
+CalibrationSamples samples_of_folder(const QuantiseOptions& options, const Network& network) {
+  FolderOptions folder = options.images;
+  folder.fit.way = named(kResizeWays, options.resize);
+  folder.fit.filter = named(kResizeFilters, options.filter);
+  folder.count = kMostImages;
+  folder.seed = options.seed;
+  const ImageSet images = images_of_folder(folder, network.input);
+  CalibrationSamples samples = samples_of_images(network, images, normalisation_of(options));
+  if (images.classes != network.output_elements()) {
+    samples.labels.clear();  // the network tells other things apart
+  }
+  return samples;
+}
+
 CalibrationSamples samples_of(const QuantiseOptions& options, const Network& network) {
-  if (options.inputs.empty()) {
-    throw InputError("quantise: needs --inputs FILE..., to measure ranges with");
+  if (options.inputs.empty() == options.images.folder.empty()) {
+    throw InputError(
+        "quantise: needs --images FOLDER or --inputs FILE..., to measure ranges with, and not "
+        "both");
+  }
+  if (!options.images.folder.empty()) {
+    return samples_of_folder(options, network);
   }
   CalibrationSamples samples = samples_of_files(network, options.inputs);
   if (!options.labels.empty()) {
@@ -140,7 +191,7 @@ std::string json_of(const QuantisedModel& model, const QuantiseOptions& options)
 void quantise_file(const QuantiseOptions& options) {
   install_stop_signals();
   const QuantiseRequest request = request_of(options);
-  FloatNetwork network = read_float_model(options.model);
+  FloatNetwork network = import_float_model(read_model_file(options.model), options.model);
   const CalibrationSamples samples = samples_of(options, network.network);
   const QuantisedModel model = quantise_model(std::move(network), samples, request);
   if (!options.out.empty()) {
@@ -150,16 +201,41 @@ void quantise_file(const QuantiseOptions& options) {
   std::cout << (options.json ? json_of(model, options) : text_of(model, options));
 }
 
-void add_pixel_options(CLI::App& command, QuantiseOptions& options) {
+void add_image_options(CLI::App& command, QuantiseOptions& options) {
+  CLI::Option* const images =
+      command
+          .add_option("--images", options.images.folder,
+                      "Class folders of JPEG and PNG files to calibrate with, and to compare "
+                      "accuracies on; of more than 2,000 that many, drawn at random")
+          ->type_name("FOLDER");
+  command
+      .add_option("--classes", options.images.classes,
+                  "Names of the classes, one a line, in the order of the network's outputs; "
+                  "default: the folders, sorted")
+      ->needs(images)
+      ->type_name("FILE");
+  command.add_option("--resize", options.resize, "How images fill the input")
+      ->check(CLI::IsMember(names_of(kResizeWays)))
+      ->capture_default_str();
+  command
+      .add_option("--filter", options.filter,
+                  "What a pixel of a smaller image is: the mean of its area, between four pixels, "
+                  "or antialiased")
+      ->check(CLI::IsMember(names_of(kResizeFilters)))
+      ->capture_default_str();
   CLI::Option* const mean =
       command
           .add_option("--mean", options.mean,
-                      "The input is an image: real = (pixel - mean) / stddev, int8 = pixel - 128")
-          ->check(CLI::Range(0, 255))
-          ->type_name("M");
+                      "The input is an image: real = (pixel - mean) / stddev; one number, or one a "
+                      "channel. With --images and nothing else said, pixel / 255")
+          ->delimiter(',')
+          ->allow_extra_args(false)
+          ->type_name("M[,M,M]");
   CLI::Option* const stddev = command.add_option("--stddev", options.stddev, "Goes with --mean")
+                                  ->delimiter(',')
+                                  ->allow_extra_args(false)
                                   ->check(positive_number())
-                                  ->type_name("S");
+                                  ->type_name("S[,S,S]");
   mean->needs(stddev);
   stddev->needs(mean);
 }
@@ -170,7 +246,7 @@ void add_quantise_command(CLI::App& app) {
   const auto options = std::make_shared<QuantiseOptions>();
   CLI::App* command = app.add_subcommand(
       "quantise", "A float network as int8, and how much of every layer is left");
-  command->add_option("model", options->model, "A .tflite file in float32")
+  command->add_option("model", options->model, "A .tflite or .onnx file in float32")
       ->required()
       ->type_name("MODEL");
   command
@@ -183,7 +259,7 @@ void add_quantise_command(CLI::App& app) {
                    "Raw int32 classes, one per sample, to compare accuracies on")
       ->type_name("FILE");
   command->add_option("--out", options->out, "Gets the int8 network")->type_name("FILE.tflite");
-  add_pixel_options(*command, *options);
+  add_image_options(*command, *options);
   command
       ->add_option("--calibration", options->calibration,
                    "How ranges follow from values: all, without tails, or least squared error")
@@ -202,6 +278,7 @@ void add_quantise_command(CLI::App& app) {
   command->add_flag("--json", options->json, "One JSON object on standard output");
   command->footer(R"(
 Examples:
+  nas_search quantise model.onnx --images photos/train --mean 123.7,116.3,103.5 --stddev 58.4,57.1,57.4 --out int8.tflite
   nas_search quantise float.tflite --inputs samples.f32 --out int8.tflite
   nas_search quantise float.tflite --inputs images.f32 --mean 128 --stddev 128 --calibration mse --out int8.tflite
 

@@ -10,9 +10,9 @@
 #include "arch/block_recognition.h"
 #include "deploy/package/c_package.h"
 #include "deploy/prepare/prepare.h"
-#include "deploy/tflite/tflite_import.h"
 #include "search/base/text.h"
 #include "search/config/model_file.h"
+#include "search/config/model_import.h"
 #include "search/engine/candidate_filter.h"
 #include "search/engine/latency_file.h"
 #include "search/engine/schedule_chooser.h"
@@ -81,10 +81,8 @@ void schedule_model(const ScheduleOptions& options) {
   const Target target = target_of(options);
   require_package_place(folder);
   const std::string model = read_model_file(options.model);
-  const Preparation prepared =
-      prepare(import_tflite({reinterpret_cast<const std::uint8_t*>(model.data()), model.size()},
-                            options.model),
-              options.keeps_all ? Folding::kNone : Folding::kExact);
+  const Preparation prepared = prepare(import_model(model, options.model),
+                                       options.keeps_all ? Folding::kNone : Folding::kExact);
   Network network = prepared.network.network;
   recognise_blocks(network);  // for --split-block and for people
   const std::unique_ptr<LatencyModel> latency = latency_model_for(target);
@@ -103,7 +101,8 @@ void schedule_model(const ScheduleOptions& options) {
                            : options.name;
   const CPackage package = make_c_package(prepared.network, schedule, target.input, name);
   const std::string report = package_report(estimate, prepared.removed, name);
-  write_package(package, folder, {{"model.tflite", model}, {"report.json", report}});
+  const std::string copy = "model." + std::string(to_string(model_form(model, options.model)));
+  write_package(package, folder, {{copy, model}, {"report.json", report}});
   std::cout << (options.target.json()
                     ? report
                     : text_of(estimate, prepared.removed, package) + "files     " +
@@ -115,10 +114,13 @@ void schedule_model(const ScheduleOptions& options) {
 void add_schedule_command(CLI::App& app) {
   const auto options = std::make_shared<ScheduleOptions>();
   CLI::App* command = app.add_subcommand(
-      "schedule", "A C package of an int8 .tflite file, under the best schedule that fits");
-  command->add_option("model", options->model, "An int8 .tflite file, anybody's")
+      "schedule",
+      "A C package of an int8 .tflite or .onnx file, under the best schedule that fits");
+  command
+      ->add_option("model", options->model,
+                   "An int8 .tflite file, or .onnx file in QDQ form, anybody's")
       ->required()
-      ->type_name("MODEL.tflite");
+      ->type_name("MODEL");
   command
       ->add_option("--out", options->folder,
                    "Folder that gets the package, report.json and a copy of the model; a package "

@@ -14,9 +14,10 @@
 
 #include "arch/base/error.h"
 #include "arch/base/random.h"
-#include "deploy/tflite/tflite_import.h"
 #include "search/base/files.h"
 #include "search/base/stop_signal.h"
+#include "search/config/model_file.h"
+#include "search/config/model_import.h"
 #include "search/package/verify_package.h"
 #include "search/report/report_schema.h"
 #include "search/run/run_directory.h"
@@ -87,7 +88,7 @@ void verify(const VerifyOptions& options) {
   const PackageFolder package(options.folder);
   const RunTarget target = named(kRunTargets, options.target);
   require_tools(target);
-  const QuantizedNetwork network = import_tflite_file(package.beside("model.tflite"));
+  const QuantizedNetwork network = read_model_of(package);
   const Verification result =
       verify_package(package, network, target, named(kRoundings, options.rounding),
                      images_for(options, run, package, network.network.input));
@@ -107,7 +108,7 @@ void add_verify_command(CLI::App& app) {
       "verify", "An exported C package against the integer reference and the estimates");
   command
       ->add_option("dir", options->folder,
-                   "Run directory, or folder of a package with its model.tflite; the figures are "
+                   "Run directory, or folder of a package with its model; the figures are "
                    "added to report.json")
       ->required()
       ->type_name("RUN|DIR");

@@ -13,6 +13,7 @@
 #include "deploy/tflite/tflite_import.h"
 #include "search/config/config.h"
 #include "search/config/model_file.h"
+#include "search/config/model_import.h"
 #include "search/run/run_directory.h"
 #include "search/tool/option_names.h"
 
@@ -34,9 +35,7 @@ QuantizedNetwork network_of_file(const EvaluateOptions& options) {
                      " is no package; nas_search schedule " + options.subject +
                      " --sram BYTES --out DIR makes one to evaluate");
   }
-  const std::string model = read_model_file(options.subject);
-  return import_tflite({reinterpret_cast<const std::uint8_t*>(model.data()), model.size()},
-                       options.subject);
+  return import_model(read_model_file(options.subject), options.subject);
 }
 
 Subject subject_of_run(const std::string& folder) {
@@ -64,8 +63,7 @@ Subject subject_of(const EvaluateOptions& options) {
     return subject_of_run(options.subject);
   }
   PackageFolder package(options.subject);
-  Subject subject = is_run ? subject_of_run(options.subject)
-                           : Subject{import_tflite_file(package.beside("model.tflite"))};
+  Subject subject = is_run ? subject_of_run(options.subject) : Subject{read_model_of(package)};
   static_cast<void>(package.executed_network(subject.network));  // which it must have
   subject.package = std::move(package);
   return subject;

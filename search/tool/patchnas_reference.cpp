@@ -9,10 +9,10 @@
 #include "arch/base/error.h"
 #include "deploy/reference/end_numbers.h"
 #include "deploy/reference/reference_executor.h"
-#include "deploy/tflite/tflite_import.h"
 #include "search/base/console.h"
 #include "search/base/files.h"
 #include "search/config/model_file.h"
+#include "search/config/model_import.h"
 #include "search/tool/program_main.h"
 
 namespace patchnas {
@@ -30,9 +30,7 @@ void run_reference(const ReferenceOptions& options) {
   const Arithmetic arithmetic = options.litert            ? Arithmetic::kLiteRt
                                 : options.single_rounding ? Arithmetic::kTfliteMicroSingleRounding
                                                           : Arithmetic::kTfliteMicro;
-  const std::string model = read_model_file(options.model);
-  const QuantizedNetwork network = import_tflite(
-      {reinterpret_cast<const std::uint8_t*>(model.data()), model.size()}, options.model);
+  const QuantizedNetwork network = import_model(read_model_file(options.model), options.model);
   const std::string file = read_file(options.input);
   const std::vector<EndFormat> inputs = input_formats(network);
   const std::size_t bytes = bytes_of(inputs);
@@ -69,9 +67,9 @@ int main(int argc, char** argv) {
   app.add_flag("--single-rounding", options.single_rounding,
                "As TensorFlow Lite Micro built with TFLITE_SINGLE_ROUNDING")
       ->excludes(litert);
-  app.add_option("model", options.model, "An int8 .tflite file")
+  app.add_option("model", options.model, "An int8 .tflite file, or .onnx file in QDQ form")
       ->required()
-      ->type_name("MODEL.tflite");
+      ->type_name("MODEL");
   app.add_option("input", options.input,
                  "Images [H, W, C], back to back, each with any further inputs behind it")
       ->required()

@@ -27,7 +27,9 @@
 #include "search/stages/data_progress.h"
 #include "search/stages/torch_job.h"
 #include "search/stages/torch_stages.h"
+#include "search/tool/labelled_images.h"
 #include "supernet/data/data_source.h"
+#include "supernet/data/data_split.h"
 #include "supernet/data/evaluation_images.h"
 #include "supernet/network/threads.h"
 
@@ -180,6 +182,17 @@ void run_export(const ExportOptions& options) {
 void run_prepare(const PrepareOptions& options) {
   install_stop_signals();
   prepare(read_config(options.config, options.assignments));
+}
+
+ImageSet images_of_folder(const FolderOptions& options, const TensorShape& shape) {
+  constexpr int kMaxCorruptImages = 10;
+  const std::vector<std::string> names =
+      options.classes.empty() ? std::vector<std::string>{} : read_class_names(options.classes);
+  const LabelledImages images =
+      images_of_folder(options.folder, names, shape.channels, kMaxCorruptImages);
+  return evaluation_images(*images.store,
+                           stratified_sample(*images.store, options.count, options.seed), shape,
+                           options.fit);
 }
 
 void compute_in(int threads) { set_threads(threads); }

@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "arch/network.h"
 #include "supernet/data/data_config.h"
 #include "supernet/data/image_fit.h"
+#include "supernet/data/image_set.h"
 
 namespace patchnas {
 
@@ -73,6 +75,16 @@ void run_prepare(const PrepareOptions& options);
 
 /// A network's answers on labelled images; prints how many are right.
 void run_evaluate(const EvaluateOptions& options);
+
+struct FolderOptions {
+  std::string folder;   ///< of class folders
+  std::string classes;  ///< file of their names; empty: folders, sorted
+  int count = 0;        ///< drawn at random, as many of each class as there are; 0: all
+  std::uint64_t seed = 1;
+  ImageFit fit{};
+};
+/// Images as a network of that input reads them, with their labels.
+ImageSet images_of_folder(const FolderOptions& options, const TensorShape& shape);
 
 /// Sets how many threads this process computes with: Config::threads.
 void compute_in(int threads);

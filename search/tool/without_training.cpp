@@ -50,6 +50,11 @@ void run_evaluate(const EvaluateOptions& options) {
   require_training("evaluate " + options.subject);
 }
 
+ImageSet images_of_folder(const FolderOptions& options, const TensorShape& /*shape*/) {
+  require_training("images of " + options.folder);
+  return {};
+}
+
 void compute_in(int threads) { set_thread_count(threads_of_process(threads)); }
 
 std::vector<std::int8_t> quantised_test_images(const DataConfig& /*data*/, int /*resolution*/,

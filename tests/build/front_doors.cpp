@@ -4,6 +4,8 @@
 #include "arch/base/base.h"
 #include "deploy/deploy.h"
 #include "deploy/float/float.h"
+#include "deploy/import/import.h"
+#include "deploy/onnx/onnx.h"
 #include "deploy/package/package.h"
 #include "deploy/prepare/prepare.h"
 #include "deploy/quantise/quantise.h"

@@ -1,8 +1,13 @@
 #include "tests/fuzz/corpus.h"
 
+#include <algorithm>
+
 #include "arch/arch.h"
+#include "deploy/import/dimensions.h"
 #include "deploy/tflite/tflite_export.h"
 #include "tests/deploy/support/float_file.h"
+#include "tests/deploy/support/onnx_builder.h"
+#include "tests/deploy/support/qdq_file.h"
 #include "tests/deploy/support/random_quantised.h"
 #include "tests/support/network_json.h"
 #include "tests/support/random_networks.h"
@@ -25,14 +30,52 @@ void add_tflite(std::vector<std::string>& corpus, const Network& network, Random
   add_file(corpus, export_tflite(quantised));
 }
 
+void add_onnx(std::vector<std::string>& corpus, const Network& network, RandomStream& stream) {
+  const QuantizedNetwork quantised = random_quantised(network, stream);
+  if (has_qdq_form(quantised)) {
+    const std::vector<std::uint8_t> file = qdq_file(quantised, stream);
+    corpus.emplace_back(file.begin(), file.end());
+  }
+}
+
+// Nodes that QDQ files of ours do not have.
+std::string float_onnx(RandomStream& stream) {
+  OnnxBuilder file;
+  const auto numbers = [&](const std::vector<int>& dimensions) {
+    std::vector<float> values(static_cast<std::size_t>(element_count(dimensions)));
+    std::generate(values.begin(), values.end(),
+                  [&] { return static_cast<float>(stream.uniform()); });
+    return file.constant(dimensions, values);
+  };
+  std::string x = file.input({1, 3, 8, 8});
+  x = file.node("Pad", {x, file.integers({0, 0, 1, 1, 0, 0, 1, 1})});
+  x = file.node("Conv", {x, numbers({4, 3, 3, 3}), numbers({4})}, {{"strides", Integers{2, 2}}});
+  x = file.node("BatchNormalization", {x, numbers({4}), numbers({4}), numbers({4}), numbers({4})});
+  x = file.node("Relu", {x});
+  x = file.node("Reshape", {x, file.integers({1, 2, 2, 4, 4})});
+  x = file.node("Transpose", {x}, {{"perm", Integers{0, 2, 1, 3, 4}}});
+  x = file.node("Reshape", {x, file.integers({1, -1, 4, 4})});
+  const std::vector<std::string> halves = file.nodes("Split", {x}, {{"axis", 1}}, 2);
+  const std::string s = file.node("HardSigmoid", {file.node("GlobalAveragePool", {halves[0]})});
+  x = file.node("Concat", {file.node("Mul", {halves[0], s}), halves[1]}, {{"axis", 1}});
+  const std::string size = file.node("Gather", {file.node("Shape", {x}), file.integers({0})});
+  x = file.node("Reshape", {x, file.node("Concat", {size, file.integers({-1})}, {{"axis", 0}})});
+  x = file.node("Add", {file.node("MatMul", {x, numbers({64, 5})}), numbers({5})});
+  file.output(file.node("Softmax", {x}));
+  const std::vector<std::uint8_t> bytes = file.bytes();
+  return {bytes.begin(), bytes.end()};
+}
+
 }  // namespace
 
 std::vector<std::string> fuzz_corpus(std::uint64_t seed) {
   constexpr int kNetworks = 12;
   RandomStream stream(seed, "fuzz corpus");
-  std::vector<std::string> corpus;
+  std::vector<std::string> corpus{float_onnx(stream), float_onnx(stream)};
   for (int i = 0; i < kNetworks; ++i) {
     add_tflite(corpus, random_general_network(stream), stream);
+    add_onnx(corpus, random_general_network(stream), stream);
+    add_onnx(corpus, random_graph(stream), stream);
     const Network lowered = random_lowered_network(stream);
     add_tflite(corpus, lowered, stream);
     add_file(corpus, export_tflite(random_quantised(random_graph(stream), stream)));

@@ -9,7 +9,9 @@
 #include <string_view>
 
 #include "arch/arch.h"
+#include "deploy/onnx/onnx.h"
 #include "deploy/prepare/fold.h"
+#include "deploy/quantise/fold_batch_norm.h"
 #include "deploy/quantise/prepare_for_int8.h"
 #include "deploy/quantise/quantise.h"
 #include "deploy/tflite/tflite_import.h"
@@ -105,7 +107,30 @@ patchnas::QuantizedNetwork quantised_with_any_ranges(const patchnas::FloatNetwor
   return patchnas::quantise(prepared, ranges, {});
 }
 
+void read_onnx(std::span<const std::uint8_t> bytes) {
+  const auto quantised = read_or_refuse([&] { return patchnas::import_onnx(bytes, "fuzz.onnx"); });
+  const auto floats =
+      read_or_refuse([&] { return patchnas::import_onnx_float(bytes, "fuzz.onnx"); });
+  auto structure =
+      read_or_refuse([&] { return patchnas::import_onnx_structure(bytes, "fuzz.onnx"); });
+  require(!quantised || !floats, "numbers are int8 or float");
+  if (quantised || floats) {
+    require(structure && structure->network == (quantised ? quantised->network : floats->network),
+            "the structure is not that of the import");
+  }
+  read_or_refuse([&] { return patchnas::inspect_onnx(bytes, "fuzz.onnx"); });
+  if (floats) {
+    read_or_refuse([&] { return patchnas::fold_batch_norm(*floats); });
+  }
+  if (structure) {
+    count(std::move(structure->network));
+  }
+}
+
 void read_all(std::span<const std::uint8_t> bytes) {
+  if (patchnas::looks_like_onnx(bytes)) {
+    return read_onnx(bytes);
+  }
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (text.size() < 8 || text.substr(4, 4) != "TFL3") {
     if (auto network = read_or_refuse(

@@ -4,6 +4,7 @@
 #   yaml-cpp::yaml-cpp                 libyaml-cpp-dev 0.7            arch
 #   Eigen3::Eigen                      libeigen3-dev 3.4              latency_models
 #   flatbuffers::flatbuffers           libflatbuffers-dev 2.0         deploy
+#   protobuf::libprotobuf, protobuf::protoc   libprotobuf-dev 3.21    deploy
 #   nlohmann_json::nlohmann_json       nlohmann-json3-dev 3.11        deploy, supernet, search
 #   patchnas::torch                    libtorch-dev 1.13 or any 2.x   supernet, search
 #   patchnas::opencv                   libopencv-*-dev 4.6            supernet
@@ -31,6 +32,9 @@ if(NOT TARGET flatbuffers::flatbuffers)  # Debian builds the shared library only
   set_target_properties(flatbuffers::flatbuffers_shared PROPERTIES IMPORTED_GLOBAL TRUE)
   add_library(flatbuffers::flatbuffers ALIAS flatbuffers::flatbuffers_shared)
 endif()
+
+# The whole library, not the lite one, although that would do: LibTorch brings it, and a process must not hold both.
+find_package(Protobuf 3.12 REQUIRED)
 
 if(PATCHNAS_BUILD_TESTS)
   find_package(GTest REQUIRED)

@@ -2,8 +2,8 @@
 //
 //   make_litert_cases DIR
 //
-// Random quantised networks of what we train and one of what moves elements, random images, and as
-// labels what the integer reference says.
+// Random quantised networks of every kind of layer, as .tflite and .onnx files and in float, random
+// images, and as labels what the integer reference says.
 
 #include <algorithm>
 #include <cstdio>
@@ -17,6 +17,7 @@
 #include "deploy/deploy.h"
 #include "deploy/quantise/requantisation.h"
 #include "tests/deploy/support/float_file.h"
+#include "tests/deploy/support/qdq_file.h"
 #include "tests/deploy/support/random_float.h"
 #include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
@@ -191,6 +192,8 @@ void write_case(const std::filesystem::path& folder, const QuantizedNetwork& net
   write(folder / "model.tflite", export_tflite(network));
   write(folder / "float.tflite", with_float_numbers(export_tflite(network)));
   write(folder / "samples.f32", real_inputs(network, images));
+  RandomStream types(1, "numbers of a QDQ file");
+  write(folder / "model.onnx", qdq_file(network, types));
   write(folder / "inputs.bin", images);
   write(folder / "outputs.bin", logits);
   write(folder / "labels.bin", labels);

@@ -73,7 +73,7 @@ TEST(TfliteObstacles, AreAllNamedAndCounted) {
 TEST(TfliteObstacles, InspectionListsThemWithEverythingElse) {
   const File bytes = chain(
       {BuiltinOperator::GELU, BuiltinOperator::RELU6, BuiltinOperator::GELU, BuiltinOperator::ADD});
-  const TfliteInspection file = inspect_tflite(bytes, "it.tflite");
+  const FileInspection file = inspect_tflite(bytes, "it.tflite");
   ASSERT_EQ(file.inputs.size(), 1U);
   EXPECT_EQ(file.inputs[0].name, "image");
   EXPECT_EQ(file.inputs[0].type, "int8");

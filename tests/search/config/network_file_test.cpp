@@ -8,6 +8,8 @@
 #include "arch/arch.h"
 #include "deploy/tflite/tflite_export.h"
 #include "search/base/files.h"
+#include "tests/deploy/support/onnx_builder.h"
+#include "tests/deploy/support/qdq_file.h"
 #include "tests/deploy/support/random_quantised.h"
 #include "tests/search/support.h"
 #include "tests/support/random_networks.h"
@@ -181,6 +183,27 @@ TEST(NetworkFile, FormIsThatOfTheNameElseOfTheContent) {
   EXPECT_EQ(error_of((folder.path() / "description").string(), {.resolution = 32}), "");
 }
 
+TEST(NetworkFile, OnnxFilesAreReadByEndingOrContent) {
+  RandomStream stream(103, "network file");
+  const TestFolder folder;
+  const QuantizedNetwork network =
+      testing::random_quantised(testing::random_general_network(stream), stream);
+  const auto bytes = testing::qdq_file(network, stream);
+  const std::string content(bytes.begin(), bytes.end());
+  for (const std::string name : {"a.onnx", "b"}) {
+    write_file(folder.path() / name, content);
+    const NetworkFile file = read_network_file((folder.path() / name).string(), {});
+    EXPECT_EQ(network_macs(file.network), network_macs(network.network));
+    EXPECT_EQ(file.assumption, "");
+  }
+  testing::OnnxBuilder floats;
+  floats.output(floats.node("Relu", {floats.input({1, 3, 4, 5})}));
+  write_file(folder.path() / "float.onnx", floats.model().SerializeAsString());
+  const NetworkFile file = read_network_file((folder.path() / "float.onnx").string(), {});
+  EXPECT_EQ(file.network.input, (TensorShape{4, 5, 3}));
+  EXPECT_THAT(file.assumption, HasSubstr("holds float32 numbers"));
+}
+
 TEST(NetworkFile, OptionsThatDoNotApplyAreRefused) {
   RandomStream stream(102, "network file");
   const TestFolder folder;
@@ -189,7 +212,7 @@ TEST(NetworkFile, OptionsThatDoNotApplyAreRefused) {
   const std::string tflite = (folder.path() / "a.tflite").string();
   write_file(tflite, std::string(bytes.begin(), bytes.end()));
   EXPECT_THAT(error_of(tflite, {.resolution = 96}),
-              HasSubstr("--resolution cannot be given: a .tflite file is made for one"));
+              HasSubstr("--resolution cannot be given: a trained model is made for one"));
   EXPECT_THAT(error_of(tflite, {.width = 0.5}), HasSubstr("--width cannot be given"));
   EXPECT_THAT(error_of(tflite, {.assignments = {"space.classes=2"}}),
               HasSubstr("--set cannot be given: only YAML has keys"));

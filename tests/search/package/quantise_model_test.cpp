@@ -1,6 +1,7 @@
 #include "search/package/quantise_model.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <string>
 
@@ -62,11 +63,12 @@ TEST(CalibrationSamples, OfImagesAreNormalisedPixels) {
   Network network{.input = {1, 1, 2}, .layers = {}, .names = {"same"}};
   network.layers.push_back({.kind = LayerKind::kLookup, .output = {1, 1, 2}, .kernel = {}});
   const CalibrationSamples samples =
-      samples_of_images(network, small_images(), {.mean = 128, .stddev = 50});
+      samples_of_images(network, small_images(), std::array{ChannelNormalisation{128, 50}});
   EXPECT_THAT(samples.values, ElementsAre(-2.56F, -0.56F, 2.0F, 0.0F));
   EXPECT_THAT(samples.labels, ElementsAre(1, 0));
   EXPECT_EQ(sample_count(samples, network), 2);
-  EXPECT_THROW(samples_of_images(two_inputs(), small_images(), {}), InputError);
+  EXPECT_THROW(samples_of_images(two_inputs(), small_images(), std::array{ChannelNormalisation{}}),
+               InputError);
 }
 
 TEST(CalibrationSamples, DrawnAtRandomKeepTheirLabels) {

@@ -264,16 +264,19 @@ expect "a misspelt device in a configuration" fails_with 2 \
 # What other frameworks write is called by its name.
 mkdir folder saved && touch saved/saved_model.pb
 printf '\x89HDF\r\n\x1a\n' >weights
-for file in model.h5 model.keras model.pb model.onnx model.pt model.pth weights saved; do
+for file in model.h5 model.keras model.pb model.pt model.pth weights saved; do
   [[ -e $file ]] || printf '\x08\x07' >"$file"
-  expect "not a .tflite file: $file" fails_with 2 " convert it to int8: " estimate --network "$file"
-  expect "nor for schedule: $file" fails_with 2 " convert it to int8: " \
+  expect "no model: $file" fails_with 2 ", not a .tflite or .onnx file; convert it: " estimate --network "$file"
+  expect "nor for schedule: $file" fails_with 2 ", not a .tflite or .onnx file; convert it: " \
     schedule "$file" --sram 64KiB --out package
 done
-expect "an ONNX model" fails_with 2 "model.onnx: is an ONNX model, not a .tflite file" \
-  estimate --network model.onnx
-expect "a folder" fails_with 2 "folder: is a folder; give a .tflite file" estimate --network folder
-expect "a folder for schedule" fails_with 2 "folder: is a folder; give a .tflite file" \
+printf '\x08\x07' >model.onnx
+for command in "estimate --network" inspect "schedule --sram 64KiB --out package"; do
+  # shellcheck disable=SC2086  # several words
+  expect "no ONNX model: $command" fails_with 2 "model.onnx: is not an ONNX model, or damaged" $command model.onnx
+done
+expect "a folder" fails_with 2 "folder: is a folder; give a .tflite or .onnx file" estimate --network folder
+expect "a folder for schedule" fails_with 2 "folder: is a folder; give a .tflite or .onnx file" \
   schedule folder --sram 64KiB --out package
 rm -r folder saved weights model.*
 expect "architecture of a network" fails_with 2 "--architecture: needs --config" \

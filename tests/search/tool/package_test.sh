@@ -125,6 +125,19 @@ if [[ -f $whole ]]; then
 else
   echo "skipped: folding: there is no $whole"
 fi
+# The same network as an .onnx file in QDQ form.
+run inspect cases/case0/model.onnx
+expect "inspect: an .onnx file can be run" output_has "can be run: nas_search schedule"
+expect "inspect: its operators are counted" output_has "x DequantizeLinear"
+run schedule cases/case0/model.onnx --sram "$sram" --out from_onnx
+expect "an .onnx file is scheduled" is "$status" 0
+expect "and kept" cmp -s cases/case0/model.onnx from_onnx/model.onnx
+run run from_onnx --target host --input image.bin --output output.bin
+expect "the bits of the .tflite file" cmp -s output.bin expected.bin
+run verify from_onnx --target host --images 2
+expect "its package is verified" is "$status" 0
+run schedule "$model" --sram "$sram" --out from_onnx
+expect "what replaces it leaves one model" is "$(cd from_onnx && echo model.*)" "model.c model.h model.tflite"
 # Files whose own numbers are float32 or uint8, where they are to be had: `run` takes and gives those.
 field="${PATCHNAS_SHARED_DIR:-$here/../../../../shared}/field"
 for name in openmv_force_int_quant st_resnet_v1_8_32 tflm_add_two_inputs tinyengine_detection; do

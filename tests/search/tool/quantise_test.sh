@@ -40,7 +40,7 @@ expect "schedule points to quantise" fails_with 2 "to run it, quantise it to int
   schedule "$float" --sram 1MiB --out package
 expect "an int8 file" fails_with 2 "holds int8 numbers: it is quantised already" \
   quantise $folder/model.tflite --inputs "$samples"
-expect "no samples" fails_with 2 "quantise: needs --inputs FILE..., to measure ranges with" quantise "$float"
+expect "no samples" fails_with 2 "quantise: needs --images FOLDER or --inputs FILE..., to measure ranges with, and not both" quantise "$float"
 expect "two files for one input" fails_with 2 "inputs: 2 given; the network has 1" \
   quantise "$float" --inputs "$samples" "$samples"
 head -c 10 "$samples" >short.f32

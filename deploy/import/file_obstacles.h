@@ -1,6 +1,6 @@
 #pragma once
 
-// Why a .tflite file cannot be used: everything that stands in the way, in one line.
+// Why a model file cannot be used: everything that stands in the way, in one line.
 
 #include <string>
 #include <vector>
@@ -28,6 +28,20 @@ class FileObstacle : public InputError {
 
 /// What is said of an operator of a kind that is not read.
 inline constexpr const char* kUnsupportedOperator = "this operator is not supported";
+
+/// A name from a file: one line, printable, not endless.
+std::string printable(const std::string& name);
+
+/// What `import` returns. Its errors name the file, which those who know the reason may not know.
+template <typename Import>
+auto naming_source(const std::string& source, Import import) {
+  try {
+    return import();
+  } catch (const InputError& error) {
+    const std::string message = error.what();
+    throw InputError(message.starts_with(source) ? message : source + ": " + message);
+  }
+}
 
 class FileObstacles {
  public:

@@ -1,4 +1,4 @@
-#include "deploy/tflite/tflite_obstacles.h"
+#include "deploy/import/file_obstacles.h"
 
 #include <algorithm>
 
@@ -64,6 +64,15 @@ FileObstacle::FileObstacle(std::string operator_name, std::string place, std::st
       operator_name_(std::move(operator_name)),
       place_(std::move(place)),
       what_(std::move(what)) {}
+
+std::string printable(const std::string& name) {
+  constexpr std::size_t kLongest = 100;
+  std::string result = name.substr(0, kLongest);
+  std::replace_if(
+      result.begin(), result.end(),
+      [](unsigned char c) { return c < 0x20 || c > 0x7E || c == '\''; }, '?');
+  return result;
+}
 
 std::vector<std::string> FileObstacles::lines() const {
   std::vector<std::string> result;

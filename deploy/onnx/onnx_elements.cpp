@@ -1,0 +1,273 @@
+// Nodes that compute element by element.
+
+#include <cmath>
+
+#include "deploy/import/dimensions.h"
+#include "deploy/onnx/onnx_importer.h"
+
+namespace patchnas {
+
+// ----- one value at a time
+
+void OnnxImporter::import_function(const OnnxNode& node) {
+  static const std::unordered_map<std::string, ValueFunction> functions = {
+      {"HardSwish", ValueFunction::kHardSwish},
+      {"LeakyRelu", ValueFunction::kLeakyRelu},
+      {"Sigmoid", ValueFunction::kLogistic},
+      {"Tanh", ValueFunction::kTanh}};
+  const ValueFunction function = functions.at(node.op);
+  append_function(node, function,
+                  function == ValueFunction::kLeakyRelu ? model_.number(node, "alpha", 0.01F) : 0);
+}
+
+void OnnxImporter::append_function(const OnnxNode& node, ValueFunction function, float slope) {
+  const OnnxValue in = settled(node, 0);
+  Layer layer;
+  layer.kind = LayerKind::kLookup;
+  layer.function = function;
+  layer.inputs = {in.id, kNoTensor};
+  layer.output = shape(in);
+  OnnxParameters parameters;
+  parameters.floats.leaky_slope = parameters.quantised.leaky_slope = slope;
+  append(node, layer, std::move(parameters), in.dimensions, in.view);
+}
+
+void OnnxImporter::import_relu(const OnnxNode& node) { import_activation(node, Activation::kRelu); }
+
+void OnnxImporter::import_clip(const OnnxNode& node) {
+  const auto limit = [&](std::size_t position, double absent) {
+    if (!node.has_input(position)) {
+      return absent;
+    }
+    const OnnxConstant& constant = required_constant(node, position);
+    if (constant.values.size() != 1) {
+      model_.fail(&node, node.input(position), "must be one number");
+    }
+    return constant.real_values().front();
+  };
+  constexpr double kNoLimit = 3e38;  // exporters write the largest float
+  const double low = limit(1, -kNoLimit);
+  const double high = limit(2, kNoLimit);
+  if (low <= -kNoLimit && high >= kNoLimit) {
+    return import_view(node);
+  }
+  if (low != 0 || (high != 6 && high < kNoLimit)) {
+    model_.fail(node, "clips to [" + std::to_string(low) + ", " + std::to_string(high) +
+                          "]; allowed: [0, 6], and from 0 on");
+  }
+  import_activation(node, high == 6 ? Activation::kRelu6 : Activation::kRelu);
+}
+
+void OnnxImporter::import_activation(const OnnxNode& node, Activation activation) {
+  if (Layer* const before = open_layer(node, 0)) {
+    before->activation = activation;
+    return join(node, 0);
+  }
+  append_function(
+      node, activation == Activation::kRelu ? ValueFunction::kRelu : ValueFunction::kRelu6, 0);
+}
+
+void OnnxImporter::import_prelu(const OnnxNode& node) {
+  const OnnxConstant& slopes = required_constant(node, 1);
+  const std::vector<double> values = slopes.real_values();
+  if (values.empty() || std::any_of(values.begin(), values.end(),
+                                    [&](double value) { return value != values.front(); })) {
+    model_.fail(&node, node.input(1), "has different slopes; allowed: one for all channels");
+  }
+  append_function(node, ValueFunction::kLeakyRelu, static_cast<float>(values.front()));
+}
+
+void OnnxImporter::import_hard_sigmoid(const OnnxNode& node) {
+  constexpr float kAlpha = 1.0F / 6.0F;
+  constexpr float kClose = 1e-5F;
+  const float alpha = model_.number(node, "alpha", 0.2F);
+  const float beta = model_.number(node, "beta", 0.5F);
+  const std::string& output = node.output();
+  const std::vector<const OnnxNode*>& readers = model_.readers(output);
+  const bool is_swish =
+      std::abs(alpha - kAlpha) < kClose && beta == 0.5F && readers.size() == 1 &&
+      readers[0]->op == "Mul" && !model_.is_output(output) &&
+      (readers[0]->input(0) == node.input(0) || readers[0]->input(1) == node.input(0));
+  if (is_swish) {
+    hard_sigmoids_[output] = node.input(0);
+    return pass_on(node, any_value(node, 0));
+  }
+  if (is_quantised()) {
+    model_.fail(node, "a quantised file may have it only as HardSwish");
+  }
+  // clip(alpha x + beta, 0, 1) = relu6(6 alpha x + 6 beta) / 6
+  OnnxValue in = settled(node, 0);
+  if (const double factor = 6.0 * double{alpha}; std::abs(factor - 1) > 6 * double{kClose}) {
+    in = append_scalar(node, LayerKind::kMultiply, in, factor, Activation::kNone);
+  }
+  in = append_scalar(node, LayerKind::kAdd, in, 6.0 * double{beta}, Activation::kRelu6);
+  in = append_scalar(node, LayerKind::kMultiply, in, 1.0 / 6.0, Activation::kNone);
+  names_[in.id] = output;
+  pass_on(node, in);
+}
+
+bool OnnxImporter::import_hard_swish(const OnnxNode& node) {
+  for (const std::size_t position : {0U, 1U}) {
+    const auto found = hard_sigmoids_.find(node.input(position));
+    if (found != hard_sigmoids_.end() && found->second == node.input(1 - position)) {
+      append_function(node, ValueFunction::kHardSwish, 0);
+      return true;
+    }
+  }
+  return false;
+}
+
+// ----- two values at a time
+
+void OnnxImporter::import_combination(const OnnxNode& node) {
+  Layer layer;
+  layer.kind = node.op == "Add"   ? LayerKind::kAdd
+               : node.op == "Sub" ? LayerKind::kSubtract
+                                  : LayerKind::kMultiply;
+  if (layer.kind == LayerKind::kMultiply && import_hard_swish(node)) {
+    return;
+  }
+  for (const std::size_t position : {0U, 1U}) {
+    if (!node.input(position).empty() && !values_.contains(node.input(position)) &&
+        constant(node.input(position), &node) != nullptr) {
+      return import_with_constant(node, layer, position);
+    }
+  }
+  if (node.op == "Div") {
+    model_.fail(&node, node.input(1), "divides by what is no constant");
+  }
+  import_of_two(node, layer);
+}
+
+OnnxValue OnnxImporter::append_scalar(const OnnxNode& node, LayerKind kind, const OnnxValue& in,
+                                      double scalar, Activation activation) {
+  Layer layer;
+  layer.kind = kind;
+  layer.inputs = {in.id, kNoTensor};
+  layer.output = shape(in);
+  layer.activation = activation;
+  OnnxParameters parameters;
+  parameters.floats.constants.assign(static_cast<std::size_t>(shape(in).channels),
+                                     static_cast<float>(scalar));
+  OnnxValue result = in;
+  result.id = add_layer(layer, std::move(parameters), node.output());
+  return result;
+}
+
+void OnnxImporter::import_with_constant(const OnnxNode& node, Layer layer, std::size_t position) {
+  OnnxConstant operand = required_constant(node, position);
+  if (!operand.is_float()) {
+    model_.fail(&node, node.input(position), "must be float32, or dequantised to it");
+  }
+  if (layer.kind == LayerKind::kAdd && join_bias(node, 1 - position, operand)) {
+    return;
+  }
+  if (node.op == "Div") {
+    if (position == 0 || is_quantised()) {
+      model_.fail(node, "only float values may be divided, by constants");
+    }
+    operand.values = operand.real_values();
+    operand.quantisation.reset();
+    for (double& value : operand.values) {
+      value = 1 / value;
+    }
+  }
+  OnnxValue in = value(node, 1 - position);
+  const std::optional<std::size_t> axis = only_axis(operand.dimensions, in.dimensions);
+  if (!axis || operand.values.empty()) {
+    model_.fail(&node, node.input(position),
+                "is a constant of shape " + dimensions_text(operand.dimensions) +
+                    "; allowed: one number, or one for each element along one axis of " +
+                    dimensions_text(in.dimensions));
+  }
+  in = operand.values.size() > 1 ? by_channel(node, in, *axis) : settled(node, 1 - position);
+  const auto channels = static_cast<std::size_t>(shape(in).channels);
+  OnnxParameters parameters;
+  if (is_quantised()) {
+    if (!operand.quantisation || operand.quantisation->scales.size() != 1) {
+      model_.fail(&node, node.input(position),
+                  "must be int8 or uint8 behind a DequantizeLinear, of one scale");
+    }
+    const int offset = operand.type == ConstantType::kUint8 ? 128 : 0;
+    for (const double value : operand.values) {
+      parameters.quantised.constants.push_back(
+          static_cast<std::int8_t>(std::clamp(static_cast<int>(value) - offset, -128, 127)));
+    }
+    parameters.quantised.constants.resize(channels, parameters.quantised.constants.front());
+    parameters.quantised.constants_quantisation = {operand.quantisation->scales[0],
+                                                   operand.quantisation->zero_points[0] - offset};
+  } else {
+    for (const double value : operand.real_values()) {
+      parameters.floats.constants.push_back(static_cast<float>(value));
+    }
+    parameters.floats.constants.resize(channels, parameters.floats.constants.front());
+  }
+  parameters.floats.constants_come_first = parameters.quantised.constants_come_first =
+      position == 0;
+  layer.inputs = {in.id, kNoTensor};
+  layer.output = shape(in);
+  append(node, layer, std::move(parameters), in.dimensions, in.view);
+}
+
+void OnnxImporter::import_of_two(const OnnxNode& node, Layer layer) {
+  OnnxValue a = settled(node, 0);
+  OnnxValue b = settled(node, 1);
+  const std::optional<std::vector<int>> to = broadcast(a.dimensions, b.dimensions);
+  if (!to) {
+    model_.fail(node, "combines tensors of shapes " + dimensions_text(a.dimensions) + " and " +
+                          dimensions_text(b.dimensions));
+  }
+  OnnxLayout layout{shape(a), a.view};
+  if (element_count(a.dimensions) != element_count(*to)) {
+    layout = element_count(b.dimensions) == element_count(*to) ? OnnxLayout{shape(b), b.view}
+                                                               : usual_layout(*to);
+  }
+  for (OnnxValue* const operand : {&a, &b}) {
+    if (shape(*operand) == layout.shape && operand->view == layout.view) {
+      continue;
+    }
+    const std::vector<int> none(to->size() - operand->dimensions.size(), 1);
+    std::vector<int> from = none;
+    from.insert(from.end(), operand->dimensions.begin(), operand->dimensions.end());
+    const auto of_each = operand->view.by_dimension(from);
+    if (!of_each) {
+      model_.fail(node, "reads elements that lie in too many strides");
+    }
+    std::vector<Digit> repeated;
+    for (std::size_t i = 0; i < to->size(); ++i) {
+      if (from[i] != (*to)[i]) {
+        repeated.push_back({(*to)[i], 0});
+      }
+      repeated.insert(repeated.end(), (*of_each)[i].begin(), (*of_each)[i].end());
+    }
+    *operand = add_copy(&node, *operand, OnnxView(repeated), *to, layout, node.output());
+  }
+  layer.inputs = {a.id, b.id};
+  layer.output = layout.shape;
+  append(node, layer, {}, *to, layout.view);
+}
+
+// ----- softmax
+
+void OnnxImporter::import_softmax(const OnnxNode& node) {
+  constexpr int kOfOneAxis = 13;  // operator set; before, of all elements from the axis on
+  const bool of_one_axis = model_.opset() >= kOfOneAxis;
+  OnnxValue in = value(node, 0);
+  const std::vector<int> dimensions = in.dimensions;
+  std::size_t axis =
+      axis_of(model_, node, model_.integer(node, "axis", of_one_axis ? -1 : 1), dimensions.size());
+  if (!of_one_axis) {
+    const auto begin = dimensions.begin() + static_cast<std::ptrdiff_t>(axis);
+    in.dimensions = {static_cast<int>(element_count({dimensions.begin(), begin})),
+                     static_cast<int>(element_count({begin, dimensions.end()}))};
+    axis = 1;
+  }
+  in = by_channel(node, in, axis);
+  Layer layer;
+  layer.kind = LayerKind::kSoftmax;
+  layer.inputs = {in.id, kNoTensor};
+  layer.output = shape(in);
+  append(node, layer, {}, dimensions, in.view);
+}
+
+}  // namespace patchnas
