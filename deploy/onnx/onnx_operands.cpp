@@ -253,31 +253,8 @@ TensorId OnnxImporter::add_layer(const Layer& layer, OnnxParameters parameters,
 }
 
 std::optional<TensorQuantisation> OnnxImporter::implied_quantisation(const Layer& layer) const {
-  static constexpr TensorQuantisation kTanhOutput{1.0F / 128.0F, 0};
-  const auto& of_input = quantisations_[static_cast<std::size_t>(layer.inputs[0])];
-  switch (layer.kind) {
-    case LayerKind::kAveragePool:
-    case LayerKind::kMaxPool:
-    case LayerKind::kResize:
-    case LayerKind::kCopyChannels:
-    case LayerKind::kCopy:
-      return of_input;
-    case LayerKind::kSoftmax:
-      return kSoftmaxOutput;
-    case LayerKind::kLookup:
-      switch (layer.function) {
-        case ValueFunction::kRelu6:
-          return of_input;
-        case ValueFunction::kLogistic:
-          return kSoftmaxOutput;
-        case ValueFunction::kTanh:
-          return kTanhOutput;
-        default:
-          return std::nullopt;
-      }
-    default:
-      return std::nullopt;
-  }
+  return keeps_scale(layer) ? quantisations_[static_cast<std::size_t>(layer.inputs[0])]
+                            : fixed_output(layer);
 }
 
 void OnnxImporter::append_output(const OnnxNode& node, std::size_t position, const Layer& layer,
