@@ -28,12 +28,13 @@ struct FloatLayer {
   std::vector<float> weights;
   std::vector<float> bias;              ///< [O], empty for none
   std::optional<BatchNorm> batch_norm;  ///< applied after weights and bias, before the activation
-  /// What a layer's only input is combined with (has_constant_operand()): [C], and whether it comes
-  /// first.
+  /// What a layer's only input is combined with (has_constant_operand()), and whether it comes
+  /// first: [C], or with Layer::has_constant_map [H, W, C], as what copies leave.
   std::vector<float> constants{};
   bool constants_come_first = false;
   float leaky_slope = 0.0F;  ///< of ValueFunction::kLeakyRelu below zero
   float fill = 0.0F;         ///< of what a copy leaves (fills())
+  bool is_sum = false;       ///< a kMean that is not divided by the number of its values
   bool operator==(const FloatLayer&) const = default;
 };
 

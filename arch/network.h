@@ -37,6 +37,8 @@ inline constexpr int kMostLayers = 4096;
 inline constexpr std::int64_t kMostElements = std::int64_t{1} << 30;  ///< of one tensor
 inline constexpr std::int64_t kMostWeights = std::int64_t{1} << 31;   ///< of one layer
 inline constexpr std::int64_t kMostMacs = std::int64_t{1} << 53;      ///< of one inference
+/// Of a layer's constant that has a number for each element.
+inline constexpr std::int64_t kMostConstants = std::int64_t{1} << 20;
 /// Under one mean, so that sums of differences to a zero point stay below 2^31.
 inline constexpr std::int64_t kMostMeanValues = std::int64_t{1} << 23;
 
@@ -54,15 +56,24 @@ enum class LayerKind {
   kMaxPool,
   kFullyConnected,
   kSoftmax,
-  /// Over all rows, all columns or both, with a requantisation of its own, which an average pooling
-  /// does not have.
+  /// Over blocks that rows, columns or both consist of, mostly all of them, with a requantisation
+  /// of its own, which an average pooling does not have. Also a sum.
   kMean,
   /// First input less second.
   kSubtract,
   kMultiply,
+  /// First input where it is not negative, else its product with the second.
+  kPrelu,
+  /// Of stored values, whatever their scales.
+  kMaximum,
+  kMinimum,
+  kSquaredDifference,
   /// Every value by itself: Layer::function.
   kLookup,
   kResize,
+  /// Every input pixel adds its products with all weights to a window of the output: the windows
+  /// are those that a kConv2d from the output to the input would read.
+  kTransposeConv,
   /// Channels of the input to channels of the output: a part of a concatenation or a split.
   kCopyChannels,
   /// Elements in another order or place: Layer::copy. Other shapes, transposed axes, slices,
@@ -80,7 +91,10 @@ enum class ValueFunction {
   kLeakyRelu,
   kLogistic,
   kTanh,
-  kHardSwish
+  kHardSwish,
+  kAbs,
+  kElu,
+  kRsqrt  ///< 1 / sqrt(x); of what is not positive the largest value
 };
 
 /// The part a layer plays in the architecture that it was lowered from.
@@ -163,11 +177,14 @@ struct Layer {
   LayerRole role = LayerRole::kImported;
   int stage = -1;  ///< stage of the architecture, from 0; -1 outside the stages
   int block = -1;  ///< block within its stage, from 0; -1 outside the stages
-  /// Tensors read; the second is kNoTensor where there is one only. kAdd, kSubtract and kMultiply
-  /// combine two of equal shape, or one with a constant of one number per channel. Copies have a
-  /// second one, of the output's shape, where that holds the elements that are not copied; else
-  /// these are a constant.
+  /// Tensors read; the second is kNoTensor where there is one only. kAdd, kSubtract, kMultiply and
+  /// the like combine two of equal shape, or one with a constant (has_constant_operand()). Copies
+  /// have a second one, of the output's shape, where that holds the elements that are not copied;
+  /// else these are a constant (fills()).
   std::array<TensorId, 2> inputs{kImage, kNoTensor};
+  /// The constant has a number for each element of the output; else one for each channel, of copies
+  /// one for all.
+  bool has_constant_map = false;
   TensorShape output;
   Kernel kernel;
   Activation activation = Activation::kNone;
@@ -219,8 +236,8 @@ std::string_view to_string(Activation activation);
 /// for a tensor that nothing reads.
 std::vector<int> last_readers(const Network& network);
 
-/// Multiply-accumulates for one output pixel of `layer` (all its channels); 0 for layers without
-/// multiplications.
+/// Multiply-accumulates for one output pixel of `layer` (all its channels), or of a kTransposeConv
+/// for one input pixel; 0 for layers without multiplications.
 std::int64_t macs_per_pixel(const Network& network, int layer);
 /// Multiply-accumulates of the whole layer, executed once.
 std::int64_t layer_macs(const Network& network, int layer);
@@ -234,7 +251,7 @@ std::int64_t weight_count(const Network& network, int layer);
 /// where resized positions come from.
 std::int64_t operand_bytes(const Layer& layer);
 
-/// Whether the layer combines its input with a constant: one int8 number per channel.
+/// Whether the layer combines its input with a constant.
 bool has_constant_operand(const Layer& layer);
 /// Whether the output's elements that a copy leaves are a constant.
 bool fills(const Layer& layer);

@@ -39,7 +39,8 @@ KernelFunction kernel_function(const Layer& layer) {
     // With stride 1 and no padding it is a matrix product.
     return layer.kernel == Kernel{} ? KernelFunction::kPointwise : KernelFunction::kConvolve;
   }
-  if (layer.kind == LayerKind::kSubtract || has_constant_operand(layer)) {
+  const bool is_sum = layer.kind == LayerKind::kAdd && !has_constant_operand(layer);
+  if (operator_facts(layer.kind).combines() && !is_sum) {
     return KernelFunction::kCombine;
   }
   return std::find_if(kKernels.begin(), kKernels.end(),

@@ -61,6 +61,8 @@ struct OperatorFacts {
   [[nodiscard]] constexpr bool computes_by_element() const {
     return reads == Reads::kPosition && keeps_channels;
   }
+  /// Whether it computes each element from two, of which one may be a constant.
+  [[nodiscard]] constexpr bool combines() const { return computes_by_element() && inputs == 2; }
 };
 
 inline constexpr std::array kOperators = {
@@ -85,10 +87,22 @@ inline constexpr std::array kOperators = {
                   WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, false},
     OperatorFacts{LayerKind::kMultiply, "multiply", "MUL", 1, 2, Reads::kPosition,
                   WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, false},
+    OperatorFacts{LayerKind::kPrelu, "prelu", "PRELU", 1, 2, Reads::kPosition, WeightLayout::kNone,
+                  true, false, InPlace::kEqualWindow, false, false},
+    OperatorFacts{LayerKind::kMaximum, "maximum", "MAXIMUM", 1, 2, Reads::kPosition,
+                  WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, false},
+    OperatorFacts{LayerKind::kMinimum, "minimum", "MINIMUM", 1, 2, Reads::kPosition,
+                  WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, false},
+    OperatorFacts{LayerKind::kSquaredDifference, "squared_difference", "SQUARED_DIFFERENCE", 1, 2,
+                  Reads::kPosition, WeightLayout::kNone, true, false, InPlace::kEqualWindow, false,
+                  false},
     OperatorFacts{LayerKind::kLookup, "lookup", "QUANTIZE", 1, 1, Reads::kPosition,
                   WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, false},
     OperatorFacts{LayerKind::kResize, "resize", "RESIZE_NEAREST_NEIGHBOR", 1, 1, Reads::kAnywhere,
                   WeightLayout::kNone, true, false, InPlace::kNever, false, false},
+    OperatorFacts{LayerKind::kTransposeConv, "transpose_conv", "TRANSPOSE_CONV", 1, 1,
+                  Reads::kAnywhere, WeightLayout::kConvolution, false, false, InPlace::kNever,
+                  false, false},
     OperatorFacts{LayerKind::kCopyChannels, "copy_channels", "CONCATENATION", 1, 2,
                   Reads::kPosition, WeightLayout::kNone, false, false, InPlace::kEqualWindow, false,
                   false},
@@ -116,6 +130,7 @@ enum class KernelFunction {
   kCombine,
   kLookup,
   kResize,
+  kConvolveTransposed,
   kCopyChannels,
   kCopy,
   // Of pooling whose input comes in parts: each part's, and the end.
@@ -279,6 +294,13 @@ inline constexpr std::array kKernels = {
                 LayerKind::kResize,
                 {KernelConstant::kResizing, KernelConstant::kNone},
                 CallSort::kPool,
+                true,
+                false},
+    KernelFacts{KernelFunction::kConvolveTransposed,
+                "patchnas_convolve_transposed",
+                LayerKind::kTransposeConv,
+                {KernelConstant::kKernel, KernelConstant::kWeights},
+                CallSort::kConvolution,
                 true,
                 false},
     KernelFacts{KernelFunction::kCopyChannels,

@@ -36,13 +36,16 @@ struct ActivationClamp {
 };
 
 /// Both inputs are brought to a common scale with kAddLeftShift fraction bits, added or subtracted,
-/// and brought to the output's. Of products only the output's counts.
+/// and brought to the output's. Of products only the output's counts; of a kPrelu that is for what
+/// is negative, and the first input's for the others.
 struct AddArithmetic {
   std::array<Requantisation, 2> inputs;
   Requantisation output;
   bool operator==(const AddArithmetic&) const = default;
 };
 inline constexpr int kAddLeftShift = 20;
+/// The same of differences that are squared.
+inline constexpr int kSquaredDifferenceLeftShift = 7;
 
 /// What each stored value becomes, by value + 128.
 using LookupTable = std::vector<std::int8_t>;
@@ -73,13 +76,15 @@ struct QuantizedLayer {
   std::vector<float> weight_scales;
   std::vector<std::int32_t> biases;
   ConvolutionOperator convolution_operator = ConvolutionOperator::kConv2d;
-  /// What a layer's only input is combined with (has_constant_operand()): [C], its scale and zero
-  /// point, and whether it comes first.
+  /// What a layer's only input is combined with (has_constant_operand()): [C], or [H, W, C] where
+  /// Layer::has_constant_map, its scale and zero point, and whether it comes first. Of a copy with
+  /// such a map, what it leaves.
   std::vector<std::int8_t> constants;
   TensorQuantisation constants_quantisation{};
   bool constants_come_first = false;
   float leaky_slope = 0.0F;  ///< of ValueFunction::kLeakyRelu below zero
   std::int8_t fill = 0;      ///< of what a copy leaves (fills())
+  bool is_sum = false;       ///< a kMean that is not divided by the number of its values
 
   // Derived from the scales by derive_arithmetic (deploy/quantise/requantisation.h).
   std::vector<Requantisation> requantisation;  ///< per output channel
@@ -88,7 +93,7 @@ struct QuantizedLayer {
   SoftmaxArithmetic softmax;
   LookupTables lookup;
   Requantisation
-      mean;  ///< of the sum of differences to the input's zero point; has 1 / count in it
+      mean;  ///< of the sum of differences to the input's zero point; of a mean has 1 / count in it
 
   bool operator==(const QuantizedLayer&) const = default;
 };

@@ -27,8 +27,10 @@ OperatorFamily family_of(const Network& network, int layer) {
     family.input_channels /= l.groups;
     family.kernel_h = l.kernel.height;
     family.kernel_w = l.kernel.width;
-    family.stride_h = l.kernel.stride_h;
-    family.stride_w = l.kernel.stride_w;
+    // Of a transposed convolution the input's pixels count: as if it had stride 1.
+    const bool is_transposed = family.kernel == KernelFunction::kConvolveTransposed;
+    family.stride_h = is_transposed ? 1 : l.kernel.stride_h;
+    family.stride_w = is_transposed ? 1 : l.kernel.stride_w;
   }
   return family;
 }
@@ -47,7 +49,7 @@ void add_use(std::vector<AxisUse>& uses, const AxisUse& use) {
 // What costs the same wherever its windows lie has them in the middle of what it reads.
 bool lies_anywhere(KernelFunction kernel) {
   return kernel == KernelFunction::kConvolveGroups || kernel == KernelFunction::kResize ||
-         kernel == KernelFunction::kCopy;
+         kernel == KernelFunction::kConvolveTransposed || kernel == KernelFunction::kCopy;
 }
 
 OperatorAxis axis_of(const OperatorFamily& family, Axis axis, const AxisTaps& window,
@@ -55,9 +57,9 @@ OperatorAxis axis_of(const OperatorFamily& family, Axis axis, const AxisTaps& wi
   if (lies_anywhere(family.kernel)) {
     const int kernel = axis == Axis::kRows ? family.kernel_h : family.kernel_w;
     const int stride = axis == Axis::kRows ? family.stride_h : family.stride_w;
-    return {.output = computed.size(),
-            .input = std::max(0, (computed.size() - 1) * stride + kernel),
-            .pad = 0};
+    const int outputs =
+        family.kernel == KernelFunction::kConvolveTransposed ? window.input : computed.size();
+    return {.output = outputs, .input = std::max(0, (outputs - 1) * stride + kernel), .pad = 0};
   }
   return {.output = computed.size(),
           .input = read.size(),

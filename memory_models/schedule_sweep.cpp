@@ -159,7 +159,7 @@ class ScheduleSweep::Workspace {
       is_symmetric_ = is_symmetric_ && layer.axes[0] == layer.axes[1];
       layer.macs_per_pixel = macs_per_pixel(network, i);
       layer.macs_before = macs;
-      macs += layer.macs_per_pixel * l.output.pixels();
+      macs += layer_macs(network, i);
       for (const TensorId t : layer.inputs) {
         if (t != kNoTensor) {
           ++tensors_[at(t)].readers_end;  // a count for now

@@ -270,7 +270,7 @@ class SegmentSweep::Workspace {
       WholeLayers& whole = whole_.emplace_back();
       for (int l = cuts_[at(first)]; l < cuts_[at(first + 1)]; ++l) {
         whole.bytes = std::max(whole.bytes, live[at(l)]);
-        whole.macs += macs_[at(l)] * layer(l).output.pixels();
+        whole.macs += layer_macs(*network_, l);
       }
     }
   }

@@ -4,14 +4,37 @@ static int32_t difference(const patchnas_add_scales* s, int input, int8_t value)
   return value - s->zero_points[input];
 }
 
-static int32_t scaled(const patchnas_add_scales* s, int input, int8_t value) {
-  return patchnas_requantise(difference(s, input, value) * (1 << 20), s->multipliers[input],
+static int32_t scaled(const patchnas_add_scales* s, int input, int8_t value, int32_t left_shift) {
+  return patchnas_requantise(difference(s, input, value) * (1 << left_shift), s->multipliers[input],
                              s->shifts[input]);
 }
 
 static int8_t finished(const patchnas_add_scales* s, int32_t value) {
-  const int32_t result = patchnas_requantise(value, s->output_multiplier, s->output_shift);
-  return patchnas_clamp(result + s->output_zero_point, s->clamp_min, s->clamp_max);
+  return patchnas_clamp(value + s->output_zero_point, s->clamp_min, s->clamp_max);
+}
+
+/* At the output's scale. */
+static int8_t rescaled(const patchnas_add_scales* s, int32_t value) {
+  return finished(s, patchnas_requantise(value, s->output_multiplier, s->output_shift));
+}
+
+static int8_t prelu(const patchnas_add_scales* s, int8_t a, int8_t b) {
+  const int32_t value = difference(s, 0, a);
+  return value < 0 ? rescaled(s, value * difference(s, 1, b))
+                   : finished(s, patchnas_requantise(value, s->multipliers[0], s->shifts[0]));
+}
+
+static int8_t squared_difference(const patchnas_add_scales* s, int8_t a, int8_t b) {
+  const int32_t value = scaled(s, 0, a, 7) - scaled(s, 1, b, 7);
+  return rescaled(s, value * value);
+}
+
+static int8_t sum_or_difference(const patchnas_combination* c, int8_t a, int8_t b) {
+  const int32_t first = scaled(&c->scales, 0, a, 20);
+  const int32_t second = scaled(&c->scales, 1, b, 20);
+  return rescaled(&c->scales, c->operation == PATCHNAS_ADD        ? first + second
+                              : c->operation == PATCHNAS_SUBTRACT ? first - second
+                                                                  : second - first);
 }
 
 /* One pixel, or a run of them where both are tensors. */
@@ -20,16 +43,27 @@ static void combine_run(const patchnas_combination* c, const int8_t* a, const in
   const patchnas_add_scales* const s = &c->scales;
   if (c->operation == PATCHNAS_MULTIPLY) {
     for (int32_t i = 0; i < count; ++i) {
-      out[i] = finished(s, difference(s, 0, a[i]) * difference(s, 1, b[i]));
+      out[i] = rescaled(s, difference(s, 0, a[i]) * difference(s, 1, b[i]));
     }
     return;
   }
   for (int32_t i = 0; i < count; ++i) {
-    const int32_t first = scaled(s, 0, a[i]);
-    const int32_t second = scaled(s, 1, b[i]);
-    out[i] = finished(s, c->operation == PATCHNAS_ADD        ? first + second
-                         : c->operation == PATCHNAS_SUBTRACT ? first - second
-                                                             : second - first);
+    switch (c->operation) {
+      case PATCHNAS_PRELU:
+        out[i] = prelu(s, a[i], b[i]);
+        break;
+      case PATCHNAS_MAXIMUM:
+        out[i] = a[i] > b[i] ? a[i] : b[i];
+        break;
+      case PATCHNAS_MINIMUM:
+        out[i] = a[i] < b[i] ? a[i] : b[i];
+        break;
+      case PATCHNAS_SQUARED_DIFFERENCE:
+        out[i] = squared_difference(s, a[i], b[i]);
+        break;
+      default:
+        out[i] = sum_or_difference(c, a[i], b[i]);
+    }
   }
 }
 

@@ -45,7 +45,7 @@ typedef struct patchnas_kernel {
 /* One multiplier and shift per output channel: accumulator * multiplier * 2^(shift - 31), where the
  * multiplier is 0 or in [2^30, 2^31) and the shift in [-31, 30]. The zero point of the input is
  * folded into the biases: biases[o] = bias[o] - input_zero_point * (sum of all weights of o),
- * modulo 2^32. */
+ * modulo 2^32. Not so of a transposed convolution, of which each position reads other weights. */
 typedef struct patchnas_weights {
   const int8_t* weights; /* [O, kh, kw, I], depthwise [1, kh, kw, C], fully connected [O, I] */
   const int32_t* biases;
@@ -75,8 +75,19 @@ typedef struct patchnas_groups {
 
 /* What two numbers become: a + b as patchnas_add has it, the same with a - b, or
  * clamp(zero_point + scale((a - zero_a) * (b - zero_b))), for which only the output's scale
- * counts. */
-enum { PATCHNAS_ADD, PATCHNAS_SUBTRACT, PATCHNAS_SUBTRACT_FROM, PATCHNAS_MULTIPLY };
+ * counts. PRELU is that of an a below its zero point, others become clamp(zero_point +
+ * scale_a(a - zero_a)). MAXIMUM and MINIMUM are of the bytes. SQUARED_DIFFERENCE squares what
+ * SUBTRACT brings to the output's scale, inputs shifted left by 7. */
+enum {
+  PATCHNAS_ADD,
+  PATCHNAS_SUBTRACT,
+  PATCHNAS_SUBTRACT_FROM,
+  PATCHNAS_MULTIPLY,
+  PATCHNAS_PRELU,
+  PATCHNAS_MAXIMUM,
+  PATCHNAS_MINIMUM,
+  PATCHNAS_SQUARED_DIFFERENCE
+};
 typedef struct patchnas_combination {
   int32_t operation;       /* SUBTRACT_FROM: b - a */
   const int8_t* constants; /* for b, one per channel; null where it is a tensor */
@@ -113,6 +124,12 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
 void patchnas_convolve_groups(const patchnas_groups* groups, const patchnas_weights* weights,
                               const patchnas_window* input, const patchnas_window* output,
                               patchnas_rect computed);
+
+/* Every pixel of the input, which is whole, adds its products with all weights, [O, kh, kw, I], to
+ * a window of the output: `kernel` is that of a convolution that would read the output. */
+void patchnas_convolve_transposed(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                                  const patchnas_window* input, const patchnas_window* output,
+                                  patchnas_rect computed);
 
 /* A convolution of 1x1 pixels, stride 1, without padding. The output may lie over the input where,
  * of the computed pixels in the order of rows, the output of pixel i + PATCHNAS_POINTWISE_GROUP -

@@ -162,12 +162,56 @@ class Depthwise : public FloatLayerRun {
   const FloatLayer& own_;
 };
 
+// Every input pixel adds its products to the window of the output that a convolution from there to
+// here would read.
+class TransposedConvolution : public FloatLayerRun {
+ public:
+  TransposedConvolution(const Layer& layer, const FloatLayer& own) : layer_(layer), own_(own) {}
+
+  void run(const FloatInputs& inputs, std::span<float> output) const override {
+    const FloatInput& in = inputs[0];
+    const auto channels = static_cast<std::size_t>(layer_.output.channels);
+    std::vector<double> sums(output.size());
+    Layer convolution = layer_;
+    convolution.output = in.shape;
+    for (int row = 0; row < in.shape.height; ++row) {
+      for (int col = 0; col < in.shape.width; ++col) {
+        for_each_tap(convolution, layer_.output, row, col, [&](int y, int x, std::size_t tap) {
+          add(in.pixel(row, col), in.shape.channels, tap,
+              sums.data() + (std::ptrdiff_t{y} * layer_.output.width + x) * layer_.output.channels);
+        });
+      }
+    }
+    for (std::size_t i = 0; i < output.size(); ++i) {
+      output[i] = finished(sums[i], own_, i % channels);
+    }
+  }
+
+ private:
+  void add(const float* pixel, int inputs, std::size_t tap, double* sums) const {
+    const auto depth = static_cast<std::size_t>(inputs);
+    const auto taps = static_cast<std::size_t>(layer_.kernel.height * layer_.kernel.width);
+    for (std::size_t o = 0; o < static_cast<std::size_t>(layer_.output.channels); ++o) {
+      const float* const weights = own_.weights.data() + (o * taps + tap) * depth;
+      for (std::size_t c = 0; c < depth; ++c) {
+        sums[o] += double{pixel[c]} * double{weights[c]};
+      }
+    }
+  }
+
+  const Layer& layer_;
+  const FloatLayer& own_;
+};
+
 }  // namespace
 
 std::unique_ptr<FloatLayerRun> make_weighted(const Layer& layer, const FloatLayer& own,
                                              const TensorShape& input) {
   if (layer.kind == LayerKind::kDepthwiseConv2d) {
     return std::make_unique<Depthwise>(layer, own);
+  }
+  if (layer.kind == LayerKind::kTransposeConv) {
+    return std::make_unique<TransposedConvolution>(layer, own);
   }
   return std::make_unique<Convolution>(layer, own, input);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "arch/resize_samples.h"
 #include "deploy/float/float_layers.h"
@@ -30,6 +31,14 @@ class Combination : public FloatLayerRun {
         return first * second;
       case LayerKind::kSubtract:
         return first - second;
+      case LayerKind::kPrelu:
+        return first < 0.0F ? first * second : first;
+      case LayerKind::kMaximum:
+        return std::max(first, second);
+      case LayerKind::kMinimum:
+        return std::min(first, second);
+      case LayerKind::kSquaredDifference:
+        return (first - second) * (first - second);
       default:
         return first + second;
     }
@@ -65,6 +74,12 @@ class Function : public FloatLayerRun {
         return static_cast<float>(std::tanh(double{x}));
       case ValueFunction::kHardSwish:
         return x * std::clamp(x + 3.0F, 0.0F, 6.0F) / 6.0F;
+      case ValueFunction::kAbs:
+        return std::abs(x);
+      case ValueFunction::kElu:
+        return static_cast<float>(x < 0.0F ? std::expm1(double{x}) : double{x});
+      case ValueFunction::kRsqrt:
+        return x > 0.0F ? 1.0F / std::sqrt(x) : std::numeric_limits<float>::max();
     }
     return x;
   }
@@ -129,10 +144,13 @@ class Resize : public FloatLayerRun {
   const Layer& layer_;
 };
 
-// Elements of the output that are not copied are those of the second input, or the fill.
-void start_from(std::span<float> output, const FloatInput& rest, float fill) {
-  if (rest.values.empty()) {
-    std::fill(output.begin(), output.end(), fill);
+// Elements of the output that are not copied are those of the second input, or constants.
+void start_from(std::span<float> output, const FloatInput& rest, const Layer& layer,
+                const FloatLayer& own) {
+  if (layer.has_constant_map) {
+    std::copy(own.constants.begin(), own.constants.end(), output.begin());
+  } else if (rest.values.empty()) {
+    std::fill(output.begin(), output.end(), own.fill);
   } else {
     std::copy(rest.values.begin(), rest.values.end(), output.begin());
   }
@@ -143,7 +161,7 @@ class ChannelCopy : public FloatLayerRun {
   ChannelCopy(const Layer& layer, const FloatLayer& own) : layer_(layer), own_(own) {}
 
   void run(const FloatInputs& inputs, std::span<float> output) const override {
-    start_from(output, inputs[1], own_.fill);
+    start_from(output, inputs[1], layer_, own_);
     const ChannelRange& range = layer_.channels;
     for (std::int64_t pixel = 0; pixel < layer_.output.pixels(); ++pixel) {
       std::copy_n(inputs[0].values.data() + pixel * inputs[0].shape.channels + range.from,
@@ -161,7 +179,7 @@ class ElementCopy : public FloatLayerRun {
   ElementCopy(const Layer& layer, const FloatLayer& own) : layer_(layer), own_(own) {}
 
   void run(const FloatInputs& inputs, std::span<float> output) const override {
-    start_from(output, inputs[1], own_.fill);
+    start_from(output, inputs[1], layer_, own_);
     const StridedCopy& copy = layer_.copy;
     for (int i = 0; i < copy.counts[0]; ++i) {
       for (int j = 0; j < copy.counts[1]; ++j) {
@@ -188,6 +206,10 @@ std::unique_ptr<FloatLayerRun> make_elementwise(const Layer& layer, const FloatL
     case LayerKind::kAdd:
     case LayerKind::kSubtract:
     case LayerKind::kMultiply:
+    case LayerKind::kPrelu:
+    case LayerKind::kMaximum:
+    case LayerKind::kMinimum:
+    case LayerKind::kSquaredDifference:
       return std::make_unique<Combination>(layer, own);
     case LayerKind::kLookup:
       return std::make_unique<Function>(layer, own);

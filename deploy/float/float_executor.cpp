@@ -18,12 +18,13 @@ std::unique_ptr<FloatLayerRun> make_run(const FloatNetwork& network, int index) 
     case LayerKind::kConv2d:
     case LayerKind::kDepthwiseConv2d:
     case LayerKind::kFullyConnected:
+    case LayerKind::kTransposeConv:
       return make_weighted(layer, own, network.network.shape(layer.inputs[0]));
     case LayerKind::kAveragePool:
     case LayerKind::kMaxPool:
     case LayerKind::kMean:
     case LayerKind::kSoftmax:
-      return make_pooling(layer);
+      return make_pooling(layer, own);
     default:
       return make_elementwise(layer, own);
   }

@@ -40,8 +40,8 @@ class FloatLayerRun {
 /// Convolutions of all kinds and fully connected layers. @param input shape
 std::unique_ptr<FloatLayerRun> make_weighted(const Layer& layer, const FloatLayer& own,
                                              const TensorShape& input);
-/// Average and maximum poolings, means, softmax.
-std::unique_ptr<FloatLayerRun> make_pooling(const Layer& layer);
+/// Average and maximum poolings, means, sums, softmax.
+std::unique_ptr<FloatLayerRun> make_pooling(const Layer& layer, const FloatLayer& own);
 /// What computes or moves single elements.
 std::unique_ptr<FloatLayerRun> make_elementwise(const Layer& layer, const FloatLayer& own);
 

@@ -11,7 +11,7 @@ namespace {
 
 class Pooling : public FloatLayerRun {
  public:
-  explicit Pooling(const Layer& layer) : layer_(layer) {}
+  Pooling(const Layer& layer, const FloatLayer& own) : layer_(layer), own_(own) {}
 
   void run(const FloatInputs& inputs, std::span<float> output) const override {
     const auto channels = static_cast<std::size_t>(layer_.output.channels);
@@ -43,11 +43,12 @@ class Pooling : public FloatLayerRun {
       }
     }
     for (std::size_t c = 0; c < out.size(); ++c) {
-      out[c] = static_cast<float>(is_max ? result[c] : result[c] / count);
+      out[c] = static_cast<float>(is_max || own_.is_sum ? result[c] : result[c] / count);
     }
   }
 
   const Layer& layer_;
+  const FloatLayer& own_;
 };
 
 class Softmax : public FloatLayerRun {
@@ -76,11 +77,11 @@ class Softmax : public FloatLayerRun {
 
 }  // namespace
 
-std::unique_ptr<FloatLayerRun> make_pooling(const Layer& layer) {
+std::unique_ptr<FloatLayerRun> make_pooling(const Layer& layer, const FloatLayer& own) {
   if (layer.kind == LayerKind::kSoftmax) {
     return std::make_unique<Softmax>(layer);
   }
-  return std::make_unique<Pooling>(layer);
+  return std::make_unique<Pooling>(layer, own);
 }
 
 }  // namespace patchnas

@@ -43,6 +43,10 @@ struct CProgram {
   [[nodiscard]] std::span<const KernelConstant> constants_of(int index) const {
     return kernel_facts(plan.step(plan.step_of_layer(index)).kernel).constants();
   }
+  /// "vww_stem_map": of a layer that has_constant_map
+  [[nodiscard]] std::string constant_map(int layer) const {
+    return name + "_" + layers[static_cast<std::size_t>(layer)] + "_map";
+  }
   /// "vww_stem_weights"
   [[nodiscard]] std::string constant(int layer, KernelConstant constant) const {
     return name + "_" + layers[static_cast<std::size_t>(layer)] + "_" +

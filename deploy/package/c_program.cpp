@@ -246,8 +246,11 @@ typedef struct held_rows {
     if (tensor == kImage && loop.fetches_image) {
       return "image";
     }
-    return "whole(" + data(tensor) + ", " + number(shape.width) + ", " + number(shape.channels) +
-           ")";
+    return whole(data(tensor), shape);
+  }
+
+  static std::string whole(const std::string& data, const TensorShape& shape) {
+    return "whole(" + data + ", " + number(shape.width) + ", " + number(shape.channels) + ")";
   }
 
   std::string rect(const Loop& loop, int step) const {
@@ -285,7 +288,7 @@ typedef struct held_rows {
       return call + "in.data, " + number(plan_.tensor(step.inputs[0]).shape.elements()) +
              ", out.data, " + number(plan_.tensor(step.output).shape.channels) + ");";
     }
-    const bool has_second = step.input_count() == 2;
+    const bool has_second = step.input_count() == 2 || program_.layer(layer).has_constant_map;
     if (step.kernel == KernelFunction::kCopy) {
       return call + "in.data, " + (has_second ? "second.data" : "0") + ", out.data);";
     }
@@ -373,6 +376,9 @@ typedef struct held_rows {
     declare("in", step.inputs[0]);
     if (step.input_count() == 2) {
       declare("second", step.inputs[1]);
+    } else if (program_.layer(layer).has_constant_map) {
+      text += "    const patchnas_window second = " +
+              whole(program_.constant_map(layer), program_.layer(layer).output) + ";\n";
     }
     declare("out", step.output);
     if (has_rect(loop, step.kernel) || loop.caches_rows()) {

@@ -7,7 +7,8 @@ KernelWeights kernel_weights(const Layer& layer, const QuantizedLayer& quantised
   const std::size_t channels = quantised.biases.size();
   const std::size_t per_channel = channels == 0 ? 0 : quantised.weights.size() / channels;
   const bool channels_last = layer.kind == LayerKind::kDepthwiseConv2d;
-  const auto zero_point = static_cast<std::uint32_t>(input_zero_point);
+  const bool is_transposed = layer.kind == LayerKind::kTransposeConv;
+  const auto zero_point = static_cast<std::uint32_t>(is_transposed ? 0 : input_zero_point);
   KernelWeights result{.weights = quantised.weights, .biases = {}, .multipliers = {}, .shifts = {}};
   for (std::size_t c = 0; c < channels; ++c) {
     const Requantisation& scale = quantised.requantisation[c];

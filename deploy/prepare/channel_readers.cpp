@@ -14,6 +14,10 @@ ChannelUse channel_use(const Network& network, const Layer& layer) {
     case LayerKind::kAdd:
     case LayerKind::kSubtract:
     case LayerKind::kMultiply:
+    case LayerKind::kPrelu:
+    case LayerKind::kMaximum:
+    case LayerKind::kMinimum:
+    case LayerKind::kSquaredDifference:
     case LayerKind::kAveragePool:
     case LayerKind::kMaxPool:
     case LayerKind::kMean:
@@ -23,6 +27,7 @@ ChannelUse channel_use(const Network& network, const Layer& layer) {
     case LayerKind::kCopyChannels:
       return ChannelUse::kRanges;
     case LayerKind::kSoftmax:
+    case LayerKind::kTransposeConv:
     case LayerKind::kCopy:
     case LayerKind::kInput:
       break;

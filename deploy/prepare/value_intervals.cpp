@@ -76,7 +76,12 @@ class IntervalsOfLayer {
       case LayerKind::kAdd:
       case LayerKind::kSubtract:
       case LayerKind::kMultiply:
-        return of_corners();
+      case LayerKind::kMaximum:
+      case LayerKind::kMinimum:
+        return layer_.has_constant_map ? clamped() : of_corners();
+      case LayerKind::kPrelu:
+      case LayerKind::kSquaredDifference:
+        return clamped();
       case LayerKind::kLookup:
         return of_table();
       case LayerKind::kAveragePool:
@@ -90,6 +95,8 @@ class IntervalsOfLayer {
         return of_channel_ranges();
       case LayerKind::kCopy:
         return of_copy();
+      case LayerKind::kTransposeConv:
+        return clamped();
       case LayerKind::kSoftmax:
       case LayerKind::kInput:
         break;
@@ -98,6 +105,13 @@ class IntervalsOfLayer {
   }
 
  private:
+  // All that the activation function lets through.
+  [[nodiscard]] ChannelIntervals clamped() const {
+    const ActivationClamp& clamp = quantised_.clamp;
+    return ChannelIntervals(
+        channels_, {static_cast<std::int8_t>(clamp.min), static_cast<std::int8_t>(clamp.max)});
+  }
+
   // ----- layers with weights
 
   [[nodiscard]] ChannelIntervals of_sums() const {
@@ -254,11 +268,21 @@ class IntervalsOfLayer {
   [[nodiscard]] ChannelIntervals of_channel_ranges() const {
     const ChannelRange& range = layer_.channels;
     ChannelIntervals result(channels_, {quantised_.fill, quantised_.fill});
-    if (layer_.input_count() == 2) {
+    if (layer_.has_constant_map) {
+      result = of_constants();
+    } else if (layer_.input_count() == 2) {
       result = tensors_[static_cast<std::size_t>(layer_.inputs[1])];
     }
     std::copy_n(in_.begin() + range.from, range.count, result.begin() + range.to);
     return result;
+  }
+
+  [[nodiscard]] ChannelIntervals of_constants() const {
+    Hull hull(channels_);
+    for (std::size_t i = 0; i < quantised_.constants.size(); ++i) {
+      hull.add(i % channels_, quantised_.constants[i]);
+    }
+    return std::move(hull).intervals();
   }
 
   [[nodiscard]] ChannelIntervals of_copy() const {
@@ -273,7 +297,9 @@ class IntervalsOfLayer {
     if (layer_.input_count() == 2) {
       add_all(tensors_[static_cast<std::size_t>(layer_.inputs[1])]);
     }
-    if (fills(layer_)) {
+    if (layer_.has_constant_map) {
+      add_all(of_constants());
+    } else if (fills(layer_)) {
       hull.add(0, quantised_.fill);
     }
     return ChannelIntervals(channels_, std::move(hull).intervals().front());

@@ -47,6 +47,7 @@ double finest_ratio(const Layer& layer) {
   switch (layer.kind) {
     case LayerKind::kAdd:
     case LayerKind::kSubtract:
+    case LayerKind::kSquaredDifference:
       return 0x1p-18;  // kAddLeftShift fraction bits
     case LayerKind::kLookup:
       return layer.function == ValueFunction::kHardSwish ? 0x1p-6 : 0x1p-19;
@@ -146,15 +147,22 @@ class ActivationScales {
   [[nodiscard]] ValueRange range_of_tensor(std::size_t tensor) const {
     const ValueRange& measured = ranges_[tensor];
     if (tensor > 0 && keeps_scale(network_.network.layers[tensor - 1])) {
-      const float fill = network_.layers[tensor - 1].fill;
-      const bool counts = fills(network_.network.layers[tensor - 1]) && fill > kLeastFill;
-      return counts ? ValueRange{fill, fill} : ValueRange{};
+      return range_of_constants(network_.network.layers[tensor - 1], network_.layers[tensor - 1]);
     }
     if (!std::isfinite(measured.min) || !std::isfinite(measured.max) ||
         measured.min > measured.max) {
       fail(network_.network, static_cast<TensorId>(tensor), "its range of values is not finite");
     }
     return tensor == 0 ? measured : layer_range(network_.network.layers[tensor - 1], measured);
+  }
+
+  // That a layer has beside what it hands on.
+  [[nodiscard]] static ValueRange range_of_constants(const Layer& layer, const FloatLayer& own) {
+    if (has_constant_operand(layer) || layer.has_constant_map) {
+      const auto [min, max] = std::minmax_element(own.constants.begin(), own.constants.end());
+      return {*min, *max};
+    }
+    return fills(layer) && own.fill > kLeastFill ? ValueRange{own.fill, own.fill} : ValueRange{};
   }
 
   // Returns whether any had to be.
@@ -223,8 +231,12 @@ bool mixes_scales(const FloatNetwork& network, int index, std::size_t input,
   if (layer.input_count() == 2) {
     return scale_of(0) != scale_of(1);
   }
-  return fills(layer) &&
-         !can_hold(*scale_of(input), network.layers[static_cast<std::size_t>(index)].fill);
+  const FloatLayer& own = network.layers[static_cast<std::size_t>(index)];
+  if (has_constant_operand(layer) || layer.has_constant_map) {
+    return !std::all_of(own.constants.begin(), own.constants.end(),
+                        [&](float constant) { return can_hold(*scale_of(input), constant); });
+  }
+  return fills(layer) && !can_hold(*scale_of(input), own.fill);
 }
 
 std::vector<TensorQuantisation> activation_scales(const FloatNetwork& network,

@@ -27,9 +27,11 @@ void check_sizes(const Network& network, int layer, const FloatLayer& parameters
                 norm->mean.size() == outputs && norm->variance.size() == outputs,
             network, layer, "needs batch norm values for every output channel");
   }
-  if (has_constant_operand(network.layers[static_cast<std::size_t>(layer)])) {
-    require(static_cast<int>(parameters.constants.size()) == network.shape(layer + 1).channels,
-            network, layer, "needs one constant per channel");
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  if (has_constant_operand(l) || l.has_constant_map) {
+    const std::int64_t count = l.has_constant_map ? l.output.elements() : l.output.channels;
+    require(static_cast<std::int64_t>(parameters.constants.size()) == count, network, layer,
+            "needs one constant per channel, or per element where it has a map of them");
   }
 }
 

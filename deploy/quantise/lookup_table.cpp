@@ -7,6 +7,7 @@
 #include "arch/base/error.h"
 #include "arch/fixed_exponential.h"
 #include "arch/fixed_point.h"
+#include "arch/fixed_square_root.h"
 #include "deploy/quantise/requantisation.h"
 
 namespace patchnas {
@@ -116,6 +117,12 @@ class TableMaker {
           return static_cast<std::int16_t>(hard_swish(steps) + output_.zero_point);
         });
       }
+      case ValueFunction::kAbs:
+        return absolute();
+      case ValueFunction::kElu:
+        return elu();
+      case ValueFunction::kRsqrt:
+        return reciprocal_square_root();
     }
     return {};
   }
@@ -182,6 +189,41 @@ class TableMaker {
       const std::int32_t x = requantised(steps, scale);
       const std::int32_t y = is_tanh ? fixed_tanh(x, kInputBits) : fixed_logistic(x, kInputBits);
       return rounding_shift_right(y, shift) + (is_tanh ? 0 : -128);
+    });
+  }
+
+  [[nodiscard]] LookupTables absolute() const {
+    const Requantisation scale = ratio(double{input_.scale / output_.scale});
+    return of_each([&](std::int32_t steps, const auto& requantised) {
+      return output_.zero_point + requantised(std::abs(steps), scale);
+    });
+  }
+
+  // Its preparation computes in single precision.
+  [[nodiscard]] LookupTables elu() const {
+    const float steps_of_one = 1.0F / output_.scale;
+    return of_each([&](std::int32_t steps, const auto&) {
+      const float x = input_.scale * static_cast<float>(steps);
+      const float y = x < 0.0F ? std::exp(x) - 1.0F : x;
+      const float rounded = std::clamp(std::round(y * steps_of_one), -512.0F, 512.0F);
+      return output_.zero_point + static_cast<std::int32_t>(rounded);
+    });
+  }
+
+  [[nodiscard]] LookupTables reciprocal_square_root() const {
+    constexpr int kFraction = 20;  // bits of 1 / sqrt(steps) in between
+    const double factor = 1.0 / double{std::sqrt(input_.scale) * output_.scale};
+    require(factor >= 0x1p-11 && factor < 0x1p28,
+            "the input's or the output's scale is out of range");
+    Requantisation scale = quantise_multiplier(factor);
+    scale.shift -= kFraction;
+    return of_each([&](std::int32_t steps, const auto& requantised) {
+      if (steps <= 0) {
+        return 127;
+      }
+      Requantisation inverse = reciprocal_square_root_of(steps);
+      inverse.shift += kFraction;
+      return output_.zero_point + requantised(requantised(1, inverse), scale);
     });
   }
 

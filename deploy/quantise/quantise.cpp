@@ -77,8 +77,9 @@ QuantizedLayer quantise_layer(const Layer& layer, const FloatLayer& own,
   QuantizedLayer result = layer.has_weights()
                               ? quantise_parameters(layer, own, input.scale, output.scale)
                               : QuantizedLayer{};
-  if (has_constant_operand(layer)) {
-    result.constants_quantisation = constants_quantisation(own.constants);
+  if (has_constant_operand(layer) || layer.has_constant_map) {
+    result.constants_quantisation =
+        keeps_scale(layer) ? output : constants_quantisation(own.constants);
     for (const float constant : own.constants) {
       result.constants.push_back(stored(constant, result.constants_quantisation));
     }
@@ -88,6 +89,7 @@ QuantizedLayer quantise_layer(const Layer& layer, const FloatLayer& own,
     result.fill = stored(own.fill, output);
   }
   result.leaky_slope = own.leaky_slope;
+  result.is_sum = own.is_sum;
   return result;
 }
 

@@ -30,7 +30,7 @@ class Derivation {
         output_(tensor(layer + 1)) {}
 
   void run() {
-    if (has_constant_operand(layer_)) {
+    if (has_constant_operand(layer_) || layer_.has_constant_map) {
       check_constants();
     }
     quantised_.clamp = clamp();
@@ -38,15 +38,27 @@ class Derivation {
       case LayerKind::kConv2d:
       case LayerKind::kDepthwiseConv2d:
       case LayerKind::kFullyConnected:
+      case LayerKind::kTransposeConv:
         derive_weighted();
         break;
       case LayerKind::kAdd:
-      case LayerKind::kSubtract:
         derive_add();
+        break;
+      case LayerKind::kSubtract:
+        derive_subtract();
         break;
       case LayerKind::kMultiply:
         quantised_.add.output =
             multiplier(double{input_.scale} * double{second().scale} / double{output_.scale});
+        break;
+      case LayerKind::kPrelu:
+        derive_prelu();
+        break;
+      case LayerKind::kSquaredDifference:
+        derive_squared_difference();
+        break;
+      case LayerKind::kMaximum:
+      case LayerKind::kMinimum:  // of stored values, whatever scales are stated
         break;
       case LayerKind::kLookup:
         derive_lookup();
@@ -168,8 +180,11 @@ class Derivation {
 
   void check_constants() const {
     const TensorQuantisation& q = quantised_.constants_quantisation;
-    require(static_cast<int>(quantised_.constants.size()) == layer_.output.channels,
-            "needs one constant per channel");
+    const std::int64_t count =
+        layer_.has_constant_map ? layer_.output.elements() : layer_.output.channels;
+    require(static_cast<std::int64_t>(quantised_.constants.size()) == count,
+            layer_.has_constant_map ? "needs one constant per element"
+                                    : "needs one constant per channel");
     require(std::isfinite(q.scale) && q.scale > 0 && q.zero_point >= -128 && q.zero_point <= 127,
             "the scale of its constants must be positive and finite, the zero point in [-128, "
             "127]");
@@ -186,11 +201,40 @@ class Derivation {
   void derive_add() {
     const TensorQuantisation& second = this->second();
     const double common = 2.0 * double{std::max(input_.scale, second.scale)};
-    const double to_output = common / (double{1 << kAddLeftShift} * double{output_.scale});
+    derive_sum(double{input_.scale} / common, double{second.scale} / common,
+               common / (double{1 << kAddLeftShift} * double{output_.scale}));
+  }
+
+  // TensorFlow Lite Micro prepares additions in double precision, but differences in single.
+  void derive_subtract() {
+    const TensorQuantisation& second = this->second();
+    const float common = 2.0F * std::max(input_.scale, second.scale);
+    derive_sum(double{input_.scale / common}, double{second.scale / common},
+               double{common / (static_cast<float>(1 << kAddLeftShift) * output_.scale)});
+  }
+
+  void derive_sum(double of_first, double of_second, double to_output) {
     require(to_output < 1.0, "the output's scale is too small for its inputs'");
-    quantised_.add.inputs = {quantise_multiplier(double{input_.scale} / common),
-                             quantise_multiplier(double{second.scale} / common)};
+    quantised_.add.inputs = {quantise_multiplier(of_first), quantise_multiplier(of_second)};
     quantised_.add.output = quantise_multiplier(to_output);
+  }
+
+  void derive_prelu() {
+    const double identity = double{input_.scale} / double{output_.scale};
+    const double product = double{input_.scale} * double{second().scale} / double{output_.scale};
+    // So that no product of 2^16 wraps around when it is shifted, nor a zero point when it is
+    // added.
+    require(identity < 0x1p20 && product < 0x1p13,
+            "the input's scale is too large for the output's");
+    quantised_.add.inputs[0] = multiplier(identity);
+    quantised_.add.output = multiplier(product);
+  }
+
+  void derive_squared_difference() {
+    const double common = 2.0 * double{std::max(input_.scale, second().scale)};
+    derive_sum(
+        double{input_.scale} / common, double{second().scale} / common,
+        common * common / (double{1 << (2 * kSquaredDifferenceLeftShift)} * double{output_.scale}));
   }
 
   void derive_softmax() {
@@ -210,10 +254,12 @@ class Derivation {
 
   void derive_mean() {
     const double factor = double{input_.scale} / double{output_.scale};
+    const std::int64_t count = std::int64_t{layer_.kernel.height} * layer_.kernel.width;
+    const std::int64_t divisor = quantised_.is_sum ? 1 : count;
     // So that no sum wraps around when it is shifted, nor a zero point when it is added.
-    require(factor < 0x1p20, "the input's scale is too large for the output's");
-    quantised_.mean =
-        quantise_mean(factor, std::int64_t{layer_.kernel.height} * layer_.kernel.width);
+    require(factor * static_cast<double>(count / divisor) < 0x1p20,
+            "the input's scale is too large for the output's");
+    quantised_.mean = quantise_mean(factor, divisor);
   }
 
   int index_;
@@ -302,6 +348,8 @@ bool keeps_scale(const Layer& layer) {
     case LayerKind::kResize:
     case LayerKind::kCopyChannels:
     case LayerKind::kCopy:
+    case LayerKind::kMaximum:
+    case LayerKind::kMinimum:
       return true;
     case LayerKind::kLookup:
       return layer.function == ValueFunction::kRelu6;

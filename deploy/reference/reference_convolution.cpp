@@ -124,6 +124,49 @@ void convolve_groups(const LayerContext& context, const InputWindow& input,
   }
 }
 
+// As TensorFlow Lite Micro scatters: every input pixel adds to the window of the output that a
+// convolution would have read it from.
+void convolve_transposed(const LayerContext& context, const InputWindow& input,
+                         const OutputWindow& output, const Rect& computed) {
+  const Kernel& k = context.layer.kernel;
+  const std::int32_t zero_point = context.inputs[0].zero_point;
+  const int channels = input.shape.channels;
+  const auto elements = static_cast<std::size_t>(output.shape.elements());
+  std::vector<std::int32_t> sums(elements, 0);
+  const auto add = [&](int in_row, int in_col, int row, int col, int tap) {
+    const std::int8_t* const values = input.pixel(in_row, in_col);
+    const auto pixel = static_cast<std::size_t>(row * output.shape.width + col) *
+                       static_cast<std::size_t>(output.shape.channels);
+    for (int o = 0; o < output.shape.channels; ++o) {
+      const std::int8_t* const weights = context.quantised.weights.data() +
+                                         (std::ptrdiff_t{o} * k.height * k.width + tap) * channels;
+      for (int c = 0; c < channels; ++c) {
+        sums[pixel + static_cast<std::size_t>(o)] += weights[c] * (values[c] - zero_point);
+      }
+    }
+  };
+  for (int in_row = 0; in_row < input.shape.height; ++in_row) {
+    for (int in_col = 0; in_col < input.shape.width; ++in_col) {
+      for (int tap = 0; tap < k.height * k.width; ++tap) {
+        const int row = in_row * k.stride_h - k.pad_top + tap / k.width;
+        const int col = in_col * k.stride_w - k.pad_left + tap % k.width;
+        if (row >= 0 && row < output.shape.height && col >= 0 && col < output.shape.width) {
+          add(in_row, in_col, row, col, tap);
+        }
+      }
+    }
+  }
+  for (int row = computed.rows.begin; row < computed.rows.end; ++row) {
+    for (int col = computed.cols.begin; col < computed.cols.end; ++col) {
+      for (int o = 0; o < output.shape.channels; ++o) {
+        const int at = (row * output.shape.width + col) * output.shape.channels + o;
+        output.pixel(row, col)[o] =
+            finish(context, static_cast<std::size_t>(o), sums[static_cast<std::size_t>(at)]);
+      }
+    }
+  }
+}
+
 void connect_fully(const LayerContext& context, const InputWindow& input,
                    const OutputWindow& output) {
   const auto length = static_cast<std::size_t>(input.shape.elements());

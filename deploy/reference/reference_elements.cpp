@@ -20,6 +20,14 @@ void for_each_pixel(const Rect& rect, const Visit& visit) {
   }
 }
 
+// A map of constants is read as if it were a tensor.
+InputWindow second_input(const LayerContext& context, const std::array<InputWindow, 2>& inputs) {
+  const TensorShape& shape = context.layer.output;
+  return context.layer.has_constant_map
+             ? InputWindow{context.quantised.constants, full_rect(shape), shape}
+             : inputs[1];
+}
+
 class Combination {
  public:
   explicit Combination(const LayerContext& context)
@@ -28,21 +36,35 @@ class Combination {
         is_reversed_(context.quantised.constants_come_first) {}
 
   [[nodiscard]] std::int8_t operator()(std::int8_t a, std::int8_t b) const {
-    const ActivationClamp& clamp = context_.quantised.clamp;
-    const std::int32_t value = requantised(combined(a, b), arithmetic_.output);
-    return static_cast<std::int8_t>(
-        std::clamp(value + context_.output.zero_point, clamp.min, clamp.max));
+    switch (context_.layer.kind) {
+      case LayerKind::kMaximum:
+        return std::max(a, b);
+      case LayerKind::kMinimum:
+        return std::min(a, b);
+      case LayerKind::kPrelu:
+        return stored(steps(0, a) >= 0
+                          ? requantised(steps(0, a), arithmetic_.inputs[0])
+                          : requantised(steps(0, a) * steps(1, b), arithmetic_.output));
+      default:
+        return stored(requantised(combined(a, b), arithmetic_.output));
+    }
   }
 
  private:
+  [[nodiscard]] std::int8_t stored(std::int32_t value) const {
+    const ActivationClamp& clamp = context_.quantised.clamp;
+    return static_cast<std::int8_t>(
+        std::clamp(value + context_.output.zero_point, clamp.min, clamp.max));
+  }
   [[nodiscard]] std::int32_t requantised(std::int32_t value, const Requantisation& by) const {
     return requantise(value, by, context_.arithmetic);
   }
   [[nodiscard]] std::int32_t steps(std::size_t input, std::int8_t value) const {
     return value - context_.inputs[input].zero_point;
   }
-  [[nodiscard]] std::int32_t scaled(std::size_t input, std::int8_t value) const {
-    return requantised(steps(input, value) * (1 << kAddLeftShift), arithmetic_.inputs[input]);
+  [[nodiscard]] std::int32_t scaled(std::size_t input, std::int8_t value,
+                                    int left_shift = kAddLeftShift) const {
+    return requantised(steps(input, value) * (1 << left_shift), arithmetic_.inputs[input]);
   }
   [[nodiscard]] std::int32_t combined(std::int8_t a, std::int8_t b) const {
     switch (context_.layer.kind) {
@@ -50,6 +72,11 @@ class Combination {
         return steps(0, a) * steps(1, b);
       case LayerKind::kSubtract:
         return is_reversed_ ? scaled(1, b) - scaled(0, a) : scaled(0, a) - scaled(1, b);
+      case LayerKind::kSquaredDifference: {
+        const std::int32_t difference =
+            scaled(0, a, kSquaredDifferenceLeftShift) - scaled(1, b, kSquaredDifferenceLeftShift);
+        return difference * difference;
+      }
       default:
         return scaled(0, a) + scaled(1, b);
     }
@@ -66,10 +93,12 @@ void combine(const LayerContext& context, const std::array<InputWindow, 2>& inpu
              const OutputWindow& output, const Rect& computed) {
   const Combination combined(context);
   const bool is_constant = has_constant_operand(context.layer);
+  const InputWindow second = second_input(context, inputs);
   for_each_pixel(computed, [&](int row, int col) {
     const std::int8_t* const a = inputs[0].pixel(row, col);
-    const std::int8_t* const b =
-        is_constant ? context.quantised.constants.data() : inputs[1].pixel(row, col);
+    const std::int8_t* const b = is_constant && !context.layer.has_constant_map
+                                     ? context.quantised.constants.data()
+                                     : second.pixel(row, col);
     std::int8_t* const out = output.pixel(row, col);
     for (int c = 0; c < output.shape.channels; ++c) {
       out[c] = combined(a[c], b[c]);
@@ -115,13 +144,14 @@ void resize(const LayerContext& context, const InputWindow& input, const OutputW
 void copy_channels(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
                    const OutputWindow& output, const Rect& computed) {
   const ChannelRange& range = context.layer.channels;
-  const bool has_rest = context.layer.input_count() == 2;
+  const bool has_rest = context.layer.input_count() == 2 || context.layer.has_constant_map;
+  const InputWindow rest = second_input(context, inputs);
   for_each_pixel(computed, [&](int row, int col) {
     std::int8_t* const out = output.pixel(row, col);
     for (int c = 0; c < output.shape.channels; ++c) {
       const bool is_copied = c >= range.to && c < range.to + range.count;
       out[c] = is_copied  ? inputs[0].pixel(row, col)[range.from + c - range.to]
-               : has_rest ? inputs[1].pixel(row, col)[c]
+               : has_rest ? rest.pixel(row, col)[c]
                           : context.quantised.fill;
     }
   });
@@ -131,8 +161,8 @@ void copy_elements(const LayerContext& context, const std::array<InputWindow, 2>
                    const OutputWindow& output) {
   const StridedCopy& copy = context.layer.copy;
   std::vector<std::int8_t> result(output.bytes.size(), context.quantised.fill);
-  if (context.layer.input_count() == 2) {
-    std::copy_n(inputs[1].bytes.begin(), result.size(), result.begin());
+  if (context.layer.input_count() == 2 || context.layer.has_constant_map) {
+    std::copy_n(second_input(context, inputs).bytes.begin(), result.size(), result.begin());
   }
   for (int i = 0; i < copy.counts[0]; ++i) {
     for (int j = 0; j < copy.counts[1]; ++j) {

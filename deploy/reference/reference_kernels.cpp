@@ -56,11 +56,17 @@ void run_layer(const LayerContext& context, const std::array<InputWindow, 2>& in
                                                  : add(context, inputs, output, computed);
     case LayerKind::kSubtract:
     case LayerKind::kMultiply:
+    case LayerKind::kPrelu:
+    case LayerKind::kMaximum:
+    case LayerKind::kMinimum:
+    case LayerKind::kSquaredDifference:
       return combine(context, inputs, output, computed);
     case LayerKind::kLookup:
       return look_up(context, inputs[0], output, computed);
     case LayerKind::kResize:
       return resize(context, inputs[0], output, computed);
+    case LayerKind::kTransposeConv:
+      return convolve_transposed(context, inputs[0], output, computed);
     case LayerKind::kCopyChannels:
       return copy_channels(context, inputs, output, computed);
     case LayerKind::kCopy:

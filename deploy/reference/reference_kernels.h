@@ -46,11 +46,13 @@ void convolve_groups(const LayerContext& context, const InputWindow& input,
                      const OutputWindow& output, const Rect& computed);
 void convolve_depthwise(const LayerContext& context, const InputWindow& input,
                         const OutputWindow& output, const Rect& computed);
+void convolve_transposed(const LayerContext& context, const InputWindow& input,
+                         const OutputWindow& output, const Rect& computed);
 void connect_fully(const LayerContext& context, const InputWindow& input,
                    const OutputWindow& output);
 void add(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
          const OutputWindow& output, const Rect& computed);
-/// Subtractions, products, and additions of constants.
+/// All that combine two values but additions of tensors.
 void combine(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
              const OutputWindow& output, const Rect& computed);
 void look_up(const LayerContext& context, const InputWindow& input, const OutputWindow& output,

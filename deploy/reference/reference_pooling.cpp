@@ -54,7 +54,7 @@ std::int32_t mean_of_sum(const LayerContext& context, std::int32_t sum, int coun
   const std::int32_t difference = sum - count * from.zero_point;
   const std::int32_t scaled =
       context.arithmetic == Arithmetic::kLiteRt
-          ? litert_mean(difference, count, from.scale, to.scale)
+          ? litert_mean(difference, context.quantised.is_sum ? 1 : count, from.scale, to.scale)
           : requantise(difference, context.quantised.mean, context.arithmetic);
   return scaled + to.zero_point;
 }

@@ -1,5 +1,4 @@
-// Operators that compute element by element, and those that move elements or interpolate between
-// them.
+// Operators that compute element by element, or interpolate between elements.
 
 #include <algorithm>
 
@@ -20,7 +19,10 @@ void TfliteImporter::import_function(const FileOperator& op) {
       {BuiltinOperator::LEAKY_RELU, ValueFunction::kLeakyRelu},
       {BuiltinOperator::LOGISTIC, ValueFunction::kLogistic},
       {BuiltinOperator::TANH, ValueFunction::kTanh},
-      {BuiltinOperator::HARD_SWISH, ValueFunction::kHardSwish}};
+      {BuiltinOperator::HARD_SWISH, ValueFunction::kHardSwish},
+      {BuiltinOperator::ABS, ValueFunction::kAbs},
+      {BuiltinOperator::ELU, ValueFunction::kElu},
+      {BuiltinOperator::RSQRT, ValueFunction::kRsqrt}};
   const FileValue& found = value(op, 0);
   const FileValue& in = found.has_margins() ? plain(op, 0) : found;
   Layer layer;
@@ -49,19 +51,28 @@ tflite::ActivationFunctionType TfliteImporter::fused_function(const FileOperator
       return options<tflite::AddOptions>(op).fused_activation_function();
     case BuiltinOperator::SUB:
       return options<tflite::SubOptions>(op).fused_activation_function();
-    default:
+    case BuiltinOperator::MUL:
       return options<tflite::MulOptions>(op).fused_activation_function();
+    default:
+      return tflite::ActivationFunctionType::NONE;
   }
 }
 
 void TfliteImporter::import_combination(const FileOperator& op) {
+  static const std::unordered_map<BuiltinOperator, LayerKind> kinds = {
+      {BuiltinOperator::ADD, LayerKind::kAdd},
+      {BuiltinOperator::SUB, LayerKind::kSubtract},
+      {BuiltinOperator::MUL, LayerKind::kMultiply},
+      {BuiltinOperator::PRELU, LayerKind::kPrelu},
+      {BuiltinOperator::MAXIMUM, LayerKind::kMaximum},
+      {BuiltinOperator::MINIMUM, LayerKind::kMinimum},
+      {BuiltinOperator::SQUARED_DIFFERENCE, LayerKind::kSquaredDifference}};
   Layer layer;
-  layer.kind = op.code == BuiltinOperator::ADD   ? LayerKind::kAdd
-               : op.code == BuiltinOperator::SUB ? LayerKind::kSubtract
-                                                 : LayerKind::kMultiply;
+  layer.kind = kinds.at(op.code);
   layer.activation = activation_function(op, fused_function(op));
   for (const std::size_t position : {0U, 1U}) {
-    if (is_constant_operand(op, position)) {
+    const bool may_be_constant = position == 1 || layer.kind != LayerKind::kPrelu;
+    if (may_be_constant && is_constant_operand(op, position)) {
       return import_with_constant(op, layer, position);
     }
   }
@@ -71,39 +82,60 @@ void TfliteImporter::import_combination(const FileOperator& op) {
 void TfliteImporter::import_with_constant(const FileOperator& op, Layer layer,
                                           std::size_t constant) {
   const FileTensor tensor = op.inputs[constant];
-  const FileValue& in = elements_by_channel(op, 1 - constant);
-  const int channels = in.shape.channels;
   const std::vector<int> dimensions = model_.dimensions(tensor, &op);
   const std::int64_t count = element_count(dimensions);
+  FileValue in = elements_by_channel(op, 1 - constant);
   const bool is_by_channel =
-      count == 1 || (count == channels && !dimensions.empty() && dimensions.back() == channels);
-  if (!in.ends_in_channels() || !is_by_channel || dimensions.size() > in.dimensions().size()) {
-    model_.fail(&op, tensor,
-                "is a constant of " + std::to_string(count) +
-                    " numbers; allowed: one, or one for each of the input's " +
-                    std::to_string(channels) + " channels");
+      in.ends_in_channels() && dimensions.size() <= in.dimensions().size() &&
+      (count == 1 || (count == in.shape.channels && dimensions.back() == in.shape.channels));
+  const std::vector<int> to = model_.dimensions(op.outputs[0], &op);
+  if (!is_by_channel) {
+    check_constant_map(op, to);
+    in = repeated(op, 1 - constant, to, op.inputs[1 - constant]);
+    layer.has_constant_map = true;
   }
   layer.inputs = {in.id, kNoTensor};
   layer.output = in.shape;
-  append_like(op, layer, constants(op, constant, channels), in);
+  append_like(op, layer, constants(op, constant, is_by_channel, in.shape, to), in);
 }
 
-LayerValues TfliteImporter::constants(const FileOperator& op, std::size_t position,
-                                      int channels) const {
+template <typename Value>
+std::vector<Value> TfliteImporter::repeated_constant(const FileOperator& op, FileTensor tensor,
+                                                     const std::vector<Value>& values,
+                                                     const std::vector<int>& to) const {
+  const std::vector<int> strides =
+      repeating_strides(op, tensor, model_.dimensions(tensor, &op), to);
+  const std::vector<int> to_strides = strides_of(to);
+  std::vector<Value> result;
+  for (std::int64_t element = 0; element < element_count(to); ++element) {
+    std::int64_t at = 0;
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      at += element / to_strides[i] % to[i] * strides[i];
+    }
+    result.push_back(values[static_cast<std::size_t>(at)]);
+  }
+  return result;
+}
+
+LayerValues TfliteImporter::constants(const FileOperator& op, std::size_t position, bool by_channel,
+                                      const TensorShape& shape, const std::vector<int>& to) const {
   const FileTensor tensor = op.inputs[position];
-  const auto repeat = [&](auto& values) {
-    values.resize(static_cast<std::size_t>(channels), values.front());
-  };
   model_.constant(tensor, type_, op);
+  const auto repeat = [&](const auto& values) {
+    if (!by_channel) {
+      return repeated_constant(op, tensor, values, to);
+    }
+    auto result = values;
+    result.resize(static_cast<std::size_t>(shape.channels), values.front());
+    return result;
+  };
   LayerValues values;
   values.int8.constants_come_first = values.real.constants_come_first = position == 0;
   if (take_ == Take::kInt8) {
-    values.int8.constants = model_.int8_data(tensor, op);
+    values.int8.constants = repeat(model_.int8_data(tensor, op));
     values.int8.constants_quantisation = model_.activation_quantisation(tensor, &op);
-    repeat(values.int8.constants);
   } else if (take_ == Take::kFloat) {
-    values.real.constants = model_.float_data(tensor, op);
-    repeat(values.real.constants);
+    values.real.constants = repeat(model_.float_data(tensor, op));
   }
   return values;
 }
@@ -122,13 +154,9 @@ void TfliteImporter::import_of_two(const FileOperator& op, Layer layer) {
   append_like(op, layer, {}, a.dimensions().size() < b.dimensions().size() ? b : a);
 }
 
-FileValue TfliteImporter::repeated(const FileOperator& op, std::size_t position,
-                                   const std::vector<int>& to, FileTensor named_after) {
-  const FileValue in = plain(op, position);
-  std::vector<int> from = in.dimensions();
-  if (from == to) {
-    return in;
-  }
+std::vector<int> TfliteImporter::repeating_strides(const FileOperator& op, FileTensor tensor,
+                                                   std::vector<int> from,
+                                                   const std::vector<int>& to) const {
   if (from.size() > to.size()) {
     model_.fail(op, "its output has fewer dimensions than an input");
   }
@@ -136,11 +164,25 @@ FileValue TfliteImporter::repeated(const FileOperator& op, std::size_t position,
   std::vector<int> strides = strides_of(from);
   for (std::size_t i = 0; i < to.size(); ++i) {
     if (from[i] != to[i] && from[i] != 1) {
-      model_.fail(&op, op.inputs[position],
+      model_.fail(&op, tensor,
                   "cannot be repeated along dimension " + std::to_string(i) +
                       ", where it is neither 1 nor as long as the output");
     }
     strides[i] = from[i] == to[i] ? strides[i] : 0;
+  }
+  return strides;
+}
+
+FileValue TfliteImporter::repeated(const FileOperator& op, std::size_t position,
+                                   const std::vector<int>& to, FileTensor named_after) {
+  const FileValue in = plain(op, position);
+  const std::vector<int> from = in.dimensions();
+  if (from == to) {
+    return in;
+  }
+  const std::vector<int> strides = repeating_strides(op, op.inputs[position], from, to);
+  if (element_count(from) == element_count(to)) {
+    return reread(in, to);
   }
   return add_copy(op, in, moved(op, to, strides, strides_of(to)), to, named_after);
 }
@@ -160,7 +202,14 @@ void TfliteImporter::import_repetition(const FileOperator& op) {
   pass_on_bytes(op, repeated(op, 0, model_.dimensions(output, &op), output));
 }
 
-// ----- other places
+void TfliteImporter::check_constant_map(const FileOperator& op, const std::vector<int>& to) const {
+  if (element_count(to) > kMostConstants) {
+    model_.fail(op, "needs a constant of " + std::to_string(element_count(to)) +
+                        " numbers; allowed: up to " + std::to_string(kMostConstants));
+  }
+}
+
+// ----- between elements
 
 void TfliteImporter::import_resize(const FileOperator& op) {
   const FileValue& found = map(op);
@@ -184,184 +233,6 @@ void TfliteImporter::import_resize(const FileOperator& op) {
   }
   layer.output = {size[0], size[1], in.shape.channels};
   append_map(op, layer, {}, in);
-}
-
-// Each input is copied to its place, over what the inputs before it have left: the first one's copy
-// is the whole output.
-void TfliteImporter::import_concatenation(const FileOperator& op) {
-  const auto& o = options<tflite::ConcatenationOptions>(op);
-  if (o.fused_activation_function() != tflite::ActivationFunctionType::NONE) {
-    model_.fail(op, "has a fused activation function, which is not supported");
-  }
-  const std::vector<int> to = model_.dimensions(op.outputs[0], &op);
-  const std::size_t axis = axis_of(op, o.axis(), to.size());
-  const bool by_channel = axis + 1 == to.size() && to.size() > 1;
-  const std::vector<int> to_strides = strides_of(to);
-  TensorId before = kNoTensor;
-  int begin = 0;
-  for (std::size_t i = 0; i < op.inputs.size(); ++i) {
-    const FileValue& in = plain(op, i);
-    const std::vector<int> from = in.dimensions();
-    std::vector<int> expected = to;
-    expected[axis] = from.size() == to.size() ? from[axis] : 0;
-    if (from != expected || begin > to[axis] - from[axis]) {
-      model_.fail(&op, op.inputs[i], "does not fit the output's shape");
-    }
-    Layer layer;
-    layer.inputs = {in.id, before};
-    layer.output = shape_of(to);
-    if (by_channel) {
-      layer.kind = LayerKind::kCopyChannels;
-      layer.channels = {.from = 0, .to = begin, .count = from[axis]};
-    } else {
-      layer.kind = LayerKind::kCopy;
-      layer.copy = moved(op, from, strides_of(from), to_strides);
-      layer.copy.to = begin * to_strides[axis];
-    }
-    begin += from[axis];
-    before = result_.network.layer_count() + 1;
-    if (in.id == kImage) {
-      read_image_as(op, in);
-    }
-    if (i + 1 < op.inputs.size()) {
-      add_layer(layer, {}, op.outputs[0], activation_quantisation(op.outputs[0], &op));
-      continue;
-    }
-    if (begin != to[axis]) {
-      model_.fail(op, "its inputs do not fill its output");
-    }
-    append(op, layer, {}, reread(next_value(layer.output), to));
-  }
-}
-
-void TfliteImporter::import_split(const FileOperator& op) {
-  const bool has_sizes = op.code == BuiltinOperator::SPLIT_V;
-  const std::size_t position = has_sizes ? 0 : 1;
-  const std::vector<std::int32_t> axes = model_.int32_data(op.input(has_sizes ? 2 : 0), op);
-  const FileValue& in = plain(op, position);
-  const std::vector<int> from = in.dimensions();
-  const std::size_t axis = axis_of(op, axes.size() == 1 ? axes[0] : -1, from.size());
-  Slice slice{.begins = std::vector<int>(from.size(), 0),
-              .counts = from,
-              .steps = std::vector<int>(from.size(), 1)};
-  for (std::size_t i = 0; i < op.outputs.size(); ++i) {
-    const std::vector<int> part = model_.dimensions(op.outputs[i], &op);
-    slice.counts[axis] = part.size() == from.size() ? part[axis] : 0;
-    if (part != slice.counts || slice.begins[axis] > from[axis] - part[axis]) {
-      model_.fail(&op, op.outputs[i], "is no part of the input");
-    }
-    if (is_read(op.outputs[i])) {
-      append_slice(op, i, in, slice);
-    }
-    slice.begins[axis] += part[axis];
-  }
-  if (slice.begins[axis] != from[axis]) {
-    model_.fail(op, "its outputs are not all of its input");
-  }
-}
-
-void TfliteImporter::import_slice(const FileOperator& op) {
-  const FileValue& in = plain(op, 0);
-  append_slice(op, 0, in, read_slice(op, in.dimensions()));
-}
-
-TfliteImporter::Slice TfliteImporter::read_slice(const FileOperator& op,
-                                                 const std::vector<int>& from) const {
-  const std::vector<std::int32_t> begins = model_.int32_data(op.input(1), op);
-  const std::vector<std::int32_t> ends = model_.int32_data(op.input(2), op);
-  const bool is_strided = op.code == BuiltinOperator::STRIDED_SLICE;
-  const std::vector<std::int32_t> steps =
-      is_strided ? model_.int32_data(op.input(3), op) : std::vector<std::int32_t>(from.size(), 1);
-  if (from.empty() || begins.size() != from.size() || ends.size() != from.size() ||
-      steps.size() != from.size()) {
-    model_.fail(op, "needs one number for each dimension of its input, and at least one");
-  }
-  int begin_mask = 0;
-  int end_mask = 0;
-  int shrink_mask = 0;
-  if (is_strided) {
-    const auto& o = options<tflite::StridedSliceOptions>(op);
-    if (o.ellipsis_mask() != 0 || o.new_axis_mask() != 0 || o.offset()) {
-      model_.fail(op, "has an ellipsis, a new axis or offsets, which are not supported");
-    }
-    begin_mask = o.begin_mask();
-    end_mask = o.end_mask();
-    shrink_mask = o.shrink_axis_mask();
-  }
-  Slice slice;
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    const auto is_set = [i](int mask) { return (mask >> i & 1) != 0; };
-    const auto from_front = [&](std::int64_t at) {
-      return std::clamp<std::int64_t>(at < 0 ? at + from[i] : at, 0, from[i]);
-    };
-    const std::int64_t begin = is_set(begin_mask) ? 0 : from_front(begins[i]);
-    std::int64_t end = is_strided    ? from_front(ends[i])
-                       : ends[i] < 0 ? from[i]
-                                     : from_front(begin + ends[i]);
-    end = is_set(shrink_mask) ? begin + 1 : is_set(end_mask) ? from[i] : end;
-    if (steps[i] < 1 || begin >= end || end > from[i]) {
-      model_.fail(op, "takes nothing of dimension " + std::to_string(i) + ", or in reverse");
-    }
-    slice.begins.push_back(static_cast<int>(begin));
-    slice.counts.push_back(static_cast<int>((end - begin - 1) / steps[i] + 1));
-    slice.steps.push_back(slice.counts.back() == 1 ? 1 : steps[i]);
-  }
-  return slice;
-}
-
-void TfliteImporter::append_slice(const FileOperator& op, std::size_t output, const FileValue& in,
-                                  const Slice& slice) {
-  const std::vector<int> from = in.dimensions();
-  const std::vector<int> to = model_.dimensions(op.outputs[output], &op);
-  if (element_count(to) != element_count(slice.counts)) {
-    model_.fail(&op, op.outputs[output], "its shape does not follow from its input");
-  }
-  Layer layer;
-  layer.inputs = {in.id, kNoTensor};
-  layer.output = shape_of(to);
-  const std::size_t last = from.size() - 1;
-  const bool by_channel = std::equal(from.begin(), from.end() - 1, slice.counts.begin()) &&
-                          slice.steps[last] == 1 && to == slice.counts;
-  if (by_channel) {
-    layer.kind = LayerKind::kCopyChannels;
-    layer.channels = {.from = slice.begins[last], .to = 0, .count = slice.counts[last]};
-  } else {
-    layer.kind = LayerKind::kCopy;
-    std::vector<int> strides = strides_of(from);
-    int begin = 0;
-    for (std::size_t i = 0; i < from.size(); ++i) {
-      begin += slice.begins[i] * strides[i];
-      strides[i] *= slice.steps[i];
-    }
-    layer.copy = moved(op, slice.counts, strides, strides_of(slice.counts));
-    layer.copy.from = begin;
-  }
-  append_output(op, output, layer, {}, reread(next_value(layer.output), to));
-}
-
-void TfliteImporter::append_padded(const FileOperator& op, const FilePadding& padding) {
-  const FileValue& in = plain(op, 0);
-  const std::vector<int> from = in.dimensions();
-  std::vector<int> to = from;
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    to[i] += padding.before[i] + padding.after[i];
-  }
-  if (model_.dimensions(op.outputs[0], &op) != to) {
-    model_.fail(op, "its output's shape does not follow from its inputs");
-  }
-  const std::vector<int> to_strides = strides_of(to);
-  Layer layer;
-  layer.kind = LayerKind::kCopy;
-  layer.inputs = {in.id, kNoTensor};
-  layer.output = shape_of(to);
-  layer.copy = moved(op, from, strides_of(from), to_strides);
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    layer.copy.to += padding.before[i] * to_strides[i];
-  }
-  LayerValues values;
-  values.int8.fill = padding.value;
-  values.real.fill = padding.real;
-  append(op, layer, std::move(values), reread(next_value(layer.output), to));
 }
 
 }  // namespace patchnas

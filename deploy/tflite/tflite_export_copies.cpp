@@ -117,7 +117,8 @@ void TfliteExporter::export_copy(int index) {
     return;
   }
   const ArrayOperators arrays = array_operators(index);
-  const bool has_rest = layer_at(index).inputs[1] != kNoTensor;
+  const Layer& layer = layer_at(index);
+  const bool has_rest = layer.inputs[1] != kNoTensor || layer.has_constant_map;
   const FileTensor found =
       has_rest && band(index) ? concatenated(index, arrays) : scattered(index, arrays);
   const bool is_new = std::find(written_.begin(), written_.end(), found) == written_.end();
@@ -151,11 +152,11 @@ FileTensor TfliteExporter::gathered(int index, const ArrayOperators& arrays) {
 
 FileTensor TfliteExporter::scattered(int index, const ArrayOperators& arrays) {
   const Copy copy = copy_of(index);
-  const TensorId rest = layer_at(index).inputs[1];
+  const std::optional<FileTensor> rest = rest_of(index);
   const std::int8_t fill = parameters(index).fill;
   const std::vector<int> dimensions = map_dimensions(index + 1);
   const auto box = box_in(dimensions, copy.axes, copy.to, Side::kOutput);
-  if (box && (rest == kNoTensor || box->counts == dimensions)) {
+  if (box && (!rest || box->counts == dimensions)) {
     std::vector<int> after = dimensions;
     for (std::size_t i = 0; i < after.size(); ++i) {
       after[i] -= box->begins[i] + box->counts[i];
@@ -169,8 +170,17 @@ FileTensor TfliteExporter::scattered(int index, const ArrayOperators& arrays) {
   }
   const FileTensor values = gathered(index, arrays);
   const auto elements = static_cast<int>(element_count(dimensions));
-  return rest == kNoTensor ? spread_out(arrays, values, axes, copy.to, elements, fill)
-                           : spread_over(arrays, values, axes, copy.to, written(rest));
+  return rest ? spread_over(arrays, values, axes, copy.to, *rest)
+              : spread_out(arrays, values, axes, copy.to, elements, fill);
+}
+
+std::optional<FileTensor> TfliteExporter::rest_of(int index) {
+  const Layer& layer = layer_at(index);
+  if (layer.has_constant_map) {
+    return writer_.add_constant(shapes_.layer_name(index) + "/constants", map_dimensions(index + 1),
+                                parameters(index).constants, quantisation(index + 1));
+  }
+  return layer.inputs[1] == kNoTensor ? std::nullopt : std::optional(written(layer.inputs[1]));
 }
 
 std::vector<int> TfliteExporter::chain(int index) const {
@@ -185,7 +195,7 @@ std::vector<int> TfliteExporter::chain(int index) const {
 
 FileTensor TfliteExporter::concatenated(int index, const ArrayOperators& arrays) {
   const std::vector<int> copies = chain(index);
-  const TensorId rest = layer_at(copies.front()).inputs[1];
+  const std::optional<FileTensor> rest = rest_of(copies.front());
   const std::int8_t fill = parameters(copies.front()).fill;
   const std::vector<int> map = map_dimensions(index + 1);
   const int rows = band(index)->rows;
@@ -208,8 +218,8 @@ FileTensor TfliteExporter::concatenated(int index, const ArrayOperators& arrays)
     const int length = (segment.end - segment.begin) / array.unit;
     if (segment.copy >= 0) {
       parts.push_back(part_of(gathered(segment.copy, arrays), *band(segment.copy), segment));
-    } else if (rest != kNoTensor) {
-      parts.push_back(part_of(written(rest), {rows, 0, segments.back().end}, segment));
+    } else if (rest) {
+      parts.push_back(part_of(*rest, {rows, 0, segments.back().end}, segment));
     } else if (parts.empty()) {
       unfilled = length;
       continue;

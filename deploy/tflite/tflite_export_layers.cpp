@@ -85,6 +85,29 @@ void TfliteExporter::add_depthwise(int index, const std::vector<std::int8_t>& we
                            fused_function(layer.activation), k.dilation_w, k.dilation_h));
 }
 
+// Padded as the convolution from its output to its input would be.
+void TfliteExporter::export_transpose_convolution(int index) {
+  const Layer& layer = layer_at(index);
+  const Kernel& k = layer.kernel;
+  const TensorShape& in = shapes_.shape(layer.inputs[0]);
+  Layer convolution = layer;
+  convolution.output = in;
+  const std::optional<WindowPadding> padding = kernel_padding(layer.output, convolution);
+  if (!padding) {
+    fail(index, "a transposed convolution padded otherwise than SAME or VALID cannot be written");
+  }
+  const auto operands = weighted_inputs(index, map(layer.inputs[0]),
+                                        {layer.output.channels, k.height, k.width, in.channels}, 0,
+                                        parameters(index).weights);
+  const FileTensor shape =
+      writer_.add_numbers(shapes_.layer_name(index) + "/shape", map_dimensions(index + 1));
+  writer_.add_operator(
+      BuiltinOperator::TRANSPOSE_CONV, {shape, operands[1], operands[0], operands[2]},
+      add_output(index),
+      tflite::CreateTransposeConvOptions(writer_.options(), operator_padding(*padding), k.stride_w,
+                                         k.stride_h, fused_function(layer.activation)));
+}
+
 void TfliteExporter::export_fully_connected(int index) {
   const TensorId input = layer_at(index).inputs[0];
   add_fully_connected(index, written(input), static_cast<int>(shapes_.shape(input).elements()));
@@ -115,8 +138,10 @@ void TfliteExporter::export_combination(int index) {
   if (has_constant_operand(layer)) {
     const QuantizedLayer& q = parameters(index);
     inputs.push_back(writer_.add_constant(shapes_.layer_name(index) + "/constants",
-                                          {static_cast<int>(q.constants.size())}, q.constants,
-                                          q.constants_quantisation));
+                                          layer.has_constant_map
+                                              ? writer_.dimensions(inputs[0])
+                                              : std::vector{static_cast<int>(q.constants.size())},
+                                          q.constants, q.constants_quantisation));
     if (q.constants_come_first) {
       std::swap(inputs[0], inputs[1]);
     }
@@ -129,15 +154,24 @@ void TfliteExporter::export_combination(int index) {
   const std::size_t tensor_position = parameters(index).constants_come_first ? 1 : 0;
   const FileTensor output = add_output(index, writer_.dimensions(inputs[tensor_position]));
   const auto function = fused_function(layer.activation);
-  if (layer.kind == LayerKind::kAdd) {
-    writer_.add_operator(BuiltinOperator::ADD, inputs, output,
-                         tflite::CreateAddOptions(writer_.options(), function));
-  } else if (layer.kind == LayerKind::kSubtract) {
-    writer_.add_operator(BuiltinOperator::SUB, inputs, output,
-                         tflite::CreateSubOptions(writer_.options(), function));
-  } else {
-    writer_.add_operator(BuiltinOperator::MUL, inputs, output,
-                         tflite::CreateMulOptions(writer_.options(), function));
+  switch (layer.kind) {
+    case LayerKind::kAdd:
+      return writer_.add_operator(BuiltinOperator::ADD, inputs, output,
+                                  tflite::CreateAddOptions(writer_.options(), function));
+    case LayerKind::kSubtract:
+      return writer_.add_operator(BuiltinOperator::SUB, inputs, output,
+                                  tflite::CreateSubOptions(writer_.options(), function));
+    case LayerKind::kPrelu:
+      return writer_.add_operator(BuiltinOperator::PRELU, inputs, output);
+    case LayerKind::kMaximum:
+      return writer_.add_operator(BuiltinOperator::MAXIMUM, inputs, output);
+    case LayerKind::kMinimum:
+      return writer_.add_operator(BuiltinOperator::MINIMUM, inputs, output);
+    case LayerKind::kSquaredDifference:
+      return writer_.add_operator(BuiltinOperator::SQUARED_DIFFERENCE, inputs, output);
+    default:
+      return writer_.add_operator(BuiltinOperator::MUL, inputs, output,
+                                  tflite::CreateMulOptions(writer_.options(), function));
   }
 }
 
@@ -163,6 +197,12 @@ void TfliteExporter::export_function(int index) {
       return add(BuiltinOperator::TANH);
     case ValueFunction::kHardSwish:
       return add(BuiltinOperator::HARD_SWISH);
+    case ValueFunction::kAbs:
+      return add(BuiltinOperator::ABS);
+    case ValueFunction::kElu:
+      return add(BuiltinOperator::ELU);
+    case ValueFunction::kRsqrt:
+      return add(BuiltinOperator::RSQRT);
   }
 }
 
@@ -175,25 +215,48 @@ void TfliteExporter::export_softmax(int index) {
                        tflite::CreateSoftmaxOptions(writer_.options(), 1.0F));
 }
 
-// Over all extents that its window covers, axes of extent 1 included: over rows, columns or both.
-// If none, over the batch, which is one.
+// Over all rows or columns that its window covers, axes of extent 1 included; if none, over the
+// batch, which is one. Windows that are a part of an axis become an axis of their own.
 void TfliteExporter::export_mean(int index) {
   const Layer& layer = layer_at(index);
-  const FileTensor input = map(layer.inputs[0]);
+  const Kernel& k = layer.kernel;
   const TensorShape& shape = shapes_.shape(layer.inputs[0]);
+  const bool is_whole =
+      (k.height == 1 || k.height == shape.height) && (k.width == 1 || k.width == shape.width);
+  if (!is_whole) {
+    const ArrayOperators arrays = array_operators(index);
+    const FileTensor blocks =
+        ArrayOperators(writer_, tensor_name(layer.inputs[0]) + "/blocks",
+                       quantisation(layer.inputs[0]))
+            .reshaped(map(layer.inputs[0]), {shape.height / k.height, k.height,
+                                             shape.width / k.width, k.width, shape.channels});
+    const FileTensor reduced = writer_.add_activation(
+        shapes_.layer_name(index) + "/blocks",
+        {layer.output.height, layer.output.width, layer.output.channels}, quantisation(index + 1));
+    add_reduction(index, blocks, {1, 3}, reduced, false);
+    // Not by a RESHAPE alone: it would be read as what that reads, in its shape.
+    return set_output(index, arrays.sliced(arrays.reshaped(reduced, map_dimensions(index + 1))));
+  }
   std::vector<std::int32_t> axes;
-  if (layer.kernel.height == shape.height) {
+  if (k.height == shape.height) {
     axes.push_back(1);
   }
-  if (layer.kernel.width == shape.width) {
+  if (k.width == shape.width) {
     axes.push_back(2);
   }
   if (axes.empty()) {
     axes.push_back(0);
   }
+  add_reduction(index, map(layer.inputs[0]), axes, add_output(index), true);
+}
+
+void TfliteExporter::add_reduction(int index, FileTensor input,
+                                   const std::vector<std::int32_t>& axes, FileTensor output,
+                                   bool keeps_dimensions) {
   const FileTensor reduced = writer_.add_numbers(shapes_.layer_name(index) + "/axes", axes);
-  writer_.add_operator(BuiltinOperator::MEAN, {input, reduced}, add_output(index),
-                       tflite::CreateReducerOptions(writer_.options(), true));
+  writer_.add_operator(parameters(index).is_sum ? BuiltinOperator::SUM : BuiltinOperator::MEAN,
+                       {input, reduced}, output,
+                       tflite::CreateReducerOptions(writer_.options(), keeps_dimensions));
 }
 
 void TfliteExporter::export_resize(int index) {

@@ -10,11 +10,6 @@ using tflite::BuiltinOperator;
 
 namespace {
 
-tflite::Padding operator_padding(const WindowPadding& padding) {
-  return padding.implicit == ImplicitPadding::kSame ? tflite::Padding::SAME
-                                                    : tflite::Padding::VALID;
-}
-
 // Rows or columns that windows read.
 struct WindowAxis {
   int input = 1;
@@ -66,6 +61,11 @@ std::vector<WindowRun> window_runs(const WindowAxis& axis) {
 }
 
 }  // namespace
+
+tflite::Padding TfliteExporter::operator_padding(const WindowPadding& padding) {
+  return padding.implicit == ImplicitPadding::kSame ? tflite::Padding::SAME
+                                                    : tflite::Padding::VALID;
+}
 
 TfliteExporter::Window TfliteExporter::window(int index, std::int8_t fill) {
   Layer layer = layer_at(index);

@@ -79,8 +79,11 @@ class TfliteExporter {
 
   void export_convolution(int layer);
   void export_depthwise(int layer);
+  void export_transpose_convolution(int layer);
   void export_fully_connected(int layer);
   void export_mean(int layer);
+  void add_reduction(int layer, FileTensor input, const std::vector<std::int32_t>& axes,
+                     FileTensor output, bool keeps_dimensions);
   void export_softmax(int layer);
   void export_combination(int layer);
   void export_function(int layer);
@@ -102,6 +105,7 @@ class TfliteExporter {
     FileTensor input = 0;
     tflite::Padding padding = tflite::Padding::VALID;
   };
+  static tflite::Padding operator_padding(const WindowPadding& padding);
   // With a PAD operator that pads with `fill` where SAME or VALID alone do not say the padding.
   Window window(int layer, std::int8_t fill);
   void export_max_pool(int layer);
@@ -132,6 +136,8 @@ class TfliteExporter {
   // The copies that end in `layer`, one band each; and that concatenation.
   [[nodiscard]] std::vector<int> chain(int layer) const;
   FileTensor concatenated(int layer, const ArrayOperators& arrays);
+  // What the output's elements that a copy leaves are, unless one number.
+  std::optional<FileTensor> rest_of(int layer);
   // A copy to anywhere.
   FileTensor scattered(int layer, const ArrayOperators& arrays);
 

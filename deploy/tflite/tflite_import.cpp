@@ -33,23 +33,33 @@ TfliteStructure TfliteImporter::structure() {
 
 TfliteImporter::OperatorImport TfliteImporter::import_of(BuiltinOperator code) {
   static const std::unordered_map<BuiltinOperator, OperatorImport> imports = {
+      {BuiltinOperator::ABS, &TfliteImporter::import_function},
       {BuiltinOperator::ADD, &TfliteImporter::import_combination},
       {BuiltinOperator::AVERAGE_POOL_2D, &TfliteImporter::import_pool},
+      {BuiltinOperator::BATCH_TO_SPACE_ND, &TfliteImporter::import_blocks},
       {BuiltinOperator::BROADCAST_TO, &TfliteImporter::import_repetition},
-      {BuiltinOperator::CONCATENATION, &TfliteImporter::import_concatenation},
+      {BuiltinOperator::CONCATENATION, &TfliteImporter::import_join},
       {BuiltinOperator::CONV_2D, &TfliteImporter::import_convolution},
       {BuiltinOperator::DEPTHWISE_CONV_2D, &TfliteImporter::import_depthwise},
+      {BuiltinOperator::DEPTH_TO_SPACE, &TfliteImporter::import_depth_and_space},
       {BuiltinOperator::DEQUANTIZE, &TfliteImporter::import_conversion},
+      {BuiltinOperator::ELU, &TfliteImporter::import_function},
       {BuiltinOperator::EXPAND_DIMS, &TfliteImporter::import_reshape},
       {BuiltinOperator::FULLY_CONNECTED, &TfliteImporter::import_fully_connected},
+      {BuiltinOperator::GATHER, &TfliteImporter::import_gather},
       {BuiltinOperator::HARD_SWISH, &TfliteImporter::import_function},
       {BuiltinOperator::LEAKY_RELU, &TfliteImporter::import_function},
       {BuiltinOperator::LOGISTIC, &TfliteImporter::import_function},
+      {BuiltinOperator::MAXIMUM, &TfliteImporter::import_combination},
       {BuiltinOperator::MAX_POOL_2D, &TfliteImporter::import_pool},
       {BuiltinOperator::MEAN, &TfliteImporter::import_reduction},
+      {BuiltinOperator::MINIMUM, &TfliteImporter::import_combination},
+      {BuiltinOperator::MIRROR_PAD, &TfliteImporter::import_mirror_pad},
       {BuiltinOperator::MUL, &TfliteImporter::import_combination},
+      {BuiltinOperator::PACK, &TfliteImporter::import_join},
       {BuiltinOperator::PAD, &TfliteImporter::import_pad},
       {BuiltinOperator::PADV2, &TfliteImporter::import_pad},
+      {BuiltinOperator::PRELU, &TfliteImporter::import_combination},
       {BuiltinOperator::QUANTIZE, &TfliteImporter::import_conversion},
       {BuiltinOperator::REDUCE_MAX, &TfliteImporter::import_reduction},
       {BuiltinOperator::RELU, &TfliteImporter::import_function},
@@ -57,15 +67,22 @@ TfliteImporter::OperatorImport TfliteImporter::import_of(BuiltinOperator code) {
       {BuiltinOperator::RESHAPE, &TfliteImporter::import_reshape},
       {BuiltinOperator::RESIZE_BILINEAR, &TfliteImporter::import_resize},
       {BuiltinOperator::RESIZE_NEAREST_NEIGHBOR, &TfliteImporter::import_resize},
+      {BuiltinOperator::RSQRT, &TfliteImporter::import_function},
       {BuiltinOperator::SLICE, &TfliteImporter::import_slice},
       {BuiltinOperator::SOFTMAX, &TfliteImporter::import_softmax},
+      {BuiltinOperator::SPACE_TO_BATCH_ND, &TfliteImporter::import_blocks},
+      {BuiltinOperator::SPACE_TO_DEPTH, &TfliteImporter::import_depth_and_space},
       {BuiltinOperator::SPLIT, &TfliteImporter::import_split},
       {BuiltinOperator::SPLIT_V, &TfliteImporter::import_split},
+      {BuiltinOperator::SQUARED_DIFFERENCE, &TfliteImporter::import_combination},
       {BuiltinOperator::SQUEEZE, &TfliteImporter::import_reshape},
       {BuiltinOperator::STRIDED_SLICE, &TfliteImporter::import_slice},
       {BuiltinOperator::SUB, &TfliteImporter::import_combination},
+      {BuiltinOperator::SUM, &TfliteImporter::import_reduction},
       {BuiltinOperator::TANH, &TfliteImporter::import_function},
-      {BuiltinOperator::TRANSPOSE, &TfliteImporter::import_transpose}};
+      {BuiltinOperator::TRANSPOSE, &TfliteImporter::import_transpose},
+      {BuiltinOperator::TRANSPOSE_CONV, &TfliteImporter::import_transpose_convolution},
+      {BuiltinOperator::UNPACK, &TfliteImporter::import_split}};
   const auto found = imports.find(code);
   return found == imports.end() ? nullptr : found->second;
 }
@@ -114,7 +131,7 @@ void TfliteImporter::try_to_read_layers() {
     }
   }
   for (const FileOperator& op : model_.operators()) {
-    if (needed.contains(op.index)) {
+    if (needed.contains(op.index) && !merged_.contains(op.index)) {
       noting_obstacles(&op, [&] { import_operator(op, readable); });
     }
   }
@@ -181,7 +198,7 @@ void TfliteImporter::import_operator(const FileOperator& op, bool readable) {
   if (!readable) {
     return;
   }
-  const bool is_split = op.code == BuiltinOperator::SPLIT || op.code == BuiltinOperator::SPLIT_V;
+  const bool is_split = import == &TfliteImporter::import_split;
   if (op.outputs.empty() || (op.outputs.size() > 1 && !is_split)) {
     model_.fail(op, "must write exactly one tensor");
   }

@@ -15,6 +15,7 @@
 #include "deploy/import/file_obstacles.h"
 #include "deploy/tflite/tflite_import.h"
 #include "deploy/tflite/tflite_model.h"
+#include "deploy/tflite/tflite_slices.h"
 #include "deploy/tflite/tflite_value.h"
 #include "deploy/tflite/tflite_views.h"
 
@@ -99,14 +100,9 @@ class TfliteImporter {
   // "axis" of a file, which may count from the end.
   [[nodiscard]] std::size_t axis_of(const FileOperator& op, std::int64_t axis,
                                     std::size_t rank) const;
-  // The operator's options, which the file must give in the type that belongs to it.
   template <typename Options>
   [[nodiscard]] const Options& options(const FileOperator& op) const {
-    const Options* const found = op.data->builtin_options_as<Options>();
-    if (found == nullptr) {
-      model_.fail(op, "has no options");
-    }
-    return *found;
+    return model_.options<Options>(op);
   }
   [[nodiscard]] Activation activation_function(const FileOperator& op,
                                                tflite::ActivationFunctionType type) const;
@@ -179,6 +175,7 @@ class TfliteImporter {
   // A CONV_2D has groups where its [O, kh, kw, I] weights have fewer channels than its input.
   [[nodiscard]] int group_count(const FileOperator& op, int input_channels,
                                 const std::vector<int>& weights) const;
+  void import_transpose_convolution(const FileOperator& op);
   // With a depth multiplier or dilation it is a convolution in as many groups as there are input
   // channels: of one channel, simply a convolution.
   void import_depthwise(const FileOperator& op);
@@ -195,18 +192,35 @@ class TfliteImporter {
   // another scale than the products.
   void check_bias_scale(const FileOperator& op, const QuantizedLayer& quantised) const;
   void import_softmax(const FileOperator& op);
-  // Means and maxima over rows or columns, or both. A mean is no average pooling: TensorFlow Lite
-  // rounds the two differently.
-  void import_reduction(const FileOperator& op);
 
-  // --- element by element, and of other places: tflite_elements.cpp ------------------------------
+  // --- means, sums and maxima over dimensions: tflite_reductions.cpp ----------------------------
+
+  void import_reduction(const FileOperator& op);
+  // What of `in` is reduced, whole axes.
+  struct Reduction {
+    FileValue in;
+    bool rows = false;
+    bool cols = false;
+    bool channels = false;
+  };
+  [[nodiscard]] std::vector<bool> reduced_dimensions(const FileOperator& op,
+                                                     std::size_t rank) const;
+  [[nodiscard]] Reduction reduction_of_axes(const FileOperator& op, const FileValue& in) const;
+  Reduction reduction_of_groups(const FileOperator& op, const FileValue& in);
+  // What the layer that is appended next computes of `in`.
+  [[nodiscard]] FileValue reduced_value(const FileOperator& op, const FileValue& in,
+                                        const TensorShape& shape) const;
+
+  // --- element by element: tflite_elements.cpp --------------------------------------------------
 
   void import_function(const FileOperator& op);
-  // ADD, SUB and MUL.
+  // ADD, SUB, MUL, PRELU, MAXIMUM, MINIMUM and SQUARED_DIFFERENCE.
   void import_combination(const FileOperator& op);
+  // One number, one per channel, or what is repeated to one for each element.
   void import_with_constant(const FileOperator& op, Layer layer, std::size_t constant);
-  [[nodiscard]] LayerValues constants(const FileOperator& op, std::size_t position,
-                                      int channels) const;
+  // One per channel of `shape`, or for each element of `to`.
+  [[nodiscard]] LayerValues constants(const FileOperator& op, std::size_t position, bool by_channel,
+                                      const TensorShape& shape, const std::vector<int>& to) const;
   // Two tensors, the smaller one repeated along the dimensions that it does not have.
   void import_of_two(const FileOperator& op, Layer layer);
   // The input of an operator, repeated along dimensions that it does not have.
@@ -216,20 +230,71 @@ class TfliteImporter {
                                   const std::vector<int>& from_strides,
                                   const std::vector<int>& to_strides) const;
   void import_repetition(const FileOperator& op);
+  // A constant with a number for each element of such a tensor.
+  template <typename Value>
+  [[nodiscard]] std::vector<Value> repeated_constant(const FileOperator& op, FileTensor tensor,
+                                                     const std::vector<Value>& values,
+                                                     const std::vector<int>& to) const;
+  // Elements between neighbours along each dimension of `to` of a tensor with the dimensions
+  // `from`: 0 where it is repeated.
+  [[nodiscard]] std::vector<int> repeating_strides(const FileOperator& op, FileTensor tensor,
+                                                   std::vector<int> from,
+                                                   const std::vector<int>& to) const;
+  // That a constant with a number for each element of such a tensor is not endless.
+  void check_constant_map(const FileOperator& op, const std::vector<int>& to) const;
   [[nodiscard]] tflite::ActivationFunctionType fused_function(const FileOperator& op) const;
   void import_resize(const FileOperator& op);
-  void import_concatenation(const FileOperator& op);
-  void import_split(const FileOperator& op);
-  void import_slice(const FileOperator& op);
-  // Every `step`th of `counts` elements from `begins` on along each dimension.
-  struct Slice {
-    std::vector<int> begins, counts, steps;
+
+  // --- other places: tflite_places.cpp ----------------------------------------------------------
+
+  void import_join(const FileOperator& op);
+  struct JoinedPart {
+    std::size_t position = 0;  // of the input
+    int begin = 0;             // in the output, along the axis
+    std::vector<int> dimensions;
   };
-  [[nodiscard]] Slice read_slice(const FileOperator& op, const std::vector<int>& from) const;
+  std::vector<int> joined_dimensions(const FileOperator& op, std::size_t position,
+                                     std::size_t axis);
+  Layer layer_of_part(const FileOperator& op, const JoinedPart& part, std::size_t axis);
+  // The output with what is constant in it, of which the rest does not matter.
+  [[nodiscard]] LayerValues joined_constants(const FileOperator& op,
+                                             const std::vector<JoinedPart>& parts,
+                                             std::size_t axis) const;
+  template <typename Value>
+  static void place(const std::vector<Value>& values, const JoinedPart& part,
+                    const std::vector<int>& to, std::size_t axis, std::vector<Value>& all);
+  void import_split(const FileOperator& op);
+  [[nodiscard]] std::int64_t split_axis(const FileOperator& op) const;
+  void import_slice(const FileOperator& op);
+  void import_gather(const FileOperator& op);
   void append_slice(const FileOperator& op, std::size_t output, const FileValue& in,
-                    const Slice& slice);
+                    const FileSlice& slice);
+  void import_depth_and_space(const FileOperator& op);
+  // Copies that fill the output together.
+  void append_copies(const FileOperator& op, const FileValue& in,
+                     const std::vector<StridedCopy>& copies, const std::vector<int>& to);
+  // The same of a tensor in between.
+  FileValue add_copies(const FileOperator& op, const FileValue& in,
+                       const std::vector<StridedCopy>& copies, const std::vector<int>& to);
+  void import_mirror_pad(const FileOperator& op);
+  FileValue mirrored(const FileOperator& op, const FileValue& in, std::size_t axis,
+                     const FilePadding& padding);
   void append_padded(const FileOperator& op, const FilePadding& padding);
   [[nodiscard]] bool is_read(FileTensor tensor) const { return read_.contains(tensor); }
+
+  // --- convolutions of blocks: tflite_dilation.cpp ----------------------------------------------
+
+  // SPACE_TO_BATCH_ND, with all up to BATCH_TO_SPACE_ND.
+  void import_blocks(const FileOperator& op);
+  // The operator that reads what `op` computes, if it is the only one, behind operators that only
+  // change its shape, and all of these; else null.
+  struct ReaderPath {
+    const FileOperator* end = nullptr;
+    std::vector<int> operators;
+  };
+  [[nodiscard]] ReaderPath only_reader(const FileOperator& op) const;
+  FileValue blocked_view(const FileOperator& op, const FileOperator& convolution,
+                         const FileOperator& end);
 
   // --- numbers at the ends: tflite_conversions.cpp ----------------------------------------------
 
@@ -255,6 +320,7 @@ class TfliteImporter {
   std::unordered_map<FileTensor, NetworkEnd> converted_;  // outputs in the user's numbers
   std::unordered_set<FileTensor> read_;     // by operators that are needed, or of the graph
   std::unordered_set<FileTensor> unknown_;  // what operators with obstacles would have computed
+  std::unordered_set<int> merged_;          // operators that an earlier one was imported with
   FileObstacles obstacles_;
 };
 

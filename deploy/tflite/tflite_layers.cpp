@@ -57,9 +57,16 @@ const FileValue& TfliteImporter::map(const FileOperator& op) {
 const FileValue& TfliteImporter::map_for_convolution(const FileOperator& op, int kernel_h,
                                                      int kernel_w) {
   const FileValue& found = map(op);
-  const bool fits =
-      found.margin_fill == MarginFill::kZero && margins_fit(found, kernel_h, kernel_w);
-  return found.has_margins() && !fits ? plain(op, 0) : found;
+  const int span_h = (kernel_h - 1) * found.dilation_h + 1;
+  const int span_w = (kernel_w - 1) * found.dilation_w + 1;
+  const bool fits = found.margin_fill == MarginFill::kZero && margins_fit(found, span_h, span_w);
+  if (!found.has_margins() || fits) {
+    return found;
+  }
+  if (found.dilation_h != 1 || found.dilation_w != 1) {
+    model_.fail(op, "a window in its margins reads nothing else");
+  }
+  return plain(op, 0);
 }
 
 const FileValue& TfliteImporter::elements(const FileOperator& op, std::size_t position) {
@@ -212,6 +219,9 @@ void TfliteImporter::append_map(const FileOperator& op, const Layer& layer, Laye
                                 const FileValue& in) {
   FileValue computed = next_value(layer.output);
   computed.axes = in.axes;
+  if (in.dilation_h != 1 || in.dilation_w != 1) {
+    computed = reread(computed, model_.dimensions(op.outputs[0], &op));
+  }
   if (!computed.is_ordered()) {
     model_.fail(op, "makes a map of both rows and columns from one that is turned");
   }

@@ -7,6 +7,7 @@
 
 #include "arch/base/error.h"
 #include "deploy/import/file_obstacles.h"
+#include "deploy/tflite/tflite_constants.h"
 #include "deploy/tflite/tflite_value.h"
 
 namespace patchnas {
@@ -74,6 +75,15 @@ TfliteModel::TfliteModel(std::span<const std::uint8_t> bytes, std::string source
   inputs_ = indices(graph_->inputs(), false, "the graph's inputs");
   outputs_ = indices(graph_->outputs(), false, "the graph's outputs");
   read_operators();
+  compute_constants();
+}
+
+void TfliteModel::compute_constants() {
+  for (const FileOperator& op : operators_) {
+    if (std::optional<std::vector<std::uint8_t>> bytes = constant_output(*this, op)) {
+      computed_[op.outputs[0]] = std::move(*bytes);
+    }
+  }
 }
 
 void TfliteModel::read_operators() {
@@ -191,6 +201,9 @@ void TfliteModel::require_type(FileTensor index, tflite::TensorType type,
 }
 
 bool TfliteModel::is_constant(FileTensor index) const {
+  if (is_computed(index)) {
+    return true;
+  }
   const std::uint32_t buffer = tensor(stored(index), nullptr).buffer();
   if (buffer >= model_->buffers()->size()) {
     return false;
@@ -266,6 +279,10 @@ std::vector<float> TfliteModel::weight_scales(FileTensor index, int channel_axis
 std::span<const std::uint8_t> TfliteModel::constant(FileTensor index, tflite::TensorType type,
                                                     const FileOperator& at) const {
   const std::int64_t elements = element_count(dimensions(index, &at));
+  if (const auto computed = computed_.find(index); computed != computed_.end()) {
+    require_type(index, type, &at);
+    return computed->second;
+  }
   index = stored(index);
   const tflite::Tensor& t = tensor(index, &at);
   const bool is_half =
@@ -319,8 +336,9 @@ std::unordered_set<int> needed_operators(const TfliteModel& model) {
   std::unordered_set<FileTensor> tensors(model.outputs().begin(), model.outputs().end());
   std::unordered_set<int> result;
   for (auto op = model.operators().rbegin(); op != model.operators().rend(); ++op) {
-    if (std::none_of(op->outputs.begin(), op->outputs.end(),
-                     [&](FileTensor output) { return tensors.contains(output); })) {
+    if (std::none_of(op->outputs.begin(), op->outputs.end(), [&](FileTensor output) {
+          return tensors.contains(output) && !model.is_computed(output);
+        })) {
       continue;
     }
     result.insert(op->index);

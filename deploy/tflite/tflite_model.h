@@ -53,8 +53,11 @@ class TfliteModel {
   /// Where the tensor's data is: weights may be stored smaller than they are used, with a
   /// DEQUANTIZE between. Else the tensor itself.
   [[nodiscard]] FileTensor stored(FileTensor tensor) const;
-  /// Whether the file has the tensor's data.
+  /// Whether the tensor's data are known: the file has them, or is_computed().
   [[nodiscard]] bool is_constant(FileTensor tensor) const;
+  /// Whether an operator makes the tensor of nothing but constants and shapes
+  /// (tflite_constants.h).
+  [[nodiscard]] bool is_computed(FileTensor tensor) const { return computed_.contains(tensor); }
   /// Of an activation, which must have `type`: INT8 or UINT8.
   [[nodiscard]] TensorQuantisation activation_quantisation(
       FileTensor tensor, const FileOperator* at,
@@ -77,6 +80,16 @@ class TfliteModel {
   std::span<const std::uint8_t> constant(FileTensor tensor, tflite::TensorType type,
                                          const FileOperator& at) const;
 
+  /// The operator's options, which the file must give in the type that belongs to it.
+  template <typename Options>
+  [[nodiscard]] const Options& options(const FileOperator& op) const {
+    const Options* const found = op.data->builtin_options_as<Options>();
+    if (found == nullptr) {
+      fail(op, "has no options");
+    }
+    return *found;
+  }
+
   /// Throws a FileObstacle.
   [[noreturn]] void fail(const FileOperator* at, FileTensor tensor, const std::string& what) const;
   [[noreturn]] void fail(const FileOperator& at, const std::string& what) const {
@@ -86,6 +99,7 @@ class TfliteModel {
  private:
   [[nodiscard]] const tflite::Tensor& tensor(FileTensor tensor, const FileOperator* at) const;
   void read_operators();
+  void compute_constants();
   [[nodiscard]] std::vector<FileTensor> indices(const flatbuffers::Vector<std::int32_t>* list,
                                                 bool optional, const std::string& what) const;
 
@@ -97,10 +111,12 @@ class TfliteModel {
   std::unordered_map<FileTensor, FileTensor> stored_;  // by what is used
   std::vector<FileTensor> inputs_;
   std::vector<FileTensor> outputs_;
+  std::unordered_map<FileTensor, std::vector<std::uint8_t>> computed_;
 };
 
-/// Indices of the operators that the graph's outputs depend on. What only computes the shape of a
-/// RESHAPE does not count: the file declares what that comes to.
+/// Indices of the operators that the graph's outputs depend on. What is computed while the file is
+/// read does not count, nor what only computes the shape of a RESHAPE: the file declares what that
+/// comes to.
 std::unordered_set<int> needed_operators(const TfliteModel& model);
 
 }  // namespace patchnas

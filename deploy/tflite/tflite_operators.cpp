@@ -17,9 +17,18 @@ Layer TfliteImporter::convolution_layer(const FileOperator& op, LayerKind kind, 
                                         const std::vector<int>& weights,
                                         int output_channels) const {
   const auto& o = options<Options>(op);
-  const WindowOptions window{weights[1],           weights[2],  o.stride_h(),
-                             o.stride_w(),         o.padding(), o.dilation_h_factor(),
-                             o.dilation_w_factor()};
+  const bool is_blocked = in.dilation_h != 1 || in.dilation_w != 1;
+  if (is_blocked && (o.stride_h() != 1 || o.stride_w() != 1 || o.dilation_h_factor() != 1 ||
+                     o.dilation_w_factor() != 1 || o.padding() != tflite::Padding::VALID)) {
+    model_.fail(op, "a convolution of blocks must have stride 1 and padding VALID");
+  }
+  const WindowOptions window{weights[1],
+                             weights[2],
+                             o.stride_h(),
+                             o.stride_w(),
+                             o.padding(),
+                             is_blocked ? in.dilation_h : o.dilation_h_factor(),
+                             is_blocked ? in.dilation_w : o.dilation_w_factor()};
   Layer layer = sliding_layer(model_, op, kind, in, window, output_channels);
   layer.activation = activation_function(op, o.fused_activation_function());
   layer.pad_operator = pad_operator(in);
@@ -60,6 +69,33 @@ void TfliteImporter::import_convolution(const FileOperator& op) {
     turn_weights(values, shape);
   }
   append_map(op, layer, std::move(values), in);
+}
+
+// Inputs are the output's shape, which the file declares as well, the weights, and then the tensor.
+void TfliteImporter::import_transpose_convolution(const FileOperator& op) {
+  FileOperator convolution = op;  // with its inputs as those of a convolution
+  convolution.inputs = {op.input(2), op.input(1), op.input(3)};
+  const auto& o = options<tflite::TransposeConvOptions>(op);
+  const std::vector<int> shape = weight_shape(convolution, 4);
+  const FileValue& found = map(convolution);
+  const FileValue& in = found.has_margins() || found.is_turned() ? plain(convolution, 0) : found;
+  const std::vector<int> to = model_.dimensions(op.outputs[0], &op);
+  if (!in.is_map() || shape[3] != in.shape.channels || to.size() != 4 || to[0] != 1 ||
+      to[3] != shape[0]) {
+    model_.fail(op, "its weights must be [output channels, height, width, input channels]");
+  }
+  // The convolution that it is the transpose of reads the output.
+  const FileValue read{.id = kNoTensor, .shape = shape_of(to), .margins = {}};
+  Layer layer = sliding_layer(model_, op, LayerKind::kTransposeConv, read,
+                              {shape[1], shape[2], o.stride_h(), o.stride_w(), o.padding()},
+                              in.shape.channels);
+  if (layer.output != in.shape) {
+    model_.fail(op, "its output's shape does not follow from its inputs");
+  }
+  layer.inputs = {in.id, kNoTensor};
+  layer.output = read.shape;
+  layer.activation = activation_function(op, o.fused_activation_function());
+  append_map(op, layer, parameters(convolution, 0, shape[0]), in);
 }
 
 int TfliteImporter::group_count(const FileOperator& op, int input_channels,
@@ -197,48 +233,6 @@ void TfliteImporter::import_softmax(const FileOperator& op) {
   layer.inputs = {in.id, kNoTensor};
   layer.output = in.shape;
   append_like(op, layer, {}, in);
-}
-
-void TfliteImporter::import_reduction(const FileOperator& op) {
-  const FileValue& found = value(op, 0);
-  FileValue view = found.has_margins() || found.axes.empty() ? plain(op, 0) : found;
-  const bool keep = options<tflite::ReducerOptions>(op).keep_dims();
-  const std::vector<std::int32_t> reduced = model_.int32_data(op.input(1), op);
-  Layer layer;
-  layer.kind = op.code == BuiltinOperator::MEAN ? LayerKind::kMean : LayerKind::kMaxPool;
-  layer.inputs = {view.id, kNoTensor};
-  std::vector<FileAxis> kept;
-  for (std::size_t i = 0; i < view.axes.size(); ++i) {
-    const bool over_this = std::any_of(reduced.begin(), reduced.end(), [&](int axis) {
-      return axis == static_cast<int>(i) ||
-             axis == static_cast<int>(i) - static_cast<int>(view.axes.size());
-    });
-    const FileAxis axis = view.axes[i];
-    const bool has_rows = axis == FileAxis::kRows || axis == FileAxis::kPixels;
-    const bool has_cols = axis == FileAxis::kCols || axis == FileAxis::kPixels;
-    if (over_this && !has_rows && !has_cols && view.extent(axis) > 1) {
-      model_.fail(op, "only rows and columns may be reduced");
-    }
-    if (over_this && has_rows) {
-      layer.kernel.height = layer.kernel.stride_h = view.shape.height;
-    }
-    if (over_this && has_cols) {
-      layer.kernel.width = layer.kernel.stride_w = view.shape.width;
-    }
-    if (keep || !over_this) {
-      kept.push_back(view.axes[i]);
-    }
-  }
-  view.id = result_.network.layer_count() + 1;
-  view.shape.height /= layer.kernel.height;
-  view.shape.width /= layer.kernel.width;
-  view.axes = kept;
-  view.restated.reset();
-  layer.output = view.shape;
-  if (model_.dimensions(op.outputs[0], &op) != view.dimensions()) {
-    model_.fail(op, "its output's shape does not follow from its inputs");
-  }
-  append(op, layer, {}, view);
 }
 
 }  // namespace patchnas

@@ -36,6 +36,10 @@ struct FileValue {
   std::int8_t margin_value = 0;   ///< stored
   float margin_real = 0.0F;       ///< of float files
   bool has_pad_operator = false;  ///< true also where it pads by nothing
+  /// From one tap to the next of windows that slide over it, in the file's dimensions: above 1
+  /// where the file has it in blocks (tflite_dilation.cpp).
+  int dilation_h = 1;
+  int dilation_w = 1;
   std::vector<FileAxis> axes{FileAxis::kBatch, FileAxis::kRows, FileAxis::kCols,
                              FileAxis::kChannels};
   /// Not empty where the file reads the elements, in their order, in dimensions that are no axes of

@@ -16,6 +16,7 @@ namespace {
 // The versions that introduced int8, for convolutions with a weight scale per channel, as
 // TensorFlow Lite's versioning has them (tensorflow/lite/tools/versioning).
 constexpr std::array kVersions = {
+    OperatorVersion{BuiltinOperator::ABS, 2, {2, 6}},
     OperatorVersion{BuiltinOperator::ADD, 2, {1, 14}},
     OperatorVersion{BuiltinOperator::AVERAGE_POOL_2D, 2, {1, 14}},
     OperatorVersion{BuiltinOperator::BROADCAST_TO, 3, {2, 5}},
@@ -23,27 +24,35 @@ constexpr std::array kVersions = {
     OperatorVersion{BuiltinOperator::CONV_2D, 3, {1, 14}},
     OperatorVersion{BuiltinOperator::DEPTHWISE_CONV_2D, 3, {1, 14}},
     OperatorVersion{BuiltinOperator::DEQUANTIZE, 2, {1, 14}},
+    OperatorVersion{BuiltinOperator::ELU, 1, {1, 14}},
     OperatorVersion{BuiltinOperator::FULLY_CONNECTED, 4, {1, 14}},
     OperatorVersion{BuiltinOperator::HARD_SWISH, 1, {1, 15}},
     OperatorVersion{BuiltinOperator::LEAKY_RELU, 2, {2, 3}},
     OperatorVersion{BuiltinOperator::LOGISTIC, 2, {1, 14}},
     OperatorVersion{BuiltinOperator::MAX_POOL_2D, 2, {1, 14}},
+    OperatorVersion{BuiltinOperator::MAXIMUM, 2, {1, 14}},
     OperatorVersion{BuiltinOperator::MEAN, 2, {1, 14}},
+    OperatorVersion{BuiltinOperator::MINIMUM, 2, {1, 14}},
     OperatorVersion{BuiltinOperator::MUL, 2, {1, 14}},
     OperatorVersion{BuiltinOperator::PAD, 2, {1, 14}},
     OperatorVersion{BuiltinOperator::PADV2, 2, {1, 14}},
+    OperatorVersion{BuiltinOperator::PRELU, 1, {1, 8}},
     OperatorVersion{BuiltinOperator::QUANTIZE, 2, {1, 15}},
     OperatorVersion{BuiltinOperator::RELU, 2, {2, 1}},
     OperatorVersion{BuiltinOperator::RELU6, 2, {1, 14}},
     OperatorVersion{BuiltinOperator::RESHAPE, 1, {1, 5}},
     OperatorVersion{BuiltinOperator::RESIZE_BILINEAR, 3, {2, 2}},
     OperatorVersion{BuiltinOperator::RESIZE_NEAREST_NEIGHBOR, 3, {2, 3}},
+    OperatorVersion{BuiltinOperator::RSQRT, 2, {2, 5}},
     OperatorVersion{BuiltinOperator::SLICE, 2, {1, 14}},
     OperatorVersion{BuiltinOperator::SOFTMAX, 2, {1, 14}},
+    OperatorVersion{BuiltinOperator::SQUARED_DIFFERENCE, 2, {2, 5}},
     OperatorVersion{BuiltinOperator::STRIDED_SLICE, 2, {1, 14}},
     OperatorVersion{BuiltinOperator::SUB, 2, {1, 14}},
+    OperatorVersion{BuiltinOperator::SUM, 2, {1, 15}},
     OperatorVersion{BuiltinOperator::TANH, 2, {1, 14}},
-    OperatorVersion{BuiltinOperator::TRANSPOSE, 2, {1, 14}}};
+    OperatorVersion{BuiltinOperator::TRANSPOSE, 2, {1, 14}},
+    OperatorVersion{BuiltinOperator::TRANSPOSE_CONV, 3, {2, 3}}};
 
 constexpr std::uint32_t kSchemaVersion = 3;
 

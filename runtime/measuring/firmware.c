@@ -141,12 +141,27 @@ static int32_t number_of(const char* word) {
 
 /* ----- operators ------------------------------------------------------------------------------ */
 
-static const char* const kernel_names[] = {
-    "convolve",     "pointwise",    "depthwise",     "depthwise_over_input",
-    "add",          "average_pool", "max_pool",      "fully_connected",
-    "softmax",      "mean",         "sum_pixels",    "average_of_sums",
-    "mean_of_sums", "move",         "combine",       "lookup",
-    "resize",       "copy",         "copy_channels", "convolve_groups"};
+static const char* const kernel_names[] = {"convolve",
+                                           "pointwise",
+                                           "depthwise",
+                                           "depthwise_over_input",
+                                           "add",
+                                           "average_pool",
+                                           "max_pool",
+                                           "fully_connected",
+                                           "softmax",
+                                           "mean",
+                                           "sum_pixels",
+                                           "average_of_sums",
+                                           "mean_of_sums",
+                                           "move",
+                                           "combine",
+                                           "lookup",
+                                           "resize",
+                                           "copy",
+                                           "copy_channels",
+                                           "convolve_groups",
+                                           "convolve_transposed"};
 enum {
   kConvolve,
   kPointwise,
@@ -168,6 +183,7 @@ enum {
   kCopy,
   kCopyChannels,
   kConvolveGroups,
+  kConvolveTransposed,
   kKernels
 };
 
@@ -200,6 +216,7 @@ static int64_t weight_bytes(const operator* o) {
       return taps * o->out.channels;
     case kConvolve:
     case kConvolveGroups:
+    case kConvolveTransposed:
     case kPointwise:
     case kFullyConnected:
       return taps * o->in.channels * o->out.channels;
@@ -308,6 +325,13 @@ static void execute(const operator* o) {
     case kConvolveGroups: {
       const patchnas_groups groups = {o->window, 1, 1, 1};
       patchnas_convolve_groups(&groups, &o->weights, &o->in, &o->out, o->computed);
+      break;
+    }
+    case kConvolveTransposed: { /* of stride 1: every tap hits */
+      patchnas_kernel window = o->window;
+      window.pad_top = window.height - 1;
+      window.pad_left = window.width - 1;
+      patchnas_convolve_transposed(&window, &o->weights, &o->in, &o->out, o->computed);
       break;
     }
     case kCombine: {

@@ -9,6 +9,7 @@
 #include "tests/deploy/support/onnx_builder.h"
 #include "tests/deploy/support/qdq_file.h"
 #include "tests/deploy/support/random_quantised.h"
+#include "tests/deploy/support/recorded_cases.h"
 #include "tests/support/network_json.h"
 #include "tests/support/random_networks.h"
 
@@ -78,10 +79,17 @@ std::vector<std::string> fuzz_corpus(std::uint64_t seed) {
     add_onnx(corpus, random_graph(stream), stream);
     const Network lowered = random_lowered_network(stream);
     add_tflite(corpus, lowered, stream);
-    add_file(corpus, export_tflite(random_quantised(random_graph(stream), stream)));
+    if (const Network graph = random_graph(stream); is_written_as_tflite(graph)) {
+      add_file(corpus, export_tflite(random_quantised(graph, stream)));
+    }
     corpus.push_back(network_description_json(lowered, i % 2 == 0
                                                            ? DescriptionSpelling::kOnceForAll
                                                            : DescriptionSpelling::kProxylessNas));
+  }
+  // Of many that are alike some.
+  const std::vector<FileCase> files = file_cases();
+  for (std::size_t i = 0; i < files.size(); i += 7) {
+    corpus.emplace_back(files[i].file.begin(), files[i].file.end());
   }
   return corpus;
 }

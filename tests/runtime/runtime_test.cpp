@@ -111,7 +111,11 @@ class LayerUnderTest {
         break;
       case LayerKind::kSubtract:
       case LayerKind::kMultiply:
-        combine(reads, in, output, rect);
+      case LayerKind::kPrelu:
+      case LayerKind::kMaximum:
+      case LayerKind::kMinimum:
+      case LayerKind::kSquaredDifference:
+        combine(computed, reads, in, output, rect);
         break;
       case LayerKind::kLookup: {
         patchnas_table table;
@@ -130,22 +134,26 @@ class LayerUnderTest {
         patchnas_resize(&resizing, &in, &output, rect);
         break;
       }
+      case LayerKind::kTransposeConv:
+        patchnas_convolve_transposed(&kernel, &weights_, &in, &output, rect);
+        break;
       case LayerKind::kCopyChannels: {
-        const bool has_rest = layer_.input_count() == 2;
-        Bytes b = has_rest ? input(1, reads[1]) : Bytes();
-        const patchnas_window rest = c_window(b, reads[1], layer_.output.channels);
+        const bool has_rest = layer_.input_count() == 2 || layer_.has_constant_map;
+        Bytes b = second(computed, reads[1]);
+        const patchnas_window rest =
+            c_window(b, layer_.has_constant_map ? computed : reads[1], layer_.output.channels);
         const ChannelRange& range = layer_.channels;
         patchnas_copy_channels(range.from, range.to, range.count, quantised_.fill, &in,
                                has_rest ? &rest : nullptr, &output, rect);
-        if (has_rest) {
+        if (layer_.input_count() == 2) {
           patchnas_copy_channels(range.from, range.to, range.count, 0, &in, &rest, &rest, rect);
           EXPECT_EQ(b, out) << "over what is not copied";
         }
         break;
       }
       case LayerKind::kCopy: {
-        const bool has_rest = layer_.input_count() == 2;
-        Bytes b = has_rest ? input(1, reads[1]) : Bytes();
+        const bool has_rest = layer_.input_count() == 2 || layer_.has_constant_map;
+        Bytes b = second(computed, reads[1]);
         const StridedCopy& copy = layer_.copy;
         patchnas_copy_shape shape{};
         std::copy_n(copy.counts.begin(), 3, shape.counts);
@@ -162,7 +170,7 @@ class LayerUnderTest {
         break;
       case LayerKind::kAdd: {
         if (has_constant_operand(layer_)) {
-          combine(reads, in, output, rect);
+          combine(computed, reads, in, output, rect);
           break;
         }
         Bytes b = input(1, reads[1]);
@@ -197,18 +205,42 @@ class LayerUnderTest {
     return samples;
   }
 
-  void combine(const std::array<Rect, 2>& reads, const patchnas_window& in,
+  // What is read of the second tensor, or the part of a map in its place that is computed.
+  [[nodiscard]] Bytes second(const Rect& computed, const Rect& read) const {
+    if (layer_.has_constant_map) {
+      return cut(quantised_.constants, layer_.output, computed);
+    }
+    return layer_.input_count() == 2 ? input(1, read) : Bytes();
+  }
+
+  [[nodiscard]] std::int32_t operation() const {
+    switch (layer_.kind) {
+      case LayerKind::kAdd:
+        return PATCHNAS_ADD;
+      case LayerKind::kSubtract:
+        return quantised_.constants_come_first ? PATCHNAS_SUBTRACT_FROM : PATCHNAS_SUBTRACT;
+      case LayerKind::kPrelu:
+        return PATCHNAS_PRELU;
+      case LayerKind::kMaximum:
+        return PATCHNAS_MAXIMUM;
+      case LayerKind::kMinimum:
+        return PATCHNAS_MINIMUM;
+      case LayerKind::kSquaredDifference:
+        return PATCHNAS_SQUARED_DIFFERENCE;
+      default:
+        return PATCHNAS_MULTIPLY;
+    }
+  }
+
+  void combine(const Rect& computed, const std::array<Rect, 2>& reads, const patchnas_window& in,
                const patchnas_window& output, const patchnas_rect& rect) const {
-    const bool is_constant = has_constant_operand(layer_);
-    Bytes b = is_constant ? Bytes() : input(1, reads[1]);
-    const patchnas_window second = c_window(b, reads[1], layer_.output.channels);
+    const bool by_channel = has_constant_operand(layer_) && !layer_.has_constant_map;
+    Bytes b = second(computed, reads[1]);
+    const patchnas_window of_second =
+        c_window(b, layer_.has_constant_map ? computed : reads[1], layer_.output.channels);
     const patchnas_combination combination = {
-        layer_.kind == LayerKind::kMultiply ? PATCHNAS_MULTIPLY
-        : layer_.kind == LayerKind::kAdd    ? PATCHNAS_ADD
-        : quantised_.constants_come_first   ? PATCHNAS_SUBTRACT_FROM
-                                            : PATCHNAS_SUBTRACT,
-        is_constant ? quantised_.constants.data() : nullptr, add_scales()};
-    patchnas_combine(&combination, &in, is_constant ? nullptr : &second, &output, rect);
+        operation(), by_channel ? quantised_.constants.data() : nullptr, add_scales()};
+    patchnas_combine(&combination, &in, by_channel ? nullptr : &of_second, &output, rect);
   }
 
   static Bytes scratch(const patchnas_kernel& kernel, const Rect& computed) {
@@ -289,11 +321,18 @@ void check_tile(const LayerUnderTest& layer, const Rect& computed,
 TEST(Runtime, EveryTileOfEveryLayerEqualsTheIntegerReference) {
   RandomStream stream(31, "runtime");
   std::map<LayerKind, int> tiles_run;
-  for (int round = 0; round < 40; ++round) {
-    const QuantizedNetwork network = testing::random_quantised_network(stream);
+  for (int round = 0; round < 200; ++round) {
+    // Networks of all sorts under many schedules, and graphs of the kinds that are rarer.
+    const bool is_graph = round >= 40;
+    const QuantizedNetwork network =
+        is_graph ? testing::random_quantised(testing::random_graph(stream, 0), stream)
+                 : testing::random_quantised_network(stream);
     const Bytes image = testing::random_bytes(network.network.input.elements(), stream);
     const std::vector<Bytes> tensors = run_all_layers(network, image);
-    for (const PatchSchedule& schedule : testing::all_schedules(network.network, stream)) {
+    for (const PatchSchedule& schedule :
+         is_graph ? std::vector{PatchSchedule::layer_by_layer(),
+                                testing::random_schedule(network.network, stream)}
+                  : testing::all_schedules(network.network, stream)) {
       const ExecutionPlan plan(network.network, schedule, InputMode::kResident);
       for (int i = 0; i < network.network.layer_count(); ++i) {
         const LayerUnderTest layer(network, i, tensors);
@@ -320,8 +359,9 @@ TEST(Runtime, EveryTileOfEveryLayerEqualsTheIntegerReference) {
   for (const LayerKind kind :
        {LayerKind::kConv2d, LayerKind::kDepthwiseConv2d, LayerKind::kAdd, LayerKind::kAveragePool,
         LayerKind::kMaxPool, LayerKind::kFullyConnected, LayerKind::kSoftmax, LayerKind::kMean,
-        LayerKind::kSubtract, LayerKind::kMultiply, LayerKind::kLookup, LayerKind::kResize,
-        LayerKind::kCopyChannels, LayerKind::kCopy}) {
+        LayerKind::kSubtract, LayerKind::kMultiply, LayerKind::kPrelu, LayerKind::kMaximum,
+        LayerKind::kMinimum, LayerKind::kSquaredDifference, LayerKind::kLookup, LayerKind::kResize,
+        LayerKind::kTransposeConv, LayerKind::kCopyChannels, LayerKind::kCopy}) {
     EXPECT_GT(tiles_run[kind], 0) << to_string(kind) << " was never run";
   }
 }

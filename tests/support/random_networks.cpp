@@ -108,16 +108,26 @@ Layer& append(Network& network, LayerKind kind, const TensorShape& output) {
 
 void append_function(Network& network, RandomStream& stream) {
   append(network, LayerKind::kLookup, network.output()).function =
-      static_cast<ValueFunction>(stream.below(7));
+      static_cast<ValueFunction>(stream.below(10));
 }
 
 LayerKind random_combination(RandomStream& stream) {
-  return stream.pick(std::vector{LayerKind::kAdd, LayerKind::kSubtract, LayerKind::kMultiply});
+  return stream.pick(std::vector{LayerKind::kAdd, LayerKind::kSubtract, LayerKind::kMultiply,
+                                 LayerKind::kPrelu, LayerKind::kMaximum, LayerKind::kMinimum,
+                                 LayerKind::kSquaredDifference});
+}
+
+// Of kinds that have them.
+Activation random_fused(LayerKind kind, RandomStream& stream) {
+  const bool may_have =
+      kind == LayerKind::kAdd || kind == LayerKind::kSubtract || kind == LayerKind::kMultiply;
+  return may_have ? static_cast<Activation>(stream.below(3)) : Activation::kNone;
 }
 
 void append_with_constant(Network& network, RandomStream& stream) {
-  append(network, random_combination(stream), network.output()).activation =
-      static_cast<Activation>(stream.below(3));
+  Layer& layer = append(network, random_combination(stream), network.output());
+  layer.activation = random_fused(layer.kind, stream);
+  layer.has_constant_map = stream.chance(0.3);
 }
 
 void append_with(Network& network, RandomStream& stream, TensorId other) {
@@ -161,9 +171,15 @@ void append_concatenation(Network& network, RandomStream& stream) {
   };
   const bool at_once = stream.chance(0.5);
   const TensorId a = convolve(first, 1);
-  TensorId rest = at_once ? copy(a, kNoTensor, 0, first) : kNoTensor;
+  const bool has_map = stream.chance(0.3);
+  const auto copy_first = [&] {
+    copy(a, kNoTensor, 0, first);
+    network.layers.back().has_constant_map = has_map;
+    return network.layer_count();
+  };
+  TensorId rest = at_once ? copy_first() : kNoTensor;
   const TensorId b = convolve(second, 3);
-  rest = at_once ? rest : copy(a, kNoTensor, 0, first);
+  rest = at_once ? rest : copy_first();
   copy(b, rest, first, second);
 }
 
@@ -213,6 +229,7 @@ void append_copy(Network& network, RandomStream& stream) {
     case 2:  // margins
       append(network, LayerKind::kCopy, {shape.height + 2, shape.width, shape.channels}).copy =
           to_rows(shape, 1);
+      network.layers.back().has_constant_map = stream.chance(0.5);
       break;
     default: {  // below itself
       const TensorShape twice{2 * shape.height, shape.width, shape.channels};
@@ -238,9 +255,40 @@ void append_groups(Network& network, RandomStream& stream) {
   layer.pad_operator = required_pad_operator(shape, layer);
 }
 
+// To an output that is as many times larger as the stride says, or a little more.
+void append_transpose_conv(Network& network, RandomStream& stream, int most_stride) {
+  const TensorShape in = network.output();
+  Layer& layer = append(network, LayerKind::kTransposeConv, {});
+  const auto axis = [&](int extent) {
+    WindowAxis result{.kernel = between(stream, 1, 4), .stride = between(stream, 1, most_stride)};
+    const int most = (extent - 1) * result.stride + std::min(result.kernel, result.stride);
+    result.pad = between(stream, 0, std::min(result.kernel, most) - 1);
+    result.output = most - result.pad + between(stream, 0, result.kernel - 1);
+    return result;
+  };
+  const WindowAxis rows = axis(in.height);
+  const WindowAxis cols = axis(in.width);
+  layer.output = {rows.output, cols.output, between(stream, 1, 4)};
+  layer.kernel = {rows.kernel, cols.kernel, rows.stride, cols.stride, rows.pad, cols.pad};
+  layer.activation = static_cast<Activation>(stream.below(3));
+}
+
+// Of one row's pixels, whose channels are columns.
+void append_mean_over_channels(Network& network, RandomStream& stream) {
+  const TensorShape in = network.output();
+  const int elements = static_cast<int>(in.elements());
+  append(network, LayerKind::kCopy, {in.height, in.width * in.channels, 1}).copy = {
+      .counts = {1, 1, elements}, .from_strides = {0, 0, 1}, .to_strides = {0, 0, 1}};
+  const LayerKind kind = stream.chance(0.5) ? LayerKind::kMean : LayerKind::kMaxPool;
+  const int rows = stream.chance(0.3) ? in.height : 1;
+  append(network, kind, {in.height / rows, in.width, 1}).kernel = {rows,        in.channels, rows,
+                                                                   in.channels, 0,           0};
+}
+
 void append_any(Network& network, RandomStream& stream) {
   const TensorShape shape = network.output();
-  switch (stream.below(10)) {
+  const bool is_small = shape.elements() < 3000;
+  switch (stream.below(12)) {
     case 0:
       return append_function(network, stream);
     case 1:
@@ -252,16 +300,18 @@ void append_any(Network& network, RandomStream& stream) {
     case 4:
       return append_channels(network, stream);
     case 5:
-      return shape.elements() < 3000 ? append_resize(network, stream)
-                                     : append_channels(network, stream);
+      return is_small ? append_resize(network, stream) : append_channels(network, stream);
     case 6:
-      return shape.elements() < 3000 ? append_copy(network, stream)
-                                     : append_channels(network, stream);
+      return is_small ? append_copy(network, stream) : append_channels(network, stream);
     case 7:
       return append_groups(network, stream);
     case 8:
       return append_window(network, stream, LayerKind::kDepthwiseConv2d, shape.channels, 5,
                            between(stream, 1, 2));
+    case 9:
+      return append_transpose_conv(network, stream, is_small ? 2 : 1);
+    case 10:
+      return append_mean_over_channels(network, stream);
     default:
       return append_residual(network, stream);
   }

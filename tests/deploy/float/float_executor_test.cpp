@@ -76,6 +76,16 @@ class Definition {
         return (own_.constants_come_first ? -1 : 1) * (in_[index] - double{second(index, channel)});
       case LayerKind::kMultiply:
         return in_[index] * double{second(index, channel)};
+      case LayerKind::kPrelu:
+        return in_[index] >= 0 ? in_[index] : in_[index] * double{second(index, channel)};
+      case LayerKind::kMaximum:
+        return std::max(in_[index], second(index, channel));
+      case LayerKind::kMinimum:
+        return std::min(in_[index], second(index, channel));
+      case LayerKind::kSquaredDifference:
+        return std::pow(in_[index] - double{second(index, channel)}, 2);
+      case LayerKind::kTransposeConv:
+        return normalised(gathered(row, col, channel), static_cast<std::size_t>(channel));
       case LayerKind::kLookup:
         return function(in_[index]);
       case LayerKind::kResize:
@@ -94,11 +104,15 @@ class Definition {
   }
 
   [[nodiscard]] float second(std::size_t index, int channel) const {
-    return second_ != nullptr ? (*second_)[index]
-                              : own_.constants[static_cast<std::size_t>(channel)];
+    return second_ != nullptr
+               ? (*second_)[index]
+               : own_.constants[layer_.has_constant_map ? index
+                                                        : static_cast<std::size_t>(channel)];
   }
   [[nodiscard]] double rest(std::size_t index) const {
-    return second_ != nullptr ? (*second_)[index] : own_.fill;
+    return second_ != nullptr        ? (*second_)[index]
+           : layer_.has_constant_map ? own_.constants[index]
+                                     : own_.fill;
   }
 
   [[nodiscard]] double weighted(int row, int col, int channel) const {
@@ -129,6 +143,24 @@ class Definition {
     return sum;
   }
 
+  // Of the input pixels whose window this position is in.
+  [[nodiscard]] double gathered(int row, int col, int channel) const {
+    const Kernel& k = layer_.kernel;
+    double sum = 0;
+    for (int r = 0; r < shape_.height; ++r) {
+      for (int c = 0; c < shape_.width; ++c) {
+        const int y = row - r * k.stride_h + k.pad_top;
+        const int x = col - c * k.stride_w + k.pad_left;
+        for (int i = 0; y >= 0 && y < k.height && x >= 0 && x < k.width && i < shape_.channels;
+             ++i) {
+          const int weight = ((channel * k.height + y) * k.width + x) * shape_.channels + i;
+          sum += at(r, c, i) * own_.weights[static_cast<std::size_t>(weight)];
+        }
+      }
+    }
+    return sum;
+  }
+
   [[nodiscard]] double normalised(double x, std::size_t c) const {
     x += own_.bias.empty() ? 0.0F : own_.bias[c];
     if (const auto& n = own_.batch_norm) {
@@ -153,6 +185,7 @@ class Definition {
       sum += v;
     }
     return layer_.kind == LayerKind::kMaxPool ? *std::max_element(values.begin(), values.end())
+           : own_.is_sum                      ? sum
                                               : sum / static_cast<double>(values.size());
   }
 
@@ -172,6 +205,12 @@ class Definition {
         return (std::exp(x) - std::exp(-x)) / (std::exp(x) + std::exp(-x));
       case ValueFunction::kHardSwish:
         return x * std::clamp(x + 3, 0.0, 6.0) / 6;
+      case ValueFunction::kAbs:
+        return std::max(x, -x);
+      case ValueFunction::kElu:
+        return x < 0 ? std::exp(x) - 1 : x;
+      case ValueFunction::kRsqrt:
+        return std::pow(x, -0.5);
     }
     return 0;
   }
@@ -265,8 +304,8 @@ TEST(FloatExecutor, ComputesEveryLayerByItsDefinition) {
   std::set<LayerKind> kinds;
   std::set<ValueFunction> functions;
   for (int i = 0; i < 120; ++i) {
-    const FloatNetwork network =
-        testing::random_float_network(with_softmax(testing::random_network(stream)), stream);
+    const FloatNetwork network = testing::with_sums(
+        testing::random_float_network(with_softmax(testing::random_network(stream)), stream));
     const auto sample = testing::random_samples(network.network, 1, -2, 2, stream);
     const FloatTensors tensors = run_float_layers(network, sample);
     ASSERT_EQ(tensors.size(), static_cast<std::size_t>(network.network.tensor_count()));
@@ -279,7 +318,7 @@ TEST(FloatExecutor, ComputesEveryLayerByItsDefinition) {
     }
   }
   EXPECT_EQ(kinds.size(), kOperators.size());
-  EXPECT_EQ(functions.size(), 7U);
+  EXPECT_EQ(functions.size(), 9U);  // all but one over the square root
 }
 
 TEST(FloatExecutor, RunsSamplesInAnyThreadAsOneByOne) {

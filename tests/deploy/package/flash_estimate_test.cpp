@@ -22,7 +22,9 @@
 namespace patchnas {
 namespace {
 
-constexpr double kAllowed = 0.02;
+// Of small packages of random layers the calls weigh more, and vary more, than of published ones.
+constexpr double kAllowedOfSmall = 0.04;
+constexpr double kAllowedOfPublished = 0.01;
 
 // The flags for which the flash of the kernels was measured.
 std::string compiler_of(Core core) {
@@ -83,7 +85,7 @@ class FlashEstimate : public ::testing::TestWithParam<Core> {
   }
 
   void expect_within_allowed(const QuantizedNetwork& network, const PatchSchedule& schedule,
-                             InputMode input, const std::string& name) {
+                             InputMode input, const std::string& name, double allowed) {
     const CPackage package = make_c_package(network, schedule, input, name);
     const FlashReport estimate =
         flash_report(network.network, ExecutionPlan(network.network, schedule, input), GetParam());
@@ -91,7 +93,7 @@ class FlashEstimate : public ::testing::TestWithParam<Core> {
     const double error =
         static_cast<double>(estimate.total_bytes()) / static_cast<double>(linked) - 1.0;
     errors_.push_back(error);
-    EXPECT_LE(std::abs(error), kAllowed)
+    EXPECT_LE(std::abs(error), allowed)
         << name << ", " << to_json(schedule) << ", " << to_string(input) << ": linked " << linked
         << ", estimated " << estimate.total_bytes();
   }
@@ -108,7 +110,7 @@ TEST_P(FlashEstimate, OfSmallRandomPackages) {
     const QuantizedNetwork network = testing::random_quantised_network(stream);
     const PatchSchedule schedule = testing::random_schedule(network.network, stream);
     const InputMode input = stream.chance(0.5) ? InputMode::kResident : InputMode::kStreamed;
-    expect_within_allowed(network, schedule, input, "net" + std::to_string(i));
+    expect_within_allowed(network, schedule, input, "net" + std::to_string(i), kAllowedOfSmall);
   }
 }
 
@@ -122,9 +124,9 @@ TEST_P(FlashEstimate, OfPublishedPackages) {
     const QuantizedNetwork network =
         import_tflite_file(testing::shared_models() / (model + ".tflite"));
     const std::string name = c_package_name(model);
-    expect_within_allowed(network, {}, InputMode::kResident, name + "_whole");
+    expect_within_allowed(network, {}, InputMode::kResident, name + "_whole", kAllowedOfPublished);
     expect_within_allowed(network, PatchSchedule::leading({4, 4}, 6), InputMode::kStreamed,
-                          name + "_patches");
+                          name + "_patches", kAllowedOfPublished);
   }
 }
 

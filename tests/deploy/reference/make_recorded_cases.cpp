@@ -1,9 +1,10 @@
 // Records what another implementation computes for the recorded cases:
 //
 //   make_recorded_cases DIR             writes NAME.tflite and NAME.in (int8, [H, W, C]) of each
-//   make_recorded_cases --record operators|networks DIR
-//                                       prints operator_bytes.txt or network_bytes.txt from the
-//                                       NAME.out that the other implementation gave for them
+//   make_recorded_cases --record operators|networks|files DIR
+//                                       prints operator_bytes.txt, network_bytes.txt or
+//                                       file_bytes.txt from the NAME.out that the other
+//                                       implementation gave for them
 
 #include <filesystem>
 #include <fstream>
@@ -18,6 +19,7 @@
 namespace {
 
 namespace fs = std::filesystem;
+using patchnas::testing::FileCase;
 using patchnas::testing::RecordedCase;
 
 template <typename Bytes>
@@ -39,16 +41,23 @@ std::string hexadecimal(const fs::path& path) {
   return text;
 }
 
+void write_files(const std::vector<FileCase>& cases, const fs::path& folder) {
+  for (const auto& [name, file, input] : cases) {
+    write(folder / (name + ".tflite"), file);
+    write(folder / (name + ".in"), input);
+  }
+}
+
 void write_files(const std::vector<RecordedCase>& cases, const fs::path& folder) {
-  fs::create_directories(folder);
   for (const auto& [name, network, input] : cases) {
     write(folder / (name + ".tflite"), patchnas::export_tflite(network));
     write(folder / (name + ".in"), input);
   }
 }
 
-void print_record(const std::vector<RecordedCase>& cases, const fs::path& folder) {
-  for (const RecordedCase& recorded : cases) {
+template <typename Case>
+void print_record(const std::vector<Case>& cases, const fs::path& folder) {
+  for (const Case& recorded : cases) {
     std::cout << recorded.name << " " << hexadecimal(folder / (recorded.name + ".out")) << "\n";
   }
 }
@@ -58,8 +67,10 @@ void print_record(const std::vector<RecordedCase>& cases, const fs::path& folder
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.size() == 1) {
+    fs::create_directories(arguments[0]);
     write_files(patchnas::testing::operator_cases(), arguments[0]);
     write_files(patchnas::testing::network_cases(), arguments[0]);
+    write_files(patchnas::testing::file_cases(), arguments[0]);
     return 0;
   }
   if (arguments.size() == 3 && arguments[0] == "--record") {
@@ -71,7 +82,11 @@ int main(int argc, char** argv) {
       print_record(patchnas::testing::network_cases(), arguments[2]);
       return 0;
     }
+    if (arguments[1] == "files") {
+      print_record(patchnas::testing::file_cases(), arguments[2]);
+      return 0;
+    }
   }
-  std::cerr << "usage: make_recorded_cases [--record operators|networks] DIR\n";
+  std::cerr << "usage: make_recorded_cases [--record operators|networks|files] DIR\n";
   return 2;
 }

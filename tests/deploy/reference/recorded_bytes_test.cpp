@@ -65,6 +65,27 @@ TEST(RecordedBytes, OfOperatorsAreTensorFlowLiteMicrosRoundingOnce) {
                   Arithmetic::kTfliteMicroSingleRounding);
 }
 
+void expect_recorded_files(const std::string& name_of_file, Arithmetic arithmetic) {
+  const std::map<std::string, std::string> recorded = recorded_bytes(name_of_file);
+  const std::vector<testing::FileCase> cases = testing::file_cases();
+  ASSERT_EQ(recorded.size(), cases.size());
+  for (const auto& [name, file, input] : cases) {
+    ASSERT_TRUE(recorded.contains(name)) << name;
+    const QuantizedNetwork network = import_tflite(file, name);
+    EXPECT_EQ(import_tflite_structure(file, name).network, network.network);
+    EXPECT_EQ(hexadecimal(run_layer_by_layer(network, input, arithmetic)), recorded.at(name))
+        << name;
+  }
+}
+
+TEST(RecordedBytes, OfFilesAreTensorFlowLiteMicros) {
+  expect_recorded_files("file_bytes.txt", Arithmetic::kTfliteMicro);
+}
+
+TEST(RecordedBytes, OfFilesAreTensorFlowLiteMicrosRoundingOnce) {
+  expect_recorded_files("file_bytes_single_rounding.txt", Arithmetic::kTfliteMicroSingleRounding);
+}
+
 TEST(RecordedBytes, OfNetworksAreTensorFlowLiteMicros) {
   expect_recorded(testing::network_cases(), "network_bytes.txt", Arithmetic::kTfliteMicro);
 }

@@ -41,6 +41,11 @@ bool begins_concatenation(const QuantizedNetwork& network, int index) {
          layer_at(network, index + 1).inputs[1] == index + 1;
 }
 
+bool is_onnx_function(ValueFunction function) {
+  return function != ValueFunction::kAbs && function != ValueFunction::kElu &&
+         function != ValueFunction::kRsqrt;
+}
+
 bool has_form(const QuantizedNetwork& network, int index) {
   const Layer& layer = layer_at(network, index);
   const TensorShape& in = network.network.shape(layer.inputs[0]);
@@ -53,18 +58,32 @@ bool has_form(const QuantizedNetwork& network, int index) {
     case LayerKind::kDepthwiseConv2d:
       return in.channels > 1;
     case LayerKind::kCopy:
+    case LayerKind::kPrelu:
+    case LayerKind::kMaximum:
+    case LayerKind::kMinimum:
+    case LayerKind::kSquaredDifference:
+    case LayerKind::kTransposeConv:
       return false;
+    case LayerKind::kAdd:
+    case LayerKind::kSubtract:
+    case LayerKind::kMultiply:
+      return !layer.has_constant_map;
     case LayerKind::kCopyChannels:
-      return layer.channels.count == layer.output.channels
+      return layer.has_constant_map ? false
+             : layer.channels.count == layer.output.channels
                  ? layer.inputs[1] == kNoTensor && layer.output != in
              : layer.inputs[1] == kNoTensor ? begins_concatenation(network, index)
                                             : index > 0 && begins_concatenation(network, index - 1);
     case LayerKind::kLookup:
-      return layer.function != ValueFunction::kRequantise ||
-             from != network.tensors[static_cast<std::size_t>(index) + 1];
+      return is_onnx_function(layer.function) &&
+             (layer.function != ValueFunction::kRequantise ||
+              from != network.tensors[static_cast<std::size_t>(index) + 1]);
+    case LayerKind::kMean:
+      return !network.layers[static_cast<std::size_t>(index)].is_sum &&
+             (layer.kernel.height == in.height || layer.kernel.height == 1) &&
+             (layer.kernel.width == in.width || layer.kernel.width == 1);
     case LayerKind::kAveragePool:
     case LayerKind::kMaxPool:
-    case LayerKind::kMean:
     case LayerKind::kSoftmax:
       return layer.activation == Activation::kNone;
     default:
@@ -261,6 +280,10 @@ class Writer {
         return file_.node("Tanh", {in});
       case ValueFunction::kHardSwish:
         return file_.node("HardSwish", {in});
+      case ValueFunction::kAbs:
+      case ValueFunction::kElu:
+      case ValueFunction::kRsqrt:
+        break;  // without a form
     }
     return in;
   }

@@ -43,9 +43,14 @@ FloatNetwork random_float_network(const Network& network, RandomStream& stream) 
   for (int index = 0; index < network.layer_count(); ++index) {
     const Layer& layer = network.layers[static_cast<std::size_t>(index)];
     FloatLayer values = layer.has_weights() ? random_weights(network, index, stream) : FloatLayer{};
-    if (has_constant_operand(layer)) {
-      values.constants = uniform(layer.output.channels, -1.5, 1.5, stream);
+    if (has_constant_operand(layer) || layer.has_constant_map) {
+      values.constants =
+          uniform(layer.has_constant_map ? layer.output.elements() : layer.output.channels, -1.5,
+                  1.5, stream);
       values.constants_come_first = layer.kind == LayerKind::kSubtract && stream.chance(0.5);
+    }
+    if (layer.function == ValueFunction::kRsqrt) {  // which ends what goes below 0
+      result.network.layers[static_cast<std::size_t>(index)].function = ValueFunction::kAbs;
     }
     if (fills(layer)) {
       values.fill = stream.chance(0.5) ? 0.0F : uniform(1, -2, 2, stream)[0];
@@ -56,6 +61,13 @@ FloatNetwork random_float_network(const Network& network, RandomStream& stream) 
     result.layers.push_back(std::move(values));
   }
   return result;
+}
+
+FloatNetwork with_sums(FloatNetwork network) {
+  for (std::size_t i = 1; i < network.layers.size(); i += 2) {
+    network.layers[i].is_sum = network.network.layers[i].kind == LayerKind::kMean;
+  }
+  return network;
 }
 
 std::vector<float> random_samples(const Network& network, int count, double low, double high,
@@ -84,9 +96,11 @@ FloatNetwork dequantised(const QuantizedNetwork& network) {
       to.bias.push_back(static_cast<float>(from.biases[c]) * (scale(c) * input_scale));
     }
     for (const std::int8_t constant : from.constants) {
-      to.constants.push_back(real(from.constants_quantisation, constant));
+      to.constants.push_back(
+          real(fills(layer) ? network.tensors[i + 1] : from.constants_quantisation, constant));
     }
     to.constants_come_first = from.constants_come_first;
+    to.is_sum = from.is_sum;
     to.leaky_slope = from.leaky_slope;
     to.fill = fills(layer) ? real(network.tensors[i + 1], from.fill) : 0.0F;
     result.layers.push_back(std::move(to));

@@ -13,6 +13,8 @@ namespace patchnas::testing {
 /// Random weights, biases and batch norm statistics, scaled so that activations neither vanish nor
 /// explode; random constants.
 FloatNetwork random_float_network(const Network& network, RandomStream& stream);
+/// Every other mean as a sum.
+FloatNetwork with_sums(FloatNetwork network);
 
 /// Inputs of so many executions, back to back, uniform in [low, high).
 std::vector<float> random_samples(const Network& network, int count, double low, double high,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "arch/kernel_padding.h"
 #include "deploy/quantise/requantisation.h"
 #include "tests/support/random_networks.h"
 
@@ -59,12 +60,24 @@ TensorQuantisation output_quantisation(const Layer& layer, const TensorQuantisat
           return kSoftmaxOutput;
         case ValueFunction::kTanh:
           return {1.0F / 128.0F, 0};
+        case ValueFunction::kRsqrt:
+          output.scale =
+              static_cast<float>(between(stream, 0.01, 0.06)) / std::sqrt(input(0).scale);
+          break;
         default:
           output.scale = input(0).scale * static_cast<float>(between(stream, 0.6, 1.6));
       }
       break;
     case LayerKind::kMultiply:
       output.scale = input(0).scale * input(1).scale * static_cast<float>(between(stream, 20, 90));
+      break;
+    case LayerKind::kSquaredDifference: {
+      const float largest = std::max(input(0).scale, input(1).scale);
+      output.scale = largest * largest * static_cast<float>(between(stream, 20, 90));
+      break;
+    }
+    case LayerKind::kPrelu:
+      output.scale = input(0).scale * static_cast<float>(between(stream, 0.6, 1.6));
       break;
     case LayerKind::kSubtract:
     case LayerKind::kAdd:
@@ -91,13 +104,14 @@ QuantizedNetwork random_quantised(const Network& network, RandomStream& stream) 
   for (int index = 0; index < network.layer_count(); ++index) {
     const Layer& layer = network.layers[static_cast<std::size_t>(index)];
     QuantizedLayer parameters;
-    if (has_constant_operand(layer)) {
-      parameters.constants = random_bytes(layer.output.channels, stream);
+    if (has_constant_operand(layer) || layer.has_constant_map) {
+      parameters.constants = random_bytes(
+          layer.has_constant_map ? layer.output.elements() : layer.output.channels, stream);
       parameters.constants_quantisation = {static_cast<float>(between(stream, 0.005, 0.05)),
                                            static_cast<std::int32_t>(stream.below(256)) - 128};
       parameters.constants_come_first = layer.kind == LayerKind::kSubtract && stream.chance(0.5);
     }
-    if (fills(layer)) {
+    if (fills(layer) && !layer.has_constant_map) {
       parameters.fill = random_bytes(1, stream)[0];
     }
     if (layer.kind == LayerKind::kLookup && layer.function == ValueFunction::kLeakyRelu) {
@@ -124,6 +138,15 @@ QuantizedNetwork random_quantised_network(RandomStream& stream) {
     network.layers.push_back(softmax);
   }
   return random_quantised(network, stream);
+}
+
+bool is_written_as_tflite(const Network& network) {
+  return std::all_of(network.layers.begin(), network.layers.end(), [&](const Layer& layer) {
+    Layer convolution = layer;
+    convolution.output = network.shape(layer.inputs[0]);
+    return layer.kind != LayerKind::kTransposeConv ||
+           kernel_padding(layer.output, convolution).has_value();
+  });
 }
 
 std::vector<std::int8_t> random_bytes(std::int64_t count, RandomStream& stream) {

@@ -71,10 +71,10 @@ TEST(TfliteImport, ReadsTheSmallFile) { EXPECT_EQ(error_of(small_file()), ""); }
 TEST(TfliteImport, NamesUnsupportedOperatorsAndTheirTensor) {
   EXPECT_THAT(error_after([](tflite::Model& model, tflite::SubGraph&) {
                 auto& code = *model.mutable_operator_codes()->GetMutableObject(0);
-                code.mutate_deprecated_builtin_code(111);
-                code.mutate_builtin_code(tflite::BuiltinOperator::ELU);
+                code.mutate_deprecated_builtin_code(47);
+                code.mutate_builtin_code(tflite::BuiltinOperator::EXP);
               }),
-              "stranger.tflite: cannot be run: not supported: 1 x ELU (operator 0, tensor 1 "
+              "stranger.tflite: cannot be run: not supported: 1 x EXP (operator 0, tensor 1 "
               "'conv')");
 }
 

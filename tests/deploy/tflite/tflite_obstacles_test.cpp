@@ -1,5 +1,6 @@
 // Files that are not read: one line says all that stands in the way.
 
+#include <functional>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -63,10 +64,10 @@ File chain(const std::vector<BuiltinOperator>& codes) {
 
 TEST(TfliteObstacles, AreAllNamedAndCounted) {
   EXPECT_EQ(error_of(chain({BuiltinOperator::GELU, BuiltinOperator::ADD, BuiltinOperator::GELU,
-                            BuiltinOperator::ELU, BuiltinOperator::ADD, BuiltinOperator::GELU})),
+                            BuiltinOperator::EXP, BuiltinOperator::ADD, BuiltinOperator::GELU})),
             "it.tflite: cannot be run: not supported: 3 x GELU (first: operator 0, tensor 1 't0'), "
-            "1 x ELU (operator 3, tensor 5 't4'); 2 x ADD: is a constant of 2 numbers; allowed: "
-            "one, or one for each of the input's 3 channels (first: operator 1, tensor 3 "
+            "1 x EXP (operator 3, tensor 5 't4'); 2 x ADD: cannot be repeated along dimension 3, "
+            "where it is neither 1 nor as long as the output (first: operator 1, tensor 3 "
             "'constant')");
 }
 
@@ -89,8 +90,8 @@ TEST(TfliteObstacles, InspectionListsThemWithEverythingElse) {
   EXPECT_EQ(file.obstacles,
             (std::vector<std::string>{
                 "2 x GELU: this operator is not supported (first: operator 0, tensor 1 't0')",
-                "operator 3 ADD, tensor 5 'constant': is a constant of 2 numbers; allowed: one, or "
-                "one for each of the input's 3 channels"}));
+                "operator 3 ADD, tensor 5 'constant': cannot be repeated along dimension 3, where "
+                "it is neither 1 nor as long as the output"}));
   EXPECT_EQ(inspect_tflite(chain({BuiltinOperator::RELU}), "it.tflite").obstacles,
             std::vector<std::string>{});
 }
@@ -169,6 +170,84 @@ TEST(TfliteObstacles, SayWhatKindOfFileItIs) {
             run + "has int16 activations (16x8 quantisation): " + remedy);
   EXPECT_EQ(error_of(convolution_of(Type::UINT8, Type::UINT8)),
             run + "is quantised to uint8, as by TensorFlow 1: " + remedy);
+}
+
+// Of one operator with an int8 input of [1, 4, 4, 2] and one constant.
+std::string error_of_operator(
+    BuiltinOperator code, const std::vector<int>& shape, const std::vector<std::int32_t>& numbers,
+    const std::vector<int>& to, tflite::BuiltinOptions type = {},
+    const std::function<flatbuffers::Offset<void>(flatbuffers::FlatBufferBuilder&)>& options = {}) {
+  FileBuilder file;
+  const int image = file.activation("image", {1, 4, 4, 2}, kSome);
+  const int constant = file.constant("constant", shape, numbers);
+  const int out = file.activation("out", to, kSome);
+  file.add(code, {image, constant}, {out}, type, options ? options(file.options()) : 0);
+  return error_of(file.finish({image}, {out}));
+}
+
+TEST(TfliteObstacles, OfOperatorsThatAreReadInPart) {
+  using Builder = flatbuffers::FlatBufferBuilder;
+  EXPECT_THAT(
+      error_of_operator(BuiltinOperator::GATHER, {3}, {0, 1, 3}, {1, 3, 4, 2},
+                        tflite::BuiltinOptions::GatherOptions,
+                        [](Builder& b) { return tflite::CreateGatherOptions(b, 1).Union(); }),
+      HasSubstr("must be indices below 4 that lie evenly apart in ascending order"));
+  EXPECT_THAT(
+      error_of_operator(BuiltinOperator::MIRROR_PAD, {4, 2}, {0, 0, 4, 0, 0, 0, 0, 0}, {1, 8, 4, 2},
+                        tflite::BuiltinOptions::MirrorPadOptions,
+                        [](Builder& b) { return tflite::CreateMirrorPadOptions(b).Union(); }),
+      HasSubstr("has margins that are larger than what they mirror"));
+  EXPECT_THAT(error_of_operator(BuiltinOperator::SPACE_TO_BATCH_ND, {2}, {2, 2}, {4, 2, 2, 2}),
+              HasSubstr("is read only in front of a convolution and, behind it"));
+  EXPECT_THAT(
+      error_of_operator(BuiltinOperator::SPACE_TO_DEPTH, {1}, {0}, {1, 2, 2, 7},
+                        tflite::BuiltinOptions::SpaceToDepthOptions,
+                        [](Builder& b) { return tflite::CreateSpaceToDepthOptions(b, 2).Union(); }),
+      HasSubstr("its output's shape does not follow from its input and its blocks"));
+  EXPECT_THAT(
+      error_of_operator(BuiltinOperator::SUM, {1}, {-5}, {1, 4, 4, 1},
+                        tflite::BuiltinOptions::ReducerOptions,
+                        [](Builder& b) { return tflite::CreateReducerOptions(b, true).Union(); }),
+      HasSubstr("names axis -5 of 4"));
+}
+
+// A damaged file's operator that reads what it writes ends the search for what follows blocks.
+TEST(TfliteObstacles, BlocksInFrontOfACycle) {
+  FileBuilder file;
+  const int image = file.activation("image", {1, 4, 4, 2}, kSome);
+  const int blocks = file.constant("blocks", {2}, {2, 2});
+  const int pads = file.constant("pads", {2, 2}, {0, 0, 0, 0});
+  const int apart = file.activation("apart", {4, 2, 2, 2}, kSome);
+  const int same = file.activation("same", {4, 2, 2, 2}, kSome);
+  file.add(BuiltinOperator::SPACE_TO_BATCH_ND, {image, blocks, pads}, {apart});
+  file.add(BuiltinOperator::RESHAPE, {apart}, {same});
+  const int out = file.activation("out", {4, 2, 2, 2}, kSome);
+  file.add(BuiltinOperator::RESHAPE, {same}, {same});
+  file.add(BuiltinOperator::CUSTOM, {image, same}, {out});
+  EXPECT_THAT(error_of(file.finish({image}, {out})), HasSubstr("is read only in front of"));
+}
+
+// Slices that leave gaps along two dimensions, and along four.
+TEST(TfliteObstacles, CopiesAlongFourDimensions) {
+  FileBuilder file;
+  const int image = file.activation("image", {1, 24}, kSome);
+  const int all = file.activation("all", {2, 2, 3, 2}, kSome);
+  const int ends = file.constant("ends", {4}, {2, 1, 2, 1});
+  const int begins = file.constant("begins", {4}, {0, 0, 0, 0});
+  const int part = file.activation("part", {2, 1, 2, 1}, kSome);
+  file.add(BuiltinOperator::RESHAPE, {image}, {all});
+  file.add(BuiltinOperator::SLICE, {all, begins, ends}, {part});
+  EXPECT_EQ(error_of(file.finish({image}, {part})), "");
+  FileBuilder larger;
+  const int given = larger.activation("image", {1, 162}, kSome);
+  const int six = larger.activation("six", {3, 3, 3, 3, 2}, kSome);
+  const int sizes = larger.constant("sizes", {5}, {2, 2, 2, 2, 1});
+  const int zeros = larger.constant("zeros", {5}, {0, 0, 0, 0, 0});
+  const int some = larger.activation("some", {2, 2, 2, 2, 1}, kSome);
+  larger.add(BuiltinOperator::RESHAPE, {given}, {six});
+  larger.add(BuiltinOperator::SLICE, {six, zeros, sizes}, {some});
+  EXPECT_THAT(error_of(larger.finish({given}, {some})),
+              HasSubstr("SLICE, tensor 4 'some': moves elements along more than three dimensions"));
 }
 
 TEST(TfliteObstacles, WeightsThatFitNothingAreCompared) {

@@ -1,0 +1,43 @@
+#include "runtime/arithmetic.h"
+
+static uint32_t add_tap(uint32_t sum, const int8_t* weights, const int8_t* values,
+                        int32_t zero_point, int32_t count) {
+  for (int32_t i = 0; i < count; ++i) {
+    sum += patchnas_product(weights[i], values[i] - zero_point);
+  }
+  return sum;
+}
+
+/* One value of the output: of every stride-th tap, from the first that hits it on. */
+static uint32_t sum_at(const patchnas_kernel* k, uint32_t sum, const int8_t* weights,
+                       int32_t zero_point, const patchnas_window* input, int32_t row, int32_t col) {
+  const int32_t channels = input->channels;
+  int32_t y = (row + k->pad_top) / k->stride_h;
+  for (int32_t i = (row + k->pad_top) % k->stride_h; i < k->height; i += k->stride_h, --y) {
+    int32_t x = (col + k->pad_left) / k->stride_w;
+    for (int32_t j = (col + k->pad_left) % k->stride_w; j < k->width; j += k->stride_w, --x) {
+      if (y >= 0 && y < k->input_height && x >= 0 && x < k->input_width) {
+        sum = add_tap(sum, weights + (i * k->width + j) * channels, patchnas_pixel(input, y, x),
+                      zero_point, channels);
+      }
+    }
+  }
+  return sum;
+}
+
+void patchnas_convolve_transposed(const patchnas_kernel* kernel, const patchnas_weights* weights,
+                                  const patchnas_window* input, const patchnas_window* output,
+                                  patchnas_rect computed) {
+  const int32_t per_channel = kernel->height * kernel->width * input->channels;
+  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
+    for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
+      int8_t* const out = patchnas_pixel(output, row, col);
+      for (int32_t o = 0; o < output->channels; ++o) {
+        const uint32_t sum =
+            sum_at(kernel, (uint32_t)weights->biases[o], weights->weights + o * per_channel,
+                   weights->input_zero_point, input, row, col);
+        out[o] = patchnas_finish(weights, o, sum);
+      }
+    }
+  }
+}
