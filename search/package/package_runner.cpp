@@ -170,7 +170,7 @@ Network PackageFolder::executed_network(const QuantizedNetwork& model) const {
 
 QuantizedNetwork read_model_of(const PackageFolder& package) {
   std::error_code error;
-  const fs::path onnx = package.beside("model.onnx");
+  const fs::path onnx = package.path / "model.onnx";
   const fs::path model = fs::exists(onnx, error) ? onnx : package.beside("model.tflite");
   return import_model(read_model_file(model), model);
 }
