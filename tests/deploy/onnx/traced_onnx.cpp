@@ -5,9 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include "deploy/float/float.h"
 #include "deploy/import/dimensions.h"
 #include "deploy/onnx/onnx_import.h"
-#include "tests/deploy/onnx/layer_definitions.h"
 
 namespace patchnas::testing {
 namespace {
@@ -82,7 +82,8 @@ void TracedOnnx::output(const TracedTensor& tensor) {
 
 FloatNetwork expect_same(TracedOnnx& trace) {
   FloatNetwork network = import_onnx_float(trace.file().bytes(), "traced.onnx");
-  const std::vector<float> outputs = outputs_of(network, trace.inputs());
+  const std::vector<float> outputs =
+      outputs_of(network.network, run_float_layers(network, trace.inputs()));
   EXPECT_EQ(outputs.size(), trace.outputs().size());
   float largest = 1;
   for (const float value : trace.outputs()) {
