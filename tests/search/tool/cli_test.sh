@@ -266,8 +266,8 @@ mkdir folder saved && touch saved/saved_model.pb
 printf '\x89HDF\r\n\x1a\n' >weights
 for file in model.h5 model.keras model.pb model.pt model.pth weights saved; do
   [[ -e $file ]] || printf '\x08\x07' >"$file"
-  expect "no model: $file" fails_with 2 ", not a .tflite or .onnx file; convert it: " estimate --network "$file"
-  expect "nor for schedule: $file" fails_with 2 ", not a .tflite or .onnx file; convert it: " \
+  expect "no model: $file" fails_with 2 ", not a .tflite or .onnx file" estimate --network "$file"
+  expect "nor for schedule: $file" fails_with 2 ", not a .tflite or .onnx file" \
     schedule "$file" --sram 64KiB --out package
 done
 printf '\x08\x07' >model.onnx

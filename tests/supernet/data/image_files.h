@@ -72,7 +72,8 @@ class FolderTest : public testing::Test {
  protected:
   void SetUp() override {
     const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::path(testing::TempDir()) / ("patchnas_" + std::string(info->name()));
+    folder_ = fs::path(testing::TempDir()) / ("patchnas_" + std::string(info->test_suite_name()) +
+                                              "_" + std::string(info->name()));
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     observer_.log = [this](const std::string& line) { log_ += line + "\n"; };
