@@ -250,7 +250,7 @@ expect "width of a description" fails_with 2 "--width cannot be given" estimate 
 printf 'TFL3TFL3TFL3' >cut.tflite
 expect "a damaged .tflite file" fails_with 2 "cut.tflite: is not a .tflite file, or is damaged or cut short" \
   estimate --network cut.tflite
-expect "resolution of a .tflite file" fails_with 2 "--resolution cannot be given: a .tflite file is made for one" \
+expect "resolution of a .tflite file" fails_with 2 "--resolution cannot be given: a trained model is made for one" \
   estimate --network cut.tflite --resolution 96
 expect "no such network" fails_with 2 "nowhere: no such network; there are fbnet_a, mcunet_in2," estimate --network nowhere
 expect "a misspelt network" fails_with 2 "mobilnet_v2: no such network; did you mean 'mobilenet_v2'? There are fbnet_a," \
