@@ -21,6 +21,7 @@
 #include "search/config/model_file.h"
 #include "search/config/model_import.h"
 #include "search/package/quantise_model.h"
+#include "search/report/report_schema.h"
 #include "search/tool/commands.h"
 #include "search/tool/number_options.h"
 #include "search/tool/option_names.h"
@@ -163,14 +164,14 @@ std::string text_of(const QuantisedModel& model, const QuantiseOptions& options)
 }
 
 std::string json_of(const QuantisedModel& model, const QuantiseOptions& options) {
-  nlohmann::ordered_json json{{"samples", model.samples},
-                              {"measured_samples", model.measured_samples},
-                              {"calibration", options.calibration}};
+  nlohmann::ordered_json json = new_report();
+  json["samples"] = model.samples;
+  json["measured_samples"] = model.measured_samples;
+  json["calibration"] = options.calibration;
   if (const auto& top = model.top_one) {
     json["top1_agreement"] = top->agreement;
     if (top->float_accuracy) {
-      json["float_accuracy"] = *top->float_accuracy;
-      json["int8_accuracy"] = *top->int8_accuracy;
+      json["accuracy"] = {{"float", *top->float_accuracy}, {"int8", *top->int8_accuracy}};
     }
   }
   json["layers"] = nlohmann::ordered_json::array();
@@ -180,12 +181,13 @@ std::string json_of(const QuantisedModel& model, const QuantiseOptions& options)
     const TensorQuantisation& q = model.network.tensors[i + 1];
     json["layers"].push_back({{"name", model.network.network.layer_name(layer)},
                               {"kind", operator_facts(model.network.network.layers[i].kind).name},
-                              {"snr_db", std::isinf(decibels) ? nlohmann::ordered_json()
-                                                              : nlohmann::ordered_json(decibels)},
                               {"scale", q.scale},
                               {"zero_point", q.zero_point}});
+    if (std::isfinite(decibels)) {
+      json["layers"].back()["snr_db"] = decibels;
+    }
   }
-  return json.dump(2) + "\n";
+  return report_text(json);
 }
 
 void quantise_file(const QuantiseOptions& options) {

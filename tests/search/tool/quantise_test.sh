@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# quantise_test.sh NAS_SEARCH MAKE_LITERT_CASES: float files to int8.
+# quantise_test.sh NAS_SEARCH MAKE_LITERT_CASES CHECK_REPORT REPORTS_MD: float files to int8.
 set -uo pipefail
 here="$(dirname -- "${BASH_SOURCE[0]}")"
 # shellcheck source-path=SCRIPTDIR source=../../build/testing.sh
@@ -7,8 +7,11 @@ source "$here/../../build/testing.sh"
 # shellcheck source-path=SCRIPTDIR source=nas_search_testing.sh
 source "$here/nas_search_testing.sh"
 
-nas_search="$(realpath -- "${1:?usage: quantise_test.sh NAS_SEARCH MAKE_LITERT_CASES}")"
-make_cases="$(realpath -- "${2:?usage: quantise_test.sh NAS_SEARCH MAKE_LITERT_CASES}")"
+usage="usage: quantise_test.sh NAS_SEARCH MAKE_LITERT_CASES CHECK_REPORT REPORTS_MD"
+nas_search="$(realpath -- "${1:?$usage}")"
+make_cases="$(realpath -- "${2:?$usage}")"
+check_report="$(realpath -- "${3:?$usage}")"
+reports_page="$(realpath -- "${4:?$usage}")"
 cd -- "$scratch" || exit 1
 "$make_cases" cases >/dev/null || exit 1
 folder=cases/case0
@@ -23,6 +26,8 @@ for calibration in min_max percentile mse; do
   expect "$calibration: exit 0" is "$status" 0
   expect "$calibration: is said" output_has "\"calibration\": \"$calibration\""
   expect "$calibration: classes stay" share_above 0.9 top1_agreement
+  printf '%s\n' "$output" >report.json
+  expect "$calibration: a report as described" "$check_report" "$reports_page" quantise report.json
   run inspect int8.tflite
   expect "$calibration: can be run" output_has "can be run: nas_search schedule"
 done
