@@ -45,6 +45,18 @@ expect "an image of the right size stays as it is" output_has "accuracy      100
 expect "the table says how images are resized" output_has "resizing      letterbox to 5x7, antialias, RGB"
 expect "and what their pixels are" output_has "int8 = pixel - 128, which is [-1, 1] by the input's scale 0.0078125"
 
+# The same network in float, quantised with these images: its answers are nearly theirs.
+share_of() { grep -A 3 "\"accuracy\"" <<<"$output" | grep -o "\"$1\": [0-9.]*" | awk '{print ($2 > 0.9)}'; }
+for pixels in "128 128" "128,128,128 128,128,128"; do
+  run quantise colour.float.tflite --images colour --mean "${pixels% *}" --stddev "${pixels#* }" --out quantised.tflite --json
+  expect "quantise, $pixels: exit 0" is "$status" 0
+  expect "quantise, $pixels: accuracies" is "$(share_of float) $(share_of int8)" "1 1"
+done
+expect "what was quantised" evaluated quantised.tflite --images colour --mean 128,128,128 --stddev 128,128,128
+expect "quantise: images of other channels" fails_with 2 "--mean, --stddev: 2 numbers for images of 3 channels" \
+  quantise colour.float.tflite --images colour --mean 1,2 --stddev 1,2
+expect "quantise: no such folder" fails_with 2 "nowhere: " quantise colour.float.tflite --images nowhere
+
 # Two of each class in the folder of the next: counts add up, and mistakes have names.
 cp -r colour wrong
 for pair in ab bc ca; do

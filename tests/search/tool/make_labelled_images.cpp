@@ -2,8 +2,9 @@
 //
 //   make_labelled_images DIR
 //
-// Random int8 classifiers, DIR/NAME.tflite, and for each random images of its size, which lie in
-// the folders of the classes that the integer reference answers: DIR/NAME/CLASS/I.png.
+// Random int8 classifiers, DIR/NAME.tflite, the same in float, DIR/NAME.float.tflite, and for each
+// random images of its size, which lie in the folders of the classes that the integer reference
+// answers: DIR/NAME/CLASS/I.png.
 
 #include <algorithm>
 #include <filesystem>
@@ -17,6 +18,7 @@
 
 #include "deploy/deploy.h"
 #include "deploy/quantise/requantisation.h"
+#include "tests/deploy/support/float_file.h"
 #include "tests/deploy/support/random_quantised.h"
 
 namespace patchnas::testing {
@@ -83,6 +85,12 @@ void write_image(const fs::path& path, const std::int8_t* stored, const TensorSh
   }
 }
 
+void write_file(const std::string& path, const std::vector<std::uint8_t>& bytes) {
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+}
+
 /// Draws networks until every class is the answer for some images.
 void write_case(const fs::path& folder, const TensorShape& shape, int classes,
                 RandomStream& stream) {
@@ -104,9 +112,8 @@ void write_case(const fs::path& folder, const TensorShape& shape, int classes,
                   images.data() + i * shape.elements(), shape);
     }
     const std::vector<std::uint8_t> file = export_tflite(network);
-    std::ofstream(folder.string() + ".tflite", std::ios::binary)
-        .write(reinterpret_cast<const char*>(file.data()),
-               static_cast<std::streamsize>(file.size()));
+    write_file(folder.string() + ".tflite", file);
+    write_file(folder.string() + ".float.tflite", with_float_numbers(file));
     return;
   }
 }
