@@ -118,7 +118,7 @@ test_board() {
       if (FILENAME ~ /killed/) {known[key] = cost; next}
       if (key in known) {
         difference = cost - known[key]; if (difference < 0) difference = -difference
-        ++both; if (difference > 8 && difference > cost / 5000) ++other
+        ++both; if (difference > 8 && difference > cost / 2000) ++other
       }
     }
     END {print (both >= 20), other + 0}' killed.txt board.txt)" "1 0"
