@@ -49,7 +49,7 @@ Interval hull(const Interval& a, const Interval& b) {
 Rect full_rect(const TensorShape& shape) { return {{0, shape.height}, {0, shape.width}}; }
 
 void NetworkTaps::assign(const Network& network, Borders borders) {
-  last_readers_ = last_readers(network);
+  last_readers_ = patchnas::last_readers(network);
   input_count_ = network.input_count();
   layers_.clear();
   axes_agree_ = true;

@@ -124,6 +124,7 @@ class NetworkTaps {
   [[nodiscard]] int last_reader(TensorId tensor) const {
     return last_readers_[static_cast<std::size_t>(tensor)];
   }
+  [[nodiscard]] const std::vector<int>& last_readers() const { return last_readers_; }
   /// As is_global_sum() has it.
   [[nodiscard]] bool is_global_sum(int layer) const {
     return layers_[static_cast<std::size_t>(layer)].is_global_sum;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <numeric>
 #include <tuple>
 #include <utility>
 
@@ -135,7 +136,8 @@ class SegmentSweep::Workspace {
       ending.end = -1;
     }
     add_whole_layers();
-    find_first_cuts();
+    add_live_bytes();
+    find_ends();
   }
 
   std::optional<SegmentChain> cheapest(std::int64_t most_bytes) {
@@ -180,7 +182,6 @@ class SegmentSweep::Workspace {
 
  private:
   [[nodiscard]] const Layer& layer(int index) const { return network_->layers[at(index)]; }
-  [[nodiscard]] int layers() const { return network_->layer_count(); }
 
   [[nodiscard]] bool sums(int first_layer, int end_layer) const {
     return adds_up(Segment::rows(first_layer, end_layer, 1, 1), taps_.is_global_sum(end_layer - 1));
@@ -215,7 +216,7 @@ class SegmentSweep::Workspace {
       for (int first = end - 1; first >= first_cuts_[at(end)]; --first) {
         const Label& from = labels_[at(first)];
         const int least_strips = in_strips ? 2 : 1;
-        if (from.macs == kNever ||
+        if (from.macs == kNever || !may_be_segment(first, end) ||
             std::tuple(from.macs + least_macs(first, end),
                        from.calls + least_strips * least_calls(first, end)) >=
                 std::tuple(best.macs, best.calls)) {
@@ -275,15 +276,43 @@ class SegmentSweep::Workspace {
     }
   }
 
-  // Of the segments that end at each cut, where the longest may begin.
-  void find_first_cuts() {
-    first_cuts_.assign(1, 0);
-    for (int end = 1; end < static_cast<int>(cuts_.size()); ++end) {
-      const auto* const begin = network_->layers.data();
-      const bool fits =
-          std::all_of(begin + cuts_[at(end - 1)], begin + cuts_[at(end)], fits_segments);
-      first_cuts_.push_back(fits ? first_cuts_.back() : end);
+  // What every step of a segment leaves where it is: what was computed before and is read later.
+  void add_live_bytes() {
+    live_.assign(cuts_.size(), 0);
+    for (TensorId tensor = 0; tensor < network_->tensor_count(); ++tensor) {
+      const int last = taps_.last_reader(tensor);
+      const int first = tensor < taps_.input_count() ? 0 : tensor;
+      for (auto cut = std::lower_bound(cuts_.begin(), cuts_.end(), first);
+           cut != cuts_.end() && *cut <= last; ++cut) {
+        live_[at(static_cast<int>(cut - cuts_.begin()))] +=
+            aligned(network_->shape(tensor).elements());
+      }
     }
+  }
+
+  // Which segments there may be, and of those that end at each cut, where the longest begins.
+  void find_ends() {
+    ends_.clear();
+    first_cuts_.resize(cuts_.size());
+    std::iota(first_cuts_.begin(), first_cuts_.end(), 0);
+    for (int first = 0; first + 1 < static_cast<int>(cuts_.size()); ++first) {
+      ends_.push_back(segment_ends(*network_, taps_.last_readers(), cuts_[at(first)]));
+      for (int end = first + 1;
+           end < static_cast<int>(cuts_.size()) && !is_beyond(ends_.back(), first, end); ++end) {
+        if (may_be_segment(first, end)) {
+          first_cuts_[at(end)] = std::min(first_cuts_[at(end)], first);
+        }
+      }
+    }
+  }
+
+  [[nodiscard]] bool is_beyond(const std::vector<char>& ends, int first, int end) const {
+    return cuts_[at(end)] - cuts_[at(first)] > static_cast<int>(ends.size());
+  }
+
+  [[nodiscard]] bool may_be_segment(int first, int end) const {
+    const std::vector<char>& ends = ends_[at(first)];
+    return !is_beyond(ends, first, end) && ends[at(cuts_[at(end)] - cuts_[at(first)] - 1)] != 0;
   }
 
   // ----- columns
@@ -351,10 +380,8 @@ class SegmentSweep::Workspace {
     const int first_layer = cuts_[at(first)];
     const int end_layer = cuts_[at(end)];
     if (b.end_layer < end_layer) {
-      const auto begin = network_->layers.begin();
-      const auto whole =
-          std::find_if_not(begin + end_layer, network_->layers.end(), fits_segments) - begin;
-      draw_rows(first_layer, std::min(static_cast<int>(whole), 2 * end_layer - first_layer), 1, b);
+      const int last_end = first_layer + static_cast<int>(ends_[at(first)].size());
+      draw_rows(first_layer, std::min(last_end, 2 * end_layer - first_layer), 1, b);
     }
     return b;
   }
@@ -465,14 +492,16 @@ class SegmentSweep::Workspace {
     };
     const TensorShape& input = network_->shape(first);
     const TensorShape& output = network_->shape(end_layer);
-    const bool is_streamed = first == 0 && input_ == InputMode::kStreamed;
-    std::int64_t throughout = is_streamed ? 0 : input.elements();
+    const bool input_dies =
+        first <= taps_.last_reader(first) && taps_.last_reader(first) < end_layer;
+    const bool is_streamed = first == 0 && input_ == InputMode::kStreamed && input_dies;
+    std::int64_t throughout = live_[at(first_cut)];
     if (is_streamed) {
+      throughout -= aligned(input.elements());
       hold(std::int64_t{b.image_window} * e.image_window * input.channels, first,
-           b.keeps_image ? end_layer - 1 : std::min(taps_.last_reader(0), end_layer - 1));
-    } else {
-      hold(input.elements(), first, end_layer - 1);
+           b.keeps_image ? end_layer - 1 : taps_.last_reader(0));
     }
+    hold(throughout, first, end_layer - 1);
     for (int l = first; l + 1 < end_layer; ++l) {
       const bool is_summed = is_sum && l + 2 == end_layer;
       const LayerRows& r = b.rows(first, l);
@@ -506,7 +535,7 @@ class SegmentSweep::Workspace {
          end_layer - 1);
     if (is_sum) {
       hold(output.channels * std::int64_t{sizeof(std::int32_t)}, first, end_layer - 1);
-    } else if (strips == 1 && !is_streamed && taps_.last_reader(first) < layers()) {
+    } else if (strips == 1 && !is_streamed && input_dies) {
       const std::int64_t shared =
           std::min(input.elements(), last_rows.distance + output.elements());
       change_.front() -= aligned(std::max(std::int64_t{0}, shared));
@@ -618,8 +647,10 @@ class SegmentSweep::Workspace {
   std::vector<std::int64_t> macs_;  // per pixel
   std::vector<char> is_pointwise_;
   bool passes_over_columns_ = false;
-  std::vector<WholeLayers> whole_;  // by first cut
-  std::vector<int> first_cuts_;     // by end
+  std::vector<WholeLayers> whole_;       // by first cut
+  std::vector<std::int64_t> live_;       // by first cut: what lives through all that begins there
+  std::vector<std::vector<char>> ends_;  // by first cut, as segment_ends() has them
+  std::vector<int> first_cuts_;          // by end
   std::vector<Beginning> beginnings_;
   Beginning longer_;             // of a segment with more rows a step
   std::vector<Ending> endings_;  // [end modulo kKeptEnds][strips]

@@ -317,6 +317,18 @@ void append_any(Network& network, RandomStream& stream) {
   }
 }
 
+// What an earlier layer computed joins again, resized where it must be.
+void append_skip(Network& network, RandomStream& stream, TensorId from) {
+  const TensorShape shape = network.shape(from);
+  const TensorShape before = network.output();
+  if (before.height != shape.height || before.width != shape.width) {
+    append(network, LayerKind::kResize, {shape.height, shape.width, before.channels})
+        .resizing.is_bilinear = stream.chance(0.5);
+  }
+  append(network, LayerKind::kConv2d, shape);
+  append_with(network, stream, from);
+}
+
 // The first layer from `first` on that is in no segment.
 int next_whole_layer(const Network& network, int first) {
   const auto begin = network.layers.begin();
@@ -407,8 +419,12 @@ Network random_graph(RandomStream& stream, int most_further_inputs) {
     append_with(network, stream, i);
   }
   append_window(network, stream, LayerKind::kConv2d, between(stream, 2, 8), 3, 1);
+  const TensorId early = network.layer_count();
   for (int remaining = between(stream, 1, 6); remaining > 0; --remaining) {
     append_any(network, stream);
+  }
+  if (stream.chance(0.3)) {
+    append_skip(network, stream, early);
   }
   if (stream.chance(0.3)) {
     append_mean(network, stream);
