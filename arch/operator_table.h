@@ -24,6 +24,7 @@ enum class Reads {
   kTaps,        ///< the taps of a sliding kernel (Layer::kernel)
   kPosition,    ///< the same position of every input
   kEverything,  ///< the whole input
+  kSamples,     ///< one or two positions along each axis, in the same order (Layer::resizing)
   kAnywhere     ///< any position: such a layer is in no segment
 };
 
@@ -98,7 +99,7 @@ inline constexpr std::array kOperators = {
                   false},
     OperatorFacts{LayerKind::kLookup, "lookup", "QUANTIZE", 1, 1, Reads::kPosition,
                   WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, false},
-    OperatorFacts{LayerKind::kResize, "resize", "RESIZE_NEAREST_NEIGHBOR", 1, 1, Reads::kAnywhere,
+    OperatorFacts{LayerKind::kResize, "resize", "RESIZE_NEAREST_NEIGHBOR", 1, 1, Reads::kSamples,
                   WeightLayout::kNone, true, false, InPlace::kNever, false, false},
     OperatorFacts{LayerKind::kTransposeConv, "transpose_conv", "TRANSPOSE_CONV", 1, 1,
                   Reads::kAnywhere, WeightLayout::kConvolution, false, false, InPlace::kNever,
@@ -357,6 +358,10 @@ constexpr const OperatorFacts& operator_facts(KernelFunction kernel) {
 /// Whether the layer may be computed a part at a time.
 inline bool fits_segments(const Layer& layer) {
   return operator_facts(layer.kind).reads != Reads::kAnywhere;
+}
+/// Whether it may be in a patch stage as published, in which windows slide.
+inline bool fits_patches(const Layer& layer) {
+  return fits_segments(layer) && operator_facts(layer.kind).reads != Reads::kSamples;
 }
 
 /// Whether the layer's kernel may write over that input where nothing reads it afterwards: of a

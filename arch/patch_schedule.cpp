@@ -198,7 +198,7 @@ std::vector<PatchSchedule> enumerate_schedules(const Network& network,
     for (int split = 1; split < network.layer_count(); ++split) {
       const TensorShape& out = network.shape(split);
       if (out.height < grid.rows || out.width < grid.cols ||
-          !fits_segments(network.layers[static_cast<std::size_t>(split - 1)])) {
+          !fits_patches(network.layers[static_cast<std::size_t>(split - 1)])) {
         break;
       }
       if (split_points == SplitPoints::kLayers || ends_block(network, split - 1)) {

@@ -38,11 +38,15 @@ ResizeSample between_two(const Resizing& resizing, int input, int output, int po
 
 }  // namespace
 
+ResizeSample resize_sample(const Resizing& resizing, int input, int output, int position) {
+  return resizing.is_bilinear ? between_two(resizing, input, output, position)
+                              : nearest(resizing, input, output, position);
+}
+
 std::vector<ResizeSample> resize_samples(const Resizing& resizing, int input, int output) {
   std::vector<ResizeSample> samples;
   for (int position = 0; position < output; ++position) {
-    samples.push_back(resizing.is_bilinear ? between_two(resizing, input, output, position)
-                                           : nearest(resizing, input, output, position));
+    samples.push_back(resize_sample(resizing, input, output, position));
   }
   return samples;
 }

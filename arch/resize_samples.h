@@ -18,7 +18,10 @@ struct ResizeSample {
 };
 inline constexpr int kResizeParts = 1 << 10;
 
-/// One for each of `output` positions, as TensorFlow Lite Micro's integer kernels compute them.
+/// Of one output position, as TensorFlow Lite Micro's integer kernels compute it. They never go
+/// back from one position to the next.
+ResizeSample resize_sample(const Resizing& resizing, int input, int output, int position);
+/// One for each of `output` positions.
 std::vector<ResizeSample> resize_samples(const Resizing& resizing, int input, int output);
 
 }  // namespace patchnas

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "arch/operator_table.h"
+#include "arch/resize_samples.h"
 
 namespace patchnas {
 namespace {
@@ -15,6 +16,34 @@ int extent(const TensorShape& shape, Axis axis) {
 }
 
 }  // namespace
+
+Interval AxisTaps::sampled(const Interval& computed) const {
+  return {resize_sample(resizing, input, output, computed.begin).first,
+          resize_sample(resizing, input, output, computed.end - 1).second + 1};
+}
+
+int AxisTaps::computable(int available) const {
+  if (stride == 0) {
+    return available >= input ? output : 0;
+  }
+  if (!resizes) {
+    const int most = available - kernel + pad;
+    return most < 0 ? 0 : most / stride + 1;
+  }
+  if (available >= input) {
+    return output + static_cast<int>(std::int64_t{available - input} * output / input);
+  }
+  int count = 0;
+  for (int more = output; count < more;) {  // count can be computed, more + 1 cannot
+    const int middle = count + (more - count + 1) / 2;
+    if (touched({0, middle}).end <= available) {
+      count = middle;
+    } else {
+      more = middle - 1;
+    }
+  }
+  return count;
+}
 
 AxisTaps axis_taps(const Network& network, int layer, Axis axis, Borders borders) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
@@ -28,6 +57,10 @@ AxisTaps axis_taps(const Network& network, int layer, Axis axis, Borders borders
     case Reads::kAnywhere:
       window.kernel = window.input;
       window.stride = 0;
+      break;
+    case Reads::kSamples:
+      window.resizes = true;
+      window.resizing = l.resizing;
       break;
     case Reads::kTaps:
       window.kernel = rows ? l.kernel.span_h() : l.kernel.span_w();
@@ -193,13 +226,6 @@ void SegmentGeometry::compute_cached_rows(const NetworkTaps& taps) {
   std::vector<int> ends(count, 0);    // and after it
   std::vector<int> begins(count, 0);  // of the rows that readers still need
   std::vector<LayerSpan> steps;       // [step][layer]
-  const auto computable = [](const AxisTaps& t, int available) {
-    if (t.stride == 0) {
-      return available >= t.input ? t.output : 0;
-    }
-    const int most = available - t.kernel + t.pad;
-    return most < 0 ? 0 : most / t.stride + 1;
-  };
   const int first_rows = rows_of_first_step(taps);
   bool is_done = false;
   for (int step = 0; !is_done; ++step) {
@@ -213,7 +239,7 @@ void SegmentGeometry::compute_cached_rows(const NetworkTaps& taps) {
           layer == first ? first_rows + step * segment_.step_rows : std::numeric_limits<int>::max();
       for (const TensorId input : taps.inputs(layer)) {
         if (input > first && is_paced[of(input - 1)] != 0) {
-          reach = std::min(reach, computable(row_taps(layer), reached[of(input - 1)]));
+          reach = std::min(reach, row_taps(layer).computable(reached[of(input - 1)]));
         }
       }
       reached[of(layer)] = reach;
@@ -242,7 +268,7 @@ void SegmentGeometry::compute_cached_rows(const NetworkTaps& taps) {
       for (const TensorId input : taps.inputs(layer)) {
         if (input > first && !is_sum && done[of(layer)] < t.output) {
           int& begin = begins[of(input - 1)];
-          begin = std::min(begin, done[of(layer)] * t.stride - t.pad);
+          begin = std::min(begin, t.touched({done[of(layer)], done[of(layer)] + 1}).begin);
         }
       }
     }

@@ -62,7 +62,7 @@ enum class Axis { kRows, kCols };
 
 /// Along one axis, which input positions a layer reads: those of output position o begin at
 /// o * stride - pad and are as many as the kernel has. Where a layer reads everything, the window
-/// is the whole input and the stride 0.
+/// is the whole input and the stride 0. Resized positions are read from one or two (ResizeSample).
 struct AxisTaps {
   int kernel = 1;
   int stride = 1;
@@ -71,12 +71,17 @@ struct AxisTaps {
   int output = 0;  ///< extent
   /// What can be read: the input, or beyond its borders as well (Borders).
   Interval readable{};
+  bool resizes = false;
+  Resizing resizing{};
 
   /// Of all these outputs, padding included.
   [[nodiscard]] Interval touched(const Interval& computed) const {
-    return computed.empty() ? Interval{}
-                            : Interval{computed.begin * stride - pad,
-                                       (computed.end - 1) * stride - pad + kernel};
+    if (computed.empty()) {
+      return {};
+    }
+    return resizes ? sampled(computed)
+                   : Interval{computed.begin * stride - pad,
+                              (computed.end - 1) * stride - pad + kernel};
   }
   /// The same, clipped to what can be read.
   [[nodiscard]] Interval read(const Interval& computed) const {
@@ -84,9 +89,17 @@ struct AxisTaps {
     return {all.begin < readable.begin ? readable.begin : all.begin,
             all.end < readable.end ? all.end : readable.end};
   }
+  /// How many outputs can be computed, from the first on, of so many inputs from the first on: of
+  /// more than there are, as many as if they went on.
+  [[nodiscard]] int computable(int available) const;
   /// Whether each output position reads the one input position that is its own.
-  [[nodiscard]] bool is_pointwise() const { return kernel == 1 && stride == 1; }
+  [[nodiscard]] bool is_pointwise() const { return kernel == 1 && stride == 1 && !resizes; }
+  /// Whether there may be inputs that no output reads, between those that others do.
+  [[nodiscard]] bool passes_over() const { return resizes ? output < input : stride > kernel; }
   bool operator==(const AxisTaps&) const = default;
+
+ private:
+  [[nodiscard]] Interval sampled(const Interval& computed) const;
 };
 
 /// Whether windows end at the borders of a layer's input, as everything does that is executed, or

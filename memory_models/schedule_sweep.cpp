@@ -315,7 +315,7 @@ class ScheduleSweep::Workspace {
     for (int split = 1; split < network.layer_count(); ++split) {
       const TensorFacts& out = tensors_[at(split)];
       if (out.height < grid.rows || out.width < grid.cols ||
-          !fits_segments(network.layers[at(split - 1)])) {
+          !fits_patches(network.layers[at(split - 1)])) {
         break;
       }
       if (split_points_ == SplitPoints::kLayers || ends_block(network, split - 1)) {

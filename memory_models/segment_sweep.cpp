@@ -123,8 +123,7 @@ class SegmentSweep::Workspace {
       macs_.push_back(macs_per_pixel(network, layer));
       is_pointwise_.push_back(
           kernel_function(network.layers[at(layer)]) == KernelFunction::kPointwise ? 1 : 0);
-      const AxisTaps& cols = taps_.taps(Axis::kCols, layer);
-      passes_over_columns_ = passes_over_columns_ || cols.stride > cols.kernel;
+      passes_over_columns_ = passes_over_columns_ || taps_.taps(Axis::kCols, layer).passes_over();
     }
     beginnings_.resize(std::max(beginnings_.size(), cuts_.size()));
     for (Beginning& beginning : beginnings_) {

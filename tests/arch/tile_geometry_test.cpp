@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "arch/resize_samples.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
@@ -57,6 +58,19 @@ Rect pixels_read(const Network& network, int layer, const Rect& output) {
     return full_rect(in);
   }
   Rect box{{in.height, 0}, {in.width, 0}};
+  if (l.kind == LayerKind::kResize) {
+    const auto add = [&](Interval& read, const Interval& computed, int from, int to) {
+      const std::vector<ResizeSample> samples = resize_samples(l.resizing, from, to);
+      for (int i = computed.begin; i < computed.end; ++i) {
+        const ResizeSample& sample = samples[static_cast<std::size_t>(i)];
+        read = {std::min({read.begin, sample.first, sample.second}),
+                std::max({read.end, sample.first + 1, sample.second + 1})};
+      }
+    };
+    add(box.rows, output.rows, in.height, l.output.height);
+    add(box.cols, output.cols, in.width, l.output.width);
+    return box;
+  }
   for (int oy = output.rows.begin; oy < output.rows.end; ++oy) {
     for (int ky = 0; ky < l.kernel.height; ++ky) {
       const int y = oy * l.kernel.stride_h - l.kernel.pad_top + ky * l.kernel.dilation_h;
