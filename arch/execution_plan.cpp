@@ -134,6 +134,11 @@ std::vector<Tile> tiles(const Loop& loop) {
   return result;
 }
 
+KernelFunction sum_kernel(const Layer& layer) {
+  return layer.kind == LayerKind::kMean ? KernelFunction::kMeanOfSums
+                                        : KernelFunction::kAverageOfSums;
+}
+
 Step step_of(const Network& network, const NetworkTaps& taps, int layer,
              const SegmentGeometry* geometry) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
@@ -147,8 +152,7 @@ Step step_of(const Network& network, const NetworkTaps& taps, int layer,
                     (geometry == nullptr || geometry->computed_pixels(layer) > 0)};
   if (geometry != nullptr && geometry->adds_up() && layer == geometry->segment().end_layer - 1) {
     step.adds_up = true;
-    step.kernel =
-        l.kind == LayerKind::kMean ? KernelFunction::kMeanOfSums : KernelFunction::kAverageOfSums;
+    step.kernel = sum_kernel(l);
     step.scratch_bytes = l.output.channels * std::int64_t{sizeof(std::int32_t)};
   }
   for (int asked = l.input_count(); asked-- > 0;) {

@@ -163,6 +163,9 @@ constexpr int by_age(const std::array<TensorId, 2>& inputs, int asked) {
   return inputs[1] != kNoTensor && inputs[1] < inputs[0] ? 1 - asked : asked;
 }
 
+/// That computes the output of a layer which was added up as its input came.
+KernelFunction sum_kernel(const Layer& layer);
+
 /// How one layer is executed, as a step of its own
 /// @param taps of the network
 /// @param geometry of the segment that it is in; null outside segments

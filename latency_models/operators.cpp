@@ -211,6 +211,12 @@ OperatorKey LayerOperators::key(const AxisUse& row, const AxisUse& col) const {
   return key;
 }
 
+OperatorKey plain_key(KernelFunction kernel, int rows, int cols, int channels) {
+  return {.family = {.kernel = kernel, .input_channels = channels, .output_channels = channels},
+          .rows = {.output = rows, .input = rows},
+          .cols = {.output = cols, .input = cols}};
+}
+
 std::vector<OperatorKey> typical_operators(KernelFunction kernel) {
   const bool slides = kernel_facts(kernel).slides();
   std::vector<OperatorKey> keys;
@@ -265,18 +271,19 @@ void OperatorLister::list(int layer, LayerOperators& operators) const {
   operators.cols.push_back(use_of(Axis::kCols));
 }
 
-AxisUse OperatorLister::tile_use(int layer, const SegmentGeometry& geometry, Axis axis,
-                                 int index) const {
+AxisUse OperatorLister::tile_use(int layer, const SegmentGeometry& geometry, Axis axis, int index,
+                                 bool is_summed, bool reads_whole) const {
   const LayerSpan& span = geometry.span(axis, layer, index);
   const AxisTaps& window = taps_.taps(axis, layer);
   AxisUse use{.axis = axis_of(family(layer), axis, window, span.computed, span.inputs[0]),
               .count = 1};
   if (axis == Axis::kCols && kernel_facts(family(layer).kernel).joins_rows) {
     const TensorId input = taps_.inputs(layer)[0];
-    const int row_read = input > geometry.segment().first_layer
+    const int row_read = input > geometry.segment().first_layer && !reads_whole
                              ? geometry.span(axis, input - 1, index).window.size()
                              : window.input;
-    use.is_whole_row = span.computed == span.window && span.inputs[0].size() == row_read;
+    use.is_whole_row =
+        (is_summed || span.computed == span.window) && span.inputs[0].size() == row_read;
   }
   return use;
 }
@@ -284,16 +291,20 @@ AxisUse OperatorLister::tile_use(int layer, const SegmentGeometry& geometry, Axi
 void OperatorLister::list(int layer, const SegmentGeometry& geometry,
                           LayerOperators& operators) const {
   start(layer, &geometry, operators);
-  for (int i = 0; i < geometry.grid().rows; ++i) {
-    if (!geometry.caches_rows() || !geometry.span(Axis::kRows, layer, i).computed.empty()) {
-      add_use(operators.rows, tile_use(layer, geometry, Axis::kRows, i));
+  operators.rows = uses(layer, geometry, Axis::kRows);
+  operators.cols = uses(layer, geometry, Axis::kCols);
+}
+
+std::vector<AxisUse> OperatorLister::uses(int layer, const SegmentGeometry& geometry, Axis axis,
+                                          bool is_summed, bool reads_whole) const {
+  std::vector<AxisUse> uses;
+  const int tiles = axis == Axis::kRows ? geometry.grid().rows : geometry.grid().cols;
+  for (int i = 0; i < tiles; ++i) {
+    if (!geometry.span(axis, layer, i).computed.empty()) {
+      add_use(uses, tile_use(layer, geometry, axis, i, is_summed, reads_whole));
     }
   }
-  for (int i = 0; i < geometry.grid().cols; ++i) {
-    if (!geometry.caches_rows() || !geometry.span(Axis::kCols, layer, i).computed.empty()) {
-      add_use(operators.cols, tile_use(layer, geometry, Axis::kCols, i));
-    }
-  }
+  return uses;
 }
 
 void OperatorLister::number_tiles(int layer, const SegmentGeometry& geometry, Axis axis,
@@ -315,12 +326,6 @@ void OperatorLister::number_tiles(int layer, const SegmentGeometry& geometry, Ax
 namespace {
 
 using Counts = std::map<std::pair<int, OperatorKey>, std::int64_t>;
-
-OperatorKey plain_key(KernelFunction kernel, int rows, int cols, int channels) {
-  return {.family = {.kernel = kernel, .input_channels = channels, .output_channels = channels},
-          .rows = {.output = rows, .input = rows},
-          .cols = {.output = cols, .input = cols}};
-}
 
 void count_sums(const ExecutionPlan& plan, int index, const Loop& loop, Counts& counts) {
   const Step& step = plan.step(index);

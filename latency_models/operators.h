@@ -102,6 +102,11 @@ class OperatorLister {
   void list(int layer, LayerOperators& operators) const;
   /// A layer of the segment that `geometry` is of.
   void list(int layer, const SegmentGeometry& geometry, LayerOperators& operators) const;
+  /// Of a layer of the segment, the tiles along one axis in which it computes anything.
+  /// @param is_summed whether it computes what the segment adds up, though the geometry ends there
+  /// @param reads_whole whether its input comes from outside, though the geometry begins before
+  [[nodiscard]] std::vector<AxisUse> uses(int layer, const SegmentGeometry& geometry, Axis axis,
+                                          bool is_summed = false, bool reads_whole = false) const;
   /// Appends the numbers of all tiles along an axis: what list() finds depends on nothing else but
   /// the family.
   void number_tiles(int layer, const SegmentGeometry& geometry, Axis axis,
@@ -117,18 +122,29 @@ class OperatorLister {
     return family(layer).kernel == KernelFunction::kDepthwise &&
            step_of(*network_, taps_, layer, geometry).dying_input >= 0;
   }
+  /// Whether a layer outside segments is a call at all.
+  [[nodiscard]] bool runs(int layer) const {
+    return step_of(*network_, taps_, layer, nullptr).runs;
+  }
+  /// That finishes what a layer has added up.
+  [[nodiscard]] KernelFunction sum_kernel(int layer) const {
+    return patchnas::sum_kernel(network_->layers[static_cast<std::size_t>(layer)]);
+  }
   /// Of the network, for geometries of its segments.
   [[nodiscard]] const NetworkTaps& taps() const { return taps_; }
 
  private:
   void start(int layer, const SegmentGeometry* geometry, LayerOperators& operators) const;
-  [[nodiscard]] AxisUse tile_use(int layer, const SegmentGeometry& geometry, Axis axis,
-                                 int index) const;
+  [[nodiscard]] AxisUse tile_use(int layer, const SegmentGeometry& geometry, Axis axis, int index,
+                                 bool is_summed = false, bool reads_whole = false) const;
 
   const Network* network_ = nullptr;
   NetworkTaps taps_;
   std::vector<OperatorFamily> families_;
 };
+
+/// Of a kernel that has no windows but pixels that it reads and writes one by one.
+OperatorKey plain_key(KernelFunction kernel, int rows, int cols, int channels);
 
 /// A few of each size, for a kernel that no network at hand calls: so that the cost of others can
 /// be predicted.

@@ -6,14 +6,6 @@
 namespace patchnas {
 namespace {
 
-std::uint64_t two(int high, int low) {
-  return static_cast<std::uint64_t>(high) << 32 | static_cast<std::uint64_t>(low);
-}
-
-int form_of(const OperatorFamily& family) {
-  return 2 * static_cast<int>(family.kernel) + (family.over_input ? 1 : 0);
-}
-
 double tile_count(const TileGrid& grid) { return static_cast<double>(grid.rows) * grid.cols; }
 
 }  // namespace
@@ -36,8 +28,8 @@ std::uint32_t ScheduleLatency::number_taps(int layer) {
 
 std::uint32_t ScheduleLatency::number_kind(int layer, const OperatorFamily& family,
                                            std::uint32_t taps) {
-  key_.assign({two(form_of(family), static_cast<int>(taps)),
-               two(family.input_channels, family.output_channels)});
+  const auto [form, kernel, stride, channels] = words_of(family);
+  key_.assign({form, channels, taps});
   if (const auto known = kind_numbers_.find(key_)) {
     return *known;
   }
@@ -45,7 +37,7 @@ std::uint32_t ScheduleLatency::number_kind(int layer, const OperatorFamily& fami
   kind_numbers_.insert(key_, number);
   lister_.list(layer, operators_);
   operators_.family = family;
-  kinds_.push_back({.taps = taps, .whole = cost(operators_), .tiled = {}});
+  kinds_.push_back({.taps = taps, .whole = operator_costs_.cost(operators_), .tiled = {}});
   return number;
 }
 
@@ -65,33 +57,6 @@ std::uint32_t ScheduleLatency::number_arrangement(int layer, std::uint32_t taps)
   return number;
 }
 
-double ScheduleLatency::cost(const OperatorKey& key) {
-  const OperatorFamily& family = key.family;
-  const std::array<std::uint64_t, 7> words{static_cast<std::uint64_t>(form_of(family)),
-                                           two(family.kernel_h, family.kernel_w),
-                                           two(family.stride_h, family.stride_w),
-                                           two(family.input_channels, family.output_channels),
-                                           two(key.rows.output, key.rows.input),
-                                           two(key.cols.output, key.cols.input),
-                                           two(key.rows.pad, key.cols.pad)};
-  if (const auto known = operator_costs_.find(words)) {
-    return *known;
-  }
-  const double cost = model_.cost(key).cost;
-  operator_costs_.insert(words, cost);
-  return cost;
-}
-
-double ScheduleLatency::cost(const LayerOperators& operators) {
-  double sum = 0.0;
-  for (const AxisUse& row : operators.rows) {
-    for (const AxisUse& col : operators.cols) {
-      sum += static_cast<double>(row.count * col.count) * cost(operators.key(row, col));
-    }
-  }
-  return sum;
-}
-
 // Of a layer in geometry_, overhead included.
 double ScheduleLatency::cost_of_tiles(int layer) {
   const bool over_input = lister_.lies_over_input(layer, &geometry_);
@@ -105,7 +70,8 @@ double ScheduleLatency::cost_of_tiles(int layer) {
     known = 0.0;
     if (geometry_.computed_pixels(layer) > 0) {
       lister_.list(layer, geometry_, operators_);
-      known = cost(operators_) + model_.overheads().per_patch_layer * tile_count(geometry_.grid());
+      known = operator_costs_.cost(operators_) +
+              model_.overheads().per_patch_layer * tile_count(geometry_.grid());
     }
   }
   return known;

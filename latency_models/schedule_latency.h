@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "latency_models/latency_models.h"
+#include "latency_models/operator_costs.h"
 #include "latency_models/word_map.h"
 
 namespace patchnas {
@@ -25,7 +26,7 @@ namespace patchnas {
 class ScheduleLatency {
  public:
   /// `model` must outlive it.
-  explicit ScheduleLatency(const LatencyModel& model) : model_(model) {}
+  explicit ScheduleLatency(const LatencyModel& model) : model_(model), operator_costs_(model) {}
 
   /// `network` must be valid and stay as it is.
   void assign(const Network& network);
@@ -47,8 +48,6 @@ class ScheduleLatency {
   std::uint32_t number_taps(int layer);
   std::uint32_t number_kind(int layer, const OperatorFamily& family, std::uint32_t taps);
   std::uint32_t number_arrangement(int layer, std::uint32_t taps);
-  double cost(const OperatorKey& key);
-  double cost(const LayerOperators& operators);
   double cost_of_tiles(int layer);
 
   const LatencyModel& model_;
@@ -68,7 +67,7 @@ class ScheduleLatency {
   std::vector<std::uint32_t> arrangement_counts_;  // by taps
   WordMap<std::uint32_t> kind_numbers_;
   std::vector<Kind> kinds_;
-  WordMap<double> operator_costs_;
+  OperatorCosts operator_costs_;
   std::vector<std::uint64_t> key_;
 };
 

@@ -21,6 +21,7 @@ namespace {
 constexpr int kKeptEnds = 64;
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+constexpr double kUnreached = std::numeric_limits<double>::infinity();
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
@@ -58,6 +59,7 @@ struct LayerRows {
                               // is written over the segment's input
   Over over;
   Over summed_over;  // if the next layer adds it up: then nothing of it is kept
+  int cut = 0;       // SegmentCosts::rows()
 };
 
 // And along the columns, in segments that end at one cut, of so many strips.
@@ -67,23 +69,26 @@ struct LayerCols {
   int total = 0;  // computed by all strips
   Ratio over_dying;
   std::array<bool, 2> agrees{};
+  int cut = 0;  // SegmentCosts::columns(): of an input from the segment, and from outside
+  int cut_of_outside = 0;
 };
 
 // The layers between two cuts, whole.
 struct WholeLayers {
   std::int64_t bytes = 0;
   std::int64_t macs = 0;
+  double cost = 0.0;
 };
 
 // The best chain up to a cut, by its last part.
 struct Label {
-  std::int64_t macs = kNever;
+  double cost = kUnreached;
   std::int64_t calls = 0;  // in segments
   std::int64_t bytes = 0;
   int first = 0;   // the cut, by index, where the last part begins
   int strips = 0;  // 0 for layer by layer
 
-  [[nodiscard]] auto order() const { return std::tuple(macs, calls, bytes); }
+  [[nodiscard]] auto order() const { return std::tuple(cost, calls, bytes); }
 };
 
 // What is known of the segments that begin at one cut.
@@ -92,6 +97,7 @@ struct Beginning {
   std::vector<LayerRows> layers;  // from the cut on
   int image_window = 0;           // most rows of a streamed image
   bool keeps_image = false;
+  int image_cut = 0;
 
   [[nodiscard]] const LayerRows& rows(int first, int layer) const {
     return layers[at(layer - first)];
@@ -103,6 +109,7 @@ struct Ending {
   int end = -1;  // which cut, by index
   std::vector<LayerCols> layers;
   int image_window = 0;
+  int image_cut = 0;
   std::vector<std::int64_t> macs_before;  // of the layers before each, and of all
 };
 
@@ -110,11 +117,15 @@ struct Ending {
 
 class SegmentSweep::Workspace {
  public:
-  Workspace(SegmentLimits limits, InputMode input) : limits_(limits), input_(input) {}
+  Workspace(SegmentLimits limits, InputMode input, SegmentCosts* costs)
+      : limits_(limits), input_(input), costs_(costs) {}
 
   void assign(const Network& network) {
     network_ = &network;
     taps_.assign(network);
+    if (costs_ != nullptr) {
+      costs_->assign(network);
+    }
     cuts_ = segment_cuts(network);
     macs_.clear();
     is_pointwise_.clear();
@@ -141,20 +152,23 @@ class SegmentSweep::Workspace {
 
   std::optional<SegmentChain> cheapest(std::int64_t most_bytes) {
     labels_.assign(cuts_.size(), {});
-    labels_.front() = {.macs = 0};
+    labels_.front() = {.cost = 0.0};
     for (int end = 1; end < static_cast<int>(cuts_.size()); ++end) {
       find_last_part(end, most_bytes);
     }
     const Label& last = labels_.back();
-    if (last.macs == kNever) {
+    if (last.cost == kUnreached) {
       return std::nullopt;
     }
-    SegmentChain chain{.schedule = {}, .macs = last.macs, .deployed_bytes = last.bytes};
+    SegmentChain chain{.schedule = {}, .macs = 0, .cost = last.cost, .deployed_bytes = last.bytes};
     for (int cut = static_cast<int>(cuts_.size()) - 1; cut > 0; cut = labels_[at(cut)].first) {
-      if (const Label& label = labels_[at(cut)]; label.strips > 0) {
-        chain.schedule.segments.push_back(
-            Segment::rows(cuts_[at(label.first)], cuts_[at(cut)], 1, label.strips));
+      const auto& [cost, calls, bytes, first, strips] = labels_[at(cut)];
+      if (strips == 0) {
+        chain.macs += whole_[at(first)].macs;
+        continue;
       }
+      chain.macs += segment_macs(first, cut, strips);
+      chain.schedule.segments.push_back(Segment::rows(cuts_[at(first)], cuts_[at(cut)], 1, strips));
     }
     std::reverse(chain.schedule.segments.begin(), chain.schedule.segments.end());
     return chain;
@@ -203,9 +217,9 @@ class SegmentSweep::Workspace {
         best = label;
       }
     };
-    if (const Label& from = labels_[at(end - 1)]; from.macs != kNever) {
+    if (const Label& from = labels_[at(end - 1)]; from.cost != kUnreached) {
       const WholeLayers& whole = whole_[at(end - 1)];
-      consider({.macs = from.macs + whole.macs,
+      consider({.cost = from.cost + whole.cost,
                 .calls = from.calls,
                 .bytes = std::max(from.bytes, whole.bytes),
                 .first = end - 1});
@@ -215,15 +229,15 @@ class SegmentSweep::Workspace {
       for (int first = end - 1; first >= first_cuts_[at(end)]; --first) {
         const Label& from = labels_[at(first)];
         const int least_strips = in_strips ? 2 : 1;
-        if (from.macs == kNever || !may_be_segment(first, end) ||
-            std::tuple(from.macs + least_macs(first, end),
+        if (from.cost == kUnreached || !may_be_segment(first, end) ||
+            std::tuple(from.cost + least_cost(first, end),
                        from.calls + least_strips * least_calls(first, end)) >=
-                std::tuple(best.macs, best.calls)) {
+                std::tuple(best.cost, best.calls)) {
           continue;
         }
         const int most = in_strips ? most_strips(first, end) : 1;
         for (int strips = least_strips; strips <= most; ++strips) {
-          Label label{.macs = from.macs + segment_macs(first, end, strips),
+          Label label{.cost = from.cost + segment_cost(first, end, strips),
                       .calls = from.calls + segment_calls(first, end, strips),
                       .bytes = from.bytes,
                       .first = first,
@@ -245,8 +259,61 @@ class SegmentSweep::Workspace {
 
   // Of any number of strips. All of them compute what one does, unless a layer passes over columns:
   // then what lies between two strips may be none's.
-  [[nodiscard]] std::int64_t least_macs(int first, int end) {
-    return passes_over_columns_ ? 0 : segment_macs(first, end, 1);
+  [[nodiscard]] double least_cost(int first, int end) {
+    return passes_over_columns_ ? 0.0 : segment_cost(first, end, 1);
+  }
+
+  double segment_cost(int first, int end, int strips) {
+    if (costs_ == nullptr) {
+      return static_cast<double>(segment_macs(first, end, strips));
+    }
+    const Beginning& b = beginning(first, end);
+    const Ending& e = ending(end, strips);
+    const int first_layer = cuts_[at(first)];
+    const int end_layer = cuts_[at(end)];
+    const bool is_sum = sums(first_layer, end_layer);
+    double cost = costs_->step() * strips * b.rows(first_layer, end_layer - 1).steps;
+    for (int l = first_layer; l < end_layer; ++l) {
+      const LayerRows& r = b.rows(first_layer, l);
+      const LayerCols& c = e.layers[at(l)];
+      if (is_sum && l + 1 == end_layer) {
+        cost += costs_->sum(l, b.rows(first_layer, l - 1).cut, e.layers[at(l - 1)].cut);
+        continue;
+      }
+      const bool is_whole = l + 1 == end_layer || taps_.last_reader(l + 1) >= end_layer;
+      const bool is_summed = is_sum && l + 2 == end_layer;
+      const bool reads_whole = taps_.inputs(l)[0] <= first_layer;
+      const LayerPlace place{
+          .over_input = !is_whole && lies_over_dying(l, first_layer, r, c, is_summed),
+          .slides = !is_whole && !is_summed};
+      cost += costs_->layer(l, r.cut, reads_whole ? c.cut_of_outside : c.cut, place);
+    }
+    if (is_window_of_image(first_layer, end_layer) && b.keeps_image) {
+      cost += costs_->moves(network_->input.channels, b.image_cut, e.image_cut);
+    }
+    return cost;
+  }
+
+  // Whether a streamed image is held in parts by the segment.
+  [[nodiscard]] bool is_window_of_image(int first, int end_layer) const {
+    return first == 0 && input_ == InputMode::kStreamed && taps_.last_reader(0) < end_layer;
+  }
+
+  // Of a depthwise layer.
+  [[nodiscard]] bool lies_over_dying(int l, int first, const LayerRows& r, const LayerCols& c,
+                                     bool is_summed) const {
+    const bool keeps = r.keeps && !is_summed;
+    return operator_facts(layer(l).kind).in_place == InPlace::kWithScratch &&
+           may_lie_over(l, 0, first) && !keeps &&
+           (is_summed ? r.summed_over : r.over).dying.fits(c.over_dying);
+  }
+
+  // Whether a kernel could write over the input, if its windows are such.
+  [[nodiscard]] bool may_lie_over(int l, int j, int first) const {
+    const TensorId input = taps_.inputs(l)[at(j)];
+    const AxisTaps& axis = taps_.taps(Axis::kCols, l);
+    return input > first && may_overwrite(layer(l), j) && taps_.last_reader(input) == l &&
+           axis.output <= axis.input;
   }
 
   [[nodiscard]] std::int64_t segment_calls(int first, int end, int strips) {
@@ -271,7 +338,9 @@ class SegmentSweep::Workspace {
       for (int l = cuts_[at(first)]; l < cuts_[at(first + 1)]; ++l) {
         whole.bytes = std::max(whole.bytes, live[at(l)]);
         whole.macs += layer_macs(*network_, l);
+        whole.cost += costs_ != nullptr ? costs_->whole(l) : 0.0;
       }
+      whole.cost = costs_ != nullptr ? whole.cost : static_cast<double>(whole.macs);
     }
   }
 
@@ -331,16 +400,26 @@ class SegmentSweep::Workspace {
     geometry_.assign(taps_, Segment::patches(0, drawn, {1, strips}));
     e.layers.assign(at(end_layer), {});
     for (int l = 0; l < drawn; ++l) {
-      draw_columns_of(l, strips, is_sum && l == drawn - 1, e.layers[at(l)]);
+      const bool is_summed = is_sum && l == drawn - 1;
+      draw_columns_of(l, strips, is_summed, e.layers[at(l)]);
+      if (costs_ != nullptr) {
+        e.layers[at(l)].cut = costs_->columns(l, geometry_, is_summed, false);
+        e.layers[at(l)].cut_of_outside = costs_->columns(l, geometry_, is_summed, true);
+      }
     }
+    held_of_image_.clear();
+    for (int i = 0; i < strips; ++i) {
+      held_of_image_.push_back(geometry_.external_window(kImage, 0, i).cols.size());
+    }
+    e.image_window = *std::max_element(held_of_image_.begin(), held_of_image_.end());
+    e.image_cut = costs_ != nullptr ? costs_->held_columns(held_of_image_) : 0;
     if (is_sum) {
       LayerCols& sum = e.layers[at(drawn)];
       sum.window = sum.computed = sum.total = taps_.taps(Axis::kCols, drawn).output;
-    }
-    e.image_window = 0;
-    for (int i = 0; i < strips; ++i) {
-      e.image_window =
-          std::max(e.image_window, geometry_.external_window(kImage, 0, i).cols.size());
+      if (costs_ != nullptr) {  // where it is the only layer of its segment
+        geometry_.assign(taps_, Segment::patches(drawn, end_layer, {1, 1}));
+        sum.cut = sum.cut_of_outside = costs_->columns(drawn, geometry_, false, true);
+      }
     }
     e.macs_before.assign(1, 0);
     for (int l = 0; l < end_layer; ++l) {
@@ -397,6 +476,7 @@ class SegmentSweep::Workspace {
       draw_rows_of(first, l, steps, r);
       r.steps = steps_before = std::max(steps_before, r.steps);
       r.distance = aligned_distance(first, l, steps);
+      r.cut = costs_ != nullptr && step_rows == 1 ? costs_->rows(l, geometry_) : 0;
     }
     b.end_layer = end_layer;
   }
@@ -422,13 +502,20 @@ class SegmentSweep::Workspace {
     }
     b.image_window = 0;
     b.keeps_image = false;
+    kept_of_image_.clear();
     int there = 0;
+    int begin_before = 0;
     for (int step = 0; step < steps; ++step) {
       const int begin = std::min(there, needed_[at(step)]);
       b.keeps_image = b.keeps_image || (step > 0 && begin < there);
+      if (begin > begin_before && begin < there) {
+        kept_of_image_.push_back(there - begin);
+      }
+      begin_before = begin;
       there = std::max(there, read_end_[at(step)]);
       b.image_window = std::max(b.image_window, there - begin);
     }
+    b.image_cut = costs_ != nullptr ? costs_->kept_rows(kept_of_image_) : 0;
   }
 
   void draw_rows_of(int first, int l, int steps, LayerRows& r) {
@@ -493,7 +580,7 @@ class SegmentSweep::Workspace {
     const TensorShape& output = network_->shape(end_layer);
     const bool input_dies =
         first <= taps_.last_reader(first) && taps_.last_reader(first) < end_layer;
-    const bool is_streamed = first == 0 && input_ == InputMode::kStreamed && input_dies;
+    const bool is_streamed = is_window_of_image(first, end_layer);
     std::int64_t throughout = live_[at(first_cut)];
     if (is_streamed) {
       throughout -= aligned(input.elements());
@@ -570,9 +657,7 @@ class SegmentSweep::Workspace {
     for (int asked = 0; asked < layer(l).input_count(); ++asked) {
       const int j = by_age(layer(l).inputs, asked);
       const TensorId input = taps_.inputs(l)[at(j)];
-      const AxisTaps& axis = taps_.taps(Axis::kCols, l);
-      if (input <= first || !may_overwrite(layer(l), j) || taps_.last_reader(input) != l ||
-          axis.output > axis.input) {
+      if (!may_lie_over(l, j, first)) {
         continue;
       }
       const bool fits = rule == InPlace::kEqualWindow ? over.agrees[at(j)] && c.agrees[at(j)] &&
@@ -639,6 +724,7 @@ class SegmentSweep::Workspace {
 
   SegmentLimits limits_;
   InputMode input_;
+  SegmentCosts* costs_;  // null for multiply-accumulates
   const Network* network_ = nullptr;
   NetworkTaps taps_;
   SegmentGeometry geometry_;
@@ -655,13 +741,15 @@ class SegmentSweep::Workspace {
   std::vector<Ending> endings_;  // [end modulo kKeptEnds][strips]
   std::vector<int> needed_;
   std::vector<int> read_end_;
+  std::vector<int> held_of_image_;  // columns by strip
+  std::vector<int> kept_of_image_;  // rows by step
   std::vector<Held> held_;
   std::vector<std::int64_t> change_;
   std::vector<Label> labels_;
 };
 
-SegmentSweep::SegmentSweep(SegmentLimits limits, InputMode input)
-    : workspace_(std::make_unique<Workspace>(limits, input)) {}
+SegmentSweep::SegmentSweep(SegmentLimits limits, InputMode input, SegmentCosts* costs)
+    : workspace_(std::make_unique<Workspace>(limits, input, costs)) {}
 SegmentSweep::~SegmentSweep() = default;
 SegmentSweep::SegmentSweep(SegmentSweep&&) noexcept = default;
 SegmentSweep& SegmentSweep::operator=(SegmentSweep&&) noexcept = default;
@@ -690,7 +778,7 @@ std::vector<SegmentChain> SegmentSweep::front() {
   std::int64_t most_bytes = kNever;
   while (std::optional<SegmentChain> chain = cheapest(most_bytes)) {
     most_bytes = chain->deployed_bytes - 1;
-    if (!chains.empty() && chains.back().macs == chain->macs) {
+    if (!chains.empty() && chains.back().cost == chain->cost) {
       chains.back() = std::move(*chain);  // as few, with less SRAM
     } else {
       chains.push_back(std::move(*chain));

@@ -2,10 +2,11 @@
 
 // The schedules that cache rows, of one network, all at once: a shortest path over its cuts. A cut
 // is a place where a single tensor passes; between two of them layers run whole or as a segment.
-// Peak SRAM is the largest and MACs are the sum over the parts, so that with a limit of SRAM as a
-// filter the path of fewest MACs is the best of all chains of such segments.
+// Peak SRAM is the largest and MACs, or what is measured of latency, are the sum over the parts, so
+// that with a limit of SRAM as a filter the cheapest path is the best of all chains of such
+// segments.
 //
-//   SegmentSweep sweep({.most_strips = 12}, InputMode::kStreamed);
+//   SegmentSweep sweep({.most_strips = 12}, InputMode::kStreamed, &latency);
 //   sweep.assign(network);
 //   if (const auto best = sweep.cheapest(limit)) use(best->schedule);
 //
@@ -20,6 +21,7 @@
 #include "arch/execution_plan.h"
 #include "arch/network.h"
 #include "arch/patch_schedule.h"
+#include "arch/segment_costs.h"
 
 namespace patchnas {
 
@@ -31,6 +33,7 @@ struct SegmentLimits {
 struct SegmentChain {
   PatchSchedule schedule;
   std::int64_t macs = 0;
+  double cost = 0.0;  ///< the same, or what was given to be minimised
   /// The lower bound of the `deployed` arena, which the planner reaches in all but rare cases.
   std::int64_t deployed_bytes = 0;
   bool operator==(const SegmentChain&) const = default;
@@ -39,7 +42,9 @@ struct SegmentChain {
 /// Keeps its working memory. One thread at a time.
 class SegmentSweep {
  public:
-  SegmentSweep(SegmentLimits limits, InputMode input);
+  /// @param costs what is minimised; null for multiply-accumulates. Must outlive it. A segment in
+  /// several strips is taken to cost no less than in one.
+  SegmentSweep(SegmentLimits limits, InputMode input, SegmentCosts* costs = nullptr);
   ~SegmentSweep();
   SegmentSweep(SegmentSweep&&) noexcept;
   SegmentSweep& operator=(SegmentSweep&&) noexcept;
@@ -47,19 +52,19 @@ class SegmentSweep {
   /// `network` must be valid and stay as it is. Nothing is priced before it is asked for.
   void assign(const Network& network);
 
-  /// The chain of fewest MACs that needs no more SRAM; among equals the one with the least in
-  /// segments, then the one of least SRAM. Empty if there is none.
+  /// The cheapest chain that needs no more SRAM; among equals the one with the least in segments,
+  /// then the one of least SRAM. Empty if there is none.
   std::optional<SegmentChain> cheapest(std::int64_t most_bytes);
 
-  /// The chain of least SRAM, and of such the one of fewest MACs. It needs more than
+  /// The chain of least SRAM, and of such the cheapest. It needs more than
   /// `too_few_bytes`.
   SegmentChain least(std::int64_t too_few_bytes = -1);
 
   /// Gives a chain of the network as many rows a step as the limit leaves room for, segment by
-  /// segment: fewer calls, the same MACs.
+  /// segment: fewer calls, the same MACs. Its `cost` stays that of one row a step.
   void lengthen_steps(SegmentChain& chain, std::int64_t most_bytes);
 
-  /// Every chain that no other beats in both SRAM and MACs, from the largest SRAM to the least.
+  /// Every chain that no other beats in both SRAM and cost, from the largest SRAM to the least.
   std::vector<SegmentChain> front();
 
  private:

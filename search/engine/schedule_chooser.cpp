@@ -31,7 +31,8 @@ ScheduleChooser::ScheduleChooser(const ScheduleSpace& schedules, const Target& t
                                  const LatencyModel* latency)
     : family_(schedules.family),
       target_(target),
-      segments_({.most_strips = schedules.most_strips}, target.input),
+      segment_latency_(latency != nullptr ? std::make_unique<SegmentLatency>(*latency) : nullptr),
+      segments_({.most_strips = schedules.most_strips}, target.input, segment_latency_.get()),
       sweep_(schedules.family == ScheduleFamily::kRows ? std::vector<TileGrid>{}
                                                        : schedules.patch_grids,
              schedules.split_points, target.input),

@@ -8,6 +8,7 @@
 //   const ScheduleChoice choice = chooser.choose(network);
 //   if (!choice.fits) reject();
 
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "arch/network.h"
 #include "arch/patch_schedule.h"
 #include "latency_models/schedule_latency.h"
+#include "latency_models/segment_latency.h"
 #include "memory_models/flash_model.h"
 #include "memory_models/schedule_sweep.h"
 #include "memory_models/segment_sweep.h"
@@ -48,14 +50,14 @@ class ScheduleChooser {
 
   /// The fitting schedule of least latency, or of fewest MACs without a latency model; among equals
   /// of least SRAM, then the smaller grid, then the earlier split. Of the chains of segments that
-  /// cache rows, which only the `deployed` memory model knows, it is the one of fewest MACs within
-  /// the limit of SRAM, with as many rows a step as that leaves room for. Where none fits, of those
-  /// that fit SRAM, flash and MACs the one of least latency, else of those that fit SRAM and flash
-  /// the one of fewest MACs, else the one of least SRAM. `network` must be valid.
+  /// cache rows, which only the `deployed` memory model knows, it is the cheapest within the limit
+  /// of SRAM at one row a step, with as many rows a step as that leaves room for. Where none fits,
+  /// of those that fit SRAM, flash and MACs the one of least latency, else of those that fit SRAM
+  /// and flash the one of fewest MACs, else the one of least SRAM. `network` must be valid.
   ScheduleChoice choose(const Network& network);
 
   /// Every schedule of patches, in the order of enumerate_schedules(), and of the chains of
-  /// segments that cache rows those that no other beats in both SRAM and MACs.
+  /// segments that cache rows those that no other beats in both SRAM and latency, or MACs.
   std::vector<ScheduleChoice> all(const Network& network);
 
   [[nodiscard]] const Target& target() const { return target_; }
@@ -98,6 +100,7 @@ class ScheduleChooser {
   ScheduleFamily family_;
   Target target_;
   std::optional<ScheduleLatency> latency_;
+  std::unique_ptr<SegmentLatency> segment_latency_;  // of segments_
   SegmentSweep segments_;
   ScheduleSweep sweep_;
   FlashSweep flash_;
