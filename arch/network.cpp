@@ -51,8 +51,24 @@ std::string_view to_string(Activation activation) {
       return "relu";
     case Activation::kRelu6:
       return "relu6";
+    case Activation::kReluN1To1:
+      return "relu_n1_to_1";
   }
   return "";
+}
+
+ActivationLimits activation_limits(Activation activation) {
+  switch (activation) {
+    case Activation::kNone:
+      return {};
+    case Activation::kRelu:
+      return {.low = 0.0F};
+    case Activation::kRelu6:
+      return {.low = 0.0F, .high = 6.0F};
+    case Activation::kReluN1To1:
+      return {.low = -1.0F, .high = 1.0F};
+  }
+  return {};
 }
 
 std::string Network::layer_name(int layer) const {

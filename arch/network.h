@@ -11,6 +11,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,7 +83,7 @@ enum class LayerKind {
   /// What the network's user gives beside the image. Computes nothing; inputs[0] is the image.
   kInput
 };
-enum class Activation { kNone, kRelu, kRelu6 };
+enum class Activation { kNone, kRelu, kRelu6, kReluN1To1 };
 /// Of a single value.
 enum class ValueFunction {
   kRequantise,  ///< the same number in another scale
@@ -94,7 +95,8 @@ enum class ValueFunction {
   kHardSwish,
   kAbs,
   kElu,
-  kRsqrt  ///< 1 / sqrt(x); of what is not positive the largest value
+  kRsqrt,  ///< 1 / sqrt(x); of what is not positive the largest value
+  kTable   ///< given as QuantizedLayer::lookup: of int8 networks only, what folding composes
 };
 
 /// The part a layer plays in the architecture that it was lowered from.
@@ -231,6 +233,13 @@ struct Network {
 
 std::string_view to_string(LayerKind kind);
 std::string_view to_string(Activation activation);
+
+/// Real numbers that an activation function lets through.
+struct ActivationLimits {
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+};
+ActivationLimits activation_limits(Activation activation);
 
 /// For every tensor the last layer that reads it; layer_count() for the network's outputs, and -1
 /// for a tensor that nothing reads.

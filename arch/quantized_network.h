@@ -91,7 +91,7 @@ struct QuantizedLayer {
   ActivationClamp clamp;
   AddArithmetic add;
   SoftmaxArithmetic softmax;
-  LookupTables lookup;
+  LookupTables lookup;  ///< of ValueFunction::kTable given
   Requantisation
       mean;  ///< of the sum of differences to the input's zero point; of a mean has 1 / count in it
 

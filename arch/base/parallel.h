@@ -13,9 +13,14 @@
 
 #include <atomic>
 #include <exception>
+#include <functional>
 #include <mutex>
 
 namespace patchnas {
+
+/// Called before each piece of long work, in the thread that does it: what it throws ends the work.
+/// Empty for nothing.
+using BeforeEach = std::function<void()>;
 
 /// How many threads a process computes with: `threads`, or for 0 the cores that it may use, divided
 /// by the processes that share them unless a launcher has given each its own.

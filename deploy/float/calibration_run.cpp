@@ -74,8 +74,9 @@ std::vector<ValueHistogram> histograms(const FloatExecutor& executor,
 
 std::vector<ValueRange> calibrated_ranges(const FloatNetwork& network,
                                           std::span<const float> samples,
-                                          const CalibrationRule& rule) {
-  const FloatExecutor executor(network);
+                                          const CalibrationRule& rule,
+                                          const BeforeEach& before_each) {
+  const FloatExecutor executor(network, before_each);
   std::vector<ValueRange> ranges = value_ranges(executor, network.network, samples);
   if (rule.method == CalibrationMethod::kMinMax) {
     return ranges;

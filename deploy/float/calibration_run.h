@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "arch/base/parallel.h"
 #include "arch/float_network.h"
 #include "deploy/quantise/calibration.h"
 
@@ -15,10 +16,12 @@ namespace patchnas {
 /// One per tensor: what `rule` makes of the values that it takes over all samples. Executes the
 /// network once for each sample with kMinMax, else twice: for the ranges, then for histograms.
 /// @param samples back to back, each all inputs one after the other
+/// @param before_each of them
 /// @throws InputError if they are none, or no whole number of samples, or if a tensor takes a value
 /// that is not finite.
 std::vector<ValueRange> calibrated_ranges(const FloatNetwork& network,
                                           std::span<const float> samples,
-                                          const CalibrationRule& rule);
+                                          const CalibrationRule& rule,
+                                          const BeforeEach& before_each = {});
 
 }  // namespace patchnas

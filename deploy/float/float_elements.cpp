@@ -80,6 +80,8 @@ class Function : public FloatLayerRun {
         return static_cast<float>(x < 0.0F ? std::expm1(double{x}) : double{x});
       case ValueFunction::kRsqrt:
         return x > 0.0F ? 1.0F / std::sqrt(x) : std::numeric_limits<float>::max();
+      case ValueFunction::kTable:
+        break;  // of int8 networks only: check_values()
     }
     return x;
   }

@@ -34,15 +34,16 @@ void activate(std::span<float> values, Activation activation) {
   if (activation == Activation::kNone) {
     return;
   }
+  const auto [low, high] = activation_limits(activation);
   for (float& value : values) {
-    value = std::max(value, 0.0F);
-    value = activation == Activation::kRelu6 ? std::min(value, 6.0F) : value;
+    value = std::min(std::max(value, low), high);
   }
 }
 
 }  // namespace
 
-FloatExecutor::FloatExecutor(const FloatNetwork& network) : network_(network) {
+FloatExecutor::FloatExecutor(const FloatNetwork& network, BeforeEach before_each)
+    : network_(network), before_each_(std::move(before_each)) {
   validate(network.network);
   check_values(network);
   for (int layer = 0; layer < network.network.layer_count(); ++layer) {

@@ -25,9 +25,10 @@ class FloatLayerRun;
 class FloatExecutor {
  public:
   /// Keeps `network`, which must outlive it.
+  /// @param before_each of the samples of run_each()
   /// @throws InputError naming the layer if the network is no valid one or sizes of its values do
   /// not fit it.
-  explicit FloatExecutor(const FloatNetwork& network);
+  explicit FloatExecutor(const FloatNetwork& network, BeforeEach before_each = {});
   FloatExecutor(const FloatExecutor&) = delete;
   FloatExecutor& operator=(const FloatExecutor&) = delete;
   ~FloatExecutor();
@@ -47,12 +48,16 @@ class FloatExecutor {
   template <typename Visit>
   void run_each(std::span<const float> samples, const Visit& visit) const {
     parallel_each(sample_count(samples), [&](int thread, int index) {
+      if (before_each_) {
+        before_each_();
+      }
       visit(thread, index, run(sample(samples, index)));
     });
   }
 
  private:
   const FloatNetwork& network_;
+  BeforeEach before_each_;
   std::vector<std::unique_ptr<FloatLayerRun>> layers_;  // one per layer
 };
 

@@ -30,11 +30,11 @@ double LayerNoise::decibels() const {
 }
 
 std::vector<LayerNoise> layer_noise(const FloatNetwork& network, const QuantizedNetwork& quantised,
-                                    std::span<const float> samples) {
+                                    std::span<const float> samples, const BeforeEach& before_each) {
   if (network.network != quantised.network) {
     throw InputError("noise can only be measured between a float network and its own int8 form");
   }
-  const FloatExecutor executor(network);
+  const FloatExecutor executor(network, before_each);
   const auto layers = static_cast<std::size_t>(network.network.layer_count());
   // Of each sample by itself: their sum does not depend on which thread computed which.
   std::vector<std::vector<LayerNoise>> of_samples(

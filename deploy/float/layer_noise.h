@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "arch/base/parallel.h"
 #include "arch/float_network.h"
 #include "arch/quantized_network.h"
 
@@ -26,11 +27,12 @@ struct LayerNoise {
 
 /// One per layer.
 /// @param quantised of the same layers
-/// @param samples back to back, as for calibrated_ranges()
+/// @param samples back to back, as for calibrated_ranges() @param before_each of them
 /// @throws InputError if the two networks have not the same layers, or if the samples are none, or
 /// no whole number.
 std::vector<LayerNoise> layer_noise(const FloatNetwork& network, const QuantizedNetwork& quantised,
-                                    std::span<const float> samples);
+                                    std::span<const float> samples,
+                                    const BeforeEach& before_each = {});
 
 /// Real inputs of one sample, or of several, as the int8 network reads them.
 std::vector<std::int8_t> int8_inputs(const QuantizedNetwork& network,

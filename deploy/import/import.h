@@ -10,3 +10,4 @@
 #include "deploy/import/dimensions.h"       // IWYU pragma: export
 #include "deploy/import/file_inspection.h"  // IWYU pragma: export
 #include "deploy/import/file_obstacles.h"   // IWYU pragma: export
+#include "deploy/import/index_runs.h"       // IWYU pragma: export

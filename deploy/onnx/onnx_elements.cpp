@@ -4,6 +4,7 @@
 
 #include "deploy/import/dimensions.h"
 #include "deploy/onnx/onnx_importer.h"
+#include "deploy/quantise/requantisation.h"
 
 namespace patchnas {
 
@@ -11,11 +12,16 @@ namespace patchnas {
 
 void OnnxImporter::import_function(const OnnxNode& node) {
   static const std::unordered_map<std::string, ValueFunction> functions = {
+      {"Abs", ValueFunction::kAbs},
+      {"Elu", ValueFunction::kElu},
       {"HardSwish", ValueFunction::kHardSwish},
       {"LeakyRelu", ValueFunction::kLeakyRelu},
       {"Sigmoid", ValueFunction::kLogistic},
       {"Tanh", ValueFunction::kTanh}};
   const ValueFunction function = functions.at(node.op);
+  if (function == ValueFunction::kElu && model_.number(node, "alpha", 1.0F) != 1) {
+    model_.fail(node, "has another alpha than 1");
+  }
   append_function(node, function,
                   function == ValueFunction::kLeakyRelu ? model_.number(node, "alpha", 0.01F) : 0);
 }
@@ -35,9 +41,10 @@ void OnnxImporter::append_function(const OnnxNode& node, ValueFunction function,
 void OnnxImporter::import_relu(const OnnxNode& node) { import_activation(node, Activation::kRelu); }
 
 void OnnxImporter::import_clip(const OnnxNode& node) {
-  const auto limit = [&](std::size_t position, double absent) {
+  // Older operator sets have them as attributes.
+  const auto limit = [&](std::size_t position, const char* name, double absent) {
     if (!node.has_input(position)) {
-      return absent;
+      return double{model_.number(node, name, static_cast<float>(absent))};
     }
     const OnnxConstant& constant = required_constant(node, position);
     if (constant.values.size() != 1) {
@@ -45,17 +52,28 @@ void OnnxImporter::import_clip(const OnnxNode& node) {
     }
     return constant.real_values().front();
   };
-  constexpr double kNoLimit = 3e38;  // exporters write the largest float
-  const double low = limit(1, -kNoLimit);
-  const double high = limit(2, kNoLimit);
+  constexpr double kNoLimit = 0x1p127;  // exporters write the largest float
+  const double low = limit(1, "min", -kNoLimit);
+  const double high = limit(2, "max", kNoLimit);
   if (low <= -kNoLimit && high >= kNoLimit) {
     return import_view(node);
   }
-  if (low != 0 || (high != 6 && high < kNoLimit)) {
-    model_.fail(node, "clips to [" + std::to_string(low) + ", " + std::to_string(high) +
-                          "]; allowed: [0, 6], and from 0 on");
+  if (low == 0 && (high == 6 || high >= kNoLimit)) {
+    return import_activation(node, high == 6 ? Activation::kRelu6 : Activation::kRelu);
   }
-  import_activation(node, high == 6 ? Activation::kRelu6 : Activation::kRelu);
+  if (Layer* const before = open_layer(node, 0); before != nullptr && low == -1 && high == 1) {
+    before->activation = Activation::kReluN1To1;
+    return join(node, 0);
+  }
+  OnnxValue in = settled(node, 0);
+  if (low > -kNoLimit) {
+    in = append_scalar(node, LayerKind::kMaximum, in, low, Activation::kNone);
+  }
+  if (high < kNoLimit) {
+    in = append_scalar(node, LayerKind::kMinimum, in, high, Activation::kNone);
+  }
+  names_[in.id] = node.output();
+  pass_on(node, in);
 }
 
 void OnnxImporter::import_activation(const OnnxNode& node, Activation activation) {
@@ -68,13 +86,14 @@ void OnnxImporter::import_activation(const OnnxNode& node, Activation activation
 }
 
 void OnnxImporter::import_prelu(const OnnxNode& node) {
-  const OnnxConstant& slopes = required_constant(node, 1);
-  const std::vector<double> values = slopes.real_values();
-  if (values.empty() || std::any_of(values.begin(), values.end(),
-                                    [&](double value) { return value != values.front(); })) {
-    model_.fail(&node, node.input(1), "has different slopes; allowed: one for all channels");
+  const std::vector<double> slopes = required_constant(node, 1).real_values();
+  if (!slopes.empty() && std::all_of(slopes.begin(), slopes.end(),
+                                     [&](double slope) { return slope == slopes.front(); })) {
+    return append_function(node, ValueFunction::kLeakyRelu, static_cast<float>(slopes.front()));
   }
-  append_function(node, ValueFunction::kLeakyRelu, static_cast<float>(values.front()));
+  Layer layer;
+  layer.kind = LayerKind::kPrelu;
+  import_with_constant(node, layer, 1);
 }
 
 void OnnxImporter::import_hard_sigmoid(const OnnxNode& node) {
@@ -120,10 +139,14 @@ bool OnnxImporter::import_hard_swish(const OnnxNode& node) {
 // ----- two values at a time
 
 void OnnxImporter::import_combination(const OnnxNode& node) {
+  static const std::unordered_map<std::string, LayerKind> kinds = {
+      {"Add", LayerKind::kAdd},     {"Div", LayerKind::kMultiply}, {"Max", LayerKind::kMaximum},
+      {"Min", LayerKind::kMinimum}, {"Mul", LayerKind::kMultiply}, {"Sub", LayerKind::kSubtract}};
+  if (node.data->input_size() != 2) {
+    model_.fail(node, "has " + std::to_string(node.data->input_size()) + " inputs; allowed: two");
+  }
   Layer layer;
-  layer.kind = node.op == "Add"   ? LayerKind::kAdd
-               : node.op == "Sub" ? LayerKind::kSubtract
-                                  : LayerKind::kMultiply;
+  layer.kind = kinds.at(node.op);
   if (layer.kind == LayerKind::kMultiply && import_hard_swish(node)) {
     return;
   }
@@ -146,12 +169,32 @@ OnnxValue OnnxImporter::append_scalar(const OnnxNode& node, LayerKind kind, cons
   layer.inputs = {in.id, kNoTensor};
   layer.output = shape(in);
   layer.activation = activation;
-  OnnxParameters parameters;
-  parameters.floats.constants.assign(static_cast<std::size_t>(shape(in).channels),
-                                     static_cast<float>(scalar));
+  const OnnxParameters parameters =
+      operands(node, {.dimensions = {}, .values = {scalar}}, layer, quantisation(in.id));
   OnnxValue result = in;
-  result.id = add_layer(layer, std::move(parameters), node.output());
+  result.id = add_layer(layer, parameters, node.output());
   return result;
+}
+
+void OnnxImporter::import_negation(const OnnxNode& node) {
+  const OnnxValue in = settled(node, 0);
+  const auto [layer, minus_one] = negation_of(in);
+  append(node, layer, minus_one, in.dimensions, in.view);
+}
+
+std::pair<Layer, OnnxParameters> OnnxImporter::negation_of(const OnnxValue& in) const {
+  Layer layer;
+  layer.kind = LayerKind::kMultiply;
+  layer.inputs = {in.id, kNoTensor};
+  layer.output = shape(in);
+  const auto channels = static_cast<std::size_t>(layer.output.channels);
+  OnnxParameters parameters;
+  if (is_quantised()) {
+    parameters.quantised.constants.assign(channels, -1);
+  } else {
+    parameters.floats.constants.assign(channels, -1.0F);
+  }
+  return {layer, std::move(parameters)};
 }
 
 void OnnxImporter::import_with_constant(const OnnxNode& node, Layer layer, std::size_t position) {
@@ -174,39 +217,112 @@ void OnnxImporter::import_with_constant(const OnnxNode& node, Layer layer, std::
   }
   OnnxValue in = value(node, 1 - position);
   const std::optional<std::size_t> axis = only_axis(operand.dimensions, in.dimensions);
-  if (!axis || operand.values.empty()) {
+  if (operand.values.empty()) {
+    model_.fail(&node, node.input(position), "is a constant without elements");
+  }
+  if (axis) {
+    in = operand.values.size() > 1 ? by_channel(node, in, *axis) : settled(node, 1 - position);
+  } else {
+    in = with_constant_map(node, settled(node, 1 - position), operand, position);
+    layer.has_constant_map = true;
+  }
+  layer.inputs = {in.id, kNoTensor};
+  layer.output = shape(in);
+  OnnxParameters parameters = operands(node, operand, layer, quantisation(in.id), position);
+  parameters.floats.constants_come_first = parameters.quantised.constants_come_first =
+      position == 0;
+  append(node, layer, std::move(parameters), in.dimensions, in.view);
+}
+
+OnnxValue OnnxImporter::with_constant_map(const OnnxNode& node, const OnnxValue& in,
+                                          OnnxConstant& operand, std::size_t position) {
+  const std::optional<std::vector<int>> to = broadcast(in.dimensions, operand.dimensions);
+  if (!to) {
     model_.fail(&node, node.input(position),
                 "is a constant of shape " + dimensions_text(operand.dimensions) +
-                    "; allowed: one number, or one for each element along one axis of " +
-                    dimensions_text(in.dimensions));
+                    ", which does not go with " + dimensions_text(in.dimensions));
   }
-  in = operand.values.size() > 1 ? by_channel(node, in, *axis) : settled(node, 1 - position);
-  const auto channels = static_cast<std::size_t>(shape(in).channels);
+  const std::int64_t count = element_count(*to);
+  if (count > kMostConstants) {
+    model_.fail(&node, node.input(position),
+                "becomes a constant of " + std::to_string(count) + " numbers; allowed: up to " +
+                    std::to_string(kMostConstants));
+  }
+  const OnnxLayout layout =
+      element_count(in.dimensions) == count ? OnnxLayout{shape(in), in.view} : usual_layout(*to);
+  OnnxValue result = repeated(node, in, *to, layout);
+  result.dimensions = *to;
+  const std::vector<int> places = result.view.places();
+  std::vector<double> placed(places.size());
+  std::size_t element = 0;
+  for_each_offset(*to, repeated_strides(operand.dimensions, strides_of(operand.dimensions), *to),
+                  [&](std::size_t offset) {
+                    placed[static_cast<std::size_t>(places[element++])] = operand.values[offset];
+                  });
+  operand.dimensions = {static_cast<int>(count)};
+  operand.values = std::move(placed);
+  return result;
+}
+
+OnnxParameters OnnxImporter::operands(const OnnxNode& node, const OnnxConstant& operand,
+                                      const Layer& layer,
+                                      const std::optional<TensorQuantisation>& other,
+                                      std::size_t position) {
+  const std::size_t count = layer.has_constant_map
+                                ? operand.values.size()
+                                : static_cast<std::size_t>(layer.output.channels);
   OnnxParameters parameters;
-  if (is_quantised()) {
+  if (!is_quantised()) {
+    for (const double value : operand.real_values()) {
+      parameters.floats.constants.push_back(static_cast<float>(value));
+    }
+    parameters.floats.constants.resize(count, parameters.floats.constants.front());
+    return parameters;
+  }
+  QuantizedLayer& quantised = parameters.quantised;
+  if (keeps_scale(layer)) {  // stored values are compared
+    quantised.constants_quantisation = *other;
+    for (const double value : operand.real_values()) {
+      const double steps = std::nearbyint(value / double{other->scale}) + other->zero_point;
+      quantised.constants.push_back(
+          static_cast<std::int8_t>(std::isnan(steps) ? 0 : std::clamp<double>(steps, -128, 127)));
+    }
+  } else {
     if (!operand.quantisation || operand.quantisation->scales.size() != 1) {
       model_.fail(&node, node.input(position),
                   "must be int8 or uint8 behind a DequantizeLinear, of one scale");
     }
     const int offset = operand.type == ConstantType::kUint8 ? 128 : 0;
     for (const double value : operand.values) {
-      parameters.quantised.constants.push_back(
+      quantised.constants.push_back(
           static_cast<std::int8_t>(std::clamp(static_cast<int>(value) - offset, -128, 127)));
     }
-    parameters.quantised.constants.resize(channels, parameters.quantised.constants.front());
-    parameters.quantised.constants_quantisation = {operand.quantisation->scales[0],
-                                                   operand.quantisation->zero_points[0] - offset};
-  } else {
-    for (const double value : operand.real_values()) {
-      parameters.floats.constants.push_back(static_cast<float>(value));
-    }
-    parameters.floats.constants.resize(channels, parameters.floats.constants.front());
+    quantised.constants_quantisation = {operand.quantisation->scales[0],
+                                        operand.quantisation->zero_points[0] - offset};
   }
-  parameters.floats.constants_come_first = parameters.quantised.constants_come_first =
-      position == 0;
-  layer.inputs = {in.id, kNoTensor};
-  layer.output = shape(in);
-  append(node, layer, std::move(parameters), in.dimensions, in.view);
+  quantised.constants.resize(count, quantised.constants.front());
+  return parameters;
+}
+
+OnnxValue OnnxImporter::repeated(const OnnxNode& node, const OnnxValue& in,
+                                 const std::vector<int>& to, const OnnxLayout& layout) {
+  if (shape(in) == layout.shape && in.view == layout.view) {
+    return in;
+  }
+  std::vector<int> from(to.size() - in.dimensions.size(), 1);
+  from.insert(from.end(), in.dimensions.begin(), in.dimensions.end());
+  const auto of_each = in.view.by_dimension(from);
+  if (!of_each) {
+    model_.fail(node, "reads elements that lie in too many strides");
+  }
+  std::vector<Digit> digits;
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    if (from[i] != to[i]) {
+      digits.push_back({to[i], 0});
+    }
+    digits.insert(digits.end(), (*of_each)[i].begin(), (*of_each)[i].end());
+  }
+  return add_copy(&node, in, OnnxView(digits), to, layout, node.output());
 }
 
 void OnnxImporter::import_of_two(const OnnxNode& node, Layer layer) {
@@ -217,31 +333,19 @@ void OnnxImporter::import_of_two(const OnnxNode& node, Layer layer) {
     model_.fail(node, "combines tensors of shapes " + dimensions_text(a.dimensions) + " and " +
                           dimensions_text(b.dimensions));
   }
+  if (keeps_scale(layer)) {  // stored values are compared
+    const auto ahead = quantisation_ahead(node.output());
+    const auto scale = ahead ? ahead : quantisation(a.id);
+    a = rescaled(node, a, scale);
+    b = rescaled(node, b, scale);
+  }
   OnnxLayout layout{shape(a), a.view};
   if (element_count(a.dimensions) != element_count(*to)) {
     layout = element_count(b.dimensions) == element_count(*to) ? OnnxLayout{shape(b), b.view}
                                                                : usual_layout(*to);
   }
-  for (OnnxValue* const operand : {&a, &b}) {
-    if (shape(*operand) == layout.shape && operand->view == layout.view) {
-      continue;
-    }
-    const std::vector<int> none(to->size() - operand->dimensions.size(), 1);
-    std::vector<int> from = none;
-    from.insert(from.end(), operand->dimensions.begin(), operand->dimensions.end());
-    const auto of_each = operand->view.by_dimension(from);
-    if (!of_each) {
-      model_.fail(node, "reads elements that lie in too many strides");
-    }
-    std::vector<Digit> repeated;
-    for (std::size_t i = 0; i < to->size(); ++i) {
-      if (from[i] != (*to)[i]) {
-        repeated.push_back({(*to)[i], 0});
-      }
-      repeated.insert(repeated.end(), (*of_each)[i].begin(), (*of_each)[i].end());
-    }
-    *operand = add_copy(&node, *operand, OnnxView(repeated), *to, layout, node.output());
-  }
+  a = repeated(node, a, *to, layout);
+  b = repeated(node, b, *to, layout);
   layer.inputs = {a.id, b.id};
   layer.output = layout.shape;
   append(node, layer, {}, *to, layout.view);

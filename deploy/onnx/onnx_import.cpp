@@ -2,6 +2,7 @@
 
 #include "deploy/import/dimensions.h"
 #include "deploy/onnx/onnx_importer.h"
+#include "deploy/onnx/onnx_integer_operators.h"
 #include "deploy/quantise/requantisation.h"
 
 namespace patchnas {
@@ -98,6 +99,7 @@ std::vector<std::string> OnnxImporter::obstacles() {
 
 OnnxImporter::NodeImport OnnxImporter::import_of(const std::string& op) {
   static const std::unordered_map<std::string, NodeImport> imports = {
+      {"Abs", &OnnxImporter::import_function},
       {"Add", &OnnxImporter::import_combination},
       {"AveragePool", &OnnxImporter::import_pool},
       {"BatchNormalization", &OnnxImporter::import_batch_norm},
@@ -105,10 +107,14 @@ OnnxImporter::NodeImport OnnxImporter::import_of(const std::string& op) {
       {"Clip", &OnnxImporter::import_clip},
       {"Concat", &OnnxImporter::import_concatenation},
       {"Conv", &OnnxImporter::import_convolution},
+      {"ConvTranspose", &OnnxImporter::import_transposed_convolution},
+      {"DepthToSpace", &OnnxImporter::import_depth_and_space},
       {"DequantizeLinear", &OnnxImporter::import_dequantise},
       {"Div", &OnnxImporter::import_combination},
       {"Dropout", &OnnxImporter::import_view},
+      {"Elu", &OnnxImporter::import_function},
       {"Flatten", &OnnxImporter::import_view},
+      {"Gather", &OnnxImporter::import_gather},
       {"Gemm", &OnnxImporter::import_gemm},
       {"GlobalAveragePool", &OnnxImporter::import_global_pool},
       {"GlobalMaxPool", &OnnxImporter::import_global_pool},
@@ -117,13 +123,18 @@ OnnxImporter::NodeImport OnnxImporter::import_of(const std::string& op) {
       {"Identity", &OnnxImporter::import_view},
       {"LeakyRelu", &OnnxImporter::import_function},
       {"MatMul", &OnnxImporter::import_matmul},
+      {"Max", &OnnxImporter::import_combination},
       {"MaxPool", &OnnxImporter::import_pool},
+      {"Min", &OnnxImporter::import_combination},
       {"Mul", &OnnxImporter::import_combination},
+      {"Neg", &OnnxImporter::import_negation},
       {"PRelu", &OnnxImporter::import_prelu},
       {"Pad", &OnnxImporter::import_pad},
       {"QuantizeLinear", &OnnxImporter::import_quantise},
       {"ReduceMax", &OnnxImporter::import_reduction},
       {"ReduceMean", &OnnxImporter::import_reduction},
+      {"ReduceMin", &OnnxImporter::import_reduction},
+      {"ReduceSum", &OnnxImporter::import_reduction},
       {"Relu", &OnnxImporter::import_relu},
       {"Reshape", &OnnxImporter::import_view},
       {"Resize", &OnnxImporter::import_resize},
@@ -131,6 +142,7 @@ OnnxImporter::NodeImport OnnxImporter::import_of(const std::string& op) {
       {"Sigmoid", &OnnxImporter::import_function},
       {"Slice", &OnnxImporter::import_slice},
       {"Softmax", &OnnxImporter::import_softmax},
+      {"SpaceToDepth", &OnnxImporter::import_depth_and_space},
       {"Split", &OnnxImporter::import_split},
       {"Squeeze", &OnnxImporter::import_view},
       {"Sub", &OnnxImporter::import_combination},
@@ -142,7 +154,8 @@ OnnxImporter::NodeImport OnnxImporter::import_of(const std::string& op) {
 }
 
 bool OnnxImporter::reads(const std::string& op) {
-  return import_of(op) != nullptr || op == kConstant || op == "ConstantOfShape" || op == "Gather";
+  return import_of(op) != nullptr || op == kConstant || op == "ConstantOfShape" ||
+         is_taken_apart(op);
 }
 
 void OnnxImporter::read_layers(const char* purpose) {
@@ -250,7 +263,7 @@ void OnnxImporter::read_constants() {
 }
 
 void OnnxImporter::import_node(const OnnxNode& node) {
-  const bool is_known = reads(node.op);
+  const bool is_known = reads(node.op) && !is_taken_apart(node.op);
   if (!is_known) {
     model_.fail(node, kUnsupportedOperator);
   }

@@ -9,11 +9,13 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "arch/float_network.h"
 #include "arch/quantized_network.h"
 #include "deploy/import/file_obstacles.h"
+#include "deploy/import/index_runs.h"
 #include "deploy/onnx/onnx_folding.h"
 #include "deploy/onnx/onnx_import.h"
 #include "deploy/onnx/onnx_model.h"
@@ -180,6 +182,7 @@ class OnnxImporter {
   // --- layers with weights: onnx_weights.cpp ----------------------------------------------------
 
   void import_convolution(const OnnxNode& node);
+  void import_transposed_convolution(const OnnxNode& node);
   void import_gemm(const OnnxNode& node);
   void import_matmul(const OnnxNode& node);
   void import_batch_norm(const OnnxNode& node);
@@ -200,7 +203,7 @@ class OnnxImporter {
   // Adds to the bias of a layer that is open, if it can.
   bool join_bias(const OnnxNode& node, std::size_t position, const OnnxConstant& constant);
 
-  // --- windows and whole maps: onnx_sliding.cpp -------------------------------------------------
+  // --- windows: onnx_sliding.cpp ----------------------------------------------------------------
 
   struct Window {
     std::array<int, 2> kernel{1, 1}, strides{1, 1}, dilations{1, 1};
@@ -213,12 +216,32 @@ class OnnxImporter {
   // @param in a map; gets margins of zeros, if a window has to read them
   Layer sliding_layer(const OnnxNode& node, LayerKind kind, OnnxValue& in, const Window& window,
                       int channels, bool counts_zeros);
+  struct TransposedAxis {
+    int before = 0;
+    int output = 0;
+  };
+  // Rows and columns of a transposed convolution.
+  [[nodiscard]] std::array<TransposedAxis, 2> transposed_axes(const OnnxNode& node,
+                                                              const OnnxValue& in,
+                                                              const Window& w) const;
   OnnxValue with_margins(const OnnxNode& node, const OnnxValue& map, const OnnxMargins& margins);
   void import_pool(const OnnxNode& node);
+
+  // --- means, sums, maxima and minima: onnx_reductions.cpp --------------------------------------
+
   void import_global_pool(const OnnxNode& node);
   void import_reduction(const OnnxNode& node);
-  void reduce(const OnnxNode& node, const std::vector<bool>& is_reduced, bool keeps_dimensions,
-              LayerKind kind);
+  void reduce(const OnnxNode& node, const std::vector<bool>& is_reduced, bool keeps_dimensions);
+  // The same with -1 in place of 1, exactly.
+  OnnxValue negated(const OnnxNode& node, const OnnxValue& in);
+  static TensorQuantisation negated(const TensorQuantisation& q) {
+    return {q.scale, -1 - q.zero_point};
+  }
+  // Input, kernel and output of a layer that reduces; returns the view of what it writes.
+  OnnxView place_reduction(const OnnxNode& node, const OnnxValue& found,
+                           const std::vector<bool>& is_reduced, Layer& layer);
+  OnnxView place_reduction_of_groups(const OnnxNode& node, const OnnxValue& found,
+                                     const std::vector<bool>& is_reduced, Layer& layer);
 
   // --- element by element: onnx_elements.cpp ----------------------------------------------------
 
@@ -229,10 +252,22 @@ class OnnxImporter {
   // Joins the layer before it, or is a table.
   void import_activation(const OnnxNode& node, Activation activation);
   void import_prelu(const OnnxNode& node);
+  void import_negation(const OnnxNode& node);
+  [[nodiscard]] std::pair<Layer, OnnxParameters> negation_of(const OnnxValue& in) const;
   void import_hard_sigmoid(const OnnxNode& node);
-  // Add, Sub, Mul and Div.
+  // Add, Sub, Mul, Div, Max and Min.
   void import_combination(const OnnxNode& node);
   void import_with_constant(const OnnxNode& node, Layer layer, std::size_t position);
+  // `in` as large as what is computed of it and `operand`, which becomes a number for each element,
+  // placed as those of `in` are.
+  OnnxValue with_constant_map(const OnnxNode& node, const OnnxValue& in, OnnxConstant& operand,
+                              std::size_t position);
+  // What `layer` combines a tensor with, quantised as `other`, that is computed.
+  OnnxParameters operands(const OnnxNode& node, const OnnxConstant& operand, const Layer& layer,
+                          const std::optional<TensorQuantisation>& other, std::size_t position = 0);
+  // Along the dimensions of `to` that it does not have, laid out so.
+  OnnxValue repeated(const OnnxNode& node, const OnnxValue& in, const std::vector<int>& to,
+                     const OnnxLayout& layout);
   OnnxValue append_scalar(const OnnxNode& node, LayerKind kind, const OnnxValue& in, double scalar,
                           Activation activation);
   void import_of_two(const OnnxNode& node, Layer layer);
@@ -257,6 +292,17 @@ class OnnxImporter {
   void import_slice(const OnnxNode& node);
   void append_slice(const OnnxNode& node, std::size_t output, const OnnxValue& in,
                     const OnnxSlice& slice);
+  // Of constant indices: one slice, or a copy for each run of evenly spaced ones.
+  void import_gather(const OnnxNode& node);
+  std::vector<IndexRun> gathered_runs(const OnnxNode& node, int extent);
+  void append_runs(const OnnxNode& node, const OnnxValue& in, std::size_t axis,
+                   const std::vector<IndexRun>& runs, const std::vector<int>& made,
+                   const std::vector<int>& to);
+  // DepthToSpace and SpaceToDepth: each place in a block is a copy.
+  void import_depth_and_space(const OnnxNode& node);
+  void append_copies(const OnnxNode& node, const OnnxValue& in,
+                     const std::vector<StridedCopy>& copies, const std::vector<int>& to,
+                     const OnnxLayout& layout);
   void import_pad(const OnnxNode& node);
   OnnxValue with_margins(const OnnxNode& node, const OnnxValue& in, const std::vector<int>& before,
                          const std::vector<int>& after, double fill);
@@ -264,6 +310,9 @@ class OnnxImporter {
   // --- between pixels: onnx_resize.cpp ----------------------------------------------------------
 
   void import_resize(const OnnxNode& node);
+  // Scales or sizes, one for each dimension.
+  std::vector<double> resize_factors(const OnnxNode& node, const std::vector<int>& dimensions,
+                                     bool are_scales);
 
   // --- QuantizeLinear and DequantizeLinear: onnx_quantisation.cpp -------------------------------
 

@@ -74,8 +74,8 @@ FileInspection inspect_onnx(std::span<const std::uint8_t> bytes, const std::stri
   result.inputs = declared(model.inputs(), importer);
   result.outputs = declared(model.outputs(), importer);
   result.largest = largest_of(importer);
-  for (const OnnxNode& node : model.nodes()) {
-    count_operator(result.operators, node.op, OnnxImporter::reads(node.op));
+  for (const std::string& op : model.operators_in_file()) {
+    count_operator(result.operators, op, OnnxImporter::reads(op));
   }
   sort_by_count(result.operators);
   return result;

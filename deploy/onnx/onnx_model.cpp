@@ -4,6 +4,7 @@
 
 #include "deploy/import/dimensions.h"
 #include "deploy/import/file_obstacles.h"
+#include "deploy/onnx/onnx_integer_operators.h"
 
 namespace patchnas {
 namespace {
@@ -11,6 +12,11 @@ namespace {
 const std::string kNoName;
 
 bool is_onnx_domain(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
+
+std::string operator_of(const onnx::NodeProto& node) {
+  const std::string domain = is_onnx_domain(node.domain()) ? "" : node.domain() + ".";
+  return printable(domain + node.op_type());
+}
 
 // A batch that is left open is one image.
 std::optional<std::vector<int>> dimensions_of(const onnx::TypeProto::Tensor& type) {
@@ -71,6 +77,8 @@ OnnxModel::OnnxModel(std::span<const std::uint8_t> bytes, std::string source)
 }
 
 void OnnxModel::read_opset() {
+  // Without operators of ONNX's own their version does not matter.
+  opset_ = model_.opset_import_size() > 0 ? kLeastOpset : 0;
   for (const onnx::OperatorSetIdProto& set : model_.opset_import()) {
     if (is_onnx_domain(set.domain())) {
       opset_ = static_cast<int>(std::clamp<std::int64_t>(set.version(), 0, 1 << 20));
@@ -80,16 +88,20 @@ void OnnxModel::read_opset() {
 
 void OnnxModel::read_nodes() {
   constexpr int kMostNodes = 1 << 16;
-  const onnx::GraphProto& graph = model_.graph();
+  onnx::GraphProto& graph = *model_.mutable_graph();
   if (graph.node_size() > kMostNodes) {
     throw InputError(source_ + ": has " + std::to_string(graph.node_size()) +
                      " nodes; allowed: up to " + std::to_string(kMostNodes));
   }
+  for (const onnx::NodeProto& data : graph.node()) {
+    operators_.push_back(operator_of(data));
+  }
+  const std::vector<int> origins = take_integer_operators_apart(graph);
   nodes_.reserve(static_cast<std::size_t>(graph.node_size()));
   for (const onnx::NodeProto& data : graph.node()) {
-    const std::string domain = is_onnx_domain(data.domain()) ? "" : data.domain() + ".";
     nodes_.push_back({.index = static_cast<int>(nodes_.size()),
-                      .op = printable(domain + data.op_type()),
+                      .index_in_file = origins[nodes_.size()],
+                      .op = operator_of(data),
                       .data = &data});
   }
   for (const OnnxNode& node : nodes_) {
@@ -170,7 +182,7 @@ std::optional<std::vector<std::int64_t>> OnnxModel::integers(const OnnxNode& nod
 void OnnxModel::fail(const OnnxNode* at, const std::string& tensor, const std::string& what) const {
   std::string place;
   if (at != nullptr) {
-    place = "node " + std::to_string(at->index);
+    place = "node " + std::to_string(at->index_in_file);
     if (!at->data->name().empty()) {
       place += " '" + printable(at->data->name()) + "'";
     }
@@ -179,7 +191,9 @@ void OnnxModel::fail(const OnnxNode* at, const std::string& tensor, const std::s
   if (!named.empty()) {
     place += (place.empty() ? "tensor '" : ", tensor '") + printable(named) + "'";
   }
-  throw FileObstacle(at != nullptr ? at->op : "", place, what);
+  const std::string op =
+      at == nullptr ? "" : operators_[static_cast<std::size_t>(at->index_in_file)];
+  throw FileObstacle(op, place, what);
 }
 
 std::unordered_set<int> needed_nodes(const OnnxModel& model) {

@@ -19,7 +19,8 @@ namespace patchnas {
 
 struct OnnxNode {
   int index = 0;
-  std::string op;  ///< "Conv"; with its domain, where that is not ONNX's own
+  int index_in_file = 0;  ///< of the node that it comes from (onnx_integer_operators.h)
+  std::string op;         ///< "Conv"; with its domain, where that is not ONNX's own
   const onnx::NodeProto* data = nullptr;
 
   /// The tensor's name; empty where it is absent.
@@ -36,7 +37,7 @@ struct OnnxDeclaration {
 };
 
 /// The lowest version of ONNX's operators that is read.
-inline constexpr int kLeastOpset = 11;
+inline constexpr int kLeastOpset = 7;
 
 class OnnxModel {
  public:
@@ -46,6 +47,8 @@ class OnnxModel {
   [[nodiscard]] const std::string& source() const { return source_; }
   [[nodiscard]] int opset() const { return opset_; }
   [[nodiscard]] const std::vector<OnnxNode>& nodes() const { return nodes_; }
+  /// Of the nodes that the file has: those above may stand for others.
+  [[nodiscard]] const std::vector<std::string>& operators_in_file() const { return operators_; }
   /// Of the graph; initialisers, which old files list as inputs, are none.
   [[nodiscard]] const std::vector<OnnxDeclaration>& inputs() const { return inputs_; }
   [[nodiscard]] const std::vector<OnnxDeclaration>& outputs() const { return outputs_; }
@@ -89,6 +92,7 @@ class OnnxModel {
   onnx::ModelProto model_;
   int opset_ = 0;
   std::vector<OnnxNode> nodes_;
+  std::vector<std::string> operators_;
   std::vector<OnnxDeclaration> inputs_, outputs_;
   std::unordered_set<std::string> output_names_;
   std::unordered_map<std::string, OnnxDeclaration> declarations_;

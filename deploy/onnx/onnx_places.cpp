@@ -227,7 +227,7 @@ void OnnxImporter::import_pad(const OnnxNode& node) {
     model_.fail(node, "pads by mode '" + mode + "'; allowed: constant");
   }
   const std::vector<int> from = any_value(node, 0).dimensions;
-  const auto pads = integer_input(model_, node, constants(node), 1);
+  const auto pads = integers_of(model_, node, constants(node), 1, "pads");
   const auto axes = integer_input(model_, node, constants(node), 3);
   const std::size_t count = axes ? axes->size() : from.size();
   if (!pads || pads->size() != 2 * count ||
@@ -242,7 +242,7 @@ void OnnxImporter::import_pad(const OnnxNode& node) {
     before[axis] = static_cast<int>((*pads)[i]);
     behind[axis] = static_cast<int>((*pads)[count + i]);
   }
-  double fill = 0;
+  double fill = model_.number(node, "value", 0);
   if (node.has_input(2)) {
     const std::vector<double> values = required_constant(node, 2).real_values();
     fill = values.empty() ? 0 : values.front();

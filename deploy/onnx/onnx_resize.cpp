@@ -66,19 +66,42 @@ std::optional<Resizing> linear_resizing(const std::string& coordinates, const Te
 
 }  // namespace
 
+std::vector<double> OnnxImporter::resize_factors(const OnnxNode& node,
+                                                 const std::vector<int>& dimensions,
+                                                 bool are_scales) {
+  const std::vector<double>& stated = required_constant(node, are_scales ? 2 : 3).values;
+  const auto axes = model_.integers(node, "axes");
+  if (!axes || axes->size() != stated.size()) {
+    return stated;
+  }
+  std::vector<double> factors(dimensions.size(), 1.0);
+  if (!are_scales) {
+    factors.assign(dimensions.begin(), dimensions.end());
+  }
+  for (std::size_t i = 0; i < axes->size(); ++i) {
+    factors[axis_of(model_, node, (*axes)[i], dimensions.size())] = stated[i];
+  }
+  return factors;
+}
+
 void OnnxImporter::import_resize(const OnnxNode& node) {
+  constexpr int kFirstWithRegion = 11;  // operator set; before, by other rules
+  if (model_.opset() < kFirstWithRegion) {
+    model_.fail(node, "is read from version " + std::to_string(kFirstWithRegion) +
+                          " of ONNX's operators on");
+  }
   const std::string mode = model_.text(node, "mode", "nearest");
   const std::string coordinates = model_.text(node, "coordinate_transformation_mode", "half_pixel");
   const std::string rounding = model_.text(node, "nearest_mode", "round_prefer_floor");
   const OnnxValue in = map(node, 0);
   const std::size_t rank = in.dimensions.size();
-  if (model_.attribute(node, "axes") != nullptr || model_.integer(node, "antialias", 0) != 0 ||
+  if (model_.integer(node, "antialias", 0) != 0 ||
       model_.text(node, "keep_aspect_ratio_policy", "stretch") != "stretch") {
-    model_.fail(node, "has axes, antialias or keep_aspect_ratio_policy, which are not supported");
+    model_.fail(node, "has antialias or keep_aspect_ratio_policy, which are not supported");
   }
   std::vector<double> sizes;
   const bool by_scale = !node.has_input(3);
-  const std::vector<double> factors = required_constant(node, by_scale ? 2 : 3).values;
+  const std::vector<double> factors = resize_factors(node, in.dimensions, by_scale);
   for (std::size_t i = 0; i < rank && factors.size() == rank; ++i) {
     sizes.push_back(by_scale ? std::floor(in.dimensions[i] * factors[i]) : factors[i]);
     // Positions are found by the scale, ours by the extents.

@@ -195,9 +195,9 @@ std::vector<std::size_t> transposed_order(const OnnxModel& model, const OnnxNode
 
 OnnxSlice slice_of(const OnnxModel& model, const OnnxNode& node, const std::vector<int>& from,
                    const OnnxConstants& constants) {
-  const auto begins = integer_input(model, node, constants, 1);
-  const auto ends = integer_input(model, node, constants, 2);
-  const auto axes = integer_input(model, node, constants, 3);
+  const auto begins = integers_of(model, node, constants, 1, "starts");
+  const auto ends = integers_of(model, node, constants, 2, "ends");
+  const auto axes = integers_of(model, node, constants, 3, "axes");
   const auto steps = integer_input(model, node, constants, 4);
   if (!begins || !ends || begins->size() != ends->size() || begins->size() > from.size() ||
       (axes && axes->size() != begins->size()) || (steps && steps->size() != begins->size())) {

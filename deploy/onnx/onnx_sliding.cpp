@@ -1,4 +1,4 @@
-// Windows that slide over maps, and means and maxima of whole rows and columns.
+// Windows that slide over maps.
 
 #include "arch/kernel_padding.h"
 #include "deploy/import/dimensions.h"
@@ -132,6 +132,46 @@ Layer OnnxImporter::sliding_layer(const OnnxNode& node, LayerKind kind, OnnxValu
   return layer;
 }
 
+std::array<OnnxImporter::TransposedAxis, 2> OnnxImporter::transposed_axes(const OnnxNode& node,
+                                                                          const OnnxValue& in,
+                                                                          const Window& w) const {
+  const auto two = [&](const char* name) {
+    std::vector<std::int64_t> list =
+        model_.integers(node, name).value_or(std::vector<std::int64_t>{0, 0});
+    if (list.size() == 1) {  // of one row
+      list.insert(list.begin(), in.dimensions.size() == 3 && std::string(name) == "output_shape");
+    }
+    if (list.size() != 2 || std::any_of(list.begin(), list.end(), [](std::int64_t value) {
+          return value < 0 || value > kLargestExtent;
+        })) {
+      model_.fail(node, std::string(name) + " must be two numbers from 0 to " +
+                            std::to_string(kLargestExtent));
+    }
+    return list;
+  };
+  const std::vector<std::int64_t> added = two("output_padding");
+  const std::vector<std::int64_t> stated = two("output_shape");
+  const std::array extents{shape(in).height, shape(in).width};
+  const std::array before{w.pads.top, w.pads.left};
+  const std::array behind{w.pads.bottom, w.pads.right};
+  std::array<TransposedAxis, 2> result;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const std::int64_t all = std::int64_t{extents[i] - 1} * w.strides[i] + w.kernel[i] + added[i];
+    std::int64_t output = all - before[i] - behind[i];
+    result[i].before = before[i];
+    if (stated[i] > 0 || w.auto_pad.starts_with("SAME")) {
+      output = stated[i] > 0 ? stated[i] : std::int64_t{extents[i]} * w.strides[i];
+      const std::int64_t cut = std::max<std::int64_t>(0, all - output);
+      result[i].before = static_cast<int>(w.auto_pad == "SAME_UPPER" ? cut / 2 : cut - cut / 2);
+    }
+    if (output < 1 || output > kLargestExtent || result[i].before >= w.kernel[i]) {
+      model_.fail(node, "its padding does not fit its window, or its output is too large");
+    }
+    result[i].output = static_cast<int>(output);
+  }
+  return result;
+}
+
 OnnxValue OnnxImporter::with_margins(const OnnxNode& node, const OnnxValue& map,
                                      const OnnxMargins& margins) {
   std::vector<int> before(map.dimensions.size(), 0);
@@ -165,74 +205,6 @@ void OnnxImporter::import_pool(const OnnxNode& node) {
     layer.pad_operator = required_pad_operator(shape(in), layer);
   }
   append_map(node, layer, {}, in);
-}
-
-void OnnxImporter::import_global_pool(const OnnxNode& node) {
-  const OnnxValue& in = any_value(node, 0);
-  std::vector<bool> is_reduced(in.dimensions.size(), true);
-  if (is_reduced.size() < 3) {
-    model_.fail(&node, node.input(0),
-                "has the shape " + dimensions_text(in.dimensions) +
-                    "; allowed: a map of one or two dimensions");
-  }
-  is_reduced[0] = is_reduced[1] = false;
-  reduce(node, is_reduced, true,
-         node.op == "GlobalMaxPool" ? LayerKind::kMaxPool : LayerKind::kMean);
-}
-
-void OnnxImporter::import_reduction(const OnnxNode& node) {
-  const std::size_t rank = any_value(node, 0).dimensions.size();
-  const auto axes = integers_of(model_, node, constants(node), 1, "axes");
-  if (!axes && model_.integer(node, "noop_with_empty_axes", 0) != 0) {
-    return import_view(node);
-  }
-  std::vector<bool> is_reduced(rank, !axes);
-  for (const std::int64_t axis : axes.value_or(std::vector<std::int64_t>{})) {
-    is_reduced[axis_of(model_, node, axis, rank)] = true;
-  }
-  reduce(node, is_reduced, model_.integer(node, "keepdims", 1) != 0,
-         node.op == "ReduceMax" ? LayerKind::kMaxPool : LayerKind::kMean);
-}
-
-void OnnxImporter::reduce(const OnnxNode& node, const std::vector<bool>& is_reduced,
-                          bool keeps_dimensions, LayerKind kind) {
-  const OnnxValue found = value(node, 0);
-  const std::size_t rank = found.dimensions.size();
-  // The channels are those of a map, or else the last dimension that stays.
-  std::size_t axis = usual_channel_axis(found.dimensions);
-  for (std::size_t i = rank; rank > 0 && is_reduced[axis] && i-- > 0;) {
-    axis = is_reduced[i] ? axis : i;
-  }
-  const OnnxValue in =
-      rank == 0 ? settled(node, 0) : laid_out(node, found, layout_by(found.dimensions, axis));
-  std::vector<int> all = in.dimensions;
-  std::vector<int> kept;
-  int columns_at = -1;
-  for (std::size_t i = 0; i < rank; ++i) {
-    columns_at = i == axis ? columns_at : static_cast<int>(i);
-  }
-  std::array<int, 2> reduced{1, 1};  // rows and columns
-  for (std::size_t i = 0; i < rank; ++i) {
-    if (is_reduced[i]) {
-      (static_cast<int>(i) == columns_at ? reduced[1] : reduced[0]) *= i == axis ? 1 : all[i];
-      all[i] = i == axis ? all[i] : 1;
-    }
-    if (!is_reduced[i] || keeps_dimensions) {
-      kept.push_back(all[i]);
-    }
-  }
-  const bool all_rows = reduced[0] == 1 || reduced[0] == shape(in).height;
-  if ((rank > 0 && is_reduced[axis] && all[axis] > 1) || !all_rows) {
-    model_.fail(node, "reduces more than rows and columns");
-  }
-  Layer layer;
-  layer.kind = kind;
-  layer.inputs = {in.id, kNoTensor};
-  layer.kernel.height = layer.kernel.stride_h = reduced[0];
-  layer.kernel.width = layer.kernel.stride_w = reduced[1];
-  layer.output = {shape(in).height / reduced[0], shape(in).width / reduced[1], shape(in).channels};
-  const OnnxView view = rank == 0 ? OnnxView() : layout_by(all, axis).view;
-  append(node, layer, {}, kept, view);
 }
 
 }  // namespace patchnas

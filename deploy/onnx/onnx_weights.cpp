@@ -195,6 +195,41 @@ void OnnxImporter::import_convolution(const OnnxNode& node) {
              parameters(node, weights, is_depthwise ? 3 : 0, bias, shape_in_file[0], in.id), in);
 }
 
+// Padded as the convolution from its output to its input.
+void OnnxImporter::import_transposed_convolution(const OnnxNode& node) {
+  OnnxConstant weights = weights_of(node);
+  const OnnxConstant* const bias = node.has_input(2) ? &required_constant(node, 2) : nullptr;
+  if (weights.dimensions.size() == 3) {  // of one row
+    weights.dimensions.insert(weights.dimensions.begin() + 2, 1);
+  }
+  const std::vector<int> shape_in_file = weights.dimensions;  // [I, O, kh, kw]
+  const OnnxValue in = map(node, 0);
+  if (shape_in_file.size() != 4 || weights.values.empty() || shape_in_file[0] != in.dimensions[1] ||
+      model_.integer(node, "group", 1) != 1) {
+    model_.fail(&node, node.input(1),
+                "weights have the shape " + dimensions_text(shape_in_file) +
+                    "; allowed: [input channels, output channels, rows, columns] of one group");
+  }
+  const Window w = window(node, {shape_in_file[2], shape_in_file[3]});
+  if (w.dilations != std::array{1, 1}) {
+    model_.fail(node, "has a dilation, which only a convolution forwards may have");
+  }
+  Layer layer;
+  layer.kind = LayerKind::kTransposeConv;
+  layer.inputs = {in.id, kNoTensor};
+  layer.kernel = {.height = w.kernel[0],
+                  .width = w.kernel[1],
+                  .stride_h = w.strides[0],
+                  .stride_w = w.strides[1]};
+  const auto [rows, cols] = transposed_axes(node, in, w);
+  layer.kernel.pad_top = rows.before;
+  layer.kernel.pad_left = cols.before;
+  layer.output = {rows.output, cols.output, shape_in_file[1]};
+  append_map(node, layer,
+             parameters(node, transposed(weights, {1, 2, 3, 0}), 0, bias, shape_in_file[1], in.id),
+             in);
+}
+
 void OnnxImporter::import_gemm(const OnnxNode& node) {
   OnnxConstant weights = weights_of(node);
   const double alpha = model_.number(node, "alpha", 1.0F);
@@ -294,6 +329,9 @@ void OnnxImporter::import_batch_norm(const OnnxNode& node) {
   }
   if (model_.integer(node, "training_mode", 0) != 0) {
     model_.fail(node, "is exported for training (torch.onnx.export(model.eval(), ...))");
+  }
+  if (model_.integer(node, "spatial", 1) == 0) {
+    model_.fail(node, "normalises each position by itself");
   }
   const OnnxValue& raw = any_value(node, 0);
   if (raw.dimensions.size() < 2) {

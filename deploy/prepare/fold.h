@@ -34,7 +34,8 @@ struct FoldedNetwork {
 /// Removes, for every input and whether kernels round once or twice,
 /// - channels that hold the same byte everywhere, which become part of the biases of the layers
 ///   that read them, and channels that are read with weights of 0 alone;
-/// - layers whose output is their input, and activation functions that the layer before can apply.
+/// - layers whose output is their input, and activation functions that the layer before can apply;
+/// - of functions of single values that follow each other all but one, which becomes a table.
 ///
 /// Inputs and outputs of the network, their order and their scales stay as they are. What a channel
 /// can hold follows from interval arithmetic over the int8 ranges, layer by layer.

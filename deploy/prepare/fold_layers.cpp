@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "deploy/prepare/value_table.h"
 #include "deploy/quantise/requantisation.h"
 
 namespace patchnas {
@@ -28,8 +29,10 @@ class LayerFolder {
     result_.tensors.assign(1, network_.tensors[0]);
     readers_.assign(static_cast<std::size_t>(shapes_.tensor_count()), 0);
     for (int i = shapes_.input_count() - 1; i < shapes_.layer_count(); ++i) {
-      for (int j = 0; j < layer_at(i).input_count(); ++j) {
-        ++readers_[static_cast<std::size_t>(layer_at(i).inputs[static_cast<std::size_t>(j)])];
+      const auto [first, second] = layer_at(i).inputs;
+      ++readers_[static_cast<std::size_t>(first)];
+      if (second != kNoTensor && second != first) {
+        ++readers_[static_cast<std::size_t>(second)];
       }
     }
     becomes_.assign(1, kImage);
@@ -82,9 +85,9 @@ class LayerFolder {
   bool folded(int i) {
     const Layer& layer = layer_at(i);
     const TensorId in = layer.inputs[0];
-    return layer.input_count() == 1 && shapes_.shape(in) == layer.output &&
-           scale_of(in) == scale_of(i + 1) && may_stand_for(in, i + 1) &&
-           (keeps_values(i) || merged(i));
+    const bool reads_one = layer.input_count() == 1 || layer.inputs[1] == in;
+    return reads_one && shapes_.shape(in) == layer.output && may_stand_for(in, i + 1) &&
+           ((scale_of(in) == scale_of(i + 1) && (keeps_values(i) || merged(i))) || composed(i));
   }
 
   // An output must not be an input, nor two outputs be one tensor.
@@ -140,34 +143,59 @@ class LayerFolder {
     });
   }
 
-  // A RELU or RELU6 of what nothing else reads becomes part of the layer that computes it.
-  bool merged(int i) {
-    const Layer& layer = layer_at(i);
-    const TensorId in = layer.inputs[0];
-    if (layer.kind != LayerKind::kLookup || in < shapes_.input_count() ||
-        readers_[static_cast<std::size_t>(in)] != 1 || is_output(shapes_, in)) {
-      return false;
+  // The index, in the result, of the layer that computes what layer i alone reads.
+  [[nodiscard]] std::optional<std::size_t> layer_before(int i) const {
+    const TensorId in = layer_at(i).inputs[0];
+    if (in < shapes_.input_count() || readers_[static_cast<std::size_t>(in)] != 1 ||
+        is_output(shapes_, in) || becomes_[static_cast<std::size_t>(in)] < shapes_.input_count()) {
+      return std::nullopt;
     }
-    Layer& before =
-        result_.network
-            .layers[static_cast<std::size_t>(becomes_[static_cast<std::size_t>(in)]) - 1];
-    if (fused(i) == Activation::kNone || !has_activation(before.kind) ||
-        before.activation != Activation::kNone || !table_clamps(i)) {
-      return false;
-    }
-    before.activation = fused(i);
-    return true;
+    return static_cast<std::size_t>(becomes_[static_cast<std::size_t>(in)]) - 1;
   }
 
-  [[nodiscard]] Activation fused(int i) const {
-    switch (layer_at(i).function) {
-      case ValueFunction::kRelu:
-        return Activation::kRelu;
-      case ValueFunction::kRelu6:
-        return Activation::kRelu6;
-      default:
-        return Activation::kNone;
+  // A table that does no more than an activation function becomes part of the layer before it.
+  bool merged(int i) {
+    const std::optional<std::size_t> before = layer_before(i);
+    if (layer_at(i).kind != LayerKind::kLookup || !before) {
+      return false;
     }
+    Layer& layer = result_.network.layers[*before];
+    if (!has_activation(layer.kind) || layer.activation != Activation::kNone) {
+      return false;
+    }
+    for (const Activation activation :
+         {Activation::kRelu, Activation::kRelu6, Activation::kReluN1To1}) {
+      const std::optional<ActivationClamp> clamp = activation_clamp(activation, scale_of(i + 1));
+      if (clamp && table_clamps(i, *clamp)) {
+        layer.activation = activation;
+        result_.layers[*before].clamp = *clamp;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // Two functions of single values, one behind the other, become one table.
+  bool composed(int i) {
+    const std::optional<std::size_t> before = layer_before(i);
+    if (!before) {
+      return false;
+    }
+    const auto first = value_table(result_, static_cast<int>(*before));
+    const auto second = first ? value_table(network_, i) : std::nullopt;
+    if (!second) {
+      return false;
+    }
+    Layer table;
+    table.kind = LayerKind::kLookup;
+    table.function = ValueFunction::kTable;
+    table.inputs = {result_.network.layers[*before].inputs[0], kNoTensor};
+    table.output = layer_at(i).output;
+    result_.network.layers[*before] = table;
+    result_.layers[*before] = {};
+    result_.layers[*before].lookup = patchnas::composed(*first, *second);
+    result_.tensors[*before + 1] = scale_of(i + 1);
+    return true;
   }
 
   [[nodiscard]] static bool has_activation(LayerKind kind) {
@@ -186,18 +214,16 @@ class LayerFolder {
     }
   }
 
-  // Whether the table is what the clamp of a fused activation function does.
-  [[nodiscard]] bool table_clamps(int i) const {
+  [[nodiscard]] bool table_clamps(int i, const ActivationClamp& clamp) const {
     const LookupTables& tables = network_.layers[static_cast<std::size_t>(i)].lookup;
-    const std::optional<ActivationClamp> clamp = activation_clamp(fused(i), scale_of(i + 1));
-    for (int value = -128; value <= 127 && clamp; ++value) {
+    for (int value = -128; value <= 127; ++value) {
       const auto at = static_cast<std::size_t>(value + 128);
-      const int clamped = std::clamp(value, clamp->min, clamp->max);
+      const int clamped = std::clamp(value, clamp.min, clamp.max);
       if (tables.twice[at] != clamped || tables.once[at] != clamped) {
         return false;
       }
     }
-    return clamp.has_value();
+    return true;
   }
 
   void set_outputs() {

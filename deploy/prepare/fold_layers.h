@@ -14,8 +14,9 @@ struct ShorterNetwork {
   std::vector<std::string> removed;  ///< names of layers
 };
 
-/// Leaves out what gives its input as its output, in the same shape and scale, and merges an
-/// activation function of its own into the convolution, sum or pooling before it.
+/// Leaves out what gives its input as its output, in the same shape and scale, merges an activation
+/// function of its own into the convolution, sum or pooling before it, and makes one table of
+/// functions of single values that follow each other.
 ShorterNetwork without_layers(const QuantizedNetwork& network,
                               const std::vector<ChannelIntervals>& intervals);
 

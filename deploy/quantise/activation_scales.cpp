@@ -30,15 +30,8 @@ ValueRange widened_by(const ValueRange& range, const ValueRange& other) {
 
 // After the activation function.
 ValueRange layer_range(const Layer& layer, const ValueRange& measured) {
-  switch (layer.activation) {
-    case Activation::kNone:
-      return measured;
-    case Activation::kRelu:
-      return {0.0F, measured.max};
-    case Activation::kRelu6:
-      return {0.0F, std::min(measured.max, 6.0F)};
-  }
-  return measured;
+  const auto [low, high] = activation_limits(layer.activation);
+  return {std::clamp(measured.min, low, high), std::clamp(measured.max, low, high)};
 }
 
 // The kernels multiply by ratios of scales in so many bits: a finer output scale than this of the

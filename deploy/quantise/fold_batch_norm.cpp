@@ -28,6 +28,8 @@ void check_sizes(const Network& network, int layer, const FloatLayer& parameters
             network, layer, "needs batch norm values for every output channel");
   }
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  require(l.kind != LayerKind::kLookup || l.function != ValueFunction::kTable, network, layer,
+          "a table is of int8 values");
   if (has_constant_operand(l) || l.has_constant_map) {
     const std::int64_t count = l.has_constant_map ? l.output.elements() : l.output.channels;
     require(static_cast<std::int64_t>(parameters.constants.size()) == count, network, layer,

@@ -123,6 +123,8 @@ class TableMaker {
         return elu();
       case ValueFunction::kRsqrt:
         return reciprocal_square_root();
+      case ValueFunction::kTable:
+        break;  // follows from no scales
     }
     return {};
   }

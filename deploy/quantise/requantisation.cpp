@@ -18,6 +18,7 @@ namespace {
 constexpr int kLargestShift = 30;
 // The sum of exponentials has 12 integer bits.
 constexpr int kLargestSoftmax = 4095;
+constexpr std::size_t kTableEntries = 256;
 
 class Derivation {
  public:
@@ -191,6 +192,12 @@ class Derivation {
   }
 
   void derive_lookup() {
+    if (layer_.function == ValueFunction::kTable) {
+      require(quantised_.lookup.twice.size() == kTableEntries &&
+                  quantised_.lookup.once.size() == kTableEntries,
+              "needs a table of " + std::to_string(kTableEntries) + " values for each rounding");
+      return;
+    }
     try {
       quantised_.lookup = lookup_tables(layer_.function, input_, output_, quantised_.leaky_slope);
     } catch (const InputError& error) {
@@ -316,17 +323,20 @@ void check_tensors(const QuantizedNetwork& network) {
 
 std::optional<ActivationClamp> activation_clamp(Activation activation,
                                                 const TensorQuantisation& output) {
+  const auto [low, high] = activation_limits(activation);
   // As the kernels' preparation rounds it: in single precision.
-  const float steps = std::round(6.0F / output.scale);
+  const auto steps = [&](float limit) { return std::round(limit / output.scale); };
   ActivationClamp clamp;
-  if (activation != Activation::kNone) {
-    clamp.min = std::max(clamp.min, output.zero_point);
-  }
-  if (activation == Activation::kRelu6) {
-    if (!(steps < 0x1p30F)) {
+  for (const float limit : {low, high}) {
+    if (std::isfinite(limit) && !(std::abs(steps(limit)) < 0x1p30F)) {
       return std::nullopt;
     }
-    clamp.max = std::min(clamp.max, output.zero_point + static_cast<std::int32_t>(steps));
+  }
+  if (std::isfinite(low)) {
+    clamp.min = std::max(clamp.min, output.zero_point + static_cast<std::int32_t>(steps(low)));
+  }
+  if (std::isfinite(high)) {
+    clamp.max = std::min(clamp.max, output.zero_point + static_cast<std::int32_t>(steps(high)));
   }
   return clamp;
 }

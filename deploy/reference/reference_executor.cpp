@@ -52,7 +52,8 @@ std::vector<std::int8_t> run_layer_by_layer(const QuantizedNetwork& network,
 }
 
 std::vector<std::int8_t> run_images(const QuantizedNetwork& network,
-                                    std::span<const std::int8_t> images, Arithmetic arithmetic) {
+                                    std::span<const std::int8_t> images, Arithmetic arithmetic,
+                                    const BeforeEach& before_each) {
   const auto image_bytes = static_cast<std::size_t>(network.network.input_elements());
   const auto output_bytes = static_cast<std::size_t>(network.network.output_elements());
   if (images.size() % image_bytes != 0) {
@@ -63,6 +64,9 @@ std::vector<std::int8_t> run_images(const QuantizedNetwork& network,
   const std::size_t count = images.size() / image_bytes;
   std::vector<std::int8_t> outputs(count * output_bytes);
   parallel_each(static_cast<int>(count), [&](int, int image) {
+    if (before_each) {
+      before_each();
+    }
     const auto i = static_cast<std::size_t>(image);
     const auto output =
         run_layer_by_layer(network, images.subspan(i * image_bytes, image_bytes), arithmetic);

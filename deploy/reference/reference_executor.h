@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "arch/base/parallel.h"
 #include "arch/quantized_network.h"
 #include "deploy/reference/litert_arithmetic.h"
 
@@ -27,8 +28,10 @@ std::vector<std::int8_t> run_layer_by_layer(const QuantizedNetwork& network,
                                             Arithmetic arithmetic = Arithmetic::kTfliteMicro);
 
 /// Outputs back to back for images back to back, computed in all threads of parallel.h.
+/// @param before_each of the images
 std::vector<std::int8_t> run_images(const QuantizedNetwork& network,
                                     std::span<const std::int8_t> images,
-                                    Arithmetic arithmetic = Arithmetic::kTfliteMicro);
+                                    Arithmetic arithmetic = Arithmetic::kTfliteMicro,
+                                    const BeforeEach& before_each = {});
 
 }  // namespace patchnas

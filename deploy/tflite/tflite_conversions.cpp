@@ -26,6 +26,11 @@ void TfliteImporter::import_conversion(const FileOperator& op) {
       return import_converted_output(op, in);
     }
   }
+  if (const auto found = converted_.find(op.inputs[0]);
+      found != converted_.end() && found->second.numbers == EndNumbers::kUint8 &&
+      to == (quantises ? TensorType::INT8 : TensorType::FLOAT32)) {
+    return import_from_uint8(op, in, found->second);
+  }
   model_.fail(op, "only the network's input may be quantised, its output dequantised");
 }
 
@@ -56,6 +61,26 @@ void TfliteImporter::import_converted_output(const FileOperator& op, const FileV
   end.restated = in.restated;
   view.restated.reset();
   values_[op.outputs[0]] = view;
+}
+
+// uint8 numbers with zero point z are here int8 ones with z - 128. Where nothing changes between
+// the two, folding leaves these layers out.
+void TfliteImporter::import_from_uint8(const FileOperator& op, FileValue in,
+                                       const NetworkEnd& end) {
+  in.holds_end_numbers = false;
+  if (end.restated) {
+    model_.fail(&op, op.inputs[0], "is uint8 of numbers whose scale a RESHAPE changed");
+  }
+  Layer layer;
+  layer.kind = LayerKind::kLookup;
+  layer.inputs = {in.id, kNoTensor};
+  layer.output = in.shape;
+  add_layer(layer, {}, op.inputs[0], {end.uint8.scale, end.uint8.zero_point - 128});
+  in.id = layer.inputs[0] = result_.network.layer_count();
+  if (model_.type(op.outputs[0], &op) == TensorType::FLOAT32) {
+    return import_converted_output(op, in);
+  }
+  append_like(op, layer, {}, in);
 }
 
 NetworkEnd TfliteImporter::network_end(const FileOperator& op, FileTensor outer) const {

@@ -133,6 +133,8 @@ tflite::ActivationFunctionType TfliteExporter::fused_function(Activation activat
       return tflite::ActivationFunctionType::RELU;
     case Activation::kRelu6:
       return tflite::ActivationFunctionType::RELU6;
+    case Activation::kReluN1To1:
+      return tflite::ActivationFunctionType::RELU_N1_TO_1;
   }
   return tflite::ActivationFunctionType::NONE;
 }

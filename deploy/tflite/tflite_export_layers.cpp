@@ -203,6 +203,8 @@ void TfliteExporter::export_function(int index) {
       return add(BuiltinOperator::ELU);
     case ValueFunction::kRsqrt:
       return add(BuiltinOperator::RSQRT);
+    case ValueFunction::kTable:
+      fail(index, "a table, as folding makes it of several layers, cannot be written");
   }
 }
 

@@ -62,6 +62,7 @@ TfliteImporter::OperatorImport TfliteImporter::import_of(BuiltinOperator code) {
       {BuiltinOperator::PRELU, &TfliteImporter::import_combination},
       {BuiltinOperator::QUANTIZE, &TfliteImporter::import_conversion},
       {BuiltinOperator::REDUCE_MAX, &TfliteImporter::import_reduction},
+      {BuiltinOperator::REDUCE_MIN, &TfliteImporter::import_reduction},
       {BuiltinOperator::RELU, &TfliteImporter::import_function},
       {BuiltinOperator::RELU6, &TfliteImporter::import_function},
       {BuiltinOperator::RESHAPE, &TfliteImporter::import_reshape},

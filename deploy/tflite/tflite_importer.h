@@ -8,11 +8,13 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "arch/float_network.h"
 #include "arch/quantized_network.h"
 #include "deploy/import/file_obstacles.h"
+#include "deploy/import/index_runs.h"
 #include "deploy/tflite/tflite_import.h"
 #include "deploy/tflite/tflite_model.h"
 #include "deploy/tflite/tflite_slices.h"
@@ -207,6 +209,9 @@ class TfliteImporter {
                                                      std::size_t rank) const;
   [[nodiscard]] Reduction reduction_of_axes(const FileOperator& op, const FileValue& in) const;
   Reduction reduction_of_groups(const FileOperator& op, const FileValue& in);
+  FileValue negated(const FileOperator& op, const FileValue& in);
+  [[nodiscard]] std::pair<Layer, LayerValues> negation_of(const TensorShape& shape,
+                                                          TensorId tensor) const;
   // What the layer that is appended next computes of `in`.
   [[nodiscard]] FileValue reduced_value(const FileOperator& op, const FileValue& in,
                                         const TensorShape& shape) const;
@@ -267,6 +272,8 @@ class TfliteImporter {
   [[nodiscard]] std::int64_t split_axis(const FileOperator& op) const;
   void import_slice(const FileOperator& op);
   void import_gather(const FileOperator& op);
+  void append_runs(const FileOperator& op, const FileValue& in, std::size_t axis,
+                   const std::vector<IndexRun>& runs);
   void append_slice(const FileOperator& op, std::size_t output, const FileValue& in,
                     const FileSlice& slice);
   void import_depth_and_space(const FileOperator& op);
@@ -303,6 +310,8 @@ class TfliteImporter {
   void import_conversion(const FileOperator& op);
   void import_quantised_input(const FileOperator& op, const FileValue& in);
   void import_converted_output(const FileOperator& op, const FileValue& in);
+  // What an earlier QUANTIZE made uint8, not for the network's user alone.
+  void import_from_uint8(const FileOperator& op, FileValue in, const NetworkEnd& end);
   [[nodiscard]] NetworkEnd network_end(const FileOperator& op, FileTensor outer) const;
   [[nodiscard]] static EndNumbers end_numbers(tflite::TensorType type) {
     return type == tflite::TensorType::UINT8     ? EndNumbers::kUint8

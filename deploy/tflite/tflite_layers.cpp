@@ -97,8 +97,12 @@ Activation TfliteImporter::activation_function(const FileOperator& op,
       return Activation::kRelu;
     case tflite::ActivationFunctionType::RELU6:
       return Activation::kRelu6;
+    case tflite::ActivationFunctionType::RELU_N1_TO_1:
+      return Activation::kReluN1To1;
     default:
-      model_.fail(op, "its fused activation function is not supported; NONE, RELU and RELU6 are");
+      model_.fail(op,
+                  "its fused activation function is not supported; NONE, RELU, RELU6 and "
+                  "RELU_N1_TO_1 are");
   }
 }
 
@@ -259,6 +263,14 @@ void TfliteImporter::pass_on(const FileOperator& op, const FileValue& view) {
   }
   if (view.holds_end_numbers) {
     model_.require_type(output, model_.type(op.inputs[0], &op), &op);
+    if (const auto found = converted_.find(op.inputs[0]); found != converted_.end()) {
+      const NetworkEnd end = found->second;
+      if (end.numbers == EndNumbers::kUint8 && take_ == Take::kInt8 &&
+          model_.stated_quantisation(output) != end.uint8) {
+        model_.fail(op, "its output must have its input's scale and zero point");
+      }
+      converted_[output] = end;
+    }
   } else if (const TensorQuantisation stated = activation_quantisation(output, &op);
              take_ == Take::kInt8 && stated != quantisation(view)) {
     model_.fail(op, "its output must have its input's scale and zero point");

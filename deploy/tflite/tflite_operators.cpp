@@ -167,7 +167,8 @@ bool TfliteImporter::is_never_negative(TensorId tensor) const {
   }
   const Layer& layer = result_.network.layers[static_cast<std::size_t>(tensor) - 1];
   const bool is_pool = layer.kind == LayerKind::kMaxPool || layer.kind == LayerKind::kAveragePool;
-  return layer.activation != Activation::kNone || (is_pool && is_never_negative(layer.inputs[0]));
+  return activation_limits(layer.activation).low >= 0 ||
+         (is_pool && is_never_negative(layer.inputs[0]));
 }
 
 void TfliteImporter::import_fully_connected(const FileOperator& op) {

@@ -209,29 +209,64 @@ void TfliteImporter::append_slice(const FileOperator& op, std::size_t output, co
   append_output(op, output, layer, {}, reread(next_value(layer.output), to));
 }
 
-// Indices that are one number, or that lie evenly apart, in ascending order.
+// Of indices that lie evenly apart one slice, else a copy for each run of such.
 void TfliteImporter::import_gather(const FileOperator& op) {
   const auto& o = options<tflite::GatherOptions>(op);
-  const FileValue& in = plain(op, 0);
+  const FileValue in = plain(op, 0);
   const std::vector<int> from = in.dimensions();
   const std::size_t axis = axis_of(op, o.axis(), from.size());
-  const std::vector<std::int32_t> indices = model_.int32_data(op.input(1), op);
-  const std::int64_t step = indices.size() > 1 ? std::int64_t{indices[1]} - indices[0] : 1;
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    if (o.batch_dims() != 0 || step < 1 || indices[0] < 0 || indices[i] >= from[axis] ||
-        indices[i] != indices[0] + static_cast<std::int64_t>(i) * step) {
-      model_.fail(&op, op.inputs[1],
-                  "must be indices below " + std::to_string(from[axis]) +
-                      " that lie evenly apart in ascending order");
-    }
+  const std::vector<std::int32_t> stated = model_.int32_data(op.input(1), op);
+  const std::vector<std::int64_t> indices(stated.begin(), stated.end());
+  if (o.batch_dims() != 0 || !std::all_of(indices.begin(), indices.end(), [&](std::int64_t index) {
+        return index >= 0 && index < from[axis];
+      })) {
+    model_.fail(&op, op.inputs[1],
+                "must be indices from 0 to " + std::to_string(from[axis] - 1) + " of no batches");
   }
-  FileSlice slice{.begins = std::vector<int>(from.size(), 0),
-                  .counts = from,
-                  .steps = std::vector<int>(from.size(), 1)};
-  slice.begins[axis] = indices.front();
-  slice.counts[axis] = static_cast<int>(indices.size());
-  slice.steps[axis] = static_cast<int>(step);
-  append_slice(op, 0, in, slice);
+  const std::vector<IndexRun> runs = index_runs(indices);
+  if (runs.size() > kMostIndexRuns) {
+    model_.fail(&op, op.inputs[1],
+                "take their elements in " + std::to_string(runs.size()) +
+                    " runs of evenly spaced ones; allowed: up to " +
+                    std::to_string(kMostIndexRuns));
+  }
+  if (runs.size() == 1 && runs[0].step > 0) {
+    FileSlice slice{.begins = std::vector<int>(from.size(), 0),
+                    .counts = from,
+                    .steps = std::vector<int>(from.size(), 1)};
+    slice.begins[axis] = runs[0].begin;
+    slice.counts[axis] = runs[0].count;
+    slice.steps[axis] = runs[0].step;
+    return append_slice(op, 0, in, slice);
+  }
+  append_runs(op, in, axis, runs);
+}
+
+void TfliteImporter::append_runs(const FileOperator& op, const FileValue& in, std::size_t axis,
+                                 const std::vector<IndexRun>& runs) {
+  const std::vector<int> from = in.dimensions();
+  std::vector<int> made = from;
+  made[axis] = std::accumulate(runs.begin(), runs.end(), 0,
+                               [](int sum, const IndexRun& run) { return sum + run.count; });
+  const std::vector<int> to = model_.dimensions(op.outputs[0], &op);
+  if (element_count(to) != element_count(made)) {
+    model_.fail(op, "its output's shape does not follow from its inputs");
+  }
+  const std::vector<int> made_strides = strides_of(made);
+  std::vector<StridedCopy> copies;
+  int at = 0;
+  for (const IndexRun& run : runs) {
+    std::vector<int> counts = from;
+    counts[axis] = run.count;
+    std::vector<int> strides = strides_of(from);
+    const int begin = run.begin * strides[axis];
+    strides[axis] *= run.step;
+    copies.push_back(moved(op, counts, strides, made_strides));
+    copies.back().from = begin;
+    copies.back().to = at * made_strides[axis];
+    at += run.count;
+  }
+  append_copies(op, in, copies, to);
 }
 
 // DEPTH_TO_SPACE and SPACE_TO_DEPTH: of a block's rows each is a copy.

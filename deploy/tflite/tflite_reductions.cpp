@@ -1,4 +1,4 @@
-// MEAN, SUM and REDUCE_MAX, over any dimensions.
+// MEAN, SUM, REDUCE_MAX and REDUCE_MIN, over any dimensions.
 
 #include "deploy/tflite/tflite_importer.h"
 
@@ -63,7 +63,11 @@ TfliteImporter::Reduction TfliteImporter::reduction_of_axes(const FileOperator& 
 // A mean is no average pooling: TensorFlow Lite rounds the two differently.
 void TfliteImporter::import_reduction(const FileOperator& op) {
   const FileValue& found = value(op, 0);
-  const FileValue in = found.has_margins() || found.axes.empty() ? plain(op, 0) : found;
+  FileValue in = found.has_margins() || found.axes.empty() ? plain(op, 0) : found;
+  const bool is_least = op.code == BuiltinOperator::REDUCE_MIN;
+  if (is_least) {
+    in = negated(op, in);
+  }
   Reduction reduction = in.axes.empty() ? reduction_of_groups(op, in) : reduction_of_axes(op, in);
   const TensorShape shape = reduction.in.shape;
   int taps = 1;
@@ -75,7 +79,8 @@ void TfliteImporter::import_reduction(const FileOperator& op) {
                  {shape.height, shape.width * taps, 1}, op.inputs[0]);
   }
   Layer layer;
-  layer.kind = op.code == BuiltinOperator::REDUCE_MAX ? LayerKind::kMaxPool : LayerKind::kMean;
+  const bool is_choice = is_least || op.code == BuiltinOperator::REDUCE_MAX;
+  layer.kind = is_choice ? LayerKind::kMaxPool : LayerKind::kMean;
   layer.inputs = {reduction.in.id, kNoTensor};
   layer.kernel.height = layer.kernel.stride_h = reduction.rows ? shape.height : 1;
   layer.kernel.width = layer.kernel.stride_w = (reduction.cols ? shape.width : 1) * taps;
@@ -83,7 +88,44 @@ void TfliteImporter::import_reduction(const FileOperator& op) {
                   shape.channels / taps};
   LayerValues values;
   values.int8.is_sum = values.real.is_sum = op.code == BuiltinOperator::SUM;
+  if (is_least) {
+    add_layer(layer, {}, op.outputs[0], result_.tensors[static_cast<std::size_t>(in.id)]);
+    const auto [negation, minus_one] = negation_of(layer.output, result_.network.layer_count());
+    return append(op, negation, minus_one, reduced_value(op, in, layer.output));
+  }
   append(op, layer, std::move(values), reduced_value(op, in, layer.output));
+}
+
+// The least is the largest, both ways negated: products with -1, whose zero point makes them exact.
+FileValue TfliteImporter::negated(const FileOperator& op, const FileValue& in) {
+  const TensorQuantisation stated = quantisation(in);
+  if (take_ == Take::kInt8 && stated != activation_quantisation(op.outputs[0], &op)) {
+    model_.fail(op, "its output must have its input's scale and zero point");
+  }
+  if (in.id == kImage) {
+    read_image_as(op, in);
+  }
+  const auto [negation, minus_one] = negation_of(in.shape, in.id);
+  add_layer(negation, minus_one, op.inputs[0], {stated.scale, -1 - stated.zero_point});
+  FileValue result = in;
+  result.id = result_.network.layer_count();
+  result.restated.reset();
+  return result;
+}
+
+std::pair<Layer, LayerValues> TfliteImporter::negation_of(const TensorShape& shape,
+                                                          TensorId tensor) const {
+  Layer layer;
+  layer.kind = LayerKind::kMultiply;
+  layer.inputs = {tensor, kNoTensor};
+  layer.output = shape;
+  LayerValues values;
+  if (take_ == Take::kInt8) {
+    values.int8.constants.assign(static_cast<std::size_t>(shape.channels), -1);
+  } else if (take_ == Take::kFloat) {
+    values.real.constants.assign(static_cast<std::size_t>(shape.channels), -1.0F);
+  }
+  return {layer, std::move(values)};
 }
 
 FileValue TfliteImporter::reduced_value(const FileOperator& op, const FileValue& in,

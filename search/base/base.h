@@ -3,7 +3,7 @@
 // Front door of search/base/: files, processes, signals, the console; nothing here knows of
 // networks.
 //
-//   install_stop_signals();
+//   install_stop_signals(WhenStopped::kContinues);
 //   write_file(path, bytes);    // the old content or the new one, never a mixture
 //   if (stop_requested()) throw_interrupted();
 

@@ -172,11 +172,7 @@ int replace(const Place& place, std::string_view bytes) {
 }  // namespace
 
 std::string read_file(const fs::path& path) {
-  return read_input(path, [] {
-    if (stop_requested()) {
-      throw_interrupted();
-    }
-  });
+  return read_input(path, [] { throw_if_stopped(); });
 }
 
 void write_file(const fs::path& path, std::string_view bytes) {

@@ -9,6 +9,7 @@ namespace patchnas {
 namespace {
 
 volatile std::sig_atomic_t received_signal = 0;
+WhenStopped what_then = WhenStopped::kContinues;
 
 void remember(int signal_number) { received_signal = signal_number; }
 
@@ -29,7 +30,8 @@ std::string name_of(int signal_number) {
 
 }  // namespace
 
-void install_stop_signals() {
+void install_stop_signals(WhenStopped when_stopped) {
+  what_then = when_stopped;
   for (const int signal_number : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) {
     struct sigaction action {};
     sigaction(signal_number, nullptr, &action);
@@ -55,7 +57,15 @@ void request_stop() {
 
 void throw_interrupted() {
   throw InterruptedError("stopped by " + name_of(received_signal) +
-                         "; everything is saved, the same command continues");
+                         (what_then == WhenStopped::kContinues
+                              ? "; everything is saved, the same command continues"
+                              : "; nothing was written, the same command begins anew"));
+}
+
+void throw_if_stopped() {
+  if (stop_requested()) {
+    throw_interrupted();
+  }
 }
 
 }  // namespace patchnas

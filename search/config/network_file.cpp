@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include <spdlog/fmt/fmt.h>
 
 #include "arch/arch.h"
+#include "arch/layer_order.h"
+#include "memory_models/execution_order.h"
 #include "search/base/shipped_files.h"
 #include "search/config/config.h"
 #include "search/config/model_file.h"
@@ -97,11 +100,29 @@ Network read_space(const std::string& text, const std::string& source,
   return lower(space, largest(space));
 }
 
-NetworkFile read_model(const std::string& content, const fs::path& path) {
-  ModelStructure file = import_model_structure(content, path);
-  recognise_blocks(file.network);
-  return {std::move(file.network),
-          file.is_float ? "the file holds float32 numbers; estimated as if quantised to int8" : ""};
+// What of a file's layers does not need the values is read of any file, also of one that cannot be
+// run.
+NetworkFile read_layers(const ModelStructure& file, std::string assumption) {
+  return {.network = reordered(file.network, least_memory_order(file.network).layers),
+          .assumption = std::move(assumption)};
+}
+
+NetworkFile read_model(const std::string& content, const fs::path& path, Folding folding) {
+  const ModelStructure file = import_model_structure(content, path);
+  NetworkFile result;
+  if (file.is_float) {
+    result = read_layers(file, "the file holds float32 numbers; estimated as if quantised to int8");
+  } else {
+    try {
+      Preparation prepared = prepare(import_model(content, path), folding);
+      result = {.network = std::move(prepared.network.network),
+                .folded = std::move(prepared.removed)};
+    } catch (const InputError& error) {
+      result = read_layers(file, std::string("nothing is folded: ") + error.what());
+    }
+  }
+  recognise_blocks(result.network);
+  return result;
 }
 
 fs::path path_of(const std::string& name) {
@@ -123,17 +144,17 @@ NetworkFile read_network_file(const std::string& name, const NetworkFileOptions&
   const std::string content = read_model_file(path);
   const FileForm form = form_of(path, content);
   if (form == FileForm::kSpace) {
-    return {read_space(content, path.string(), options), ""};
+    return {.network = read_space(content, path.string(), options)};
   }
   refuse(options.width.has_value(), name, "--width",
          "only networks in YAML whose stages state a base `width` can be scaled");
   refuse(!options.assignments.empty(), name, "--set", "only YAML has keys to override");
   if (form == FileForm::kDescription) {
-    return {read_network_description(content, path.string(), options.resolution), ""};
+    return {.network = read_network_description(content, path.string(), options.resolution)};
   }
   refuse(options.resolution.has_value(), name, "--resolution",
          "a trained model is made for one resolution");
-  return read_model(content, path);
+  return read_model(content, path, options.folding);
 }
 
 }  // namespace patchnas

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "arch/network.h"
+#include "deploy/prepare/prepare.h"
 
 namespace patchnas {
 
@@ -17,16 +18,19 @@ struct NetworkFileOptions {
   std::optional<int> resolution{};  ///< of the image, instead of the file's; not of trained models
   std::optional<double> width{};    ///< multiplier of all base widths; YAML that states them
   std::vector<std::string> assignments{};  ///< "space.classes=2", YAML only
+  Folding folding = Folding::kExact;       ///< of trained models
 };
 
 struct NetworkFile {
   Network network;
+  FoldedParts folded{};  ///< what a trained model has besides
   /// What an estimate of it takes for granted, as one line; empty if nothing.
-  std::string assumption;
+  std::string assumption{};
 };
 
 /// Reads
-/// - a .tflite or .onnx file, int8 or float32, its inverted residuals recognised as blocks;
+/// - a .tflite or .onnx file, int8 or float32, prepared as it would be scheduled (prepare.h), its
+///   inverted residuals recognised as blocks;
 /// - the JSON description of ProxylessNAS, Once-for-All and MCUNet (read_network_description());
 /// - YAML with a `space` that offers exactly one architecture, as in configs/networks/.
 ///

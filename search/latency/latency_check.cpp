@@ -55,9 +55,7 @@ std::string check_latency(const Config& config, RunTarget target, const std::str
   std::string text = fmt::format("{:>14} {:>14} {:>8} {:>11}  {}\n", "predicted", "measured",
                                  "error", "unmeasured", "schedule");
   for (int i = 0; i < candidates; ++i) {
-    if (stop_requested()) {
-      throw_interrupted();
-    }
+    throw_if_stopped();
     const Network network = lower(config.space, sample(config.space, stream));
     const PatchSchedule schedule =
         stream.pick(sampled_schedules(network, config.space.schedules, stream));

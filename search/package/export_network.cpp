@@ -40,9 +40,7 @@ Int8Answers run_int8(const QuantizedNetwork& network, const ImageSet& images) {
   Int8Answers answers;
   int correct = 0;
   for (int begin = 0; begin < images.size(); begin += kImagesAtATime) {
-    if (stop_requested()) {
-      throw_interrupted();
-    }
+    throw_if_stopped();
     const int end = std::min(images.size(), begin + kImagesAtATime);
     const std::vector<std::int8_t> logits = run_images(network, stored_pixels(images, begin, end));
     for (int i = begin; i < end; ++i) {

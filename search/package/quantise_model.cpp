@@ -33,7 +33,7 @@ struct Choices {
 
 Choices choices(const FloatNetwork& network, const QuantizedNetwork& quantised,
                 std::span<const float> samples) {
-  const FloatExecutor executor(network);
+  const FloatExecutor executor(network, throw_if_stopped);
   const int count = executor.sample_count(samples);
   Progress progress("quantise: float and int8", "samples", 0, count);
   Choices result;
@@ -41,9 +41,6 @@ Choices choices(const FloatNetwork& network, const QuantizedNetwork& quantised,
   result.of_int8.resize(static_cast<std::size_t>(count));
   const auto each = static_cast<std::size_t>(network.network.input_elements());
   for (int begin = 0; begin < count; begin += kSamplesAtATime) {
-    if (stop_requested()) {
-      throw_interrupted();
-    }
     const int end = std::min(count, begin + kSamplesAtATime);
     const auto part = samples.subspan(static_cast<std::size_t>(begin) * each,
                                       static_cast<std::size_t>(end - begin) * each);
@@ -89,8 +86,9 @@ QuantisedModel quantise_model(FloatNetwork network, const CalibrationSamples& sa
   model.samples = sample_count(samples, prepared.network);
   model.measured_samples = sample_count(measured, prepared.network);
   model.network = quantise(
-      prepared, calibrated_ranges(prepared, measured.values, request.calibration), request.ends);
-  model.noise = layer_noise(prepared, model.network, measured.values);
+      prepared, calibrated_ranges(prepared, measured.values, request.calibration, throw_if_stopped),
+      request.ends);
+  model.noise = layer_noise(prepared, model.network, measured.values, throw_if_stopped);
   if (is_classifier(prepared.network)) {
     const Choices chosen = choices(prepared, model.network, samples.values);
     model.top_one = TopOne{.agreement = share_of_equal(chosen.of_float, chosen.of_int8),

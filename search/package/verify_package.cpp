@@ -23,24 +23,6 @@ std::optional<Difference> first_difference(const std::vector<std::int8_t>& expec
                     *e, *a};
 }
 
-std::vector<std::int8_t> reference_outputs(const QuantizedNetwork& network,
-                                           std::span<const std::int8_t> images,
-                                           std::size_t image_bytes, Rounding rounding) {
-  constexpr std::size_t kImagesAtATime = 64;
-  std::vector<std::int8_t> outputs;
-  for (std::size_t begin = 0; begin < images.size();) {
-    if (stop_requested()) {
-      throw_interrupted();
-    }
-    const std::size_t bytes = std::min(kImagesAtATime * image_bytes, images.size() - begin);
-    const std::vector<std::int8_t> some =
-        run_images(network, images.subspan(begin, bytes), arithmetic_of(rounding));
-    outputs.insert(outputs.end(), some.begin(), some.end());
-    begin += bytes;
-  }
-  return outputs;
-}
-
 // Of a run of one image.
 std::vector<LayerInstructions> per_layer(const PackageFolder& package, const PackageRun& run) {
   std::vector<LayerInstructions> layers;
@@ -61,21 +43,19 @@ Verification verify_package(const PackageFolder& package, const QuantizedNetwork
   const PackageRunner runner(package, target, rounding, Profiling::kOff);
   const PackageRun run = runner.run(images);
   const int count = static_cast<int>(images.size() / static_cast<std::size_t>(package.input_bytes));
-  Verification result{
-      .figures = runner.figures(run, count),
-      .images = count,
-      .first_difference = first_difference(
-          reference_outputs(network, images, static_cast<std::size_t>(package.input_bytes),
-                            rounding),
-          run.outputs, package.output_bytes),
-      .estimated_sram_bytes =
-          memory_report(shapes, package.schedule, MemoryModel::kDeployed, package.input)
-              .peak_sram_bytes,
-      .allowed_stack_bytes = {},
-      .estimated_flash_bytes = {},
-      .layers = {},
-      .estimated_macs = scheduled_macs(shapes, package.schedule),
-      .macs = {}};
+  Verification result{.figures = runner.figures(run, count),
+                      .images = count,
+                      .first_difference = first_difference(
+                          run_images(network, images, arithmetic_of(rounding), throw_if_stopped),
+                          run.outputs, package.output_bytes),
+                      .estimated_sram_bytes = memory_report(shapes, package.schedule,
+                                                            MemoryModel::kDeployed, package.input)
+                                                  .peak_sram_bytes,
+                      .allowed_stack_bytes = {},
+                      .estimated_flash_bytes = {},
+                      .layers = {},
+                      .estimated_macs = scheduled_macs(shapes, package.schedule),
+                      .macs = {}};
   const auto first = images.first(static_cast<std::size_t>(package.input_bytes));
   if (const std::optional<Core> core = core_of(target)) {
     result.allowed_stack_bytes = kStackAllowanceBytes;

@@ -80,7 +80,9 @@ std::string verified_lines(const nlohmann::ordered_json& report) {
 }  // namespace
 
 std::string estimate_report(const NetworkEstimate& estimate, const EstimateExtras& extras) {
-  nlohmann::ordered_json report = estimate.json();
+  nlohmann::ordered_json report = new_report();
+  add_folded(report, extras.folded);
+  report.update(estimate.json());
   if (!extras.assumption.empty()) {
     report["assumption"] = extras.assumption;
   }

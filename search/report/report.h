@@ -24,6 +24,7 @@ namespace patchnas {
 /// What `estimate` was asked for besides the estimate.
 struct EstimateExtras {
   std::string assumption{};  ///< as NetworkFile has it
+  FoldedParts folded{};      ///< the same
   std::optional<std::vector<ScheduleChoice>> pareto{};
   std::optional<std::vector<ScheduleChoice>> every_schedule{};
 };

@@ -107,9 +107,7 @@ void SearchStage::run() {
     const int generation = evolution.generation();
     std::vector<double> accuracies;
     for (std::span<const Candidate> rest = evolution.proposals(); !rest.empty();) {
-      if (stop_requested()) {
-        throw_interrupted();
-      }
+      throw_if_stopped();
       const std::size_t count = std::min(rest.size(), static_cast<std::size_t>(at_a_time_));
       const std::vector<double> answers = evaluator.evaluate(rest.first(count));
       accuracies.insert(accuracies.end(), answers.begin(), answers.end());

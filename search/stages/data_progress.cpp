@@ -14,9 +14,7 @@ DataObserver console_observer() {
   DataObserver observer;
   observer.log = [](const std::string& line) { spdlog::info("data: {}", line); };
   observer.progress = [bar](std::int64_t done, std::int64_t total) {
-    if (stop_requested()) {
-      throw_interrupted();
-    }
+    throw_if_stopped();
     if (!*bar) {
       *bar = std::make_unique<Progress>("decoding", "images", 0, total);
     }

@@ -19,6 +19,7 @@
 #include "search/report/memory_plot.h"
 #include "search/report/report.h"
 #include "search/tool/commands.h"
+#include "search/tool/folding_option.h"
 #include "search/tool/target_options.h"
 
 namespace patchnas {
@@ -36,6 +37,7 @@ struct EstimateOptions {
   bool every_schedule = false;
   std::string plot;
   std::string map;
+  Folding folding = Folding::kExact;
 };
 
 Architecture named_architecture(const SearchSpace& space, const std::string& name) {
@@ -54,6 +56,7 @@ Architecture named_architecture(const SearchSpace& space, const std::string& nam
 struct Subject {
   Network network;
   std::string assumption;
+  FoldedParts folded;
   ScheduleSpace schedules;
   Target target = kUnlimitedTarget;
 };
@@ -69,10 +72,13 @@ Subject read_subject(const EstimateOptions& options) {
     if (!options.architecture.empty()) {
       throw InputError("--architecture: needs --config NAME; a network has only one architecture");
     }
-    NetworkFile file = read_network_file(options.network,
-                                         {options.resolution, options.width, options.assignments});
+    NetworkFile file = read_network_file(options.network, {.resolution = options.resolution,
+                                                           .width = options.width,
+                                                           .assignments = options.assignments,
+                                                           .folding = options.folding});
     subject.network = std::move(file.network);
     subject.assumption = std::move(file.assumption);
+    subject.folded = std::move(file.folded);
     subject.schedules = options.target.schedules({});
   } else {
     if (options.width) {
@@ -101,7 +107,7 @@ SramWays sram_ways(const EstimateOptions& options) {
 
 EstimateExtras asked_extras(const EstimateOptions& options, const Subject& subject,
                             ScheduleChooser& chooser) {
-  EstimateExtras extras{.assumption = subject.assumption};
+  EstimateExtras extras{.assumption = subject.assumption, .folded = subject.folded};
   if (options.pareto) {
     extras.pareto = pareto_front(chooser.all(subject.network));
   }
@@ -114,6 +120,9 @@ EstimateExtras asked_extras(const EstimateOptions& options, const Subject& subje
 std::string text_of(const NetworkEstimate& estimate, const EstimateExtras& extras,
                     const std::string& limits) {
   std::string text = estimate.table();
+  if (!extras.folded.empty()) {
+    text += "folded         " + folded_text(extras.folded) + "\n";
+  }
   if (!extras.assumption.empty()) {
     text += "assumption     " + extras.assumption + "\n";
   }
@@ -196,6 +205,7 @@ void add_estimate_command(CLI::App& app) {
                    "With --config: largest (the default), smallest, or an architecture's JSON "
                    "(text or file)")
       ->type_name("WHICH");
+  add_folding_option(*command, options->folding)->needs("--network");
   options->target.declare(*command);
   CLI::Option* pareto = command->add_flag(
       "--pareto", options->pareto, "Add every schedule that no other beats in both SRAM and MACs");

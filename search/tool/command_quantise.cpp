@@ -191,7 +191,7 @@ std::string json_of(const QuantisedModel& model, const QuantiseOptions& options)
 }
 
 void quantise_file(const QuantiseOptions& options) {
-  install_stop_signals();
+  install_stop_signals(WhenStopped::kBeginsAnew);
   const QuantiseRequest request = request_of(options);
   FloatNetwork network = import_float_model(read_model_file(options.model), options.model);
   const CalibrationSamples samples = samples_of(options, network.network);

@@ -58,7 +58,7 @@ std::vector<std::int8_t> read_inputs(const RunOptions& options, const PackageFol
 }
 
 void run_package(const RunOptions& options) {
-  install_stop_signals();
+  install_stop_signals(WhenStopped::kBeginsAnew);
   const PackageFolder package(options.folder);
   require_as_many(options.inputs, package.inputs, "--input", package.name);
   require_as_many(options.outputs, package.outputs, "--output", package.name);

@@ -20,6 +20,7 @@
 #include "search/package/package_files.h"
 #include "search/report/report.h"
 #include "search/tool/commands.h"
+#include "search/tool/folding_option.h"
 #include "search/tool/target_options.h"
 
 namespace patchnas {
@@ -29,7 +30,7 @@ struct ScheduleOptions {
   std::string model;
   std::string folder;
   std::string name;
-  bool keeps_all = false;
+  Folding folding = Folding::kExact;
   TargetOptions target;
 };
 
@@ -81,8 +82,7 @@ void schedule_model(const ScheduleOptions& options) {
   const Target target = target_of(options);
   require_package_place(folder);
   const std::string model = read_model_file(options.model);
-  const Preparation prepared = prepare(import_model(model, options.model),
-                                       options.keeps_all ? Folding::kNone : Folding::kExact);
+  const Preparation prepared = prepare(import_model(model, options.model), options.folding);
   Network network = prepared.network.network;
   recognise_blocks(network);  // for --split-block and for people
   const std::unique_ptr<LatencyModel> latency = latency_model_for(target);
@@ -131,9 +131,7 @@ void add_schedule_command(CLI::App& app) {
       ->add_option("--name", options->name,
                    "Begins the names of files and symbols; default: after the model's file")
       ->type_name("NAME");
-  command->add_flag("--no-folding", options->keeps_all,
-                    "Execute also what is the same for every input: channels that hold one value, "
-                    "layers that change nothing");
+  add_folding_option(*command, options->folding);
   options->target.declare(*command);
   command->footer(R"(
 Examples:

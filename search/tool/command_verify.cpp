@@ -75,7 +75,7 @@ void record(const Verification& result, const fs::path& report, std::optional<Ru
 }
 
 void verify(const VerifyOptions& options) {
-  install_stop_signals();
+  install_stop_signals(WhenStopped::kBeginsAnew);
   std::optional<RunDirectory> run;
   if (RunDirectory::exists(options.folder)) {
     require_training("the run's test images");

@@ -116,11 +116,9 @@ class Counter {
     const std::size_t at_a_time = is_emulated ? 8 : 64;
     Progress progress("evaluating", "images", 0, static_cast<std::int64_t>(indices.size()));
     for (std::size_t begin = 0; begin < indices.size(); begin += at_a_time) {
-      if (stop_requested()) {
-        throw_interrupted();
-      }
       const auto some = indices.subspan(begin, std::min(at_a_time, indices.size() - begin));
-      const ImageSet decoded = evaluation_images(images, some, setup_.shape(), setup_.fit);
+      const ImageSet decoded =
+          evaluation_images(images, some, setup_.shape(), setup_.fit, throw_if_stopped);
       evaluation_.corrupt_images += static_cast<int>(some.size()) - decoded.size();
       if (decoded.size() > 0) {
         add(decoded);
@@ -142,7 +140,7 @@ class Counter {
 
   std::vector<std::int8_t> run(const std::vector<std::int8_t>& images) {
     if (!runner_) {
-      return run_images(setup_.network, images, setup_.arithmetic);
+      return run_images(setup_.network, images, setup_.arithmetic, throw_if_stopped);
     }
     PackageRun run = runner_->run(images);
     if (run.instructions) {
@@ -159,7 +157,7 @@ class Counter {
 }  // namespace
 
 void run_evaluate(const EvaluateOptions& options) {
-  install_stop_signals();
+  install_stop_signals(WhenStopped::kBeginsAnew);
   compute_in(0);
   const EvaluationSetup setup = evaluation_setup(options);
   const LabelledImages images = images_of(options, setup);

@@ -351,7 +351,7 @@ std::vector<std::string> target_names() {
 int main(int argc, char** argv) {
   using namespace patchnas;
   start_logging();
-  install_stop_signals();
+  install_stop_signals(WhenStopped::kContinues);
   std::signal(SIGPIPE, SIG_IGN);
   MeasureOptions options;
   CLI::App app(

@@ -146,7 +146,7 @@ void run_search(const SearchOptions& options) {
   if (options.config.empty() == options.resume.empty()) {
     throw InputError(kSearchNeeds);
   }
-  install_stop_signals();
+  install_stop_signals(WhenStopped::kContinues);
   const std::optional<Config> config =
       options.config.empty() ? std::nullopt : std::optional(requested_config(options));
   run_job({.meeting_folder = runs_folder(options, config),
@@ -160,7 +160,7 @@ void run_search(const SearchOptions& options) {
 }
 
 void run_export(const ExportOptions& options) {
-  install_stop_signals();
+  install_stop_signals(WhenStopped::kContinues);
   if (!options.folder.empty()) {
     require_export_place(options.folder);
   }
@@ -180,7 +180,7 @@ void run_export(const ExportOptions& options) {
 }
 
 void run_prepare(const PrepareOptions& options) {
-  install_stop_signals();
+  install_stop_signals(WhenStopped::kContinues);
   prepare(read_config(options.config, options.assignments));
 }
 
@@ -192,7 +192,7 @@ ImageSet images_of_folder(const FolderOptions& options, const TensorShape& shape
       images_of_folder(options.folder, names, shape.channels, kMaxCorruptImages);
   return evaluation_images(*images.store,
                            stratified_sample(*images.store, options.count, options.seed), shape,
-                           options.fit);
+                           options.fit, throw_if_stopped);
 }
 
 void compute_in(int threads) { set_threads(threads); }

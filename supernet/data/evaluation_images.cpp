@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "arch/base/parallel.h"
 #include "supernet/data/image_crop.h"
 
 namespace patchnas {
@@ -31,11 +30,15 @@ void write(const ImageStore& images, int index, const TensorShape& shape, const 
 }  // namespace
 
 ImageSet evaluation_images(const ImageStore& images, std::span<const int> indices,
-                           const TensorShape& shape, const ImageFit& fit) {
+                           const TensorShape& shape, const ImageFit& fit,
+                           const BeforeEach& before_each) {
   ImageSet result{shape.height, shape.width, images.channels(), images.classes(), {}, {}};
   result.pixels.resize(indices.size() * result.image_bytes());
   std::vector<char> is_corrupt(indices.size());
   parallel_each(static_cast<int>(indices.size()), [&](int, int image) {
+    if (before_each) {
+      before_each();
+    }
     const auto i = static_cast<std::size_t>(image);
     try {
       write(images, indices[i], shape, fit, result.pixels.data() + i * result.image_bytes());

@@ -77,9 +77,9 @@ void pack_depthwise(const Layer& layer, std::span<const float> weight, FusedLaye
 }
 
 void set_activation(Activation activation, FusedLayer& fused) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  fused.low = activation == Activation::kNone ? -kInfinity : 0.0F;
-  fused.high = activation == Activation::kRelu6 ? 6.0F : kInfinity;
+  const auto [low, high] = activation_limits(activation);
+  fused.low = low;
+  fused.high = high;
 }
 
 Operation operation_of(const Layer& layer) {

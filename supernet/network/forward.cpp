@@ -58,6 +58,8 @@ at::Tensor activate(Activation activation, at::Tensor x) {
       return at::relu_(x);
     case Activation::kRelu6:
       return patchnas::relu6(std::move(x));
+    case Activation::kReluN1To1:
+      return at::clamp_(x, -1.0, 1.0);
     case Activation::kNone:
       break;
   }

@@ -6,6 +6,7 @@
 #include "deploy/import/dimensions.h"
 #include "deploy/tflite/tflite_export.h"
 #include "tests/deploy/support/float_file.h"
+#include "tests/deploy/support/integer_file.h"
 #include "tests/deploy/support/onnx_builder.h"
 #include "tests/deploy/support/qdq_file.h"
 #include "tests/deploy/support/random_quantised.h"
@@ -67,12 +68,37 @@ std::string float_onnx(RandomStream& stream) {
   return {bytes.begin(), bytes.end()};
 }
 
+// The rarer ones.
+std::string further_onnx(RandomStream& stream) {
+  OnnxBuilder file(18);
+  const auto numbers = [&](const std::vector<int>& dimensions) {
+    std::vector<float> values(static_cast<std::size_t>(element_count(dimensions)));
+    std::generate(values.begin(), values.end(),
+                  [&] { return static_cast<float>(stream.uniform()); });
+    return file.constant(dimensions, values);
+  };
+  std::string x = file.input({1, 4, 4, 6});
+  x = file.node("ConvTranspose", {x, numbers({4, 8, 2, 2}), numbers({8})},
+                {{"strides", Integers{2, 2}}});
+  x = file.node("Clip", {x, numbers({}), numbers({})});
+  x = file.node("Gather", {x, file.integers({7, 0, 1, 3})}, {{"axis", 1}});
+  x = file.node("Max", {x, numbers({4, 8, 12})});
+  x = file.node("SpaceToDepth", {x}, {{"blocksize", 2}});
+  x = file.node("Resize", {x, "", "", file.integers({8, 12})}, {{"axes", Integers{2, 3}}});
+  const std::string least = file.node("ReduceMin", {x, file.integers({1, 3})});
+  x = file.node("PRelu", {file.node("Sub", {x, least}), numbers({16, 1, 1})});
+  file.output(file.node("ReduceSum", {file.node("Neg", {x}), file.integers({2, 3})}));
+  const std::vector<std::uint8_t> bytes = file.bytes();
+  return {bytes.begin(), bytes.end()};
+}
+
 }  // namespace
 
 std::vector<std::string> fuzz_corpus(std::uint64_t seed) {
   constexpr int kNetworks = 12;
   RandomStream stream(seed, "fuzz corpus");
-  std::vector<std::string> corpus{float_onnx(stream), float_onnx(stream)};
+  std::vector<std::string> corpus{float_onnx(stream), float_onnx(stream), further_onnx(stream),
+                                  further_onnx(stream)};
   for (int i = 0; i < kNetworks; ++i) {
     add_tflite(corpus, random_general_network(stream), stream);
     add_onnx(corpus, random_general_network(stream), stream);
@@ -86,6 +112,8 @@ std::vector<std::string> fuzz_corpus(std::uint64_t seed) {
                                                            ? DescriptionSpelling::kOnceForAll
                                                            : DescriptionSpelling::kProxylessNas));
   }
+  add_file(corpus, integer_file(IntegerForm::kOperators, true, seed));
+  add_file(corpus, integer_file(IntegerForm::kOperators, false, seed));
   // Of many that are alike some.
   const std::vector<FileCase> files = file_cases();
   for (std::size_t i = 0; i < files.size(); i += 7) {

@@ -1,16 +1,20 @@
-// fuzz_networks [--seconds S] [--runs N] [--seed X] [--only I]: mutates the corpus and calls the
-// fuzz target, without a fuzzing engine. Input I of a seed is always the same, so that a failure is
-// repeated with --seed X --only I.
+// fuzz_networks [--seconds S] [--executions N] [--seed X] [--first I] [--only I]: mutates the
+// corpus and calls the fuzz target, without a fuzzing engine, N times or for S seconds (5 where
+// neither is said). Input I of a seed is always the same, so that a failure is repeated with --seed
+// X --only I, and a long run is shared out with --first.
 //
 // fuzz_networks --corpus FOLDER: writes the corpus, for a fuzzing engine to start from.
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <string>
 #include <unistd.h>
@@ -24,7 +28,8 @@ namespace patchnas {
 namespace {
 
 // The input that runs, for the message at the end of a failing run.
-volatile std::sig_atomic_t current_input = 0;
+std::atomic<std::int64_t> current_input{0};
+static_assert(std::atomic<std::int64_t>::is_always_lock_free);  // read in a signal's handler
 std::string repeat_hint;
 
 void report_failure() {
@@ -157,7 +162,7 @@ void mutate_once(std::string& bytes, const std::vector<std::string>& corpus, Ran
   }
 }
 
-std::string input(const std::vector<std::string>& corpus, std::uint64_t seed, int index) {
+std::string input(const std::vector<std::string>& corpus, std::uint64_t seed, std::int64_t index) {
   RandomStream stream(seed, "fuzz input " + std::to_string(index));
   std::string bytes = stream.pick(corpus);
   for (std::uint64_t changes = 1 + stream.below(5); changes > 0; --changes) {
@@ -177,12 +182,32 @@ void write_corpus(const std::vector<std::string>& corpus, const std::filesystem:
   }
 }
 
-int fuzz(const std::map<std::string, std::string>& options) {
-  const auto number = [&](const std::string& name, std::uint64_t fallback) {
-    const auto found = options.find(name);
-    return found == options.end() ? fallback : std::stoull(found->second);
-  };
-  const std::uint64_t seed = number("--seed", 1);
+using Options = std::map<std::string, std::string>;
+using Clock = std::chrono::steady_clock;
+
+std::int64_t number(const Options& options, const std::string& name, std::int64_t fallback) {
+  const auto found = options.find(name);
+  return found == options.end() ? fallback : std::stoll(found->second);
+}
+
+// Executes mutations until enough were; returns how many.
+std::int64_t execute(const std::vector<std::string>& corpus, const Options& options,
+                     std::uint64_t seed) {
+  constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
+  const std::int64_t executions = number(options, "--executions", kAny);
+  const bool has_end = options.contains("--seconds") || executions == kAny;
+  const auto end = Clock::now() + std::chrono::seconds(number(options, "--seconds", 5));
+  const std::int64_t first = number(options, "--first", 0);
+  std::int64_t done = 0;
+  for (; done < executions && !(has_end && Clock::now() >= end); ++done) {
+    current_input = first + done;
+    run_target(input(corpus, seed, first + done));
+  }
+  return done;
+}
+
+int fuzz(const Options& options) {
+  const auto seed = static_cast<std::uint64_t>(number(options, "--seed", 1));
   const std::vector<std::string> corpus = testing::fuzz_corpus(seed);
   if (options.contains("--corpus")) {
     write_corpus(corpus, options.at("--corpus"));
@@ -190,21 +215,18 @@ int fuzz(const std::map<std::string, std::string>& options) {
   }
   repeat_hint = "fuzz_networks: failed; repeat with --seed " + std::to_string(seed) + " --only ";
   if (options.contains("--only")) {
-    current_input = static_cast<int>(number("--only", 0));
+    current_input = number(options, "--only", 0);
     return run_target(input(corpus, seed, current_input));
   }
   for (const std::string& original : corpus) {
     run_target(original);
   }
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(number("--seconds", 5));
-  const int runs = static_cast<int>(number("--runs", 1'000'000));
-  int index = 0;
-  for (; index < runs && std::chrono::steady_clock::now() < end; ++index) {
-    current_input = index;
-    run_target(input(corpus, seed, index));
-  }
-  std::cout << "fuzz_networks: seed " << seed << ", " << corpus.size() << " files, " << index
-            << " mutations of them\n";
+  const auto start = Clock::now();
+  const std::int64_t done = execute(corpus, options, seed);
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  std::cout << "fuzz_networks: seed " << seed << ", " << corpus.size() << " files, " << done
+            << " mutations of them, " << static_cast<std::int64_t>(done / std::max(seconds, 1e-9))
+            << " a second\n";
   return 0;
 }
 
@@ -216,7 +238,8 @@ extern "C" void __sanitizer_set_death_callback(void (*callback)());
 #endif
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> known{"--seconds", "--runs", "--seed", "--only", "--corpus"};
+  const std::vector<std::string> known{"--seconds", "--executions", "--seed",
+                                       "--first",   "--only",       "--corpus"};
   std::map<std::string, std::string> options;
   for (int i = 1; i < argc; i += 2) {
     if (i + 1 == argc || std::find(known.begin(), known.end(), argv[i]) == known.end()) {

@@ -38,6 +38,8 @@ class Definition {
         return std::max(x, 0.0);
       case Activation::kRelu6:
         return std::clamp(x, 0.0, 6.0);
+      case Activation::kReluN1To1:
+        return std::clamp(x, -1.0, 1.0);
       default:
         return x;
     }
@@ -211,6 +213,8 @@ class Definition {
         return x < 0 ? std::exp(x) - 1 : x;
       case ValueFunction::kRsqrt:
         return std::pow(x, -0.5);
+      case ValueFunction::kTable:
+        break;  // of int8 values
     }
     return 0;
   }
@@ -304,8 +308,13 @@ TEST(FloatExecutor, ComputesEveryLayerByItsDefinition) {
   std::set<LayerKind> kinds;
   std::set<ValueFunction> functions;
   for (int i = 0; i < 120; ++i) {
-    const FloatNetwork network = testing::with_sums(
+    FloatNetwork network = testing::with_sums(
         testing::random_float_network(with_softmax(testing::random_network(stream)), stream));
+    for (Layer& layer : network.network.layers) {
+      if (layer.activation == Activation::kRelu6 && stream.chance(0.5)) {
+        layer.activation = Activation::kReluN1To1;
+      }
+    }
     const auto sample = testing::random_samples(network.network, 1, -2, 2, stream);
     const FloatTensors tensors = run_float_layers(network, sample);
     ASSERT_EQ(tensors.size(), static_cast<std::size_t>(network.network.tensor_count()));

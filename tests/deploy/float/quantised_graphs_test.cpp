@@ -1,6 +1,7 @@
 // Float networks of every layer kind, from their values to int8.
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <set>
 
@@ -180,6 +181,37 @@ FloatNetwork joined_with_the_image(RandomStream& stream) {
   network.layers.back().inputs[1] = 4;
   network.layers.back().channels = {.from = 0, .to = 2, .count = 2};
   return testing::random_float_network(network, stream);
+}
+
+// Counts, and stops at the fifth call.
+struct Stop {};
+BeforeEach stopping(std::atomic<int>& calls) {
+  return [&calls] {
+    if (++calls >= 5) {
+      throw Stop{};
+    }
+  };
+}
+
+TEST(QuantisedGraphs, EndBetweenSamplesWhereAsked) {
+  RandomStream stream(8, "stops");
+  const FloatNetwork network =
+      testing::random_float_network(testing::random_lowered_network(stream), stream);
+  const auto count = static_cast<std::size_t>(network.network.input_elements());
+  const std::vector<float> samples(count * 1000, 0.5F);
+  const int most = 5 + thread_count();
+  std::atomic<int> calls{0};
+  EXPECT_THROW(calibrated_ranges(network, samples, CalibrationRule{}, stopping(calls)), Stop);
+  EXPECT_LE(calls, most);
+  const QuantizedNetwork quantised =
+      quantise(network, calibrated_ranges(network, std::span(samples).first(count), {}), {});
+  calls = 0;
+  EXPECT_THROW(layer_noise(network, quantised, samples, stopping(calls)), Stop);
+  EXPECT_LE(calls, most);
+  const std::vector<std::int8_t> images(count * 1000, 1);
+  calls = 0;
+  EXPECT_THROW(run_images(quantised, images, Arithmetic::kTfliteMicro, stopping(calls)), Stop);
+  EXPECT_LE(calls, most);
 }
 
 TEST(PrepareForInt8, KeepsTheFunction) {

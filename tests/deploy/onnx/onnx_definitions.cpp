@@ -7,25 +7,27 @@
 #include <stdexcept>
 
 #include "deploy/import/dimensions.h"
+#include "tests/deploy/onnx/node_definition.h"
 
 namespace patchnas::testing {
 namespace {
 
-Integers integers_of(const NdArray& array) { return {array.values.begin(), array.values.end()}; }
-
-class Node {
+class Node : public NodeDefinition {
  public:
-  Node(const std::string& op, const std::vector<NdArray>& in, const OnnxAttributes& attributes)
-      : op_(op), in_(in), attributes_(attributes), from_(in.at(0).dimensions) {}
+  using NodeDefinition::NodeDefinition;
 
   [[nodiscard]] NdArray run() const {
     if (op_ == "Conv" || op_ == "MaxPool" || op_ == "AveragePool") {
       return slide();
     }
+    if (op_ == "ConvTranspose") {
+      return slide_back();
+    }
     if (op_ == "Gemm" || op_ == "MatMul") {
       return multiply_matrices();
     }
-    if (op_ == "Add" || op_ == "Sub" || op_ == "Mul" || op_ == "Div") {
+    if (op_ == "Add" || op_ == "Sub" || op_ == "Mul" || op_ == "Div" || op_ == "Max" ||
+        op_ == "Min" || op_ == "PRelu") {
       return combine();
     }
     if (op_ == "BatchNormalization") {
@@ -36,7 +38,7 @@ class Node {
                in_[2].values[c];
       });
     }
-    if (op_ == "ReduceMean" || op_ == "GlobalAveragePool" || op_ == "ReduceMax") {
+    if (op_.starts_with("Reduce") || op_.starts_with("Global")) {
       return reduce();
     }
     if (op_ == "Softmax") {
@@ -45,43 +47,25 @@ class Node {
     if (op_ == "Resize") {
       return resize();
     }
-    if (op_ == "Concat" || op_ == "Slice" || op_ == "Pad" || op_ == "Transpose") {
-      return move();
-    }
-    if (op_ == "Reshape" || op_ == "Flatten" || op_ == "Squeeze" || op_ == "Unsqueeze") {
-      return reshape();
-    }
     return filled(from_, [&](const Index& i) { return function(at(in_[0], i)); });
   }
 
  private:
-  [[nodiscard]] std::int64_t integer(const std::string& name, std::int64_t absent) const {
-    const auto found = attributes_.find(name);
-    return found == attributes_.end() ? absent : std::get<std::int64_t>(found->second);
-  }
-  [[nodiscard]] double number(const std::string& name, float absent) const {
-    const auto found = attributes_.find(name);
-    return found == attributes_.end() ? absent : std::get<float>(found->second);
-  }
-  [[nodiscard]] std::string text(const std::string& name, const std::string& absent) const {
-    const auto found = attributes_.find(name);
-    return found == attributes_.end() ? absent : std::get<std::string>(found->second);
-  }
-  [[nodiscard]] Integers list(const std::string& name, const Integers& absent) const {
-    const auto found = attributes_.find(name);
-    return found == attributes_.end() ? absent : std::get<Integers>(found->second);
-  }
-  [[nodiscard]] int axis(std::int64_t absent) const {
-    const std::int64_t stated = integer("axis", absent);
-    return static_cast<int>(stated < 0 ? stated + static_cast<std::int64_t>(from_.size()) : stated);
-  }
-
   [[nodiscard]] double function(double x) const {
     if (op_ == "Relu") {
       return std::max(x, 0.0);
     }
     if (op_ == "Clip") {
       return std::clamp<double>(x, in_[1].values[0], in_[2].values[0]);
+    }
+    if (op_ == "Neg") {
+      return -x;
+    }
+    if (op_ == "Abs") {
+      return std::abs(x);
+    }
+    if (op_ == "Elu") {
+      return x < 0 ? std::expm1(x) : x;
     }
     if (op_ == "LeakyRelu") {
       return x < 0 ? number("alpha", 0.01F) * x : x;
@@ -176,6 +160,31 @@ class Node {
     });
   }
 
+  // Every element of the input adds its products with all weights to a window of the output.
+  [[nodiscard]] NdArray slide_back() const {
+    const NdArray& weights = in_[1];
+    const Integers strides = list("strides", {1, 1});
+    const Integers pads = list("pads", {0, 0, 0, 0});
+    const Integers added = list("output_padding", {0, 0});
+    std::vector<int> to{1, weights.dimensions[1]};
+    for (std::size_t a = 0; a < 2; ++a) {
+      to.push_back(static_cast<int>((from_[2 + a] - 1) * strides[a] + weights.dimensions[2 + a] +
+                                    added[a] - pads[a] - pads[2 + a]));
+    }
+    return filled(to, [&](const Index& i) {
+      double sum = in_.size() > 2 ? in_[2].values[static_cast<std::size_t>(i[1])] : 0;
+      filled(from_, [&](const Index& j) {
+        const auto row = static_cast<int>(i[2] + pads[0] - j[2] * strides[0]);
+        const auto col = static_cast<int>(i[3] + pads[1] - j[3] * strides[1]);
+        const bool is_inside =
+            row >= 0 && row < weights.dimensions[2] && col >= 0 && col < weights.dimensions[3];
+        sum += is_inside ? at(in_[0], j) * at(weights, {j[1], i[1], row, col}) : 0;
+        return 0.0;
+      });
+      return sum;
+    });
+  }
+
   [[nodiscard]] NdArray multiply_matrices() const {
     const bool transposed = integer("transB", 0) != 0;
     std::vector<int> to = from_;
@@ -202,13 +211,20 @@ class Node {
     return filled(to, [&](const Index& i) {
       const double a = at(in_[0], i);
       const double b = at(in_[1], i);
-      return op_ == "Add" ? a + b : op_ == "Sub" ? a - b : op_ == "Mul" ? a * b : a / b;
+      return op_ == "Add"   ? a + b
+             : op_ == "Sub" ? a - b
+             : op_ == "Mul" ? a * b
+             : op_ == "Div" ? a / b
+             : op_ == "Max" ? std::max(a, b)
+             : op_ == "Min" ? std::min(a, b)
+             : a < 0        ? a * b
+                            : a;
     });
   }
 
   [[nodiscard]] NdArray reduce() const {
     std::vector<bool> reduced(from_.size(), false);
-    for (const std::int64_t a : list("axes", {2, 3})) {
+    for (const std::int64_t a : in_.size() > 1 ? integers_of(in_[1]) : list("axes", {2, 3})) {
       reduced[static_cast<std::size_t>(a < 0 ? a + static_cast<std::int64_t>(from_.size()) : a)] =
           true;
     }
@@ -224,6 +240,7 @@ class Node {
     NdArray result = filled(to, [&](const Index& i) {
       double sum = 0;
       double largest = std::numeric_limits<double>::lowest();
+      double least = std::numeric_limits<double>::max();
       filled(over, [&](const Index& j) {
         Index place = i;
         for (std::size_t d = 0; d < place.size(); ++d) {
@@ -231,9 +248,13 @@ class Node {
         }
         sum += at(in_[0], place);
         largest = std::max(largest, at(in_[0], place));
+        least = std::min(least, at(in_[0], place));
         return 0.0;
       });
-      return op_ == "ReduceMax" ? largest : sum / static_cast<double>(element_count(over));
+      return op_ == "ReduceMax" || op_ == "GlobalMaxPool" ? largest
+             : op_ == "ReduceMin"                         ? least
+             : op_ == "ReduceSum"                         ? sum
+                                  : sum / static_cast<double>(element_count(over));
     });
     result.dimensions = kept;
     return result;
@@ -286,102 +307,13 @@ class Node {
       return text("mode", "nearest") == "linear" ? value : at(in_[0], nearest);
     });
   }
-
-  [[nodiscard]] NdArray move() const {
-    std::vector<int> to = from_;
-    if (op_ == "Transpose") {
-      const Integers perm = list("perm", {});
-      for (std::size_t d = 0; d < to.size(); ++d) {
-        to[d] = from_[static_cast<std::size_t>(perm[d])];
-      }
-      return filled(to, [&](const Index& i) {
-        Index place = i;
-        for (std::size_t d = 0; d < i.size(); ++d) {
-          place[static_cast<std::size_t>(perm[d])] = i[d];
-        }
-        return at(in_[0], place);
-      });
-    }
-    if (op_ == "Concat") {
-      const auto a = static_cast<std::size_t>(axis(0));
-      to[a] = 0;
-      for (const NdArray& part : in_) {
-        to[a] += part.dimensions[a];
-      }
-      return filled(to, [&](Index i) {
-        std::size_t part = 0;
-        while (i[a] >= in_[part].dimensions[a]) {
-          i[a] -= in_[part++].dimensions[a];
-        }
-        return at(in_[part], i);
-      });
-    }
-    if (op_ == "Pad") {
-      const Integers pads = integers_of(in_[1]);
-      for (std::size_t d = 0; d < to.size(); ++d) {
-        to[d] += static_cast<int>(pads[d] + pads[to.size() + d]);
-      }
-      return filled(to, [&](Index i) {
-        for (std::size_t d = 0; d < to.size(); ++d) {
-          i[d] -= static_cast<int>(pads[d]);
-          if (i[d] < 0 || i[d] >= from_[d]) {
-            return double{in_.size() > 2 ? in_[2].values[0] : 0};
-          }
-        }
-        return at(in_[0], i);
-      });
-    }
-    // Slice with a begin, an end and a step for each of its axes.
-    const Integers begins = integers_of(in_[1]);
-    const Integers ends = integers_of(in_[2]);
-    const Integers axes = integers_of(in_[3]);
-    const Integers steps = integers_of(in_[4]);
-    for (std::size_t k = 0; k < axes.size(); ++k) {
-      to[static_cast<std::size_t>(axes[k])] =
-          static_cast<int>((ends[k] - begins[k] + steps[k] - 1) / steps[k]);
-    }
-    return filled(to, [&](Index i) {
-      for (std::size_t k = 0; k < axes.size(); ++k) {
-        int& along = i[static_cast<std::size_t>(axes[k])];
-        along = static_cast<int>(begins[k] + along * steps[k]);
-      }
-      return at(in_[0], i);
-    });
-  }
-
-  [[nodiscard]] NdArray reshape() const {
-    NdArray result = in_[0];
-    const auto count = static_cast<std::int64_t>(result.values.size());
-    if (op_ == "Flatten") {
-      result.dimensions = {1, static_cast<int>(count)};
-      return result;
-    }
-    const Integers given = integers_of(in_[1]);
-    if (op_ == "Reshape") {
-      result.dimensions.assign(given.begin(), given.end());
-      const std::int64_t known = std::abs(element_count(result.dimensions));
-      std::replace(result.dimensions.begin(), result.dimensions.end(), -1,
-                   static_cast<int>(count / known));
-      return result;
-    }
-    for (const std::int64_t a : given) {
-      const auto place = result.dimensions.begin() + a;
-      op_ == "Squeeze" ? result.dimensions.erase(place) : result.dimensions.insert(place, 1);
-    }
-    return result;
-  }
-
-  const std::string& op_;
-  const std::vector<NdArray>& in_;
-  const OnnxAttributes& attributes_;
-  const std::vector<int>& from_;
 };
 
 }  // namespace
 
 NdArray computed(const std::string& op, const std::vector<NdArray>& inputs,
                  const OnnxAttributes& attributes) {
-  return Node(op, inputs, attributes).run();
+  return moves_elements(op) ? moved(op, inputs, attributes) : Node(op, inputs, attributes).run();
 }
 
 }  // namespace patchnas::testing

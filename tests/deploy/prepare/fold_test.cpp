@@ -10,6 +10,7 @@
 #include "deploy/prepare/value_intervals.h"
 #include "deploy/quantise/requantisation.h"
 #include "deploy/reference/reference_executor.h"
+#include "tests/deploy/support/functions_in_a_row.h"
 #include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
 
@@ -38,8 +39,13 @@ QuantizedNetwork with_dead_channels(QuantizedNetwork network, RandomStream& stre
 }
 
 QuantizedNetwork random_case(RandomStream& stream) {
-  return with_dead_channels(testing::random_quantised(testing::random_network(stream), stream),
-                            stream);
+  Network network = testing::random_network(stream);
+  for (Layer& layer : network.layers) {
+    if (layer.activation != Activation::kNone && stream.chance(0.2)) {
+      layer.activation = Activation::kReluN1To1;
+    }
+  }
+  return with_dead_channels(testing::random_quantised(network, stream), stream);
 }
 
 class Fold : public ::testing::TestWithParam<int> {};
@@ -168,6 +174,35 @@ TEST(Folding, KeepsInputsAndOutputs) {
   network.output_ends.resize(2);
   network = derive_arithmetic(std::move(network));
   EXPECT_TRUE(fold(network).removed.empty());
+}
+
+TEST(Folding, MakesOneTableOfFunctionsInARow) {
+  RandomStream stream(3, "functions in a row");
+  for (int round = 0; round < 200; ++round) {
+    const int count = 2 + static_cast<int>(stream.below(4));
+    const QuantizedNetwork network = testing::functions_in_a_row(stream, count);
+    const FoldedNetwork folding = fold(network);
+    EXPECT_LE(folding.network.network.layer_count(), 3) << "round " << round;
+    const auto bytes = testing::random_bytes(network.network.input_elements(), stream);
+    for (const Arithmetic arithmetic :
+         {Arithmetic::kTfliteMicro, Arithmetic::kTfliteMicroSingleRounding}) {
+      ASSERT_EQ(run_layer_by_layer(folding.network, bytes, arithmetic),
+                run_layer_by_layer(network, bytes, arithmetic))
+          << "round " << round;
+    }
+  }
+}
+
+TEST(Folding, KeepsAFunctionWhoseValuesAreReadTwice) {
+  RandomStream stream(4, "functions in a row");
+  QuantizedNetwork network = testing::functions_in_a_row(stream, 2);
+  network.network.outputs = {2, 4};
+  network.output_ends.resize(2);
+  network = derive_arithmetic(std::move(network));
+  const FoldedNetwork folding = fold(network);
+  EXPECT_EQ(folding.network.network.layer_count(), 4);
+  const auto bytes = testing::random_bytes(network.network.input_elements(), stream);
+  EXPECT_EQ(run_layer_by_layer(folding.network, bytes), run_layer_by_layer(network, bytes));
 }
 
 TEST(Folding, MergesAnActivationFunctionOfItsOwn) {

@@ -86,6 +86,14 @@ TEST(RecordedBytes, OfFilesAreTensorFlowLiteMicrosRoundingOnce) {
   expect_recorded_files("file_bytes_single_rounding.txt", Arithmetic::kTfliteMicroSingleRounding);
 }
 
+TEST(RecordedBytes, OfFilesAreThoseOfTheFilesWrittenAgain) {
+  const std::map<std::string, std::string> recorded = recorded_bytes("file_bytes.txt");
+  for (const auto& [name, file, input] : testing::file_cases()) {
+    const QuantizedNetwork network = import_tflite(export_tflite(import_tflite(file, name)), name);
+    EXPECT_EQ(hexadecimal(run_layer_by_layer(network, input)), recorded.at(name)) << name;
+  }
+}
+
 TEST(RecordedBytes, OfNetworksAreTensorFlowLiteMicros) {
   expect_recorded(testing::network_cases(), "network_bytes.txt", Arithmetic::kTfliteMicro);
 }

@@ -18,6 +18,7 @@ class Maker : public OperatorCaseMaker {
     sums();
     transposed_convolutions();
     further_functions();
+    clamped_to_one();
     return std::move(cases_);
   }
 
@@ -268,6 +269,33 @@ class Maker : public OperatorCaseMaker {
     const TensorShape output{7, 6, 5};
     const Layer read = same_window(LayerKind::kConv2d, output, 6, 3, 3, 2);
     add_extremes("transposed", read.output, transposed(read, output), 9 * 6);
+  }
+
+  // Everything that has a fused activation function, with RELU_N1_TO_1.
+  void clamped_to_one() {
+    const TensorShape input{4, 4, 6};
+    const auto clamped = [](Layer layer) {
+      layer.activation = Activation::kReluN1To1;
+      return layer;
+    };
+    const auto name = [](LayerKind kind) { return std::string(to_string(kind)) + "_relu_n1_to_1"; };
+    for (const LayerKind kind : {LayerKind::kConv2d, LayerKind::kDepthwiseConv2d}) {
+      add_weighted(name(kind), input, clamped(same_window(kind, input, 6, 3, 3, 1)), {});
+    }
+    Layer connected = clamped({});
+    connected.kind = LayerKind::kFullyConnected;
+    connected.output = {1, 1, 10};
+    add_weighted(name(connected.kind), input, connected, {.is_per_tensor = true});
+    for (const LayerKind kind : {LayerKind::kAveragePool, LayerKind::kMaxPool}) {
+      const TensorQuantisation q = quantisation(0.03, 60);
+      add_plain(name(kind), input, clamped(same_window(kind, input, 6, 2, 2, 1)), q, q);
+    }
+    for (const LayerKind kind : {LayerKind::kAdd, LayerKind::kSubtract, LayerKind::kMultiply}) {
+      Layer layer = clamped({});
+      layer.kind = kind;
+      layer.output = input;
+      add_with_constants(name(kind), layer, 0.03, 0.02);
+    }
   }
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <tuple>
 
 #include "tests/deploy/support/file_builder.h"
 #include "tests/deploy/support/random_quantised.h"
@@ -42,6 +43,9 @@ class Maker {
     computed_constants();
     mirrors();
     dilations();
+    least();
+    scattered_indices();
+    uint8_between();
     return std::move(cases_);
   }
 
@@ -88,8 +92,9 @@ class Maker {
       file.add(BuiltinOperator::RESHAPE, {image}, {all});
     }
     const int axis = file.constant("axes", {static_cast<int>(axes.size())}, axes);
-    const bool is_max = code == BuiltinOperator::REDUCE_MAX;
-    const int out = file.activation("out", reduced(from, axes, keeps), is_max ? kIn : kOut);
+    const bool is_choice =
+        code == BuiltinOperator::REDUCE_MAX || code == BuiltinOperator::REDUCE_MIN;
+    const int out = file.activation("out", reduced(from, axes, keeps), is_choice ? kIn : kOut);
     file.add(code, {all, axis}, {out}, BuiltinOptions::ReducerOptions,
              tflite::CreateReducerOptions(file.options(), keeps).Union());
     add(std::string(EnumNameBuiltinOperator(code)) + "_of_" + text_of(from) + "_over_" +
@@ -100,19 +105,25 @@ class Maker {
   void reductions() {
     for (const BuiltinOperator code :
          {BuiltinOperator::MEAN, BuiltinOperator::REDUCE_MAX, BuiltinOperator::SUM}) {
-      for (const Dimensions& axes :
-           {Dimensions{1}, {2}, {3}, {1, 2}, {1, 3}, {2, 3}, {1, 2, 3}, {3, 1}}) {
-        reduction(code, {1, 3, 4, 5}, axes, true);
-        reduction(code, {1, 3, 4, 5}, axes, false);
-      }
-      reduction(code, {3, 7}, {0}, false);
-      reduction(code, {3, 7}, {1}, true);
-      reduction(code, {1, 9}, {1}, false);
-      reduction(code, {2, 3, 4}, {0, 2}, true);
-      reduction(code, {2, 3, 2, 5}, {1, 2}, false);
-      reduction(code, {2, 3, 2, 5}, {0, 3}, true);
+      reductions(code);
     }
     reduction_of_transposed();
+  }
+
+  void least() { reductions(BuiltinOperator::REDUCE_MIN); }
+
+  void reductions(BuiltinOperator code) {
+    for (const Dimensions& axes :
+         {Dimensions{1}, {2}, {3}, {1, 2}, {1, 3}, {2, 3}, {1, 2, 3}, {3, 1}}) {
+      reduction(code, {1, 3, 4, 5}, axes, true);
+      reduction(code, {1, 3, 4, 5}, axes, false);
+    }
+    reduction(code, {3, 7}, {0}, false);
+    reduction(code, {3, 7}, {1}, true);
+    reduction(code, {1, 9}, {1}, false);
+    reduction(code, {2, 3, 4}, {0, 2}, true);
+    reduction(code, {2, 3, 2, 5}, {1, 2}, false);
+    reduction(code, {2, 3, 2, 5}, {0, 3}, true);
   }
 
   // Over what are the channels before, and the columns behind a transposition.
@@ -237,6 +248,33 @@ class Maker {
     gather(1, {3}, {});
     gather(2, {0, 1, 2}, {3});
     gather(-1, {0, 3}, {2});
+  }
+
+  void scattered_indices() {
+    gather(1, {3, 0, 2}, {3});
+    gather(2, {1, 1, 4, 0}, {4});
+    gather(-1, {4, 3, 2, 1, 0}, {5});
+    gather(1, {2, 0, 1, 3}, {2, 2});
+    gather(2, {2, 2, 2}, {3});
+  }
+
+  // QUANTIZE to uint8, RESHAPE, and back to int8 of another scale, or of the same.
+  void uint8_between() {
+    for (const auto& [name, outer, inner] :
+         {std::tuple{"same", TensorQuantisation{0.05F, 131}, kIn},
+          {"finer", TensorQuantisation{0.03F, 140}, kIn},
+          {"other", TensorQuantisation{0.07F, 90}, kOut}}) {
+      FileBuilder file;
+      const int image = file.activation("image", {1, 4, 5, 3}, kIn);
+      const int all = pooled(file, image, {1, 4, 5, 3});
+      const int bytes = file.activation("bytes", {1, 4, 5, 3}, outer, tflite::TensorType::UINT8);
+      file.add(BuiltinOperator::QUANTIZE, {all}, {bytes});
+      const int flat = file.activation("flat", {1, 60}, outer, tflite::TensorType::UINT8);
+      file.add(BuiltinOperator::RESHAPE, {bytes}, {flat});
+      const int out = file.activation("out", {1, 60}, inner);
+      file.add(BuiltinOperator::QUANTIZE, {flat}, {out});
+      add(std::string("QUANTIZE_to_uint8_and_back_") + name, file, image, {1, 4, 5, 3}, out);
+    }
   }
 
   void gather(int axis, const std::vector<std::int32_t>& indices, const Dimensions& shape) {

@@ -283,6 +283,7 @@ class Writer {
       case ValueFunction::kAbs:
       case ValueFunction::kElu:
       case ValueFunction::kRsqrt:
+      case ValueFunction::kTable:
         break;  // without a form
     }
     return in;

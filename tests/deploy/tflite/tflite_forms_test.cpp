@@ -557,8 +557,13 @@ TEST(TfliteForms, ConversionsAtTheEndsAreTheUsersNumbers) {
       RandomStream stream(70, "ends");
       const int conv = file.activation("conv", {1, 1, 2, 4}, kOut);
       file.convolve(with_parameters(file, map, {4, 1, 1, 3}, 0, stream), conv, Padding::SAME, 1, 1);
-      const int out = given("out", {1, 1, 2, 4}, uint8_out);
+      int out = given("out", {1, 1, 2, 4}, uint8_out);
       file.add(real ? BuiltinOperator::DEQUANTIZE : BuiltinOperator::QUANTIZE, {conv}, {out});
+      if (!reshape_first) {
+        const int flat = given("flat", {1, 8}, uint8_out);
+        file.add(BuiltinOperator::RESHAPE, {out}, {flat});
+        out = flat;
+      }
       const File bytes = file.finish({image}, {out});
       const QuantizedNetwork network = import_tflite(bytes, "form");
       EXPECT_EQ(network.network.layer_count(), 1);

@@ -172,6 +172,32 @@ TEST(TfliteObstacles, SayWhatKindOfFileItIs) {
             run + "is quantised to uint8, as by TensorFlow 1: " + remedy);
 }
 
+// As TensorFlow Lite Micro, which pools no uint8.
+TEST(TfliteObstacles, SayWhatReadsUint8) {
+  FileBuilder file;
+  const int image = file.activation("image", {1, 2, 2, 3}, kSome);
+  const TensorQuantisation as_uint8{kSome.scale, kSome.zero_point + 128};
+  const int bytes = file.activation("bytes", {1, 2, 2, 3}, as_uint8, TensorType::UINT8);
+  const int out = file.activation("out", {1, 2, 2, 3}, as_uint8, TensorType::UINT8);
+  file.add(BuiltinOperator::ABS, {image}, {file.activation("unread", {1, 2, 2, 3}, kSome)});
+  file.add(BuiltinOperator::QUANTIZE, {image}, {bytes});
+  file.pool(BuiltinOperator::MAX_POOL_2D, bytes, out, Padding::VALID, 1, 1, 1, 1);
+  EXPECT_EQ(error_of(file.finish({image}, {out})),
+            "it.tflite: cannot be run: operator 2 MAX_POOL_2D, tensor 1 'bytes': is UINT8, must be "
+            "INT8");
+}
+
+TEST(TfliteObstacles, SayWhichFusedFunctionsAreRead) {
+  FileBuilder file;
+  const int image = file.activation("image", {1, 2, 2, 3}, kSome);
+  const int out = file.activation("out", {1, 2, 2, 3}, kSome);
+  file.add(BuiltinOperator::ADD, {image, image}, {out}, tflite::BuiltinOptions::AddOptions,
+           tflite::CreateAddOptions(file.options(), tflite::ActivationFunctionType::TANH).Union());
+  EXPECT_THAT(error_of(file.finish({image}, {out})),
+              HasSubstr("its fused activation function is not supported; NONE, RELU, RELU6 and "
+                        "RELU_N1_TO_1 are"));
+}
+
 // Of one operator with an int8 input of [1, 4, 4, 2] and one constant.
 std::string error_of_operator(
     BuiltinOperator code, const std::vector<int>& shape, const std::vector<std::int32_t>& numbers,
@@ -187,11 +213,20 @@ std::string error_of_operator(
 
 TEST(TfliteObstacles, OfOperatorsThatAreReadInPart) {
   using Builder = flatbuffers::FlatBufferBuilder;
-  EXPECT_THAT(
-      error_of_operator(BuiltinOperator::GATHER, {3}, {0, 1, 3}, {1, 3, 4, 2},
-                        tflite::BuiltinOptions::GatherOptions,
-                        [](Builder& b) { return tflite::CreateGatherOptions(b, 1).Union(); }),
-      HasSubstr("must be indices below 4 that lie evenly apart in ascending order"));
+  const auto gathered = [](const std::vector<std::int32_t>& indices) {
+    const auto count = static_cast<int>(indices.size());
+    return error_of_operator(BuiltinOperator::GATHER, {count}, indices, {1, count, 4, 2},
+                             tflite::BuiltinOptions::GatherOptions,
+                             [](Builder& b) { return tflite::CreateGatherOptions(b, 1).Union(); });
+  };
+  EXPECT_THAT(gathered({0, 1, 4}), HasSubstr("must be indices from 0 to 3"));
+  EXPECT_THAT(gathered({0, -1}), HasSubstr("must be indices from 0 to 3"));
+  std::vector<std::int32_t> back_and_forth;
+  for (int i = 0; i < 65; ++i) {
+    back_and_forth.insert(back_and_forth.end(), {3, 0});
+  }
+  EXPECT_THAT(gathered(back_and_forth),
+              HasSubstr("in 66 runs of evenly spaced ones; allowed: up to 64"));
   EXPECT_THAT(
       error_of_operator(BuiltinOperator::MIRROR_PAD, {4, 2}, {0, 0, 4, 0, 0, 0, 0, 0}, {1, 8, 4, 2},
                         tflite::BuiltinOptions::MirrorPadOptions,

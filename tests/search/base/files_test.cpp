@@ -161,7 +161,7 @@ TEST(ReadFile, IsStoppedBySignalsWhereNobodyWritesToAPipe) {
   const auto path = folder.path() / "fifo";
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
   const auto stopped = [&] {
-    install_stop_signals();
+    install_stop_signals(WhenStopped::kContinues);
     std::raise(SIGTERM);
     try {
       (void)read_file(path);

@@ -41,7 +41,7 @@ TEST(Process, ReportsWhatCannotStart) {
 
 TEST(Process, IsNotTrustedOnceAStopWasRequested) {
   const auto stopped = [] {
-    install_stop_signals();
+    install_stop_signals(WhenStopped::kContinues);
     std::raise(SIGUSR1);
     try {
       run_process({"true"}, "/", 60s);
@@ -55,7 +55,7 @@ TEST(Process, IsNotTrustedOnceAStopWasRequested) {
 TEST(Process, AStopEndsWhatRunsAndLetsItTidyUp) {
   const TemporaryFolder folder;
   const auto stopped = [&] {
-    install_stop_signals();
+    install_stop_signals(WhenStopped::kContinues);
     std::thread([&] {
       while (!std::filesystem::exists(folder.path() / "temporary")) {
         std::this_thread::sleep_for(5ms);

@@ -6,8 +6,11 @@
 #include <gtest/gtest.h>
 
 #include "arch/arch.h"
+#include "deploy/prepare/prepare.h"
 #include "deploy/tflite/tflite_export.h"
+#include "deploy/tflite/tflite_import.h"
 #include "search/base/files.h"
+#include "tests/deploy/support/file_builder.h"
 #include "tests/deploy/support/onnx_builder.h"
 #include "tests/deploy/support/qdq_file.h"
 #include "tests/deploy/support/random_quantised.h"
@@ -175,7 +178,8 @@ TEST(NetworkFile, FormIsThatOfTheNameElseOfTheContent) {
     EXPECT_EQ(error_of(path.string()), "") << ending;
   }
   write_file(folder.path() / "model", tflite);
-  const NetworkFile imported = read_network_file((folder.path() / "model").string(), {});
+  const NetworkFile imported =
+      read_network_file((folder.path() / "model").string(), {.folding = Folding::kNone});
   EXPECT_EQ(imported.assumption, "");
   EXPECT_EQ(network_macs(imported.network), network_macs(network));
   EXPECT_EQ(split_block(imported.network, 1), 0) << "the stem is recognised";
@@ -192,7 +196,8 @@ TEST(NetworkFile, OnnxFilesAreReadByEndingOrContent) {
   const std::string content(bytes.begin(), bytes.end());
   for (const std::string name : {"a.onnx", "b"}) {
     write_file(folder.path() / name, content);
-    const NetworkFile file = read_network_file((folder.path() / name).string(), {});
+    const NetworkFile file =
+        read_network_file((folder.path() / name).string(), {.folding = Folding::kNone});
     EXPECT_EQ(network_macs(file.network), network_macs(network.network));
     EXPECT_EQ(file.assumption, "");
   }
@@ -202,6 +207,23 @@ TEST(NetworkFile, OnnxFilesAreReadByEndingOrContent) {
   const NetworkFile file = read_network_file((folder.path() / "float.onnx").string(), {});
   EXPECT_EQ(file.network.input, (TensorShape{4, 5, 3}));
   EXPECT_THAT(file.assumption, HasSubstr("holds float32 numbers"));
+}
+
+// An estimate needs no more than shapes.
+TEST(NetworkFile, OfAModelThatCannotBeRunIsNotFolded) {
+  const TestFolder folder;
+  testing::FileBuilder builder;
+  const int image = builder.plain("image", {1, 4, 4, 3}, tflite::TensorType::INT8);
+  const int out = builder.plain("out", {1, 2, 2, 3}, tflite::TensorType::INT8);
+  builder.pool(tflite::BuiltinOperator::MAX_POOL_2D, image, out, tflite::Padding::VALID, 2, 2, 2,
+               2);
+  const std::vector<std::uint8_t> bytes = builder.finish({image}, {out});
+  const std::filesystem::path path = folder.path() / "a.tflite";
+  write_file(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  const NetworkFile file = read_network_file(path.string(), {});
+  EXPECT_EQ(file.network.output(), (TensorShape{2, 2, 3}));
+  EXPECT_THAT(file.assumption, ::testing::StartsWith("nothing is folded: "));
+  EXPECT_THAT(file.assumption, HasSubstr("needs one scale and one zero point"));
 }
 
 TEST(NetworkFile, OptionsThatDoNotApplyAreRefused) {
@@ -226,6 +248,30 @@ TEST(NetworkFile, OptionsThatDoNotApplyAreRefused) {
   write_file(folder.path() / "cut.tflite", "TFL");
   EXPECT_THAT(error_of((folder.path() / "cut.tflite").string()),
               HasSubstr("cut.tflite: is not a .tflite file, or is damaged or cut short"));
+}
+
+// What `estimate` prices is what `schedule` would deliver.
+TEST(NetworkFile, OfATrainedModelIsPreparedAsForAPackage) {
+  RandomStream stream(17, "prepared files");
+  const TestFolder folder;
+  const std::string path = (folder.path() / "model.tflite").string();
+  int folded = 0;
+  for (int round = 0; round < 30; ++round) {
+    const std::vector<std::uint8_t> file =
+        export_tflite(testing::random_quantised(testing::random_general_network(stream), stream));
+    write_file(path, {reinterpret_cast<const char*>(file.data()), file.size()});
+    for (const Folding folding : {Folding::kExact, Folding::kNone}) {
+      const Preparation prepared = prepare(import_tflite(file, path), folding);
+      const NetworkFile read = read_network_file(path, {.folding = folding});
+      Network expected = prepared.network.network;
+      recognise_blocks(expected);
+      EXPECT_EQ(read.network, expected) << "round " << round;
+      EXPECT_EQ(read.folded, prepared.removed) << "round " << round;
+      EXPECT_EQ(read.assumption, "");
+      folded += read.folded.empty() ? 0 : 1;
+    }
+  }
+  EXPECT_GT(folded, 0);
 }
 
 }  // namespace

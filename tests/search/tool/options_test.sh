@@ -48,6 +48,9 @@ for command in estimate schedule; do
   expect "$command: no such device" fails_with 2 "stm32h734: no such device; did you mean 'stm32h743'?" \
     "${subject[@]}" --device stm32h734
 
+  expect "$command --no-folding" of --sram 1MiB --no-folding
+  expect "$command --no-folding: nothing is" test "$(grep -c '"folded"' report.json)" -eq 0
+
   expect "$command --core" of --sram 1MiB --core cortex-m4
   code="$(json_number code)"
   expect "$command --core: the other core" of --sram 1MiB --core cortex-m7
@@ -141,5 +144,8 @@ expect "nothing was written then" test ! -e other
 expect "estimate --pareto" report_holds estimate estimate --network mcunet_vww0 --pareto --latency-table cortex-m4 --json
 expect "estimate --every-schedule" report_holds estimate estimate --config smoke.yaml --every-schedule --json
 expect "estimate of MobileNetV2" report_holds estimate estimate --network mobilenet_v2 --json
+
+expect "nothing to fold without values" fails_with 2 "--no-folding requires --network" \
+  estimate --config smoke.yaml --no-folding
 
 finish

@@ -55,4 +55,12 @@ expect "too few labels" fails_with 2 "short.bin: has 8 bytes; must be an int32 n
   quantise "$float" --inputs "$samples" --labels short.bin
 expect "half a normalisation" fails_with 2 "--mean requires --stddev" quantise "$float" --inputs "$samples" --mean 3
 
+for ((i = 0; i < 400; ++i)); do cat "$samples"; done >many.f32
+output="$(timeout --signal TERM --preserve-status 1 "$nas_search" quantise "$float" --inputs many.f32 --count 1000000 \
+  --out stopped.tflite 2>&1)"
+status=$?
+expect "a signal: exit 75" is "$status" 75
+expect "a signal: what became of the work" output_has "stopped by SIGTERM; nothing was written, the same command begins anew"
+expect "a signal: which is true" test ! -e stopped.tflite
+
 finish
