@@ -4,6 +4,14 @@
 
 namespace patchnas {
 
+std::string_view to_string(BlockActivation activation) {
+  return activation == BlockActivation::kRelu6 ? "relu6" : "hard_swish";
+}
+
+std::string_view to_string(SqueezeExcitation squeeze_excitation) {
+  return squeeze_excitation == SqueezeExcitation::kPresent ? "true" : "false";
+}
+
 std::string to_json(const Architecture& architecture) {
   std::string text = "{\"resolution\":" + std::to_string(architecture.resolution) + ",\"stages\":[";
   for (std::size_t s = 0; s < architecture.stages.size(); ++s) {
@@ -13,7 +21,14 @@ std::string to_json(const Architecture& architecture) {
       text += b == 0 ? "" : ",";
       text += "{\"kernel\":" + std::to_string(block.kernel_size) +
               ",\"expand\":" + std::to_string(block.expand_ratio) +
-              ",\"width\":" + std::to_string(block.width) + "}";
+              ",\"width\":" + std::to_string(block.width);
+      if (block.activation != BlockActivation::kRelu6) {
+        text.append(",\"activation\":\"").append(to_string(block.activation)).append("\"");
+      }
+      if (block.squeeze_excitation == SqueezeExcitation::kPresent) {
+        text += ",\"squeeze_excitation\":true";
+      }
+      text += "}";
     }
     text += "]";
   }
@@ -27,9 +42,17 @@ Architecture parse_architecture(std::string_view json, const std::string& source
   for (std::vector<YamlReader>& stage : reader.nested_maps("stages")) {
     std::vector<BlockChoice>& blocks = architecture.stages.emplace_back();
     for (YamlReader& block : stage) {
-      blocks.push_back({.kernel_size = block.integer("kernel", {1, 15}),
-                        .expand_ratio = block.integer("expand", {1, 64}),
-                        .width = block.integer("width", {1, 65536})});
+      const int kernel_size = block.integer("kernel", {1, 15});
+      const int expand_ratio = block.integer("expand", {1, 64});
+      const int width = block.integer("width", {1, 65536});
+      const std::size_t activation =
+          block.choice("activation", {"relu6", "hard_swish"}, std::size_t{0});
+      const bool is_excited = block.boolean("squeeze_excitation", false);
+      blocks.push_back({.kernel_size = kernel_size,
+                        .expand_ratio = expand_ratio,
+                        .width = width,
+                        .activation = static_cast<BlockActivation>(activation),
+                        .squeeze_excitation = static_cast<SqueezeExcitation>(is_excited)});
       block.finish();
     }
   }

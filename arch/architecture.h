@@ -9,11 +9,22 @@
 
 namespace patchnas {
 
+/// Behind a block's expansion and behind its depthwise convolution.
+enum class BlockActivation { kRelu6, kHardSwish };
+std::string_view to_string(BlockActivation activation);
+
+/// Whether the channels of a block's depthwise output are multiplied by numbers that the block
+/// computes from their means (Hu et al., CVPR 2018).
+enum class SqueezeExcitation : bool { kAbsent, kPresent };
+std::string_view to_string(SqueezeExcitation squeeze_excitation);  ///< "false", "true"
+
 /// Choices of one inverted residual block.
 struct BlockChoice {
   int kernel_size = 3;
   int expand_ratio = 1;
   int width = 0;  ///< output channels
+  BlockActivation activation = BlockActivation::kRelu6;
+  SqueezeExcitation squeeze_excitation = SqueezeExcitation::kAbsent;
   auto operator<=>(const BlockChoice&) const = default;
 };
 
@@ -25,7 +36,8 @@ struct Architecture {
   auto operator<=>(const Architecture&) const = default;
 };
 
-/// One line of JSON: {"resolution":28,"stages":[[{"kernel":3,"expand":4,"width":16},...],...]}.
+/// One line of JSON: {"resolution":28,"stages":[[{"kernel":3,"expand":4,"width":16},...],...]}. A
+/// block also has "activation":"hard_swish" and "squeeze_excitation":true, where it does.
 std::string to_json(const Architecture& architecture);
 
 /// Inverse of to_json.

@@ -1,19 +1,15 @@
 #include "arch/block_recognition.h"
 
 #include <optional>
+#include <vector>
+
+#include "arch/operator_table.h"
 
 namespace patchnas {
 namespace {
 
-// The layers of one block; those that it does not have are -1.
-struct Block {
-  int expand = -1;
-  int depthwise = -1;
-  int project = -1;
-  int add = -1;
-
-  [[nodiscard]] int end() const { return (add < 0 ? project : add) + 1; }
-};
+// The roles of one block's layers, from its first on.
+using Block = std::vector<LayerRole>;
 
 class Recogniser {
  public:
@@ -28,17 +24,17 @@ class Recogniser {
     int stage = -1;
     int block = 0;
     while (const std::optional<Block> found = block_at(next)) {
-      const Kernel& window = layer(found->depthwise).kernel;
-      if (stage < 0 || window.stride_h > 1 || window.stride_w > 1) {
+      if (stage < 0 || has_stride(next, *found)) {
         ++stage;
         block = 0;
       }
-      mark(found->expand, LayerRole::kExpand, stage, block);
-      mark(found->depthwise, LayerRole::kDepthwise, stage, block);
-      mark(found->project, LayerRole::kProject, stage, block);
-      mark(found->add, LayerRole::kResidual, stage, block);
+      for (const LayerRole role : *found) {
+        layer(next).role = role;
+        layer(next).stage = stage;
+        layer(next).block = block;
+        ++next;
+      }
       ++block;
-      next = found->end();
     }
   }
 
@@ -57,38 +53,62 @@ class Recogniser {
     return is(index, LayerKind::kConv2d) && layer(index).kernel == Kernel{};
   }
 
-  [[nodiscard]] bool adds(int index, TensorId a, TensorId b) const {
+  [[nodiscard]] bool combines(int index, LayerKind kind, TensorId a, TensorId b) const {
     const std::array<TensorId, 2> either{a, b};
     const std::array<TensorId, 2> or_else{b, a};
-    return index < network_.layer_count() && layer(index).kind == LayerKind::kAdd &&
+    return index < network_.layer_count() && layer(index).kind == kind &&
            (layer(index).inputs == either || layer(index).inputs == or_else);
+  }
+
+  [[nodiscard]] bool is_squeeze_excitation(int first) const {
+    return first < network_.layer_count() && operator_facts(layer(first).kind).can_add_up &&
+           layer(first).inputs[0] == first && layer(first).output.pixels() == 1 &&
+           is_pointwise(first + 1) && is_pointwise(first + 2) &&
+           is(first + 3, LayerKind::kLookup) &&
+           combines(first + 4, LayerKind::kMultiply, first, first + 4);
   }
 
   // The block whose first layer is `first`, reading tensor `first`.
   [[nodiscard]] std::optional<Block> block_at(int first) const {
     Block block;
-    int next = first;
-    if (is_pointwise(next)) {
-      block.expand = next++;
+    const auto next = [&] { return first + static_cast<int>(block.size()); };
+    const auto add_activation = [&](LayerRole role) {
+      if (is(next(), LayerKind::kLookup)) {
+        block.push_back(role);
+      }
+    };
+    if (is_pointwise(first)) {
+      block.push_back(LayerRole::kExpand);
+      add_activation(LayerRole::kExpandActivation);
     }
-    block.depthwise = next++;
-    block.project = next++;
-    if (!is(block.depthwise, LayerKind::kDepthwiseConv2d) || !is_pointwise(block.project) ||
-        layer(block.project).activation != Activation::kNone) {
+    if (!is(next(), LayerKind::kDepthwiseConv2d)) {
       return std::nullopt;
     }
-    if (adds(next, block.project + 1, first)) {
-      block.add = next;
+    block.push_back(LayerRole::kDepthwise);
+    add_activation(LayerRole::kDepthwiseActivation);
+    if (is_squeeze_excitation(next())) {
+      block.insert(block.end(), {LayerRole::kSqueeze, LayerRole::kSqueezeReduce,
+                                 LayerRole::kSqueezeExpand, LayerRole::kGate, LayerRole::kExcite});
+    }
+    if (!is_pointwise(next()) || layer(next()).activation != Activation::kNone) {
+      return std::nullopt;
+    }
+    block.push_back(LayerRole::kProject);
+    if (combines(next(), LayerKind::kAdd, next(), first)) {
+      block.push_back(LayerRole::kResidual);
     }
     return block;
   }
 
-  void mark(int index, LayerRole role, int stage, int block) const {
-    if (index >= 0) {
-      layer(index).role = role;
-      layer(index).stage = stage;
-      layer(index).block = block;
+  [[nodiscard]] bool has_stride(int first, const Block& block) const {
+    for (int i = 0; i < static_cast<int>(block.size()); ++i) {
+      const Kernel& window = layer(first + i).kernel;
+      if (layer(first + i).kind == LayerKind::kDepthwiseConv2d &&
+          (window.stride_h > 1 || window.stride_w > 1)) {
+        return true;
+      }
     }
+    return false;
   }
 
   Network& network_;

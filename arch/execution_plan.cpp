@@ -285,8 +285,10 @@ void ExecutionPlan::write_over_consumed(const NetworkTaps& taps, const Loop& loo
   if (!may_consume || !dies || writer.adds_up || (loop.caches_rows() && loop.grid().cols > 1)) {
     return;
   }
-  const auto first_byte = [](const Rect& rect, const TensorShape& shape) {
-    return (std::int64_t{rect.rows.begin} * shape.width + rect.cols.begin) * shape.channels;
+  // Of cached rows the whole row counts, from its first column on.
+  const auto first_byte = [&loop](const Rect& rect, const TensorShape& shape) {
+    const int col = loop.caches_rows() ? 0 : rect.cols.begin;
+    return (std::int64_t{rect.rows.begin} * shape.width + col) * shape.channels;
   };
   const auto end_byte = [](const Rect& rect, const TensorShape& shape) {
     return (std::int64_t{rect.rows.end - 1} * shape.width + rect.cols.end) * shape.channels;

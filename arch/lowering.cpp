@@ -20,6 +20,14 @@ AxisPadding pad_axis(Padding padding, int input, int kernel, int stride) {
   return {total > 0 ? total / 2 : 0, output};
 }
 
+// Of the channels that they see, those that squeeze-and-excitation computes with (Howard et al.,
+// ICCV 2019).
+int squeezed_channels(int channels) {
+  constexpr double kReduction = 4.0;
+  constexpr int kDivisor = 8;
+  return round_channels(channels / kReduction, kDivisor);
+}
+
 class Lowering {
  public:
   Lowering(const SearchSpace& space, const Architecture& architecture, Network& network)
@@ -78,15 +86,58 @@ class Lowering {
     network_.layers.back().groups = groups;
   }
 
+  void look_up(LayerRole role, ValueFunction function) {
+    Layer added = layer(LayerKind::kLookup, role);
+    added.output = current_shape();
+    added.function = function;
+    network_.layers.push_back(added);
+  }
+
+  // Of the layer before, unless that has it fused.
+  void activate(LayerRole role, BlockActivation activation) {
+    if (activation == BlockActivation::kHardSwish) {
+      look_up(role, ValueFunction::kHardSwish);
+    }
+  }
+
+  void pool(LayerRole role) {
+    const TensorShape in = current_shape();
+    Layer added = layer(LayerKind::kAveragePool, role);
+    added.output = {1, 1, in.channels};
+    added.kernel = {
+        .height = in.height, .width = in.width, .stride_h = in.height, .stride_w = in.width};
+    network_.layers.push_back(added);
+  }
+
+  void add_squeeze_excitation() {
+    const TensorId map = current();
+    const TensorShape shape = current_shape();
+    pool(LayerRole::kSqueeze);
+    convolve(LayerRole::kSqueezeReduce, 1, 1, squeezed_channels(shape.channels), Activation::kRelu);
+    convolve(LayerRole::kSqueezeExpand, 1, 1, shape.channels, Activation::kNone);
+    look_up(LayerRole::kGate, ValueFunction::kLogistic);
+    Layer excite = layer(LayerKind::kMultiply, LayerRole::kExcite);
+    excite.inputs = {map, current()};
+    excite.repeats_second = shape.pixels() > 1;
+    excite.output = shape;
+    network_.layers.push_back(excite);
+  }
+
   void add_block(const StageSpace& stage, const BlockChoice& block, int stride) {
     const TensorId block_input = current();
     const TensorShape in = current_shape();
+    const Activation fused =
+        block.activation == BlockActivation::kRelu6 ? Activation::kRelu6 : Activation::kNone;
     if (block.expand_ratio > 1) {
-      convolve_in_groups(LayerRole::kExpand, stage.groups, in.channels * block.expand_ratio,
-                         Activation::kRelu6);
+      convolve_in_groups(LayerRole::kExpand, stage.groups, in.channels * block.expand_ratio, fused);
+      activate(LayerRole::kExpandActivation, block.activation);
     }
     window(LayerKind::kDepthwiseConv2d, LayerRole::kDepthwise, block.kernel_size, stride,
-           current_shape().channels, Activation::kRelu6);
+           current_shape().channels, fused);
+    activate(LayerRole::kDepthwiseActivation, block.activation);
+    if (block.squeeze_excitation == SqueezeExcitation::kPresent) {
+      add_squeeze_excitation();
+    }
     convolve_in_groups(LayerRole::kProject, stage.groups, block.width, Activation::kNone);
     if (stage.residual && current_shape() == in) {
       Layer add = layer(LayerKind::kAdd, LayerRole::kResidual);
@@ -100,12 +151,7 @@ class Lowering {
     if (space_.head_width > 0) {
       convolve(LayerRole::kHead, 1, 1, space_.head_width, Activation::kRelu6);
     }
-    const TensorShape in = current_shape();
-    Layer pool = layer(LayerKind::kAveragePool, LayerRole::kPool);
-    pool.output = {1, 1, in.channels};
-    pool.kernel = {
-        .height = in.height, .width = in.width, .stride_h = in.height, .stride_w = in.width};
-    network_.layers.push_back(pool);
+    pool(LayerRole::kPool);
     Layer classifier = layer(LayerKind::kFullyConnected, LayerRole::kClassifier);
     classifier.output = {1, 1, space_.classes};
     network_.layers.push_back(classifier);

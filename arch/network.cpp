@@ -92,6 +92,20 @@ std::string Network::layer_name(int layer) const {
       return name + "project";
     case LayerRole::kResidual:
       return name + "add";
+    case LayerRole::kExpandActivation:
+      return name + "expand_activation";
+    case LayerRole::kDepthwiseActivation:
+      return name + "depthwise_activation";
+    case LayerRole::kSqueeze:
+      return name + "squeeze";
+    case LayerRole::kSqueezeReduce:
+      return name + "squeeze_reduce";
+    case LayerRole::kSqueezeExpand:
+      return name + "squeeze_expand";
+    case LayerRole::kGate:
+      return name + "gate";
+    case LayerRole::kExcite:
+      return name + "excite";
     case LayerRole::kHead:
       return name + "head";
     case LayerRole::kPool:

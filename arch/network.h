@@ -106,6 +106,16 @@ enum class LayerRole {
   kDepthwise,
   kProject,
   kResidual,
+  // A hard-swish behind the convolution, where the block has that.
+  kExpandActivation,
+  kDepthwiseActivation,
+  // Squeeze-and-excitation: the mean of each channel, two convolutions of that one pixel, and the
+  // number from 0 to 1 that the channel is multiplied by.
+  kSqueeze,
+  kSqueezeReduce,
+  kSqueezeExpand,
+  kGate,
+  kExcite,
   kHead,
   kPool,
   kClassifier,
@@ -180,10 +190,13 @@ struct Layer {
   int stage = -1;  ///< stage of the architecture, from 0; -1 outside the stages
   int block = -1;  ///< block within its stage, from 0; -1 outside the stages
   /// Tensors read; the second is kNoTensor where there is one only. kAdd, kSubtract, kMultiply and
-  /// the like combine two of equal shape, or one with a constant (has_constant_operand()). Copies
-  /// have a second one, of the output's shape, where that holds the elements that are not copied;
-  /// else these are a constant (fills()).
+  /// the like combine two of equal shape, one with a single pixel (repeats_second), or one with a
+  /// constant (has_constant_operand()). Copies have a second one, of the output's shape, where that
+  /// holds the elements that are not copied; else these are a constant (fills()).
   std::array<TensorId, 2> inputs{kImage, kNoTensor};
+  /// The second input is [1, 1, C], for every pixel of the first; of combinations but kAdd. Such a
+  /// layer is computed whole, outside segments.
+  bool repeats_second = false;
   /// The constant has a number for each element of the output; else one for each channel, of copies
   /// one for all.
   bool has_constant_map = false;

@@ -108,6 +108,9 @@ void check_layer(const Network& network, int index) {
     fail("has " + std::to_string(weights) + " weights; allowed: up to " +
          std::to_string(kMostWeights));
   }
+  require(!layer.repeats_second ||
+              (kernel_function(layer) == KernelFunction::kCombine && layer.inputs[1] != kNoTensor),
+          "repeats a second input, which only combinations other than additions may do");
   require(!layer.has_constant_map || has_constant_operand(layer) || fills(layer),
           "has a constant that it does not read");
   require(!layer.has_constant_map || out.elements() <= kMostConstants,
@@ -146,7 +149,8 @@ void check_layer(const Network& network, int index) {
     return;
   }
   if (facts.reads == Reads::kPosition) {
-    require(in == out && (layer.inputs[1] == kNoTensor || in == network.shape(layer.inputs[1])),
+    const TensorShape second = layer.repeats_second ? TensorShape{1, 1, in.channels} : in;
+    require(in == out && (layer.inputs[1] == kNoTensor || network.shape(layer.inputs[1]) == second),
             "combines tensors of different shapes");
     return;
   }

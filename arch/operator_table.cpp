@@ -53,7 +53,8 @@ bool may_overwrite(const Layer& layer, int input) {
     return input == 1 || (layer.kind == LayerKind::kCopy && layer.inputs[1] == kNoTensor &&
                           keeps_bytes(layer.copy, layer.output.elements()));
   }
-  return operator_facts(layer.kind).in_place != InPlace::kNever;
+  return operator_facts(layer.kind).in_place != InPlace::kNever &&
+         (input == 0 || !layer.repeats_second);
 }
 
 }  // namespace patchnas

@@ -87,7 +87,7 @@ inline constexpr std::array kOperators = {
     OperatorFacts{LayerKind::kSubtract, "subtract", "SUB", 1, 2, Reads::kPosition,
                   WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, false},
     OperatorFacts{LayerKind::kMultiply, "multiply", "MUL", 1, 2, Reads::kPosition,
-                  WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, false},
+                  WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, true},
     OperatorFacts{LayerKind::kPrelu, "prelu", "PRELU", 1, 2, Reads::kPosition, WeightLayout::kNone,
                   true, false, InPlace::kEqualWindow, false, false},
     OperatorFacts{LayerKind::kMaximum, "maximum", "MAXIMUM", 1, 2, Reads::kPosition,
@@ -98,7 +98,7 @@ inline constexpr std::array kOperators = {
                   Reads::kPosition, WeightLayout::kNone, true, false, InPlace::kEqualWindow, false,
                   false},
     OperatorFacts{LayerKind::kLookup, "lookup", "QUANTIZE", 1, 1, Reads::kPosition,
-                  WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, false},
+                  WeightLayout::kNone, true, false, InPlace::kEqualWindow, false, true},
     OperatorFacts{LayerKind::kResize, "resize", "RESIZE_NEAREST_NEIGHBOR", 1, 1, Reads::kSamples,
                   WeightLayout::kNone, true, false, InPlace::kNever, false, false},
     OperatorFacts{LayerKind::kTransposeConv, "transpose_conv", "TRANSPOSE_CONV", 1, 1,
@@ -357,7 +357,7 @@ constexpr const OperatorFacts& operator_facts(KernelFunction kernel) {
 
 /// Whether the layer may be computed a part at a time.
 inline bool fits_segments(const Layer& layer) {
-  return operator_facts(layer.kind).reads != Reads::kAnywhere;
+  return operator_facts(layer.kind).reads != Reads::kAnywhere && !layer.repeats_second;
 }
 /// Whether it may be in a patch stage as published, in which windows slide.
 inline bool fits_patches(const Layer& layer) {
@@ -365,7 +365,8 @@ inline bool fits_patches(const Layer& layer) {
 }
 
 /// Whether the layer's kernel may write over that input where nothing reads it afterwards: of a
-/// copy only over the one that holds what is not copied, or where every element stays.
+/// copy only over the one that holds what is not copied, or where every element stays; never over a
+/// pixel that is repeated.
 bool may_overwrite(const Layer& layer, int input);
 
 /// Its name in C: "patchnas_convolve", …

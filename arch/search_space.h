@@ -2,7 +2,8 @@
 
 // The set of architectures and patch schedules that a search may choose from, MCUNetV2's form (Lin
 // et al., NeurIPS 2021): per block kernel, expansion and width; per stage depth; input resolution;
-// patch counts and split layers.
+// patch counts and split layers. And MobileNetV3's choices (Howard et al., ICCV 2019): per block
+// activation and squeeze-and-excitation.
 //
 //   SearchSpace space = parse_search_space(reader.map("space"));
 //   RandomStream stream(seed, "search/initial");
@@ -28,6 +29,8 @@ struct StageSpace {
   std::vector<int> expand_ratios;
   std::vector<int>
       widths;  ///< output channels: base width times each multiplier, rounded, without duplicates
+  std::vector<BlockActivation> activations{BlockActivation::kRelu6};
+  std::vector<SqueezeExcitation> squeeze_excitations{SqueezeExcitation::kAbsent};
   /// Of the 1x1 convolutions. Channels are shuffled between the groups, as ShuffleNet does; a
   /// depthwise convolution commutes with that, so it only decides which channels the projection's
   /// groups read, and is no layer. Priced, neither trained nor executed.
@@ -69,6 +72,9 @@ int round_channels(double width, int divisor);
 /// Number of architectures, exactly, in decimal (it exceeds any integer type).
 std::string count_architectures(const SearchSpace& space);
 
+/// Every combination of what a block of the stage may choose, the smallest first.
+std::vector<BlockChoice> block_choices(const StageSpace& stage);
+
 /// Every choice drawn uniformly and independently.
 Architecture sample(const SearchSpace& space, RandomStream& stream);
 /// The architecture with the largest value of every choice, and the smallest.
@@ -77,8 +83,7 @@ Architecture smallest(const SearchSpace& space);
 /// Draws each choice again with probability `rate`.
 Architecture mutate(const SearchSpace& space, const Architecture& parent, double rate,
                     RandomStream& stream);
-/// Takes each choice (resolution, each stage's depth, each block's kernel, expansion and width)
-/// from either parent.
+/// Takes each choice (resolution, each stage's depth, each of a block's) from either parent.
 Architecture crossover(const SearchSpace& space, const Architecture& a, const Architecture& b,
                        RandomStream& stream);
 
@@ -92,8 +97,10 @@ Membership contains(const SearchSpace& space, const Architecture& architecture);
 /// The one lowering: an architecture as layers with all shapes resolved. A block is
 /// expand 1x1 + ReLU6 (absent where expand_ratio is 1), depthwise k x k + ReLU6, project 1x1, and
 /// an add where input and output shapes agree (unless the stage has none); then the optional 1x1
-/// head, global average pooling, classifier. Every convolution is followed by batch norm while
-/// training; it is folded for int8.
+/// head, global average pooling, classifier. A hard-swish in place of ReLU6 is a layer of its own.
+/// Squeeze-and-excitation lies before the projection: global average pooling, 1x1 + ReLU to a
+/// quarter of the channels, 1x1, logistic function, multiplication. Every convolution of a map is
+/// followed by batch norm while training; it is folded for int8.
 /// @throws InputError if the space does not contain the architecture or the image is too small for
 /// it.
 Network lower(const SearchSpace& space, const Architecture& architecture);

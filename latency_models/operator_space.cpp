@@ -173,10 +173,7 @@ class Enumeration {
   }
 
   [[nodiscard]] BlockChoice default_block(std::size_t stage) const {
-    const StageSpace& offered = space_.stages[stage];
-    return {.kernel_size = offered.kernel_sizes.front(),
-            .expand_ratio = offered.expand_ratios.front(),
-            .width = offered.widths.front()};
+    return block_choices(space_.stages[stage]).front();
   }
 
   // Some architecture that has this part.
@@ -231,16 +228,7 @@ class Enumeration {
     const Part& at = parts_[part];
     std::vector<BlockChoice> choices{{}};
     if (at.kind == Part::Kind::kBlock) {
-      const StageSpace& stage = space_.stages[at.stage];
-      choices.clear();
-      for (const int kernel_size : stage.kernel_sizes) {
-        for (const int expand_ratio : stage.expand_ratios) {
-          for (const int width : stage.widths) {
-            choices.push_back(
-                {.kernel_size = kernel_size, .expand_ratio = expand_ratio, .width = width});
-          }
-        }
-      }
+      choices = block_choices(space_.stages[at.stage]);
     }
     std::map<std::pair<int, std::vector<LayerRole>>, Form> forms;
     for (const BlockChoice& choice : choices) {
@@ -389,6 +377,9 @@ class Enumeration {
         lower(space_, suffix.architecture, network_);
         lister_.assign(network_);
         const int split = layers_of(parts_[suffix.split_part]).begin + suffix.split_layers;
+        if (!std::all_of(network_.layers.begin(), network_.layers.begin() + split, fits_segments)) {
+          continue;
+        }
         geometry_.assign(network_, {.first_layer = 0, .end_layer = split, .grid = grid});
         list_tiles(part, form, split, is_possible, suffix_of_width);
       }

@@ -17,9 +17,10 @@ class Combination : public FloatLayerRun {
   void run(const FloatInputs& inputs, std::span<float> output) const override {
     const std::span<const float> a = inputs[0].values;
     const bool is_constant = has_constant_operand(layer_);
+    const bool is_repeated = is_constant || layer_.repeats_second;
     const std::span<const float> b = is_constant ? own_.constants : inputs[1].values;
     for (std::size_t i = 0; i < output.size(); ++i) {
-      const float second = b[is_constant ? i % b.size() : i];
+      const float second = b[is_repeated ? i % b.size() : i];
       output[i] = own_.constants_come_first ? combined(second, a[i]) : combined(a[i], second);
     }
   }

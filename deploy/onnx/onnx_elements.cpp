@@ -304,11 +304,8 @@ OnnxParameters OnnxImporter::operands(const OnnxNode& node, const OnnxConstant& 
   return parameters;
 }
 
-OnnxValue OnnxImporter::repeated(const OnnxNode& node, const OnnxValue& in,
-                                 const std::vector<int>& to, const OnnxLayout& layout) {
-  if (shape(in) == layout.shape && in.view == layout.view) {
-    return in;
-  }
+OnnxView OnnxImporter::repeated_view(const OnnxNode& node, const OnnxValue& in,
+                                     const std::vector<int>& to) const {
   std::vector<int> from(to.size() - in.dimensions.size(), 1);
   from.insert(from.end(), in.dimensions.begin(), in.dimensions.end());
   const auto of_each = in.view.by_dimension(from);
@@ -322,8 +319,31 @@ OnnxValue OnnxImporter::repeated(const OnnxNode& node, const OnnxValue& in,
     }
     digits.insert(digits.end(), (*of_each)[i].begin(), (*of_each)[i].end());
   }
-  return add_copy(&node, in, OnnxView(digits), to, layout, node.output());
+  return OnnxView(digits);
 }
+
+OnnxValue OnnxImporter::repeated(const OnnxNode& node, const OnnxValue& in,
+                                 const std::vector<int>& to, const OnnxLayout& layout) {
+  return shape(in) == layout.shape && in.view == layout.view
+             ? in
+             : add_copy(&node, in, repeated_view(node, in, to), to, layout, node.output());
+}
+
+namespace {
+
+// Whether elements lie in a pixel of their own as those of `map` in each of its pixels.
+bool is_pixel_for(const TensorShape& pixel, const OnnxView& view, const OnnxLayout& map) {
+  const int channels = map.shape.channels;
+  if (pixel != TensorShape{1, 1, channels}) {
+    return false;
+  }
+  std::vector<int> places = map.view.places();
+  std::transform(places.begin(), places.end(), places.begin(),
+                 [channels](int place) { return place % channels; });
+  return places == view.places();
+}
+
+}  // namespace
 
 void OnnxImporter::import_of_two(const OnnxNode& node, Layer layer) {
   OnnxValue a = settled(node, 0);
@@ -344,9 +364,22 @@ void OnnxImporter::import_of_two(const OnnxNode& node, Layer layer) {
     layout = element_count(b.dimensions) == element_count(*to) ? OnnxLayout{shape(b), b.view}
                                                                : usual_layout(*to);
   }
-  a = repeated(node, a, *to, layout);
-  b = repeated(node, b, *to, layout);
+  for (OnnxValue* const operand : {&a, &b}) {
+    if (shape(*operand) == layout.shape && operand->view == layout.view) {
+      continue;
+    }
+    const bool is_second = operand == &b || layer.kind == LayerKind::kMultiply;
+    if (is_second && layer.kind != LayerKind::kAdd &&
+        is_pixel_for(shape(*operand), repeated_view(node, *operand, *to), layout)) {
+      layer.repeats_second = true;
+      continue;
+    }
+    *operand = repeated(node, *operand, *to, layout);
+  }
   layer.inputs = {a.id, b.id};
+  if (layer.repeats_second && shape(a) != layout.shape) {
+    std::swap(layer.inputs[0], layer.inputs[1]);
+  }
   layer.output = layout.shape;
   append(node, layer, {}, *to, layout.view);
 }

@@ -266,6 +266,8 @@ class OnnxImporter {
   OnnxParameters operands(const OnnxNode& node, const OnnxConstant& operand, const Layer& layer,
                           const std::optional<TensorQuantisation>& other, std::size_t position = 0);
   // Along the dimensions of `to` that it does not have, laid out so.
+  [[nodiscard]] OnnxView repeated_view(const OnnxNode& node, const OnnxValue& in,
+                                       const std::vector<int>& to) const;
   OnnxValue repeated(const OnnxNode& node, const OnnxValue& in, const std::vector<int>& to,
                      const OnnxLayout& layout);
   OnnxValue append_scalar(const OnnxNode& node, LayerKind kind, const OnnxValue& in, double scalar,

@@ -280,6 +280,10 @@ typedef struct held_rows {
   std::string kernel_call(int index) const {
     const Step& step = plan_.step(index);
     const int layer = step.first_layer;
+    if (program_.layer(layer).repeats_second) {
+      return "combine_with_pixel(&" + program_.constant(layer, KernelConstant::kCombination) +
+             ", &in, second.data, &out, rect);";
+    }
     std::string call = std::string(to_string(step.kernel)) + "(";
     for (const KernelConstant constant : program_.constants_of(layer)) {
       call.append("&").append(program_.constant(layer, constant)).append(", ");

@@ -25,6 +25,16 @@ static patchnas_rect everything(int32_t height, int32_t width) {
   return rect;
 }
 )"},
+                              Helper{"combine_with_pixel(", R"(
+/* Every pixel of `a` with the same one, which is in memory. */
+static NOT_INLINED void combine_with_pixel(const patchnas_combination* combination,
+                                           const patchnas_window* a, const int8_t* pixel,
+                                           const patchnas_window* output, patchnas_rect computed) {
+  patchnas_combination with = *combination;
+  with.constants = pixel;
+  patchnas_combine(&with, a, 0, output, computed);
+}
+)"},
                               Helper{"part(", R"(
 /* The part of a tensor that is in memory while a patch is computed. */
 static patchnas_window part(const int8_t* data, const span* rows, const span* cols,

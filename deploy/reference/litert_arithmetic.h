@@ -1,8 +1,9 @@
 #pragma once
 
 // What LiteRT's default CPU kernels (XNNPACK) compute where TensorFlow Lite Micro's requantise in
-// integers: convolutions and means multiply their accumulators by single-precision scales (the fp32
-// variants of its qs8 kernels), additions round once (its qs8 vadd). Poolings are the same in both.
+// integers: convolutions and means multiply their accumulators, and multiplications their products,
+// by single-precision scales (the fp32 variants of its qs8 kernels), additions round once (its qs8
+// vadd). Poolings, and functions of single values, are the same in both.
 // scripts/check_litert shows that this is what the runtime does, bit for bit.
 
 #include <algorithm>

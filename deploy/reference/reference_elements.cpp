@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "arch/resize_samples.h"
+#include "deploy/reference/litert_arithmetic.h"
 #include "deploy/reference/reference_kernels.h"
 
 namespace patchnas {
@@ -45,6 +46,12 @@ class Combination {
         return stored(steps(0, a) >= 0
                           ? requantised(steps(0, a), arithmetic_.inputs[0])
                           : requantised(steps(0, a) * steps(1, b), arithmetic_.output));
+      case LayerKind::kMultiply:
+        if (context_.arithmetic == Arithmetic::kLiteRt) {
+          return stored(litert_requantise(steps(0, a) * steps(1, b), context_.inputs[0].scale,
+                                          context_.inputs[1].scale, context_.output.scale));
+        }
+        [[fallthrough]];
       default:
         return stored(requantised(combined(a, b), arithmetic_.output));
     }
@@ -98,7 +105,8 @@ void combine(const LayerContext& context, const std::array<InputWindow, 2>& inpu
     const std::int8_t* const a = inputs[0].pixel(row, col);
     const std::int8_t* const b = is_constant && !context.layer.has_constant_map
                                      ? context.quantised.constants.data()
-                                     : second.pixel(row, col);
+                                 : context.layer.repeats_second ? second.pixel(0, 0)
+                                                                : second.pixel(row, col);
     std::int8_t* const out = output.pixel(row, col);
     for (int c = 0; c < output.shape.channels; ++c) {
       out[c] = combined(a[c], b[c]);

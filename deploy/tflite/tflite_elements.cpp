@@ -140,10 +140,29 @@ LayerValues TfliteImporter::constants(const FileOperator& op, std::size_t positi
   return values;
 }
 
+namespace {
+
+// Whether every pixel of `map` is combined with the same one.
+bool is_pixel_for(const FileValue& pixel, const FileValue& map) {
+  return pixel.shape == TensorShape{1, 1, map.shape.channels} && map.shape.pixels() > 1 &&
+         pixel.ends_in_channels() && map.ends_in_channels() &&
+         pixel.dimensions().size() <= map.dimensions().size();
+}
+
+bool commutes(LayerKind kind) { return kind != LayerKind::kSubtract && kind != LayerKind::kPrelu; }
+
+}  // namespace
+
 void TfliteImporter::import_of_two(const FileOperator& op, Layer layer) {
   FileValue a = elements(op, 0);
   FileValue b = elements(op, 1);
-  if (a.shape != b.shape || element_count(a.dimensions()) != element_count(b.dimensions())) {
+  const bool may_repeat = layer.kind != LayerKind::kAdd;
+  if (may_repeat && is_pixel_for(a, b) && commutes(layer.kind)) {
+    std::swap(a, b);
+  }
+  if (may_repeat && is_pixel_for(b, a)) {
+    layer.repeats_second = true;
+  } else if (a.shape != b.shape || element_count(a.dimensions()) != element_count(b.dimensions())) {
     const std::vector<int> to = model_.dimensions(op.outputs[0], &op);
     a = repeated(op, 0, to, op.inputs[0]);
     b = repeated(op, 1, to, op.inputs[1]);

@@ -92,6 +92,10 @@ Operation operation_of(const Layer& layer) {
       return Operation::kAdd;
     case LayerKind::kAveragePool:
       return Operation::kMean;
+    case LayerKind::kLookup:
+      return Operation::kFunction;
+    case LayerKind::kMultiply:
+      return Operation::kScale;
     default:
       return Operation::kPointwise;
   }
@@ -123,6 +127,11 @@ bool is_supported(const Network& network, int index) {
     case LayerKind::kAveragePool:
       return layer.output.pixels() == 1 && layer.kernel.height == in.height &&
              layer.kernel.width == in.width && layer.activation == Activation::kNone;
+    case LayerKind::kLookup:
+      return is_trained(layer.function) && layer.activation == Activation::kNone;
+    case LayerKind::kMultiply:
+      return layer.activation == Activation::kNone && layer.inputs[1] > kImage &&
+             layer.inputs[0] != layer.inputs[1] && network.shape(layer.inputs[1]).pixels() == 1;
     case LayerKind::kFullyConnected:
       return in.pixels() == 1 && layer.activation == Activation::kNone &&
              index + 1 == network.layer_count();
@@ -154,6 +163,10 @@ std::vector<FusedLayer> make_fused_layers(const Network& network,
     fused.out_channels = padded(layer.output.channels);
     fused.in_pixels = in.pixels();
     fused.out_pixels = layer.output.pixels();
+    if (layer.input_count() == 2) {
+      fused.second_pixels = network.shape(layer.inputs[1]).pixels();
+    }
+    fused.function = layer.function;
     set_activation(layer.activation, fused);
     if (fused.operation == Operation::kDepthwise) {
       fused.depthwise = {fused.out_channels,
@@ -173,6 +186,7 @@ std::vector<FusedLayer> make_fused_layers(const Network& network,
     fused.gamma = padded_copy(values[i].gamma, fused.out_channels);
     fused.beta = padded_copy(values[i].beta, fused.out_channels);
     fused.has_norm = !fused.gamma.empty();
+    fused.has_bias = !fused.bias.empty() && !fused.has_norm && i + 1 < values.size();
   }
   return result;
 }
@@ -244,6 +258,19 @@ void run_layer(const Network& network, int layer, const FusedLayer& fused, const
         float* const output = run.output + std::int64_t{image} * fused.out_channels;
         fused.integers ? mean_steps(input, fused.in_pixels, fused.integers->zero_point, output)
                        : mean_pixels(input, fused.in_pixels, output);
+      }
+      return;
+    case Operation::kFunction:
+      return fused.integers ? look_up_steps(fused.integers->table, run.a, pixels, run.output)
+                            : apply_function(fused.function, run.a, pixels, run.output);
+    case Operation::kScale:
+      for (int image = 0; image < run.count; ++image) {
+        const ActivationView map = run.a.from_pixel(image * fused.in_pixels);
+        const ActivationView factors = run.b.from_pixel(image);
+        float* const output = run.output + image * fused.out_pixels * fused.out_channels;
+        fused.integers
+            ? scale_steps(map, factors, fused.integers->add.output, fused.in_pixels, output)
+            : scale_pixels(map, factors, fused.in_pixels, output);
       }
       return;
   }

@@ -12,6 +12,7 @@
 #include "supernet/kernels/activation_view.h"
 #include "supernet/kernels/aligned_floats.h"
 #include "supernet/kernels/depthwise_kernel.h"
+#include "supernet/kernels/function_kernel.h"
 #include "supernet/kernels/integer_kernel.h"
 
 namespace patchnas::kernels {
@@ -28,14 +29,17 @@ struct LayerValues {
 };
 
 /// kPatches: a convolution of the image, as gathered patches times a matrix.
-enum class Operation { kPatches, kPointwise, kDepthwise, kAdd, kMean };
+/// kScale: each channel of a map by a number of its own.
+enum class Operation { kPatches, kPointwise, kDepthwise, kAdd, kMean, kFunction, kScale };
 
 /// What an int8 layer (quantised_layers.h) computes besides its sums of products.
 struct IntegerArithmetic {
   ChannelRequantisation requantisation;  ///< of layers with weights
-  AddArithmetic add;
-  std::int32_t zero_point = 0;  ///< of the output
-  float input_step = 1.0F;      ///< what a step is in real numbers: the scale of the first input
+  AddArithmetic add;                     ///< and of products
+  StepTable table;                       ///< of functions
+  std::int32_t zero_point = 0;           ///< of the output
+  float input_step = 1.0F;   ///< what a step is in real numbers: the scale of the first input
+  float second_step = 1.0F;  ///< the same of the second
   float output_step = 1.0F;
 };
 
@@ -45,7 +49,11 @@ struct FusedLayer {
   int out_channels = 0;  ///< padded
   std::int64_t in_pixels = 0;
   std::int64_t out_pixels = 0;
+  std::int64_t second_pixels = 0;  ///< of the second input
   bool has_norm = false;
+  /// Without a norm, and not the last one: readers add the bias before the clamp.
+  bool has_bias = false;
+  ValueFunction function = ValueFunction::kHardSwish;  ///< kFunction only
   float low = 0.0F;  ///< clamp of the activation; of an int8 layer in steps from the zero point
   float high = 0.0F;
   DepthwiseShape depthwise;
@@ -60,7 +68,8 @@ struct FusedLayer {
 };
 
 /// Whether all of the network can run fused: a convolution of the image, then 1x1 and depthwise
-/// convolutions with batch norm, residual adds, global average pooling and a classifier.
+/// convolutions with batch norm, residual adds, hard-swish, squeeze-and-excitation, global average
+/// pooling and a classifier.
 bool supported(const Network& network);
 
 /// @param values one per layer; sizes as the network's

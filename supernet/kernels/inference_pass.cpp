@@ -48,10 +48,13 @@ InferencePass::InferencePass(const Network& network, std::span<const LayerValues
     : InferencePass(network, make_fused_layers(network, values)) {
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const FusedLayer& fused = layers_[i];
+    Norm& norm = norms_[i];
+    if (fused.has_bias) {
+      norm = {std::vector<float>(fused.bias.size(), 1.0F), fused.bias};
+    }
     if (!fused.has_norm) {
       continue;
     }
-    Norm& norm = norms_[i];
     norm.scale.assign(static_cast<std::size_t>(fused.out_channels), 0.0F);
     norm.shift.assign(static_cast<std::size_t>(fused.out_channels), 0.0F);
     for (std::size_t c = 0; c < values[i].running_mean.size(); ++c) {

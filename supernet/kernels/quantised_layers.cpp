@@ -53,6 +53,14 @@ ChannelRequantisation channel_requantisation(const QuantizedLayer& layer, int pa
   return result;
 }
 
+StepTable step_table(const LookupTable& stored, std::int32_t input_zero_point,
+                     std::int32_t output_zero_point) {
+  StepTable table{.input_zero_point = input_zero_point};
+  std::transform(stored.begin(), stored.end(), table.values.begin(),
+                 [&](std::int32_t value) { return static_cast<float>(value - output_zero_point); });
+  return table;
+}
+
 // Gradients go back through the real weights. Packed [out, in], depthwise [c / 8][taps][8].
 void scale_backward_weights(const QuantizedLayer& layer, FusedLayer& fused) {
   const std::size_t per_channel =
@@ -107,6 +115,9 @@ std::vector<FusedLayer> make_fused_layers(const QuantizedNetwork& network) {
   for (std::size_t i = 0; i < result.size(); ++i) {
     const Layer& layer = network.network.layers[i];
     const QuantizedLayer& own = network.layers[i];
+    const auto tensor = [&](std::size_t input) -> const TensorQuantisation& {
+      return network.tensors[static_cast<std::size_t>(layer.inputs[input])];
+    };
     const TensorQuantisation& output = network.tensors[i + 1];
     FusedLayer& fused = result[i];
     fused.low = static_cast<float>(own.clamp.min - output.zero_point);
@@ -114,8 +125,10 @@ std::vector<FusedLayer> make_fused_layers(const QuantizedNetwork& network) {
     fused.integers = IntegerArithmetic{
         .requantisation = channel_requantisation(own, fused.out_channels),
         .add = own.add,
+        .table = step_table(own.lookup.twice, tensor(0).zero_point, output.zero_point),
         .zero_point = output.zero_point,
-        .input_step = network.tensors[static_cast<std::size_t>(layer.inputs[0])].scale,
+        .input_step = tensor(0).scale,
+        .second_step = layer.input_count() == 2 ? tensor(1).scale : 1.0F,
         .output_step = output.scale};
     if (layer.has_weights()) {
       scale_backward_weights(own, fused);

@@ -116,7 +116,7 @@ void TrainingPass::run_forward(int layer) {
       run.a = a.from_pixel(begin * fused.in_pixels);
     }
     if (l.input_count() == 2) {
-      run.b = b.from_pixel(begin * fused.in_pixels);
+      run.b = b.from_pixel(begin * fused.second_pixels);
     }
     if (fused.has_norm) {
       run.sums = sums.of(thread);
@@ -128,7 +128,15 @@ void TrainingPass::run_forward(int layer) {
     normalise(fused, sums.sums(), sums.products(), out);
   } else if (fused.integers) {
     be_steps(out);
+  } else if (fused.has_bias) {
+    be_biased(fused, out);
   }
+}
+
+void TrainingPass::be_biased(const FusedLayer& fused, Tensor& out) {
+  out.scale.assign(fused.bias.size(), 1.0F);
+  out.shift = fused.bias;
+  out.mean.assign(fused.bias.size(), 0.0F);
 }
 
 // The raw values are steps already. Those that the clamp left alone are at most at its ends, where
@@ -158,13 +166,14 @@ void TrainingPass::normalise(const FusedLayer& fused, const std::vector<double>&
 
 BatchStatistics TrainingPass::statistics(int layer) const {
   const Tensor& t = tensors_[static_cast<std::size_t>(layer) + 1];
-  BatchStatistics result{t.mean, t.variance};
-  if (!t.variance.empty()) {
-    const auto channels =
-        static_cast<std::size_t>(network_.layers[static_cast<std::size_t>(layer)].output.channels);
-    result.mean.resize(channels);
-    result.variance.resize(channels);
+  if (t.variance.empty()) {
+    return {};
   }
+  BatchStatistics result{t.mean, t.variance};
+  const auto channels =
+      static_cast<std::size_t>(network_.layers[static_cast<std::size_t>(layer)].output.channels);
+  result.mean.resize(channels);
+  result.variance.resize(channels);
   return result;
 }
 

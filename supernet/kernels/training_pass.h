@@ -107,14 +107,21 @@ class TrainingPass {
   void normalise(const FusedLayer& fused, const std::vector<double>& sum,
                  const std::vector<double>& square, Tensor& tensor) const;
   static void be_steps(Tensor& tensor);
+  static void be_biased(const FusedLayer& fused, Tensor& tensor);
   void run_forward(int layer);
   void run_backward(int layer, LayerGradients& gradients);
   void backward_convolution(int layer, LayerGradients& gradients);
   void backward_add(int layer);
   void backward_mean(int layer);
+  void backward_function(int layer);
+  void backward_scale(int layer);
   void finish(Tensor& tensor);
   Buffer take(std::int64_t pixels, int channels);
   GradientSink sink_into(Tensor& tensor);
+  /// Calls run(first image, end, sink at the first) for parts of the batch, each of which sinks all
+  /// of its gradients of `in`.
+  template <typename Run>
+  void sink_in_parts(Tensor& in, const Run& run);
   static void keep_sums(const GradientSink& sink, const ThreadSums& sums, Tensor& tensor);
   Tensor& tensor(TensorId id) { return tensors_[static_cast<std::size_t>(id)]; }
 

@@ -4,6 +4,7 @@
 
 #include "arch/base/parallel.h"
 #include "supernet/kernels/elementwise_kernel.h"
+#include "supernet/kernels/function_kernel.h"
 #include "supernet/kernels/pointwise_kernel.h"
 #include "supernet/kernels/thread_sums.h"
 #include "supernet/kernels/training_pass.h"
@@ -45,6 +46,10 @@ void TrainingPass::run_backward(int layer, LayerGradients& gradients) {
       return backward_add(layer);
     case Operation::kMean:
       return backward_mean(layer);
+    case Operation::kFunction:
+      return backward_function(layer);
+    case Operation::kScale:
+      return backward_scale(layer);
     default:
       return backward_convolution(layer, gradients);
   }
@@ -117,8 +122,8 @@ void TrainingPass::backward_convolution(int layer, LayerGradients& gradients) {
     output.b = norm.b.data();
     output.c = norm.c.data();
   } else {
-    gradients.bias = fused.integers ? to_floats(out.gradient_sum, l.output.channels)
-                                    : bias_gradient(out, l.output.channels);
+    gradients.bias = out.mean.empty() ? bias_gradient(out, l.output.channels)
+                                      : to_floats(out.gradient_sum, l.output.channels);
   }
 
   GradientSink sink;
@@ -219,21 +224,69 @@ void TrainingPass::finish(Tensor& in) {
   keep_sums(sink, sums, in);
 }
 
-void TrainingPass::backward_mean(int layer) {
-  Tensor& in = tensor(network_.layers[static_cast<std::size_t>(layer)].inputs[0]);
-  const Tensor& out = tensor(layer + 1);
+template <typename Run>
+void TrainingPass::sink_in_parts(Tensor& in, const Run& run) {
   const GradientSink sink = sink_into(in);
   ThreadSums sums(sink.mean != nullptr ? in.channels : 0);
   parallel_ranges(count_, [&](int thread, int begin, int end) {
-    for (int image = begin; image < end; ++image) {
-      GradientSink part = sink.from_pixel(image * in.pixels);
-      if (sink.mean != nullptr) {
-        part.sums = sums.of(thread);
-      }
-      spread_gradient(out.gradient.get() + std::int64_t{image} * out.channels, in.pixels, part);
+    GradientSink part = sink;
+    if (sink.mean != nullptr) {
+      part.sums = sums.of(thread);
     }
+    run(begin, end, part.from_pixel(begin * in.pixels));
   });
   keep_sums(sink, sums, in);
+}
+
+void TrainingPass::backward_mean(int layer) {
+  Tensor& in = tensor(network_.layers[static_cast<std::size_t>(layer)].inputs[0]);
+  const Tensor& out = tensor(layer + 1);
+  sink_in_parts(in, [&](int begin, int end, const GradientSink& sink) {
+    for (int image = begin; image < end; ++image) {
+      spread_gradient(out.gradient.get() + std::int64_t{image} * out.channels, in.pixels,
+                      sink.from_pixel((image - begin) * in.pixels));
+    }
+  });
+}
+
+void TrainingPass::backward_function(int layer) {
+  const FusedLayer& fused = layers_[static_cast<std::size_t>(layer)];
+  Tensor& in = tensor(network_.layers[static_cast<std::size_t>(layer)].inputs[0]);
+  const float* const gradient = tensor(layer + 1).gradient.get();
+  const float step = fused.integers ? fused.integers->input_step : 1.0F;
+  sink_in_parts(in, [&](int begin, int end, const GradientSink& sink) {
+    function_gradient(fused.function, in.view().from_pixel(begin * in.pixels), step,
+                      gradient + begin * in.pixels * in.channels, (end - begin) * in.pixels, sink);
+  });
+}
+
+void TrainingPass::backward_scale(int layer) {
+  const FusedLayer& fused = layers_[static_cast<std::size_t>(layer)];
+  const Layer& l = network_.layers[static_cast<std::size_t>(layer)];
+  Tensor& map = tensor(l.inputs[0]);
+  Tensor& factors = tensor(l.inputs[1]);
+  const float* const gradient = tensor(layer + 1).gradient.get();
+  const auto of_images = [&](int begin, int end, const Tensor& in, const GradientSink& sink,
+                             const auto& run) {
+    for (int image = begin; image < end; ++image) {
+      run(image, gradient + image * map.pixels * map.channels,
+          sink.from_pixel((image - begin) * in.pixels));
+    }
+  };
+  sink_in_parts(map, [&](int begin, int end, const GradientSink& all) {
+    of_images(begin, end, map, all, [&](int image, const float* own, const GradientSink& sink) {
+      scaled_map_gradient(factors.view().from_pixel(image),
+                          fused.integers ? fused.integers->second_step : 1.0F, own, map.pixels,
+                          sink);
+    });
+  });
+  sink_in_parts(factors, [&](int begin, int end, const GradientSink& all) {
+    of_images(begin, end, factors, all, [&](int image, const float* own, const GradientSink& sink) {
+      scaling_factor_gradient(map.view().from_pixel(image * map.pixels),
+                              fused.integers ? fused.integers->input_step : 1.0F, own, map.pixels,
+                              sink);
+    });
+  });
 }
 
 }  // namespace patchnas::kernels

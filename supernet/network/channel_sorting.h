@@ -11,8 +11,8 @@
 namespace patchnas {
 
 /// For every tensor the number of its group of channels, or -1 where channels are fixed (image,
-/// logits). Tensors of one group have the same channels: depthwise layers and poolings keep them,
-/// adds tie them.
+/// logits). Tensors of one group have the same channels: depthwise layers, poolings and functions
+/// keep them, adds and multiplications tie them.
 std::vector<int> channel_groups(const Network& network);
 
 /// Sum of the absolute weights that read each channel of a group, over all its readers.

@@ -66,6 +66,22 @@ at::Tensor activate(Activation activation, at::Tensor x) {
   return x;
 }
 
+[[noreturn]] void fail(const Network& network, int layer, const std::string& what) {
+  throw Error("layer " + network.layer_name(layer) + ": " + what +
+              " is not an operator of trainable networks");
+}
+
+at::Tensor apply(const Network& network, int layer, const at::Tensor& x) {
+  switch (network.layers[static_cast<std::size_t>(layer)].function) {
+    case ValueFunction::kHardSwish:
+      return at::hardswish(x);
+    case ValueFunction::kLogistic:
+      return at::sigmoid(x);
+    default:
+      fail(network, layer, "this function of single values");
+  }
+}
+
 }  // namespace
 
 at::Tensor linear_output(const Network& network, int layer, const LayerTensors& tensors,
@@ -77,6 +93,10 @@ at::Tensor linear_output(const Network& network, int layer, const LayerTensors& 
       return convolve(network, l, tensors, x);
     case LayerKind::kAdd:
       return x + other;
+    case LayerKind::kMultiply:
+      return x * other;
+    case LayerKind::kLookup:
+      return apply(network, layer, x);
     case LayerKind::kAveragePool:
       if (l.output.pixels() == 1) {
         return x.mean({2, 3}, true);
@@ -88,8 +108,7 @@ at::Tensor linear_output(const Network& network, int layer, const LayerTensors& 
     default:
       break;
   }
-  throw Error("layer " + network.layer_name(layer) + ": " + std::string(to_string(l.kind)) +
-              " is not an operator of trainable networks");
+  fail(network, layer, std::string(to_string(l.kind)));
 }
 
 at::Tensor forward(const Network& network, std::span<const LayerTensors> layers, at::Tensor images,

@@ -34,7 +34,7 @@ at::Tensor forward(const Network& network, std::span<const LayerTensors> layers,
                    NormMode mode, const ForwardObserver& observer = {});
 
 /// What a layer computes before batch norm and activation function.
-/// @param x,other the inputs, [N, C, H, W]; `other` of adds only
+/// @param x,other the inputs, [N, C, H, W]; `other` of adds and multiplications only
 /// @throws Error for operators that no lowered architecture has.
 at::Tensor linear_output(const Network& network, int layer, const LayerTensors& tensors,
                          const at::Tensor& x, const at::Tensor& other);

@@ -21,8 +21,10 @@ std::vector<std::int64_t> weight_shape(const Network& network, const Layer& laye
   }
 }
 
+// The convolutions of squeeze-and-excitation see one pixel of each image, as the classifier does.
 bool has_bias(const Layer& layer, TrainedForm form) {
-  return form == TrainedForm::kFolded || layer.kind == LayerKind::kFullyConnected;
+  return form == TrainedForm::kFolded || layer.kind == LayerKind::kFullyConnected ||
+         layer.role == LayerRole::kSqueezeReduce || layer.role == LayerRole::kSqueezeExpand;
 }
 
 // [O, I, kh, kw] to TensorFlow Lite's order; FloatLayer says which.

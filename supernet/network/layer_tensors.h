@@ -16,8 +16,9 @@
 
 namespace patchnas {
 
-/// Undefined where a layer has none: adds and poolings have no tensors, convolutions no bias, the
-/// classifier no batch norm, and weights that are shared no running statistics.
+/// Undefined where a layer has none: adds and poolings have no tensors, convolutions of maps no
+/// bias, those of squeeze-and-excitation and the classifier no batch norm, and weights that are
+/// shared no running statistics.
 struct LayerTensors {
   at::Tensor weight;  ///< conv [O, I, kh, kw], depthwise [C, 1, kh, kw], fully connected [O, I]
   at::Tensor bias;    ///< [O]
@@ -27,7 +28,8 @@ struct LayerTensors {
   at::Tensor running_variance;  ///< of the population
 };
 
-/// kNormed: weights and batch norm, of the classifier a bias. kFolded: weights and a bias each.
+/// kNormed: weights and batch norm, or a bias where there is none. kFolded: weights and a bias
+/// each.
 enum class TrainedForm { kNormed, kFolded };
 
 /// Number of trained values of a network: weights, biases, and batch norms' gamma and beta.
@@ -41,8 +43,8 @@ std::vector<LayerTensors> carve(const Network& network, const at::Tensor& flat,
 /// [trained_count(network, form)]
 at::Tensor decay_mask(const Network& network, TrainedForm form = TrainedForm::kNormed);
 
-/// Convolutions He-normal by fan-in, classifier uniform within 1 / sqrt(fan-in), gamma 1, beta and
-/// bias 0.
+/// What has batch norm He-normal by fan-in, what has a bias uniform within 1 / sqrt(fan-in), gamma
+/// 1, beta and bias 0.
 void initialise(const Network& network, const at::Tensor& flat, RandomStream& stream);
 
 /// Names and shapes of all layers with weights: what saved weights belong to.

@@ -54,6 +54,14 @@ at::Tensor rescaled(const at::Tensor& x, const Requantisation& by) {
   return requantise(x, requantisation_tensors(std::span(&by, 1), x));
 }
 
+// What the stored values become.
+at::Tensor looked_up(const LookupTable& table, const at::Tensor& stored) {
+  const at::Tensor values =
+      torch::tensor(std::vector<std::int64_t>(table.begin(), table.end()), at::kLong)
+          .to(stored.device());
+  return values.index_select(0, (stored + 128).flatten()).view(stored.sizes());
+}
+
 // Half a step goes away from zero, as pool_average of deploy/ rounds.
 at::Tensor rounded_mean(const at::Tensor& stored) {
   const std::int64_t count = stored.size(2) * stored.size(3);
@@ -121,6 +129,13 @@ class Interpreter {
       };
       return rescaled(wrapped(scaled(0) + scaled(1)), own.add.output);
     }
+    if (layer.kind == LayerKind::kMultiply) {
+      return rescaled(wrapped(steps(0) * steps(1)), own.add.output);
+    }
+    if (layer.kind == LayerKind::kLookup) {
+      return looked_up(own.lookup.twice, steps(0) + input_zero_point(layer)) -
+             network_.tensors[i + 1].zero_point;
+    }
     if (layer.kind == LayerKind::kAveragePool) {
       const std::int64_t zero_point = network_.tensors[i + 1].zero_point;
       return rounded_mean(steps(0) + zero_point) - zero_point;
@@ -138,6 +153,10 @@ class Interpreter {
             .view(shape)
             .to(sums.device());
     return requantise(wrapped(sums + bias), requantisation_tensors(own.requantisation, sums));
+  }
+
+  [[nodiscard]] std::int64_t input_zero_point(const Layer& layer) const {
+    return network_.tensors[static_cast<std::size_t>(layer.inputs[0])].zero_point;
   }
 
   at::Tensor integer_weight(int index) const {

@@ -26,13 +26,14 @@ LayerTensors slice(const Network& network, const Layer& layer, const LayerTensor
   if (layer.kind != LayerKind::kDepthwiseConv2d) {
     active.weight = leading(active.weight, 1, network.shape(layer.inputs[0]).channels);
   }
-  if (layer.kind == LayerKind::kFullyConnected) {
-    active.bias = leading(shared.bias, 0, out);
-    return active;
+  if (layer.kind != LayerKind::kFullyConnected) {
+    active.weight = centre(centre(active.weight, 2, layer.kernel.height), 3, layer.kernel.width);
   }
-  active.weight = centre(centre(active.weight, 2, layer.kernel.height), 3, layer.kernel.width);
-  active.gamma = leading(shared.gamma, 0, out);
-  active.beta = leading(shared.beta, 0, out);
+  for (const auto member : {&LayerTensors::bias, &LayerTensors::gamma, &LayerTensors::beta}) {
+    if ((shared.*member).defined()) {
+      active.*member = leading(shared.*member, 0, out);
+    }
+  }
   return active;
 }
 

@@ -23,6 +23,10 @@ TEST(NetworkDescription, SaysWhatALoweredNetworkIs) {
   for (int i = 0; i < 200; ++i) {
     SearchSpace space = testing::random_space(stream);
     space.padding = Padding::kSymmetric;
+    for (StageSpace& stage : space.stages) {
+      stage.activations = {BlockActivation::kRelu6};
+      stage.squeeze_excitations = {SqueezeExcitation::kAbsent};
+    }
     Network network = lower(space, sample(space, stream));
     Network read = read_network_description(
         network_description_json(network, i % 2 == 0 ? testing::DescriptionSpelling::kOnceForAll

@@ -1,6 +1,9 @@
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "arch/base/error.h"
+#include "arch/operator_table.h"
 #include "arch/patch_schedule.h"
 #include "arch/tile_geometry.h"
 #include "tests/support/random_networks.h"
@@ -38,7 +41,9 @@ TEST(PatchSchedule, EnumerationIsCompleteAndValid) {
     for (int count = 2; count <= 4; ++count) {
       for (int split = 1; split < network.layer_count(); ++split) {
         const TensorShape& out = network.shape(split);
-        expected += out.height >= count && out.width >= count ? 1 : 0;
+        const bool fit =
+            std::all_of(network.layers.begin(), network.layers.begin() + split, fits_segments);
+        expected += fit && out.height >= count && out.width >= count ? 1 : 0;
       }
     }
     EXPECT_EQ(schedules.size(), expected);

@@ -114,6 +114,64 @@ TEST(SearchSpace, LoweringGivesInvertedResiduals) {
   EXPECT_EQ(network.layers[9].kernel, (Kernel{5, 5, 2, 2, 1, 1}));
 }
 
+TEST(SearchSpace, LoweringGivesHardSwishAndSqueezeExcitation) {
+  SearchSpace space = small_space();
+  space.stages[1].activations = {BlockActivation::kHardSwish};
+  space.stages[1].squeeze_excitations = {SqueezeExcitation::kPresent};
+  const Network network = lower(space, largest(space));
+  std::vector<std::string> names;
+  for (int i = 0; i < network.layer_count(); ++i) {
+    if (network.layers[static_cast<std::size_t>(i)].stage == 1) {
+      names.push_back(network.layer_name(i).substr(std::string("stage1.block0.").size()));
+    }
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"expand", "expand_activation", "depthwise",
+                                             "depthwise_activation", "squeeze", "squeeze_reduce",
+                                             "squeeze_expand", "gate", "excite", "project"}));
+  const int excite = network.layer_count() - 4;
+  EXPECT_EQ(network.layers[static_cast<std::size_t>(excite)].inputs,
+            (std::array{excite - 4, excite}));
+  EXPECT_EQ(network.shape(excite - 2), (TensorShape{1, 1, 8}));  // a quarter of 16, in eights
+  EXPECT_EQ(network.shape(excite), (TensorShape{1, 1, 16}));
+  EXPECT_EQ(network.shape(excite + 1), network.shape(excite - 4));
+}
+
+// Other spaces, and their runs, know nothing of choices that they do not offer.
+TEST(SearchSpace, ChoicesThatAreNotOfferedLeaveNoTrace) {
+  RandomStream stream(5, "space_test/trace");
+  for (int round = 0; round < 50; ++round) {
+    SearchSpace plain = testing::random_space(stream);
+    SearchSpace fixed = plain;
+    for (StageSpace& stage : plain.stages) {
+      stage.activations = {BlockActivation::kRelu6};
+      stage.squeeze_excitations = {SqueezeExcitation::kAbsent};
+    }
+    for (StageSpace& stage : fixed.stages) {
+      stage.activations = {BlockActivation::kHardSwish};
+      stage.squeeze_excitations = {SqueezeExcitation::kPresent};
+    }
+    RandomStream one(static_cast<std::uint64_t>(round), "space_test/draws");
+    RandomStream other = one;
+    const auto draw = [](const SearchSpace& space, RandomStream& draws) {
+      const Architecture a = sample(space, draws);
+      return crossover(space, mutate(space, a, 0.5, draws), sample(space, draws), draws);
+    };
+    Architecture expected = draw(plain, one);
+    EXPECT_EQ(to_json(expected).find("activation"), std::string::npos);
+    EXPECT_EQ(to_json(expected).find("squeeze"), std::string::npos);
+    EXPECT_EQ(to_yaml(plain, 0).find("activation"), std::string::npos);
+    EXPECT_EQ(to_yaml(plain, 0).find("squeeze"), std::string::npos);
+    for (auto& blocks : expected.stages) {
+      for (BlockChoice& block : blocks) {
+        block.activation = BlockActivation::kHardSwish;
+        block.squeeze_excitation = SqueezeExcitation::kPresent;
+      }
+    }
+    EXPECT_EQ(draw(fixed, other), expected) << "the same numbers were drawn";
+    EXPECT_EQ(one.next(), other.next());
+  }
+}
+
 TEST(SearchSpace, GroupsAreThoseOfTheStages1x1Convolutions) {
   RandomStream stream(3, "space_test/groups");
   for (int round = 0; round < 100; ++round) {
@@ -170,6 +228,10 @@ TEST(SearchSpace, RejectsWhatItDoesNotOffer) {
   Architecture architecture = smallest(space);
   architecture.stages[0][0].kernel_size = 5;
   EXPECT_EQ(contains(space, architecture).reason, "stage 0: kernel 5 is not offered; allowed: [3]");
+  Architecture excited = smallest(space);
+  excited.stages[1][0].squeeze_excitation = SqueezeExcitation::kPresent;
+  EXPECT_EQ(contains(space, excited).reason,
+            "stage 1: squeeze_excitation true is not offered; allowed: [false]");
   EXPECT_THROW(lower(space, architecture), InputError);
 }
 
@@ -183,6 +245,14 @@ TEST(SearchSpace, ErrorsSayWhereAndWhatIsAllowed) {
             "space.yaml:10:69: stages[1].groups: 8 groups do not divide 4 channels; allowed: "
             "divisors of the stage's widths and of those before it");
   EXPECT_EQ(error_of(replaced(kSmallSpace, "[3, 5], ", "[3, 5], groups: 4, ")), "accepted");
+  EXPECT_EQ(error_of(replaced(kSmallSpace, "[3, 5], ", "[3, 5], activation: [swish], ")),
+            "space.yaml:10:73: stages[1].activation: 'swish' is unknown; allowed: [relu6, "
+            "hard_swish]");
+  EXPECT_EQ(error_of(replaced(kSmallSpace, "[3, 5], ", "[3, 5], squeeze_excitation: [1], ")),
+            "space.yaml:10:81: stages[1].squeeze_excitation: '1' is unknown; allowed: [false, "
+            "true]");
+  EXPECT_EQ(error_of(replaced(kSmallSpace, "[3, 5], ", "[3, 5], squeeze_excitation: [true], ")),
+            "accepted");
   EXPECT_EQ(error_of(replaced(kSmallSpace, "classes: 3", "classes: many")),
             "space.yaml:2:10: classes: must be a whole number, not 'many'");
   EXPECT_EQ(error_of(replaced(kSmallSpace, "classes: 3", "classes: 1")),

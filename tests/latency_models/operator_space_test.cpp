@@ -40,16 +40,10 @@ class ArchitectureWalk {
       add_stage(stage + 1);
       return;
     }
-    const StageSpace& offered = space_.stages[stage];
-    for (const int kernel_size : offered.kernel_sizes) {
-      for (const int expand_ratio : offered.expand_ratios) {
-        for (const int width : offered.widths) {
-          architecture_.stages[stage].push_back(
-              {.kernel_size = kernel_size, .expand_ratio = expand_ratio, .width = width});
-          add_block(stage, remaining - 1);
-          architecture_.stages[stage].pop_back();
-        }
-      }
+    for (const BlockChoice& block : block_choices(space_.stages[stage])) {
+      architecture_.stages[stage].push_back(block);
+      add_block(stage, remaining - 1);
+      architecture_.stages[stage].pop_back();
     }
   }
 
@@ -82,14 +76,14 @@ SearchSpace small_space(RandomStream& stream) {
   for (StageSpace& stage : space.stages) {
     stage.residual = stream.chance(0.8);
   }
-  const auto shrink = [&](std::vector<int>& choices) {
+  const auto shrink = [&](auto& choices) {
     if (choices.size() > 1) {
       choices.erase(choices.begin() + static_cast<std::ptrdiff_t>(stream.below(choices.size())));
     }
   };
   while (std::stod(count_architectures(space)) > 400.0) {
     StageSpace& stage = space.stages[stream.below(space.stages.size())];
-    switch (stream.below(5)) {
+    switch (stream.below(7)) {
       case 0:
         shrink(stage.depths);
         break;
@@ -101,6 +95,12 @@ SearchSpace small_space(RandomStream& stream) {
         break;
       case 3:
         shrink(stage.widths);
+        break;
+      case 4:
+        shrink(stage.activations);
+        break;
+      case 5:
+        shrink(stage.squeeze_excitations);
         break;
       default:
         shrink(space.resolutions);

@@ -91,10 +91,10 @@ TEST(ArenaPlan, ReachesTheLowerBoundInAllButRareCases) {
       });
   EXPECT_LE(others.missed, others.plans / 1000);
   EXPECT_LT(others.worst, 0.10);
-  EXPECT_LE(consuming.missed, consuming.plans / 100);
+  EXPECT_LE(consuming.missed, consuming.plans / 80);
   EXPECT_LT(consuming.worst, 0.20);
   EXPECT_LE(in_front.missed, in_front.plans / 10);
-  EXPECT_LT(in_front.worst, 0.25);
+  EXPECT_LT(in_front.worst, 0.40);  // a few hundred bytes
 }
 
 TEST(ArenaPlan, OfGraphsReachesTheLowerBoundInAllButRareCases) {
@@ -103,7 +103,7 @@ TEST(ArenaPlan, OfGraphsReachesTheLowerBoundInAllButRareCases) {
   EXPECT_LE(others.missed, others.plans / 1000);
   EXPECT_LT(others.worst, 0.15);
   EXPECT_LE(consuming.missed, consuming.plans / 50);
-  EXPECT_LT(consuming.worst, 0.25);
+  EXPECT_LT(consuming.worst, 0.30);
   EXPECT_LE(in_front.missed, in_front.plans / 40);
   EXPECT_LT(in_front.worst, 0.25);
 }

@@ -234,12 +234,16 @@ class LayerUnderTest {
 
   void combine(const Rect& computed, const std::array<Rect, 2>& reads, const patchnas_window& in,
                const patchnas_window& output, const patchnas_rect& rect) const {
-    const bool by_channel = has_constant_operand(layer_) && !layer_.has_constant_map;
+    const bool has_constants = has_constant_operand(layer_) && !layer_.has_constant_map;
+    const bool by_channel = has_constants || layer_.repeats_second;
     Bytes b = second(computed, reads[1]);
     const patchnas_window of_second =
         c_window(b, layer_.has_constant_map ? computed : reads[1], layer_.output.channels);
-    const patchnas_combination combination = {
-        operation(), by_channel ? quantised_.constants.data() : nullptr, add_scales()};
+    const patchnas_combination combination = {operation(),
+                                              has_constants           ? quantised_.constants.data()
+                                              : layer_.repeats_second ? b.data()
+                                                                      : nullptr,
+                                              add_scales()};
     patchnas_combine(&combination, &in, by_channel ? nullptr : &of_second, &output, rect);
   }
 

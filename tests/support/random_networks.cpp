@@ -1,6 +1,7 @@
 #include "tests/support/random_networks.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <numeric>
 
 #include "arch/operator_table.h"
@@ -13,10 +14,11 @@ int between(RandomStream& stream, int low, int high) {
 }
 
 // A non-empty, sorted subset.
-std::vector<int> subset(RandomStream& stream, const std::vector<int>& items) {
-  std::vector<int> chosen;
+template <typename Item>
+std::vector<Item> subset(RandomStream& stream, std::initializer_list<Item> items) {
+  std::vector<Item> chosen;
   while (chosen.empty()) {
-    for (const int item : items) {
+    for (const Item& item : items) {
       if (stream.chance(0.5)) {
         chosen.push_back(item);
       }
@@ -136,6 +138,23 @@ void append_with(Network& network, RandomStream& stream, TensorId other) {
   if (stream.chance(0.5)) {
     std::swap(layer.inputs[0], layer.inputs[1]);
   }
+}
+
+// A pixel made from the whole tensor that all of its pixels are combined with.
+void append_pixel_for_all(Network& network, RandomStream& stream) {
+  const TensorId from = network.layer_count();
+  const TensorShape shape = network.output();
+  const TensorShape pixel{1, 1, shape.channels};
+  append(network, LayerKind::kAveragePool, pixel).kernel = {.height = shape.height,
+                                                            .width = shape.width,
+                                                            .stride_h = shape.height,
+                                                            .stride_w = shape.width};
+  append(network, LayerKind::kConv2d, pixel);
+  append_function(network, stream);
+  Layer& layer = append(network, random_combination(stream), shape);
+  layer.kind = layer.kind == LayerKind::kAdd ? LayerKind::kMultiply : layer.kind;
+  layer.inputs = {from, network.layer_count() - 1};
+  layer.repeats_second = shape.pixels() > 1;
 }
 
 // A branch that is combined with what it comes from.
@@ -288,7 +307,7 @@ void append_mean_over_channels(Network& network, RandomStream& stream) {
 void append_any(Network& network, RandomStream& stream) {
   const TensorShape shape = network.output();
   const bool is_small = shape.elements() < 3000;
-  switch (stream.below(12)) {
+  switch (stream.below(13)) {
     case 0:
       return append_function(network, stream);
     case 1:
@@ -312,6 +331,8 @@ void append_any(Network& network, RandomStream& stream) {
       return append_transpose_conv(network, stream, is_small ? 2 : 1);
     case 10:
       return append_mean_over_channels(network, stream);
+    case 11:
+      return append_pixel_for_all(network, stream);
     default:
       return append_residual(network, stream);
   }
@@ -354,6 +375,13 @@ SearchSpace random_space(RandomStream& stream) {
     stage.kernel_sizes = subset(stream, {3, 5, 7});
     stage.expand_ratios = subset(stream, {1, 2, 3});
     stage.widths = subset(stream, {3, 4, 8});
+    if (stream.chance(0.5)) {
+      stage.activations = subset(stream, {BlockActivation::kRelu6, BlockActivation::kHardSwish});
+    }
+    if (stream.chance(0.5)) {
+      stage.squeeze_excitations =
+          subset(stream, {SqueezeExcitation::kAbsent, SqueezeExcitation::kPresent});
+    }
     space.stages.push_back(stage);
   }
   space.head_width = stream.chance(0.3) ? between(stream, 4, 12) : 0;

@@ -68,9 +68,9 @@ class Definition {
       case LayerKind::kSoftmax: {
         double sum = 0;
         for (int c = 0; c < shape_.channels; ++c) {
-          sum += std::exp(at(row, col, c));
+          sum += std::exp(at(row, col, c) - at(row, col, channel));
         }
-        return std::exp(at(row, col, channel)) / sum;
+        return 1 / sum;
       }
       case LayerKind::kAdd:
         return in_[index] + double{second(index, channel)};
@@ -107,7 +107,7 @@ class Definition {
 
   [[nodiscard]] float second(std::size_t index, int channel) const {
     return second_ != nullptr
-               ? (*second_)[index]
+               ? (*second_)[layer_.repeats_second ? static_cast<std::size_t>(channel) : index]
                : own_.constants[layer_.has_constant_map ? index
                                                         : static_cast<std::size_t>(channel)];
   }

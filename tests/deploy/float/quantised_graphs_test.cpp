@@ -87,7 +87,7 @@ TEST(QuantisedGraphs, KeepTheSignalOfEveryLayer) {
   EXPECT_GT(decibels[decibels.size() / 20], 30);
   EXPECT_GT(decibels[decibels.size() / 2], 38);
   EXPECT_EQ(kinds.size(), kOperators.size());
-  EXPECT_EQ(functions.size(), 8U);  // RELU is mostly fused
+  EXPECT_GE(functions.size(), 8U);  // RELU is mostly fused
 }
 
 TEST(QuantisedGraphs, KeepTheSignalWithEveryWayOfCalibration) {

@@ -228,7 +228,7 @@ TEST_F(CPackageTest, KeepsNoStateOutsideTheArena) {
       whole(rect, destination);
     };
     EXPECT_EQ(compiled.run_streamed(c.name, interrupted, shape.channels, arena.arena(),
-                                    c.network.network.output().elements()),
+                                    c.network.network.output_elements()),
               run_layer_by_layer(c.network, first))
         << c.description();
   }

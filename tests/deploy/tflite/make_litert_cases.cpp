@@ -50,6 +50,16 @@ SearchSpace classifier_space(Padding padding) {
   return space;
 }
 
+// Hard-swish, and squeeze-and-excitation in the second stage.
+SearchSpace excited_space(Padding padding) {
+  SearchSpace space = classifier_space(padding);
+  for (StageSpace& stage : space.stages) {
+    stage.activations = {BlockActivation::kHardSwish};
+  }
+  space.stages.back().squeeze_excitations = {SqueezeExcitation::kPresent};
+  return space;
+}
+
 // Flat backgrounds with some rectangles: unlike noise, no two such images have much the same
 // average, so that logits spread over their range as those of real images do.
 std::vector<std::int8_t> random_image(const TensorShape& shape, RandomStream& stream) {
@@ -80,8 +90,7 @@ std::vector<std::int8_t> random_image(const TensorShape& shape, RandomStream& st
 enum class Head { kAveragePool, kMean };
 
 // Ranges from float runs over some images, as calibration would find them.
-QuantizedNetwork random_classifier(Padding padding, Head head, RandomStream& stream) {
-  const SearchSpace space = classifier_space(padding);
+QuantizedNetwork random_classifier(const SearchSpace& space, Head head, RandomStream& stream) {
   Network shapes = lower(space, sample(space, stream));
   for (Layer& layer : shapes.layers) {
     if (head == Head::kMean && layer.kind == LayerKind::kAveragePool) {
@@ -212,11 +221,18 @@ int main(int argc, char** argv) {
     const auto padding = i % 2 == 0 ? patchnas::Padding::kSame : patchnas::Padding::kSymmetric;
     const auto head =
         i < 2 ? patchnas::testing::Head::kMean : patchnas::testing::Head::kAveragePool;
-    const auto network = patchnas::testing::random_classifier(padding, head, stream);
+    const auto network = patchnas::testing::random_classifier(
+        patchnas::testing::classifier_space(padding), head, stream);
     const auto name = "case" + std::to_string(i);
     patchnas::testing::write_case(std::filesystem::path(argv[1]) / name, network, stream);
   }
   patchnas::testing::write_case(std::filesystem::path(argv[1]) / "moved",
                                 patchnas::testing::random_mover(stream), stream);
+  for (const auto padding : {patchnas::Padding::kSame, patchnas::Padding::kSymmetric}) {
+    const auto network = patchnas::testing::random_classifier(
+        patchnas::testing::excited_space(padding), patchnas::testing::Head::kAveragePool, stream);
+    const auto name = padding == patchnas::Padding::kSame ? "excited_same" : "excited_symmetric";
+    patchnas::testing::write_case(std::filesystem::path(argv[1]) / name, network, stream);
+  }
   return 0;
 }

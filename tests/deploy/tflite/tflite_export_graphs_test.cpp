@@ -100,7 +100,7 @@ NetworkEnd random_end(RandomStream& stream) {
 }
 
 TEST(TfliteExportGraphs, EveryEndHasItsOwnNumbers) {
-  RandomStream stream(52, "ends of random graphs");
+  RandomStream stream(57, "ends of random graphs");
   int inputs = 0;
   int outputs = 0;
   for (int i = 0; i < 100; ++i) {

@@ -241,12 +241,17 @@ TEST(TfliteGraphs, FourDimensionsMoveAsLongAsTheyAreThree) {
 TEST(TfliteGraphs, TheSmallerOfTwoTensorsIsRepeated) {
   RandomStream stream(5, "repeated");
   const Dimensions from{1, 3, 5, 4};
-  FileBuilder file;
-  const int image = file.activation("image", from, kSome);
-  const int factors = file.activation("factors", {1, 1, 1, 4}, kSome);
-  const int product = file.activation("product", from, {0.4F, 5});
-  file.add(BuiltinOperator::MUL, {image, factors}, {product}, BuiltinOptions::MulOptions,
-           tflite::CreateMulOptions(file.options()).Union());
+  const auto with_factors = [&](bool factors_come_first) {
+    FileBuilder file;
+    const int image = file.activation("image", from, kSome);
+    const int factors = file.activation("factors", {1, 1, 1, 4}, kSome);
+    const int product = file.activation("product", from, {0.4F, 5});
+    const std::vector<int> operands =
+        factors_come_first ? std::vector{factors, image} : std::vector{image, factors};
+    file.add(BuiltinOperator::MUL, operands, {product}, BuiltinOptions::MulOptions,
+             tflite::CreateMulOptions(file.options()).Union());
+    return file.finish({image, factors}, {product});
+  };
   const Values input = random_bytes(count_of(from) + 4, stream);
   Values repeated;
   for (int pixel = 0; pixel < 15; ++pixel) {
@@ -260,8 +265,14 @@ TEST(TfliteGraphs, TheSmallerOfTwoTensorsIsRepeated) {
            tflite::CreateMulOptions(same.options()).Union());
   Values both(input.begin(), input.end() - 4);
   both.insert(both.end(), repeated.begin(), repeated.end());
-  EXPECT_EQ(run(file.finish({image, factors}, {product}), input),
-            run(same.finish({a, b}, {c}), both));
+  const Values expected = run(same.finish({a, b}, {c}), both);
+  for (const bool factors_come_first : {false, true}) {
+    const std::vector<std::uint8_t> file = with_factors(factors_come_first);
+    EXPECT_EQ(run(file, input), expected);
+    const std::vector<Layer> layers = import_tflite(file, "graph").network.layers;
+    ASSERT_EQ(layers.size(), 2U) << "no copy";  // the other is the second input
+    EXPECT_TRUE(layers.back().repeats_second);
+  }
 }
 
 // Also of an input, and of the same tensor twice.

@@ -153,7 +153,7 @@ TEST(ScheduleChooser, TakesRowsWhereTheyAreCheaper) {
   RandomStream stream(11, "chooser/rows");
   int by_rows = 0;
   int only_by_rows = 0;
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 200; ++i) {
     const Network network = testing::random_lowered_network(stream);
     const Target target{.sram_bytes = 300 + static_cast<std::int64_t>(stream.below(2500)),
                         .flash_bytes = kNoLimit,

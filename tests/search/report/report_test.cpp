@@ -2,11 +2,13 @@
 
 #include "search/report/report.h"
 
+#include <algorithm>
 #include <map>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "arch/operator_table.h"
 #include "search/base/files.h"
 #include "search/engine/latency_file.h"
 #include "search/report/report_schema.h"
@@ -41,7 +43,8 @@ PatchSchedule several_segments(const Network& network) {
   for (int layer = 1; layer + 2 <= network.layer_count() && schedule.segments.size() < 3;
        layer += 3) {
     const TensorShape& out = network.shape(layer + 2);
-    if (out.height >= 2 && out.width >= 2) {
+    const auto first = network.layers.begin() + layer;
+    if (out.height >= 2 && out.width >= 2 && std::all_of(first, first + 2, fits_segments)) {
       schedule.segments.push_back({.first_layer = layer, .end_layer = layer + 2, .grid = {2, 2}});
     }
   }

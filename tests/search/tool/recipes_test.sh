@@ -87,6 +87,18 @@ expect "exported again" is "$status" 0
 output="$(diff -r alone/smoke/export again 2>&1)"
 expect "exported again: the same bytes" is "$output" ""
 
+excited='[{stride: 1, depth: [1], kernel_size: [3], expand_ratio: [1, 2], width: 8, activation: [relu6, hard_swish]},
+  {stride: 2, depth: [1, 2], kernel_size: [3, 5], expand_ratio: [2, 3], width: 16, activation: [hard_swish],
+   squeeze_excitation: [false, true]}]'
+recipe excited --set "space.stages=$excited" --set target.sram_bytes=6KiB --set target.flash_bytes=40KiB \
+  --set search.population=4 --set search.parents=2 --set search.crossover=2 --set search.mutation=2
+expect "hard-swish and squeeze-and-excitation run to the end" is "$status" 0
+expect "candidates have either" is "$(grep -o '"squeeze_excitation":true' excited/smoke/search/candidates.jsonl | sort -u)" \
+  '"squeeze_excitation":true'
+expect "the winner has hard-swish" grep -q '"activation": "hard_swish"' excited/smoke/best/candidate.json
+run verify excited/smoke --target host --images 3
+expect "the exported package computes what was promised" is "$status" 0
+
 expect "a network that does not fit" fails_with 3 "training.architecture: does not fit under any patch schedule" \
   --config smoke.yaml --runs-dir bad "${alone[@]}" --set target.max_macs=1000
 expect "standalone without a network" fails_with 2 "training.architecture: is missing" --config smoke.yaml --runs-dir bad \

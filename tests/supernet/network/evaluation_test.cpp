@@ -61,6 +61,14 @@ std::vector<float> naive_layer(const FloatNetwork& net, std::size_t index,
                 sum +=
                     at(o) + other[static_cast<std::size_t>((iy * in.width + ix) * in.channels + o)];
                 break;
+              case LayerKind::kMultiply:
+                sum += at(o) * other[static_cast<std::size_t>(o)];
+                break;
+              case LayerKind::kLookup:
+                sum += layer.function == ValueFunction::kHardSwish
+                           ? at(o) * std::clamp(at(o) + 3.0, 0.0, 6.0) / 6.0
+                           : 1.0 / (1.0 + std::exp(-at(o)));
+                break;
               default:
                 ADD_FAILURE() << "unexpected layer";
             }
@@ -71,8 +79,8 @@ std::vector<float> naive_layer(const FloatNetwork& net, std::size_t index,
           const auto c = static_cast<std::size_t>(o);
           sum = n.gamma[c] * (sum - n.mean[c]) / std::sqrt(n.variance[c] + n.epsilon) + n.beta[c];
         }
-        if (layer.activation == Activation::kRelu6) {
-          sum = std::clamp(sum, 0.0, 6.0);
+        if (layer.activation != Activation::kNone) {
+          sum = std::clamp(sum, 0.0, layer.activation == Activation::kRelu6 ? 6.0 : 1e30);
         }
         y[static_cast<std::size_t>((oy * out.width + ox) * out.channels + o)] =
             static_cast<float>(sum);
@@ -112,9 +120,12 @@ class EvaluationTest : public testing::Test {
 
 TEST_F(EvaluationTest, FloatNetworkEqualsSubnet) {
   RandomStream stream(1, "test/float");
-  const Supernet supernet(space_, 2);
-  for (int i = 0; i < 4; ++i) {
-    Subnet subnet = supernet.extract(sample(space_, stream));
+  const SearchSpace excited_space = test::excited_space(Padding::kSymmetric);
+  const Supernet varied(space_, 2);
+  const Supernet excited(excited_space, 2);
+  for (int i = 0; i < 6; ++i) {
+    Subnet subnet = i < 3 ? varied.extract(sample(space_, stream))
+                          : excited.extract(sample(excited_space, stream));
     recalibrate(subnet, training_, {.batches = 2, .batch_size = 16});
     const FloatNetwork plain = subnet.to_float_network();
     const ImageSet image =

@@ -58,8 +58,9 @@ std::vector<float> reference_steps(const QuantizedNetwork& network,
 
 // Every second network is one that the fused kernels run for sure.
 Network random_trainable(int index, RandomStream& stream) {
-  const SearchSpace space =
-      test::varied_space(stream.chance(0.5) ? Padding::kSame : Padding::kSymmetric, 1 + index % 3);
+  const Padding padding = stream.chance(0.5) ? Padding::kSame : Padding::kSymmetric;
+  const SearchSpace space = index % 4 == 0 ? test::varied_space(padding, 1 + index % 3)
+                                           : test::excited_space(padding, 1 + index % 3);
   return index % 2 == 0 ? lower(space, sample(space, stream))
                         : testing::random_lowered_network(stream);
 }
@@ -149,10 +150,10 @@ struct Case {
 
 constexpr PixelNormalisation kPixels{.mean = 120, .stddev = 60};
 
-Case random_case(int index) {
+Case random_case(int index, SearchSpace (*space_of)(Padding, int) = test::varied_space) {
   RandomStream stream(static_cast<std::uint64_t>(index), "test/quantised_gradients");
   const SearchSpace space =
-      test::varied_space(index % 2 == 0 ? Padding::kSame : Padding::kSymmetric, 1 + index % 3);
+      space_of(index % 2 == 0 ? Padding::kSame : Padding::kSymmetric, 1 + index % 3);
   Subnet subnet(lower(space, sample(space, stream)), static_cast<std::uint64_t>(index));
   for (const LayerTensors& layer : subnet.layers()) {
     if (layer.gamma.defined()) {
@@ -186,9 +187,9 @@ at::Tensor gradients(const Case& c, Backend backend) {
 }
 
 TEST_P(QuantisedKernels, FusedGradientsEqualLibTorchs) {
-  for (int index = 0; index < 16; ++index) {
+  for (int index = 0; index < 24; ++index) {
     set_threads(1 + index % 2);
-    const Case c = random_case(index);
+    const Case c = random_case(index, index < 12 ? test::varied_space : test::excited_space);
     ASSERT_TRUE(kernels::supported(c.subnet.network()));
     const at::Tensor fused = gradients(c, Backend::kAuto);
     const at::Tensor reference = gradients(c, Backend::kLibTorch);
@@ -211,8 +212,9 @@ TEST_P(QuantisedKernels, FusedGradientsEqualLibTorchs) {
 
 // The straight-through gradient points where the real network's does.
 TEST(QuantisedTraining, GradientsAreNearlyTheFloatNetworks) {
-  for (int index = 0; index < 8; ++index) {
-    const Case c = random_case(100 + index);
+  for (int index = 0; index < 12; ++index) {
+    const Case c =
+        index < 8 ? random_case(100 + index) : random_case(140 + index, test::excited_space);
     std::vector<LayerTensors> leaves = c.subnet.layers();
     for (LayerTensors& layer : leaves) {
       if (layer.weight.defined()) {
@@ -244,7 +246,8 @@ TEST(QuantisedTraining, GradientsAreNearlyTheFloatNetworks) {
       }
     }
     EXPECT_GT(product / std::sqrt(own_square * float_square), 0.85) << index;
-    EXPECT_NEAR(std::sqrt(own_square / float_square), 0.5, 0.15) << index;  // half the loss
+    EXPECT_NEAR(std::sqrt(own_square / float_square), 0.5, index < 8 ? 0.15 : 0.3)
+        << index;  // half the loss
   }
 }
 

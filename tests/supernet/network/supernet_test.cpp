@@ -45,6 +45,9 @@ TEST(Forward, ComputesTheOperatorsThatTheTableCallsTrained) {
                 .inputs = {kImage, facts.inputs == 2 ? kImage : kNoTensor},
                 .output = network.input,
                 .kernel = {}};
+    if (facts.kind == LayerKind::kLookup) {
+      layer.function = ValueFunction::kHardSwish;
+    }
     if (facts.reads == Reads::kEverything && facts.weights != WeightLayout::kNone) {
       layer.output = {1, 1, 5};
     } else if (facts.reads == Reads::kTaps && facts.weights == WeightLayout::kNone) {
@@ -72,15 +75,32 @@ TEST(Forward, ComputesTheOperatorsThatTheTableCallsTrained) {
   }
 }
 
-class SupernetTest : public testing::Test {
+enum class Space { kVaried, kExcited };
+
+class SupernetTest : public testing::TestWithParam<Space> {
  protected:
   void SetUp() override { set_threads(1); }
+  [[nodiscard]] static bool is_excited() { return GetParam() == Space::kExcited; }
+  // Of the second stage's blocks.
+  [[nodiscard]] static BlockChoice block(int kernel_size, int expand_ratio, int width) {
+    BlockChoice choice{.kernel_size = kernel_size, .expand_ratio = expand_ratio, .width = width};
+    if (is_excited()) {
+      choice.activation = BlockActivation::kHardSwish;
+      choice.squeeze_excitation = SqueezeExcitation::kPresent;
+    }
+    return choice;
+  }
   at::NoGradGuard no_gradients_;
-  SearchSpace space_ = test::varied_space();
+  SearchSpace space_ = is_excited() ? test::excited_space() : test::varied_space();
   RandomStream stream_{3, "test/supernet"};
 };
 
-TEST_F(SupernetTest, ExtractedSubnetComputesExactlyWhatTheSupernetComputes) {
+INSTANTIATE_TEST_SUITE_P(Spaces, SupernetTest, testing::Values(Space::kVaried, Space::kExcited),
+                         [](const auto& test_case) {
+                           return test_case.param == Space::kExcited ? "Excited" : "Varied";
+                         });
+
+TEST_P(SupernetTest, ExtractedSubnetComputesExactlyWhatTheSupernetComputes) {
   Supernet supernet(space_, 1);
   scramble_norms(supernet, stream_);
   for (int i = 0; i < 10; ++i) {
@@ -110,7 +130,7 @@ TEST_F(SupernetTest, ExtractedSubnetComputesExactlyWhatTheSupernetComputes) {
   }
 }
 
-TEST_F(SupernetTest, SubnetIsACopy) {
+TEST_P(SupernetTest, SubnetIsACopy) {
   const Supernet supernet(space_, 1);
   const Subnet subnet = supernet.extract(smallest(space_));
   const at::Tensor before = subnet.parameters().clone();
@@ -120,11 +140,11 @@ TEST_F(SupernetTest, SubnetIsACopy) {
 
 // One block by hand: stage 1's first block (stride 2) of a subnet against the weights of the
 // largest network.
-TEST_F(SupernetTest, SlicesAreCentresAndLeadingChannels) {
+TEST_P(SupernetTest, SlicesAreCentresAndLeadingChannels) {
   const Supernet supernet(space_, 5);
   const std::vector<LayerTensors> shared = supernet.active(supernet.largest_network());
   Architecture architecture = smallest(space_);
-  architecture.stages[1][0] = {.kernel_size = 5, .expand_ratio = 2, .width = 10};
+  architecture.stages[1][0] = block(5, 2, 10);
   const Network network = lower(space_, architecture);
   const std::vector<LayerTensors> active = supernet.active(network);
   const auto shared_layer = [&](LayerRole role) {
@@ -136,7 +156,7 @@ TEST_F(SupernetTest, SlicesAreCentresAndLeadingChannels) {
   };
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
     const Layer& layer = network.layers[i];
-    if (layer.stage != 1 || layer.block != 0) {
+    if (layer.stage != 1 || layer.block != 0 || !layer.has_weights()) {
       continue;
     }
     using torch::indexing::Slice;
@@ -146,22 +166,28 @@ TEST_F(SupernetTest, SlicesAreCentresAndLeadingChannels) {
       expected = whole.index({Slice(0, 16), Slice(0, 8)});
     } else if (layer.role == LayerRole::kDepthwise) {  // 5x5 of 7x7
       expected = whole.index({Slice(0, 16), Slice(), Slice(1, 6), Slice(1, 6)});
+    } else if (layer.role == LayerRole::kSqueezeReduce) {
+      expected = whole.index({Slice(0, 8), Slice(0, 16)});
+    } else if (layer.role == LayerRole::kSqueezeExpand) {
+      expected = whole.index({Slice(0, 16), Slice(0, 8)});
     } else {
       expected = whole.index({Slice(0, 10), Slice(0, 16)});
     }
     EXPECT_TRUE(torch::equal(active[i].weight, expected))
         << network.layer_name(static_cast<int>(i));
-    EXPECT_EQ(active[i].gamma.numel(), layer.output.channels);
+    EXPECT_NE(active[i].gamma.defined(), active[i].bias.defined());
+    EXPECT_EQ((active[i].gamma.defined() ? active[i].gamma : active[i].bias).numel(),
+              layer.output.channels);
     EXPECT_TRUE(active[i].weight.is_alias_of(supernet.parameters()));
   }
 }
 
 // forward() itself against a block written with torch's functions.
-TEST_F(SupernetTest, BlockEqualsFunctionalReference) {
+TEST_P(SupernetTest, BlockEqualsFunctionalReference) {
   const Supernet supernet(space_, 6);
   Architecture architecture = smallest(space_);
   architecture.resolution = 20;
-  architecture.stages[1][0] = {.kernel_size = 5, .expand_ratio = 3, .width = 12};
+  architecture.stages[1][0] = block(5, 3, 12);
   const Network network = lower(space_, architecture);
   const std::vector<LayerTensors> layers = supernet.active(network);
   std::vector<at::Tensor> seen;
@@ -169,29 +195,44 @@ TEST_F(SupernetTest, BlockEqualsFunctionalReference) {
   observer.tensor = [&](TensorId, const at::Tensor& t) { seen.push_back(t.clone()); };
   forward(network, layers, random_images(network, 2, stream_), NormMode::kBatch, observer);
   namespace F = torch::nn::functional;
-  for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    if (network.layers[i].role != LayerRole::kExpand || network.layers[i].stage != 1) {
-      continue;
-    }
-    const auto norm = [&](const at::Tensor& x, const LayerTensors& l) {
-      const at::Tensor mean = x.mean({0, 2, 3}, true);
-      const at::Tensor variance = (x - mean).square().mean({0, 2, 3}, true);
-      return (x - mean) / (variance + 1e-5).sqrt() * l.gamma.view({1, -1, 1, 1}) +
-             l.beta.view({1, -1, 1, 1});
-    };
-    at::Tensor x = norm(F::conv2d(seen[i], layers[i].weight), layers[i]).clamp(0, 6);
-    // 20 -> 10 with stride 2 and 5x5: TensorFlow's SAME pads 1 before and 2 after.
-    x = F::pad(x, F::PadFuncOptions({1, 2, 1, 2}));
-    x = F::conv2d(x, layers[i + 1].weight, F::Conv2dFuncOptions().stride(2).groups(24));
-    x = norm(x, layers[i + 1]).clamp(0, 6);
-    x = norm(F::conv2d(x, layers[i + 2].weight), layers[i + 2]);
-    EXPECT_TRUE(torch::allclose(seen[i + 3], x, 1e-4, 1e-4));
-    return;
+  const auto layer_of = [&](LayerRole role) {
+    const auto found =
+        std::find_if(network.layers.begin(), network.layers.end(), [&](const Layer& layer) {
+          return layer.stage == 1 && layer.block == 0 && layer.role == role;
+        });
+    return static_cast<std::size_t>(found - network.layers.begin());
+  };
+  const auto own = [&](LayerRole role) -> const LayerTensors& { return layers[layer_of(role)]; };
+  const auto activate = [](const at::Tensor& x) {
+    return is_excited() ? x * (x + 3).clamp(0, 6) / 6 : x.clamp(0, 6);
+  };
+  const auto norm = [&](const at::Tensor& x, const LayerTensors& l) {
+    const at::Tensor mean = x.mean({0, 2, 3}, true);
+    const at::Tensor variance = (x - mean).square().mean({0, 2, 3}, true);
+    return (x - mean) / (variance + 1e-5).sqrt() * l.gamma.view({1, -1, 1, 1}) +
+           l.beta.view({1, -1, 1, 1});
+  };
+  const LayerTensors& expand = own(LayerRole::kExpand);
+  const LayerTensors& depthwise = own(LayerRole::kDepthwise);
+  const LayerTensors& project = own(LayerRole::kProject);
+  at::Tensor x = seen[layer_of(LayerRole::kExpand)];
+  x = activate(norm(F::conv2d(x, expand.weight), expand));
+  // 20 -> 10 with stride 2 and 5x5: TensorFlow's SAME pads 1 before and 2 after.
+  x = F::pad(x, F::PadFuncOptions({1, 2, 1, 2}));
+  x = F::conv2d(x, depthwise.weight, F::Conv2dFuncOptions().stride(2).groups(24));
+  x = activate(norm(x, depthwise));
+  if (is_excited()) {
+    const LayerTensors& reduce = own(LayerRole::kSqueezeReduce);
+    const LayerTensors& restore = own(LayerRole::kSqueezeExpand);
+    const at::Tensor mean = x.mean({2, 3}, true);
+    const at::Tensor few = at::conv2d(mean, reduce.weight, reduce.bias).relu();
+    x = x * at::conv2d(few, restore.weight, restore.bias).sigmoid();
   }
-  FAIL() << "no expansion in stage 1";
+  x = norm(F::conv2d(x, project.weight), project);
+  EXPECT_TRUE(torch::allclose(seen[layer_of(LayerRole::kProject) + 1], x, 1e-4, 1e-4));
 }
 
-TEST_F(SupernetTest, SortingKeepsTheFunctionAndOrdersImportance) {
+TEST_P(SupernetTest, SortingKeepsTheFunctionAndOrdersImportance) {
   for (const int expand : {3, 1}) {
     space_.stages[0].expand_ratios = {
         expand};  // 1: the hidden channels are those of the block's input
@@ -216,7 +257,7 @@ TEST_F(SupernetTest, SortingKeepsTheFunctionAndOrdersImportance) {
   }
 }
 
-TEST_F(SupernetTest, GradientsReachExactlyTheActivePart) {
+TEST_P(SupernetTest, GradientsReachExactlyTheActivePart) {
   const Supernet supernet(space_, 8);
   const Architecture architecture = sample(space_, stream_);
   const Network network = lower(space_, architecture);
@@ -241,7 +282,7 @@ TEST_F(SupernetTest, GradientsReachExactlyTheActivePart) {
   EXPECT_LT(active_part.sum().item<double>(), static_cast<double>(gradient.numel()));
 }
 
-TEST_F(SupernetTest, StateRoundTripsAndDamageIsRefused) {
+TEST_P(SupernetTest, StateRoundTripsAndDamageIsRefused) {
   Supernet supernet(space_, 9);
   const std::string bytes = supernet.save();
   Supernet other(space_, 10);

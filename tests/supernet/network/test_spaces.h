@@ -38,6 +38,17 @@ inline SearchSpace varied_space(Padding padding = Padding::kSame, int input_chan
   return space;
 }
 
+/// The same with hard-swish and squeeze-and-excitation in the second stage, or not, and always in
+/// the third.
+inline SearchSpace excited_space(Padding padding = Padding::kSame, int input_channels = 1) {
+  SearchSpace space = varied_space(padding, input_channels);
+  space.stages[1].activations = {BlockActivation::kRelu6, BlockActivation::kHardSwish};
+  space.stages[1].squeeze_excitations = {SqueezeExcitation::kAbsent, SqueezeExcitation::kPresent};
+  space.stages[2].activations = {BlockActivation::kHardSwish};
+  space.stages[2].squeeze_excitations = {SqueezeExcitation::kPresent};
+  return space;
+}
+
 /// Images whose class is a bright square's place plus noise: easy to learn.
 inline ImageSet synthetic_images(int count, int size, int channels, int classes,
                                  std::uint64_t seed) {

@@ -89,6 +89,9 @@ TEST_F(TrainerTest, ResumedTrainingIsBitIdentical) {
     EXPECT_TRUE(train_six_steps(training, space_, images_, 3) == straight) << training.stage;
     EXPECT_TRUE(train_six_steps(training, space_, images_, 1) == straight) << training.stage;
   }
+  const Training sandwich = trainings()[3];
+  EXPECT_TRUE(train_six_steps(sandwich, test::excited_space(), images_, 3) ==
+              train_six_steps(sandwich, test::excited_space(), images_, 6));
 }
 
 TEST_F(TrainerTest, LearnsSyntheticImages) {
@@ -111,8 +114,9 @@ TEST_F(TrainerTest, LearnsSyntheticImages) {
 }
 
 TEST_F(TrainerTest, SupernetLossFalls) {
-  for (const bool is_sandwich : {false, true}) {
-    Supernet supernet(space_, 4);
+  for (const int round : {0, 1, 2}) {
+    const bool is_sandwich = round > 0;
+    Supernet supernet(round == 2 ? test::excited_space() : space_, 4);
     TrainerConfig c = config("subnets");
     c.epochs = is_sandwich ? 4 : 20;  // a sandwich takes fewer images out of an epoch
     c.learning_rate = 0.1;
@@ -186,7 +190,8 @@ TEST_F(TrainerTest, LearningRateWarmsUpAndDecays) {
 }
 
 TEST_F(TrainerTest, BatchNormAndBiasesDoNotDecay) {
-  const Network network = lower(space_, largest(space_));
+  const SearchSpace space = test::excited_space();
+  const Network network = lower(space, largest(space));
   const at::Tensor mask = decay_mask(network);
   for (const LayerTensors& layer : carve(network, mask)) {
     if (layer.weight.defined()) {
