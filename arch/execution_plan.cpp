@@ -134,9 +134,20 @@ std::vector<Tile> tiles(const Loop& loop) {
   return result;
 }
 
+KernelFunction part_kernel(const Layer& layer) {
+  return layer.kind == LayerKind::kFullyConnected ? KernelFunction::kSumProducts
+                                                  : KernelFunction::kSumPixels;
+}
+
 KernelFunction sum_kernel(const Layer& layer) {
-  return layer.kind == LayerKind::kMean ? KernelFunction::kMeanOfSums
-                                        : KernelFunction::kAverageOfSums;
+  switch (layer.kind) {
+    case LayerKind::kFullyConnected:
+      return KernelFunction::kConnectedOfSums;
+    case LayerKind::kMean:
+      return KernelFunction::kMeanOfSums;
+    default:
+      return KernelFunction::kAverageOfSums;
+  }
 }
 
 Step step_of(const Network& network, const NetworkTaps& taps, int layer,
@@ -152,6 +163,7 @@ Step step_of(const Network& network, const NetworkTaps& taps, int layer,
                     (geometry == nullptr || geometry->computed_pixels(layer) > 0)};
   if (geometry != nullptr && geometry->adds_up() && layer == geometry->segment().end_layer - 1) {
     step.adds_up = true;
+    step.part_kernel = part_kernel(l);
     step.kernel = sum_kernel(l);
     step.scratch_bytes = l.output.channels * std::int64_t{sizeof(std::int32_t)};
   }

@@ -62,8 +62,9 @@ struct Step {
   TensorId instead = kNoTensor;
   std::int64_t scratch_bytes = 0;
   /// The scratch holds an int32 sum for every channel, to which each tile of the loop adds what it
-  /// reads; the last one computes the output from them.
+  /// reads, with a kernel for parts; the last one computes the output from them.
   bool adds_up = false;
+  KernelFunction part_kernel = KernelFunction::kSumPixels;
   /// False if no tile computes any of it, as before a stride that skips all of it, and of inputs.
   bool runs = true;
   bool operator==(const Step&) const = default;
@@ -163,7 +164,9 @@ constexpr int by_age(const std::array<TensorId, 2>& inputs, int asked) {
   return inputs[1] != kNoTensor && inputs[1] < inputs[0] ? 1 - asked : asked;
 }
 
-/// That computes the output of a layer which was added up as its input came.
+/// Of a layer that is added up as its input comes: what adds a part, and what computes the output
+/// in the end.
+KernelFunction part_kernel(const Layer& layer);
 KernelFunction sum_kernel(const Layer& layer);
 
 /// How one layer is executed, as a step of its own

@@ -70,9 +70,14 @@ std::string_view to_string(ScheduleFamily family) {
 bool is_global_sum(const Network& network, int layer) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
   const TensorShape& input = network.shape(l.inputs[0]);
-  return l.inputs[0] == layer && operator_facts(l.kind).can_add_up && l.output.height == 1 &&
-         l.output.width == 1 && l.kernel.pad_top == 0 && l.kernel.pad_left == 0 &&
-         l.kernel.height == input.height && l.kernel.width == input.width;
+  if (l.inputs[0] != layer || !operator_facts(l.kind).can_add_up) {
+    return false;
+  }
+  if (operator_facts(l.kind).reads == Reads::kEverything) {
+    return input.pixels() > 1;
+  }
+  return l.output.height == 1 && l.output.width == 1 && l.kernel.pad_top == 0 &&
+         l.kernel.pad_left == 0 && l.kernel.height == input.height && l.kernel.width == input.width;
 }
 
 int paced_layer(const Network& network, const Segment& segment) {

@@ -66,7 +66,8 @@ struct Segment {
   auto operator<=>(const Segment&) const = default;
 };
 
-/// Whether the layer is a pooling or mean over all that the layer before it computes.
+/// Whether the layer is a sum over all that the layer before it computes: a pooling or mean, or
+/// fully connected.
 bool is_global_sum(const Network& network, int layer);
 /// Whether the segment adds up the input of its last layer as it comes, so that it never exists
 /// whole: rows must be cached.

@@ -1,6 +1,7 @@
 /* Runs kernels of typical shapes on an emulated processor and prints the instructions that each
- * executes per multiply-accumulate (additions and poolings: per value). Kernels do not branch on
- * values, so what the buffers hold does not matter. */
+ * executes per multiply-accumulate (additions and the like: per value of the output, poolings: of
+ * the input). Only softmax branches on values; of others it does not matter what the buffers hold.
+ */
 #include "board.h"
 #include "runtime/patchnas_runtime.h"
 
@@ -89,11 +90,13 @@ static void add(const char* name, int32_t extent, int32_t channels) {
 
 enum pooling { kAverage, kMax };
 
-static void pool(const char* name, enum pooling pooling, int32_t extent, int32_t channels) {
-  const patchnas_kernel kernel = {extent, extent, 1, 1, 0, 0, extent, extent};
+static void pool(const char* name, enum pooling pooling, int32_t size, int32_t extent,
+                 int32_t channels) {
+  const int32_t outputs = extent / size;
+  const patchnas_kernel kernel = {size, size, size, size, 0, 0, extent, extent};
   const patchnas_window in = {input_bytes, 0, 0, extent, channels};
-  const patchnas_window out = {output_bytes, 0, 0, 1, channels};
-  const patchnas_rect all = {0, 1, 0, 1};
+  const patchnas_window out = {output_bytes, 0, 0, outputs, channels};
+  const patchnas_rect all = {0, outputs, 0, outputs};
   const uint64_t begin = board_instructions();
   (pooling == kAverage ? patchnas_average_pool : patchnas_max_pool)(&kernel, -128, 127, &in, &out,
                                                                     all);
@@ -120,6 +123,108 @@ static void sum(const char* name, int32_t extent, int32_t channels, int32_t rows
     patchnas_sum_pixels(sums, &in, part);
   }
   report(name, extent * extent * channels, board_instructions() - begin);
+}
+
+/* A convolution in groups, or with dilation. */
+static void convolve_groups(const char* name, int32_t size, int32_t dilation, int32_t extent,
+                            int32_t from, int32_t to, int32_t groups) {
+  const int32_t pad = size / 2 * dilation;
+  const patchnas_groups shape = {
+      {size, size, 1, 1, pad, pad, extent, extent}, dilation, dilation, groups};
+  const patchnas_window in = {input_bytes, 0, 0, extent, from};
+  const patchnas_window out = {output_bytes, 0, 0, extent, to};
+  const patchnas_rect all = {0, extent, 0, extent};
+  const uint64_t begin = board_instructions();
+  patchnas_convolve_groups(&shape, &weights, &in, &out, all);
+  report(name, extent * extent * size * size * from / groups * to, board_instructions() - begin);
+}
+
+static void convolve_transposed(const char* name, int32_t size, int32_t stride, int32_t extent,
+                                int32_t from, int32_t to) {
+  const int32_t outputs = extent * stride;
+  const int32_t pad = (size - stride) / 2;
+  const patchnas_kernel kernel = {size, size, stride, stride, pad, pad, extent, extent};
+  const patchnas_window in = {input_bytes, 0, 0, extent, from};
+  const patchnas_window out = {output_bytes, 0, 0, outputs, to};
+  const patchnas_rect all = {0, outputs, 0, outputs};
+  const uint64_t begin = board_instructions();
+  patchnas_convolve_transposed(&kernel, &weights, &in, &out, all);
+  report(name, extent * extent * size * size * from * to, board_instructions() - begin);
+}
+
+enum operand { kTensor, kConstants };
+
+static void combine(const char* name, int32_t operation, enum operand operand, int32_t extent,
+                    int32_t channels) {
+  const patchnas_combination combination = {operation,
+                                            operand == kConstants ? weight_bytes : 0,
+                                            {{3, -5},
+                                             {1 << 30, 1500000000},
+                                             {0, -1},
+                                             -10,
+                                             1300000000,
+                                             operation < 3 ? -18 : -7,
+                                             -128,
+                                             127}};
+  const patchnas_window a = {input_bytes, 0, 0, extent, channels};
+  const patchnas_window b = {output_bytes, 0, 0, extent, channels};
+  const patchnas_rect all = {0, extent, 0, extent};
+  const uint64_t begin = board_instructions();
+  patchnas_combine(&combination, &a, operand == kConstants ? 0 : &b, &a, all);
+  report(name, extent * extent * channels, board_instructions() - begin);
+}
+
+static void lookup(const char* name, int32_t extent, int32_t channels) {
+  static patchnas_table table;
+  const patchnas_window in = {input_bytes, 0, 0, extent, channels};
+  const patchnas_rect all = {0, extent, 0, extent};
+  const uint64_t begin = board_instructions();
+  patchnas_lookup(&table, &in, &in, all);
+  report(name, extent * extent * channels, board_instructions() - begin);
+}
+
+/* To twice as many rows and columns. */
+static void resize(const char* name, int32_t between, int32_t extent, int32_t channels) {
+  static patchnas_sample samples[64];
+  for (int32_t i = 0; i < 2 * extent; ++i) {
+    const int32_t half = between && i % 2 != 0 && i < 2 * extent - 1;
+    samples[i].first = (int16_t)(i / 2);
+    samples[i].second = (int16_t)(i / 2 + half);
+    samples[i].part = (int16_t)(half * 512);
+  }
+  const patchnas_resizing resizing = {samples, samples};
+  const patchnas_window in = {input_bytes, 0, 0, extent, channels};
+  const patchnas_window out = {output_bytes, 0, 0, 2 * extent, channels};
+  const patchnas_rect all = {0, 2 * extent, 0, 2 * extent};
+  const uint64_t begin = board_instructions();
+  patchnas_resize(&resizing, &in, &out, all);
+  report(name, 4 * extent * extent * channels, board_instructions() - begin);
+}
+
+/* All channels of the input to the first of twice as many, of which the others stay. */
+static void copy_channels(const char* name, int32_t extent, int32_t channels) {
+  const patchnas_window in = {input_bytes, 0, 0, extent, channels};
+  const patchnas_window out = {output_bytes, 0, 0, extent, 2 * channels};
+  const patchnas_rect all = {0, extent, 0, extent};
+  const uint64_t begin = board_instructions();
+  patchnas_copy_channels(0, 0, channels, 0, &in, &out, &out, all);
+  report(name, extent * extent * channels, board_instructions() - begin);
+}
+
+static void copy(const char* name, const patchnas_copy_shape* shape) {
+  const int32_t bytes = shape->counts[0] * shape->counts[1] * shape->counts[2];
+  const uint64_t begin = board_instructions();
+  patchnas_copy(shape, input_bytes, 0, output_bytes);
+  report(name, shape->fill_bytes > bytes ? shape->fill_bytes : bytes, board_instructions() - begin);
+}
+
+static void softmax(const char* name, int32_t channels) {
+  for (int32_t i = 0; i < channels; ++i) {
+    input_bytes[i] = (int8_t)(i * 37);
+  }
+  const uint64_t begin = board_instructions();
+  patchnas_softmax(1200000000, 23, -124, input_bytes, output_bytes, 1, channels);
+  report(name, channels, board_instructions() - begin);
 }
 
 static void move(const char* name, int32_t bytes, int32_t distance) {
@@ -166,12 +271,49 @@ int main(int argc, char** argv) {
   convolve("convolution_3x3_16_to_16", 3, 1, 32, 16, 16);
   convolve("convolution_1x1_16_to_32_stride_2", 1, 2, 32, 16, 32);
   add("addition_28x28x24", 28, 24);
-  pool("average_pool_7x7x160", kAverage, 7, 160);
-  pool("max_pool_7x7x160", kMax, 7, 160);
+  pool("average_pool_7x7x160", kAverage, 7, 7, 160);
+  pool("max_pool_7x7x160", kMax, 7, 7, 160);
+  pool("average_pool_2x2_28x28x24", kAverage, 2, 28, 24);
+  pool("max_pool_2x2_28x28x24", kMax, 2, 28, 24);
   mean("mean_7x7x160", 7, 160);
   sum("sum_pixels_7x7x160_by_1_row", 7, 160, 1);
   move("move_aligned", 2688, 1344);
   move("move_unaligned", 2688, 1345);
   fully_connected("fully_connected_160_to_10", 160, 10);
+  fully_connected("fully_connected_256_to_64", 256, 64);
+  softmax("softmax_10", 10);
+  softmax("softmax_1000", 1000);
+  convolve_groups("dilated_3x3_16_to_16_at_16x16", 3, 2, 16, 16, 16, 1);
+  convolve_groups("dilated_3x3_56_to_56_at_8x8", 3, 2, 8, 56, 56, 1);
+  convolve_groups("groups_3x3_32_to_32_by_4_at_14x14", 3, 1, 14, 32, 32, 4);
+  convolve_groups("groups_1x1_48_to_48_by_3_at_14x14", 1, 1, 14, 48, 48, 3);
+  convolve_groups("multiplier_3x3_1_to_8_at_32x32", 3, 1, 32, 1, 8, 1);
+  convolve_groups("multiplier_3x3_8_to_16_at_16x16", 3, 1, 16, 8, 16, 8);
+  convolve_groups("multiplier_3x3_8_to_32_at_16x16", 3, 1, 16, 8, 32, 8);
+  convolve_groups("depthwise_dilated_3x3_48_at_14x14", 3, 2, 14, 48, 48, 48);
+  convolve_transposed("transposed_2x2_stride_2_32_to_16_at_8x8", 2, 2, 8, 32, 16);
+  convolve_transposed("transposed_3x3_stride_2_16_to_16_at_8x8", 3, 2, 8, 16, 16);
+  convolve_transposed("transposed_3x3_stride_2_32_to_64_at_4x4", 3, 2, 4, 32, 64);
+  convolve_transposed("transposed_4x4_stride_2_8_to_3_at_16x16", 4, 2, 16, 8, 3);
+  combine("product_28x28x24", PATCHNAS_MULTIPLY, kTensor, 28, 24);
+  combine("product_of_channels_28x28x24", PATCHNAS_MULTIPLY, kConstants, 28, 24);
+  combine("sum_of_channels_28x28x24", PATCHNAS_ADD, kConstants, 28, 24);
+  combine("difference_28x28x24", PATCHNAS_SUBTRACT, kTensor, 28, 24);
+  combine("prelu_28x28x24", PATCHNAS_PRELU, kConstants, 28, 24);
+  combine("maximum_28x28x24", PATCHNAS_MAXIMUM, kTensor, 28, 24);
+  combine("maximum_of_channels_28x28x24", PATCHNAS_MAXIMUM, kConstants, 28, 24);
+  combine("squared_difference_28x28x24", PATCHNAS_SQUARED_DIFFERENCE, kTensor, 28, 24);
+  lookup("lookup_28x28x24", 28, 24);
+  resize("resize_nearest_28x28x24", 0, 14, 24);
+  resize("resize_bilinear_28x28x24", 1, 14, 24);
+  copy_channels("copy_channels_28x28_12_to_24", 28, 12);
+  const patchnas_copy_shape transposed = {
+      {28, 28, 24}, {24, 28 * 24, 1}, {28 * 24, 24, 1}, 0, 0, 0, 0};
+  copy("copy_transposed_28x28x24", &transposed);
+  const patchnas_copy_shape padded = {
+      {1, 26, 26 * 24}, {0, 26 * 24, 1}, {0, 28 * 24, 1}, 0, 29 * 24, 28 * 28 * 24, -3};
+  copy("copy_padded_28x28x24", &padded);
+  const patchnas_copy_shape reversed = {{1, 28 * 28, 24}, {0, 24, -1}, {0, 24, 1}, 23, 0, 0, 0};
+  copy("copy_reversed_28x28x24", &reversed);
   return 0;
 }

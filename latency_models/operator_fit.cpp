@@ -185,6 +185,16 @@ std::vector<double> other_features(const OperatorKey& key) {
   if (key.family.kernel == KernelFunction::kFullyConnected) {
     return {1.0, out, in * out, ceil_div(in, 4) * out, ceil_div(out, 4) * ceil_div(in, 16)};
   }
+  if (key.family.kernel == KernelFunction::kSumProducts) {
+    const double terms = cols * in;
+    return {1.0,
+            rows,
+            rows * out,
+            rows * ceil_div(out, 4),
+            rows * out * terms,
+            rows * out * ceil_div(terms, 4),
+            rows * ceil_div(out, 4) * ceil_div(terms, 16)};
+  }
   const double input_pixels = static_cast<double>(key.rows.input) * key.cols.input;
   return {1.0,
           rows,

@@ -130,6 +130,9 @@ std::optional<std::string> contradiction(const OperatorKey& key) {
 std::int64_t OperatorKey::macs() const {
   const std::int64_t taps = std::int64_t{family.kernel_h} * family.kernel_w;
   const std::int64_t outputs = std::int64_t{rows.output} * cols.output * family.output_channels;
+  if (family.kernel == KernelFunction::kConnectedOfSums) {
+    return 0;  // its parts have them
+  }
   switch (operator_facts(family.kernel).weights) {
     case WeightLayout::kConvolution:
     case WeightLayout::kDense:
@@ -217,10 +220,23 @@ OperatorKey plain_key(KernelFunction kernel, int rows, int cols, int channels) {
           .cols = {.output = cols, .input = cols}};
 }
 
+OperatorKey part_of_sum(const Network& network, int layer, int rows, int cols) {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  OperatorKey key = plain_key(part_kernel(l), rows, cols, network.shape(l.inputs[0]).channels);
+  key.family.output_channels = l.output.channels;
+  return key;
+}
+
+OperatorKey end_of_sum(const Network& network, int layer) {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  return plain_key(sum_kernel(l), 1, 1, l.output.channels);
+}
+
 std::vector<OperatorKey> typical_operators(KernelFunction kernel) {
   const bool slides = kernel_facts(kernel).slides();
   std::vector<OperatorKey> keys;
-  const bool is_dense = operator_facts(kernel).weights == WeightLayout::kDense;
+  const bool is_dense = operator_facts(kernel).weights == WeightLayout::kDense &&
+                        kernel != KernelFunction::kSumProducts;
   for (const int extent : is_dense ? std::vector{1} : std::vector{1, 6, 16}) {
     for (const int channels : {3, 16, 48}) {
       for (const int size : slides ? std::vector{1, 3} : std::vector{1}) {
@@ -327,16 +343,16 @@ namespace {
 
 using Counts = std::map<std::pair<int, OperatorKey>, std::int64_t>;
 
-void count_sums(const ExecutionPlan& plan, int index, const Loop& loop, Counts& counts) {
+void count_sums(const Network& network, const ExecutionPlan& plan, int index, const Loop& loop,
+                Counts& counts) {
   const Step& step = plan.step(index);
-  const int channels = plan.tensor(step.output).shape.channels;
   for (const Tile& tile : tiles(loop)) {
     if (const Rect read = plan.read(index, 0, tile); read.pixels() > 0) {
-      ++counts[{step.first_layer, plain_key(KernelFunction::kSumPixels, read.rows.size(),
-                                            read.cols.size(), channels)}];
+      ++counts[{step.first_layer,
+                part_of_sum(network, step.first_layer, read.rows.size(), read.cols.size())}];
     }
   }
-  ++counts[{step.first_layer, plain_key(step.kernel, 1, 1, channels)}];
+  ++counts[{step.first_layer, end_of_sum(network, step.first_layer)}];
 }
 
 void count_moves(const ExecutionPlan& plan, const Loop& loop, Counts& counts) {
@@ -365,7 +381,7 @@ std::vector<OperatorUse> operator_uses(const Network& network, const ExecutionPl
         continue;
       }
       if (step.adds_up) {
-        count_sums(plan, i, loop, counts);
+        count_sums(network, plan, i, loop, counts);
         continue;
       }
       if (loop.geometry) {

@@ -126,10 +126,7 @@ class OperatorLister {
   [[nodiscard]] bool runs(int layer) const {
     return step_of(*network_, taps_, layer, nullptr).runs;
   }
-  /// That finishes what a layer has added up.
-  [[nodiscard]] KernelFunction sum_kernel(int layer) const {
-    return patchnas::sum_kernel(network_->layers[static_cast<std::size_t>(layer)]);
-  }
+  [[nodiscard]] const Network& network() const { return *network_; }
   /// Of the network, for geometries of its segments.
   [[nodiscard]] const NetworkTaps& taps() const { return taps_; }
 
@@ -142,6 +139,10 @@ class OperatorLister {
   NetworkTaps taps_;
   std::vector<OperatorFamily> families_;
 };
+
+/// Of a part, and of the end, of a layer that is added up as its input comes.
+OperatorKey part_of_sum(const Network& network, int layer, int rows, int cols);
+OperatorKey end_of_sum(const Network& network, int layer);
 
 /// Of a kernel that has no windows but pixels that it reads and writes one by one.
 OperatorKey plain_key(KernelFunction kernel, int rows, int cols, int channels);

@@ -136,16 +136,15 @@ double SegmentLatency::layer(int layer, int rows, int columns, LayerPlace place)
 }
 
 double SegmentLatency::sum(int layer, int rows, int columns) {
-  const int channels = lister_.family(layer).output_channels;
+  const Network& network = lister_.network();
   const Cut& row_cut = cuts_[static_cast<std::size_t>(rows)];
   const Cut& col_cut = cuts_[static_cast<std::size_t>(columns)];
-  double cost = costs_.cost(plain_key(lister_.sum_kernel(layer), 1, 1, channels));
+  double cost = costs_.cost(end_of_sum(network, layer));
   double calls = 1.0;
   for (const AxisUse& row : row_cut.uses) {
     for (const AxisUse& col : col_cut.uses) {
       const double times = static_cast<double>(row.count) * col.count;
-      cost += times * costs_.cost(plain_key(KernelFunction::kSumPixels, row.axis.output,
-                                            col.axis.output, channels));
+      cost += times * costs_.cost(part_of_sum(network, layer, row.axis.output, col.axis.output));
       calls += times;
     }
   }

@@ -53,7 +53,7 @@ KernelSet kernels_of(const ExecutionPlan& plan) {
       kernels.insert(step.kernel);
     }
     if (step.adds_up) {
-      kernels.insert(KernelFunction::kSumPixels);
+      kernels.insert(step.part_kernel);
     }
   }
   for (const Loop& loop : plan.loops()) {

@@ -77,7 +77,7 @@ void patchnas_add(const patchnas_add_scales* scales, const patchnas_window* a,
 #else
 
 #if defined(PATCHNAS_DSP)
-#include "runtime/dsp.h"
+#include "runtime/dsp_sum.h"
 #else
 #include "runtime/arithmetic.h"
 #endif
@@ -94,59 +94,20 @@ static int8_t sum(const patchnas_add_scales* s, int8_t a, int8_t b) {
 }
 
 #if defined(PATCHNAS_DSP)
-/* One input has the larger scale, whose factor is exactly 1/2: its part of the sum is the
- * difference to its zero point, shifted left by 19. The other input and the sum are scaled as
- * outputs of convolutions are (dsp.h); factors are at most 1/2, so that no sum reaches 2^28. */
-typedef struct fast_scales {
-  int32_t minus_half_zero_point, minus_other_zero_point;
-  int32_t other_shift; /* to the left, before scaling */
-  patchnas_dsp_scale other, output;
-} fast_scales;
-
-static int is_half(const patchnas_add_scales* s, int input) {
-  return s->multipliers[input] == 1 << 30 && s->shifts[input] == 0;
-}
-
-/* 1 if sums can be computed so; `half` is the input with the factor 1/2. */
-static int choose_fast(const patchnas_add_scales* s, int half, fast_scales* f) {
-  const int other = 1 - half;
-  const int equal = is_half(s, other);
-  if (!is_half(s, half) || !patchnas_dsp_can_scale(s->output_multiplier, s->output_shift) ||
-      !(equal || patchnas_dsp_can_scale(s->multipliers[other], s->shifts[other]))) {
-    return 0;
-  }
-  f->minus_half_zero_point = -s->zero_points[half];
-  f->minus_other_zero_point = -s->zero_points[other];
-  /* 1/2 as 1/4 of twice as much: what is scaled has to be shifted right. */
-  f->other_shift = equal ? 22 : 21;
-  f->other = patchnas_dsp_make_scale(s->multipliers[other], equal ? -1 : s->shifts[other], 0);
-  f->output = patchnas_dsp_make_scale(s->output_multiplier, s->output_shift, s->output_zero_point);
-  return 1;
-}
-
-/* Byte `byte` of a word less a zero point; the compiler would take two instructions. */
-PATCHNAS_ALWAYS_INLINE int32_t difference(uint32_t word, int byte, int32_t minus_zero_point) {
-  int32_t result;
-  __asm__("sxtab %0, %1, %2, ror %3"
-          : "=r"(result)
-          : "r"(minus_zero_point), "r"(word), "n"(8 * byte));
-  return result;
-}
-
 /* The sum of byte `byte` of both words. */
-PATCHNAS_ALWAYS_INLINE int8_t fast_sum(const fast_scales* f, uint32_t half, uint32_t other,
-                                       int byte) {
-  const int32_t a = difference(half, byte, f->minus_half_zero_point);
-  const int32_t b = difference(other, byte, f->minus_other_zero_point);
+PATCHNAS_ALWAYS_INLINE int8_t fast_sum(const patchnas_dsp_sum_scales* f, uint32_t half,
+                                       uint32_t other, int byte) {
+  const int32_t a = patchnas_dsp_difference(half, byte, f->minus_half_zero_point);
+  const int32_t b = patchnas_dsp_difference(other, byte, f->minus_other_zero_point);
   const int32_t doubled_b =
       patchnas_dsp_rescale_doubled(f->other, (int32_t)((uint32_t)b << f->other_shift));
   return patchnas_dsp_finish(f->output, a * (1 << 20) + doubled_b);
 }
 
 /* `words` times four sums; the output may lie over either input. */
-static void fast_sums(const fast_scales* scales, const int8_t* half, const int8_t* other,
-                      int8_t* out, int32_t words) {
-  const fast_scales f = *scales;
+static void fast_sums(const patchnas_dsp_sum_scales* scales, const int8_t* half,
+                      const int8_t* other, int8_t* out, int32_t words) {
+  const patchnas_dsp_sum_scales f = *scales;
   const int8_t* const end = half + 4 * words;
   for (; half < end; half += 4, other += 4, out += 4) {
     const uint32_t a = patchnas_load_word(half);
@@ -163,9 +124,9 @@ void patchnas_add(const patchnas_add_scales* scales, const patchnas_window* a,
                   const patchnas_window* b, const patchnas_window* output, patchnas_rect computed) {
   const int32_t run = (computed.col_end - computed.col_begin) * output->channels;
 #if defined(PATCHNAS_DSP)
-  fast_scales f;
-  const int half = is_half(scales, 0) ? 0 : 1;
-  const int fast = choose_fast(scales, half, &f);
+  patchnas_dsp_sum_scales f;
+  const int half = patchnas_dsp_is_half(scales, 0) ? 0 : 1;
+  const int fast = patchnas_dsp_choose_sum(scales, half, &f);
 #endif
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
     const int8_t* const in_a = patchnas_pixel(a, row, computed.col_begin);

@@ -92,12 +92,39 @@ static inline patchnas_taps patchnas_taps_inside(int32_t origin, int32_t size, i
   return taps;
 }
 
+/* The same of taps that lie `dilation` apart. */
+static inline patchnas_taps patchnas_taps_apart(int32_t origin, int32_t size, int32_t dilation,
+                                                int32_t extent) {
+  if (dilation == 1) {
+    return patchnas_taps_inside(origin, size, extent);
+  }
+  const int32_t before = origin < 0 ? (dilation - 1 - origin) / dilation : 0;
+  const int32_t room = extent > origin ? (extent - origin + dilation - 1) / dilation : 0;
+  patchnas_taps taps = {origin, before < size ? before : size, room < size ? room : size};
+  if (taps.end < taps.begin) {
+    taps.end = taps.begin; /* the image lies between two taps */
+  }
+  return taps;
+}
+
 static inline patchnas_taps patchnas_row_taps(const patchnas_kernel* k, int32_t row) {
   return patchnas_taps_inside(row * k->stride_h - k->pad_top, k->height, k->input_height);
 }
 
 static inline patchnas_taps patchnas_col_taps(const patchnas_kernel* k, int32_t col) {
   return patchnas_taps_inside(col * k->stride_w - k->pad_left, k->width, k->input_width);
+}
+
+static inline patchnas_taps patchnas_groups_row_taps(const patchnas_groups* g, int32_t row) {
+  const patchnas_kernel* const k = &g->kernel;
+  return patchnas_taps_apart(row * k->stride_h - k->pad_top, k->height, g->dilation_h,
+                             k->input_height);
+}
+
+static inline patchnas_taps patchnas_groups_col_taps(const patchnas_groups* g, int32_t col) {
+  const patchnas_kernel* const k = &g->kernel;
+  return patchnas_taps_apart(col * k->stride_w - k->pad_left, k->width, g->dilation_w,
+                             k->input_width);
 }
 
 #endif

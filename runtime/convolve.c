@@ -28,25 +28,6 @@ static int32_t count_cols(const patchnas_kernel* k, int32_t col, int32_t col_end
   return count;
 }
 
-/* `count` pieces of `bytes` <= 16 bytes each. */
-static void copy_pieces(int8_t* to, int32_t to_pitch, const int8_t* from, int32_t from_pitch,
-                        int32_t bytes, int32_t count) {
-  __asm__ volatile(
-      "vctp.8 %[bytes] \n\t"
-      "dls lr, %[count] \n"
-      "1: \n\t"
-      "vpstt \n\t"
-      "vldrbt.8 q0, [%[from]] \n\t"
-      "vstrbt.8 q0, [%[to]] \n\t"
-      "add %[from], %[from], %[from_pitch] \n\t"
-      "add %[to], %[to], %[to_pitch] \n\t"
-      "le lr, 1b"
-      : [to] "+&r"(to), [from] "+&r"(from)
-      :
-      [to_pitch] "r"(to_pitch), [from_pitch] "r"(from_pitch), [bytes] "r"(bytes), [count] "r"(count)
-      : "q0", "lr", "cc", "memory", "p0");
-}
-
 /* What `count` output pixels read, in the order of their weights. Runs are of at most 16 bytes. */
 static void gather(const patchnas_kernel* kernel, const patchnas_window* input, patchnas_taps rows,
                    int32_t col, int32_t count, int32_t terms, int8_t* to) {
@@ -58,8 +39,8 @@ static void gather(const patchnas_kernel* kernel, const patchnas_window* input, 
     const int8_t* from = patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin);
     int8_t* piece = to + done * terms + rows.begin * run + cols.begin * channels;
     for (int32_t y = rows.begin; y < rows.end; ++y, from += input->width * channels, piece += run) {
-      copy_pieces(piece, terms, from, kernel->stride_w * channels,
-                  (cols.end - cols.begin) * channels, alike);
+      patchnas_mve_copy_pieces(piece, terms, from, kernel->stride_w * channels,
+                               (cols.end - cols.begin) * channels, alike);
     }
     done += alike;
   }
@@ -91,7 +72,9 @@ static __attribute__((noinline)) void convolve_gathered_row(
                                         .begin = 0,
                                         .end = terms,
                                         .runs_begin = 0,
-                                        .runs_end = 1};
+                                        .runs_end = 1,
+                                        .weights_run_pitch = terms,
+                                        .weights_pitch = terms};
     patchnas_mve_multiply(weights, &pixels, output->channels);
   }
 }
@@ -118,7 +101,9 @@ static void convolve_alike(const patchnas_kernel* kernel, const patchnas_weights
       .begin = cols.begin * channels,
       .end = cols.end * channels,
       .runs_begin = rows.begin,
-      .runs_end = rows.end};
+      .runs_end = rows.end,
+      .weights_run_pitch = kernel->width * channels,
+      .weights_pitch = kernel->height * kernel->width * channels};
   if (p.count < p.lines) { /* long lines have fewer ends */
     const patchnas_mve_pixels columns = p;
     p.count = columns.lines;

@@ -19,14 +19,20 @@ static void largest(const patchnas_pixels* p, int32_t clamp_min, int32_t clamp_m
   }
 }
 #else
-static void largest(const patchnas_pixels* p, int32_t clamp_min, int32_t clamp_max, int8_t* out) {
+/* Not inlined, for the sake of the loop over words. */
+#if defined(__GNUC__)
+__attribute__((noinline))
+#endif
+static void
+largest(const patchnas_pixels* p, int32_t clamp_min, int32_t clamp_max, int8_t* out) {
   for (int32_t c = 0; c < p->channels; ++c) {
     const int8_t* row = p->first + c;
+    const int32_t pitch = p->channels;
     int32_t value = clamp_min;
-    for (int32_t y = 0; y < p->rows; ++y, row += p->row_pitch) {
-      for (int32_t x = 0; x < p->cols; ++x) {
-        const int32_t other = row[x * p->channels];
-        value = other > value ? other : value;
+    for (int32_t y = p->rows; y > 0; --y, row += p->row_pitch) {
+      const int8_t* at = row;
+      for (int32_t x = p->cols; x > 0; --x, at += pitch) {
+        value = *at > value ? *at : value;
       }
     }
     out[c] = patchnas_clamp(value, clamp_min, clamp_max);
@@ -58,8 +64,9 @@ void patchnas_max_pool(const patchnas_kernel* kernel, int32_t clamp_min, int32_t
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed) {
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
+    const patchnas_taps rows = patchnas_row_taps(kernel, row);
     for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
-      const patchnas_pixels p = patchnas_pixels_under(kernel, input, row, col);
+      const patchnas_pixels p = patchnas_pixels_under(kernel, input, rows, col);
       int8_t* const out = patchnas_pixel(output, row, col);
 #if defined(PATCHNAS_DSP) && !defined(PATCHNAS_MVE)
       if (p.channels >= 4) {

@@ -86,6 +86,39 @@ PATCHNAS_ALWAYS_INLINE void patchnas_mve_fill(int8_t* to, int32_t count, int8_t 
       : "lr", "cc", "memory");
 }
 
+/* `count` bytes > 0 to where they are apart from. */
+PATCHNAS_ALWAYS_INLINE void patchnas_mve_copy(int8_t* to, const int8_t* from, int32_t count) {
+  __asm__ volatile(
+      "dlstp.8 lr, %[count] \n"
+      "1: \n\t"
+      "vldrb.8 q0, [%[from]], #16 \n\t"
+      "vstrb.8 q0, [%[to]], #16 \n\t"
+      "letp lr, 1b"
+      : [to] "+&r"(to), [from] "+&r"(from)
+      : [count] "r"(count)
+      : "q0", "lr", "cc", "memory");
+}
+
+/* `count` pieces of `bytes` <= 16 bytes each. */
+PATCHNAS_ALWAYS_INLINE void patchnas_mve_copy_pieces(int8_t* to, int32_t to_pitch,
+                                                     const int8_t* from, int32_t from_pitch,
+                                                     int32_t bytes, int32_t count) {
+  __asm__ volatile(
+      "vctp.8 %[bytes] \n\t"
+      "dls lr, %[count] \n"
+      "1: \n\t"
+      "vpstt \n\t"
+      "vldrbt.8 q0, [%[from]] \n\t"
+      "vstrbt.8 q0, [%[to]] \n\t"
+      "add %[from], %[from], %[from_pitch] \n\t"
+      "add %[to], %[to], %[to_pitch] \n\t"
+      "le lr, 1b"
+      : [to] "+&r"(to), [from] "+&r"(from)
+      :
+      [to_pitch] "r"(to_pitch), [from_pitch] "r"(from_pitch), [bytes] "r"(bytes), [count] "r"(count)
+      : "q0", "lr", "cc", "memory", "p0");
+}
+
 /* Clamps outputs further than to int8, where [low, high] is narrower. */
 PATCHNAS_ALWAYS_INLINE void patchnas_mve_clamp(int32_t low, int32_t high,
                                                const patchnas_window* output,

@@ -199,6 +199,15 @@ void patchnas_mean_of_sums(const patchnas_mean_scale* scale, const int32_t* sums
 void patchnas_fully_connected(const patchnas_weights* weights, const int8_t* input,
                               int32_t input_count, int8_t* output, int32_t output_count);
 
+/* The same of a tensor of height x width pixels that arrives in parts, whatever rectangles these
+ * are: the products of each part's values and their weights are added to sums[output], which begin
+ * at 0, and finished. */
+void patchnas_sum_products(const patchnas_weights* weights, int32_t height, int32_t width,
+                           int32_t* sums, int32_t output_count, const patchnas_window* input,
+                           patchnas_rect rect);
+void patchnas_connected_of_sums(const patchnas_weights* weights, const int32_t* sums,
+                                int8_t* output, int32_t output_count);
+
 /* Softmax over the channels of `pixels` pixels that lie side by side; the output has scale 1/256
  * and zero point -128. Differences to a pixel's largest value are multiplied by
  * difference_multiplier * 2^(difference_shift - 31), difference_shift >= 0; those below
@@ -208,7 +217,7 @@ void patchnas_softmax(int32_t difference_multiplier, int32_t difference_shift,
                       int32_t pixels, int32_t channels);
 
 /* Moves bytes towards lower addresses, as rows that are kept in a window: to <= from, and the two
- * ranges may overlap. */
+ * ranges may overlap; or to where they are apart. */
 void patchnas_move(int8_t* to, const int8_t* from, int32_t bytes);
 
 #ifdef __cplusplus

@@ -19,10 +19,10 @@ typedef struct patchnas_pixels {
   int32_t rows, cols, row_pitch, channels;
 } patchnas_pixels;
 
+/* `rows` are patchnas_row_taps of its row. */
 static inline patchnas_pixels patchnas_pixels_under(const patchnas_kernel* kernel,
-                                                    const patchnas_window* input, int32_t row,
-                                                    int32_t col) {
-  const patchnas_taps rows = patchnas_row_taps(kernel, row);
+                                                    const patchnas_window* input,
+                                                    patchnas_taps rows, int32_t col) {
   const patchnas_taps cols = patchnas_col_taps(kernel, col);
   const patchnas_pixels p = {
       patchnas_pixel(input, rows.origin + rows.begin, cols.origin + cols.begin),
@@ -33,10 +33,12 @@ static inline patchnas_pixels patchnas_pixels_under(const patchnas_kernel* kerne
 
 static inline int32_t patchnas_sum_of_channel(const patchnas_pixels* p, int32_t channel) {
   const int8_t* row = p->first + channel;
+  const int32_t pitch = p->channels;
   int32_t sum = 0;
-  for (int32_t y = 0; y < p->rows; ++y, row += p->row_pitch) {
-    for (int32_t x = 0; x < p->cols; ++x) {
-      sum += row[x * p->channels];
+  for (int32_t y = p->rows; y > 0; --y, row += p->row_pitch) {
+    const int8_t* at = row;
+    for (int32_t x = p->cols; x > 0; --x, at += pitch) {
+      sum += *at;
     }
   }
   return sum;
@@ -53,6 +55,24 @@ PATCHNAS_ALWAYS_INLINE int32x4_t patchnas_mve_sums_of_channels(const patchnas_pi
     const int8_t* at = row;
     for (int32_t x = p->cols; x > 0; --x, at += p->channels) {
       sums = vaddq_s32(sums, vldrbq_z_s32(at, lanes));
+    }
+  }
+  return sums;
+}
+
+/* Sums of so many values fit in int16. */
+enum { PATCHNAS_MVE_MOST_SUMMED = 256 };
+
+/* The same of eight channels, at most PATCHNAS_MVE_MOST_SUMMED pixels. */
+PATCHNAS_ALWAYS_INLINE int16x8_t patchnas_mve_half_sums(const patchnas_pixels* p, int32_t channel) {
+  const mve_pred16_t lanes = vctp16q((uint32_t)(p->channels - channel));
+  const int32_t pitch = p->channels;
+  const int8_t* row = p->first + channel;
+  int16x8_t sums = vdupq_n_s16(0);
+  for (int32_t y = p->rows; y > 0; --y, row += p->row_pitch) {
+    const int8_t* at = row;
+    for (int32_t x = p->cols; x > 0; --x, at += pitch) {
+      sums = vaddq_s16(sums, vldrbq_z_s16(at, lanes));
     }
   }
   return sums;

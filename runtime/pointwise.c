@@ -4,31 +4,36 @@
 #include "runtime/mve_matrix.h"
 
 /* Pixels of a line are computed channel by channel, all of them where the output lies apart. */
-static void multiply_lines(const patchnas_weights* weights, const patchnas_mve_pixels* pixels,
+static void multiply_lines(const patchnas_weights* weights, patchnas_mve_pixels* pixels,
                            int32_t out_channels) {
+  const int8_t* line_values = pixels->values;
+  int8_t* line_out = pixels->out;
+  const int32_t lines = pixels->lines;
+  const int32_t count = pixels->count;
   const int8_t* const in_end =
-      pixels->values + (pixels->lines - 1) * pixels->line_pitch + pixels->count * pixels->pitch;
+      line_values + (lines - 1) * pixels->line_pitch + count * pixels->pitch;
   const int8_t* const out_end =
-      pixels->out + (pixels->lines - 1) * pixels->out_line_pitch + pixels->count * out_channels;
-  if ((uintptr_t)pixels->out >= (uintptr_t)in_end ||
-      (uintptr_t)pixels->values >= (uintptr_t)out_end) {
+      line_out + (lines - 1) * pixels->out_line_pitch + count * out_channels;
+  if ((uintptr_t)line_out >= (uintptr_t)in_end || (uintptr_t)line_values >= (uintptr_t)out_end) {
     patchnas_mve_multiply(weights, pixels, out_channels);
     return;
   }
-  patchnas_mve_pixels part = *pixels;
-  part.lines = 1;
-  for (int32_t line = 0; line < pixels->lines; ++line) {
-    part.values = pixels->values + line * pixels->line_pitch;
-    part.out = pixels->out + line * pixels->out_line_pitch;
-    for (int32_t left = pixels->count; left > 0; left -= part.count) {
+  pixels->lines = 1;
+  for (int32_t line = 0; line < lines; ++line) {
+    pixels->values = line_values;
+    pixels->out = line_out;
+    for (int32_t left = count; left > 0; left -= pixels->count) {
       /* As many as there is room for in front of the first one's input. */
-      const int32_t room = (int32_t)((uintptr_t)part.values - (uintptr_t)part.out) / out_channels;
+      const int32_t room =
+          (int32_t)((uintptr_t)pixels->values - (uintptr_t)pixels->out) / out_channels;
       const int32_t most = room > PATCHNAS_POINTWISE_GROUP ? room : PATCHNAS_POINTWISE_GROUP;
-      part.count = left < most ? left : most;
-      patchnas_mve_multiply(weights, &part, out_channels);
-      part.values += part.count * part.pitch;
-      part.out += part.count * out_channels;
+      pixels->count = left < most ? left : most;
+      patchnas_mve_multiply(weights, pixels, out_channels);
+      pixels->values += pixels->count * pixels->pitch;
+      pixels->out += pixels->count * out_channels;
     }
+    line_values += pixels->line_pitch;
+    line_out += pixels->out_line_pitch;
   }
 }
 
@@ -38,7 +43,7 @@ void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* 
   const int32_t rows = computed.row_end - computed.row_begin;
   const int32_t cols = computed.col_end - computed.col_begin;
   const int side_by_side = cols == input->width && cols == output->width;
-  const patchnas_mve_pixels pixels = {
+  patchnas_mve_pixels pixels = {
       .values = patchnas_pixel(input, computed.row_begin, computed.col_begin),
       .out = patchnas_pixel(output, computed.row_begin, computed.col_begin),
       .count = side_by_side ? rows * cols : cols,
@@ -53,7 +58,9 @@ void patchnas_pointwise(const patchnas_weights* weights, const patchnas_window* 
       .begin = 0,
       .end = channels,
       .runs_begin = 0,
-      .runs_end = 1};
+      .runs_end = 1,
+      .weights_run_pitch = channels,
+      .weights_pitch = channels};
   multiply_lines(weights, &pixels, output->channels);
   patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
 }

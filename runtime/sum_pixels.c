@@ -6,17 +6,8 @@
 static void add_pixels(int32_t* sums, const patchnas_pixels* p) {
   for (int32_t c = 0; c < p->channels; c += 8) {
     const int32_t left = p->channels - c;
-    const mve_pred16_t lanes = vctp16q((uint32_t)left);
-    const int8_t* row = p->first + c;
-    int16x8_t eight = vdupq_n_s16(0);
-    for (int32_t y = p->rows; y > 0; --y, row += p->row_pitch) {
-      const int8_t* at = row;
-      for (int32_t x = p->cols; x > 0; --x, at += p->channels) {
-        eight = vaddq_s16(eight, vldrbq_z_s16(at, lanes));
-      }
-    }
     int16_t halves[8];
-    vstrhq_s16(halves, eight);
+    vstrhq_s16(halves, patchnas_mve_half_sums(p, c));
     for (int32_t i = 0; i < 8 && i < left; i += 4) {
       const mve_pred16_t four = vctp32q((uint32_t)(left - i));
       int32_t* const to = sums + c + i;
@@ -43,7 +34,7 @@ static void add_pixels(int32_t* sums, const patchnas_pixels* p) {
 static int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
 
 void patchnas_sum_pixels(int32_t* sums, const patchnas_window* input, patchnas_rect rect) {
-  enum { kMost = 256 };
+  enum { kMost = 256 }; /* PATCHNAS_MVE_MOST_SUMMED, PATCHNAS_DSP_MOST_SUMMED */
   const int32_t most_cols = least(rect.col_end - rect.col_begin, kMost);
   for (int32_t col = rect.col_begin; col < rect.col_end; col += most_cols) {
     const int32_t cols = least(rect.col_end - col, most_cols);

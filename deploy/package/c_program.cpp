@@ -325,18 +325,34 @@ typedef struct held_rows {
     for (const KernelConstant constant : kernel_facts(step.kernel).constants()) {
       finish.append("&").append(program_.constant(step.first_layer, constant)).append(", ");
     }
-    finish += sums + ", " + number(program_.network.shape(layer.inputs[0]).pixels()) + ", ";
-    if (step.kernel == KernelFunction::kAverageOfSums) {
-      const ActivationClamp& clamp =
-          program_.quantised.layers[static_cast<std::size_t>(step.first_layer)].clamp;
-      finish += number(clamp.min) + ", " + number(clamp.max) + ", ";
+    const TensorShape& input = program_.network.shape(layer.inputs[0]);
+    const std::string channels = number(layer.output.channels);
+    std::string add = std::string(to_string(step.part_kernel)) + "(";
+    if (layer.kind == LayerKind::kFullyConnected) {
+      const std::string weights =
+          "&" + program_.constant(step.first_layer, KernelConstant::kWeights) + ", ";
+      add += weights + number(input.height) + ", " + number(input.width) + ", " + sums + ", " +
+             channels + ", &in, rect);";
+      finish += sums + ", out.data, " + channels + ");";
+    } else {
+      add += sums + ", &in, rect);";
+      finish += sums + ", " + number(input.pixels()) + ", " + clamp_of_average(step) +
+                "out.data, " + channels + ");";
     }
-    finish += "out.data, " + number(layer.output.channels) + ");";
-    return fill(R"(patchnas_sum_pixels(@sums@, &in, rect);
+    return fill(R"(@add@
     if (is_last) {
       @finish@
     })",
-                {{"sums", sums}, {"finish", wrapped(finish, 6)}});
+                {{"add", wrapped(add, 4)}, {"finish", wrapped(finish, 6)}});
+  }
+
+  std::string clamp_of_average(const Step& step) const {
+    if (step.kernel != KernelFunction::kAverageOfSums) {
+      return "";
+    }
+    const ActivationClamp& clamp =
+        program_.quantised.layers[static_cast<std::size_t>(step.first_layer)].clamp;
+    return number(clamp.min) + ", " + number(clamp.max) + ", ";
   }
 
   std::int64_t scratch_offset(int step) const {
@@ -488,7 +504,7 @@ typedef struct held_rows {
         text += with_types ? ", int is_last"
                            : fill(", strip == @strips@ && step == @steps@",
                                   {{"strips", number(loop.grid().cols - 1)},
-                                   {"steps", number(loop.grid().rows - 1)}});
+                                   {"steps", number(step_of_last_part(loop))}});
       }
     } else if (loop.geometry) {
       text += with_types ? ",\n    const span* rows, const span* cols"
@@ -498,6 +514,16 @@ typedef struct held_rows {
   }
 
   bool adds_up(const Loop& loop) const { return plan_.step(loop.end_step - 1).adds_up; }
+
+  // That brings the last of what is added up. Rows that nothing reads may come after it.
+  int step_of_last_part(const Loop& loop) const {
+    int last = 0;
+    for (int step = 0; step < loop.grid().rows; ++step) {
+      const Tile tile{.loop = &loop, .row = step, .col = loop.grid().cols - 1};
+      last = plan_.computed(loop.end_step - 1, tile).pixels() > 0 ? step : last;
+    }
+    return last;
+  }
 
   // Of what is in memory of a streamed image.
   std::string image_window(const Loop& loop) const {

@@ -159,11 +159,12 @@ class ArenaExecutor::Run {
     const std::span<std::int8_t> bytes = scratch(index);
     std::vector<std::int32_t> sums(bytes.size() / sizeof(std::int32_t));
     std::memcpy(sums.data(), bytes.data(), bytes.size());
-    add_to_sums(input, executor_.plan_.read(index, 0, tile), sums);
+    const LayerContext context =
+        layer_context(*executor_.network_, executor_.plan_.step(index).first_layer);
+    add_to_sums(context, input, executor_.plan_.read(index, 0, tile), sums);
     std::memcpy(bytes.data(), sums.data(), bytes.size());
     if (executor_.plan_.computed(index, tile).pixels() > 0) {
-      finish_sums(layer_context(*executor_.network_, executor_.plan_.step(index).first_layer), sums,
-                  static_cast<int>(input.shape.pixels()), output);
+      finish_sums(context, sums, static_cast<int>(input.shape.pixels()), output);
     }
   }
 

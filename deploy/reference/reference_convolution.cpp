@@ -182,6 +182,32 @@ void connect_fully(const LayerContext& context, const InputWindow& input,
   }
 }
 
+void add_products(const LayerContext& context, const InputWindow& input, const Rect& pixels,
+                  std::span<std::int32_t> sums) {
+  const auto length = static_cast<std::size_t>(input.shape.elements());
+  const auto channels = static_cast<std::size_t>(input.shape.channels);
+  const std::int32_t zero_point = context.inputs[0].zero_point;
+  for (int row = pixels.rows.begin; row < pixels.rows.end; ++row) {
+    for (int col = pixels.cols.begin; col < pixels.cols.end; ++col) {
+      const std::int8_t* const pixel = input.pixel(row, col);
+      const auto begin = static_cast<std::size_t>(row * input.shape.width + col) * channels;
+      for (std::size_t o = 0; o < sums.size(); ++o) {
+        const std::int8_t* const weights = context.quantised.weights.data() + o * length + begin;
+        for (std::size_t c = 0; c < channels; ++c) {
+          sums[o] += weights[c] * (pixel[c] - zero_point);
+        }
+      }
+    }
+  }
+}
+
+void finish_products(const LayerContext& context, std::span<const std::int32_t> sums,
+                     const OutputWindow& output) {
+  for (std::size_t o = 0; o < sums.size(); ++o) {
+    output.bytes[o] = finish(context, o, sums[o]);
+  }
+}
+
 void convolve_depthwise(const LayerContext& context, const InputWindow& input,
                         const OutputWindow& output, const Rect& computed) {
   const Kernel& kernel = context.layer.kernel;

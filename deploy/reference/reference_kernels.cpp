@@ -102,4 +102,20 @@ void add(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
   });
 }
 
+void add_to_sums(const LayerContext& context, const InputWindow& input, const Rect& pixels,
+                 std::span<std::int32_t> sums) {
+  if (context.layer.kind == LayerKind::kFullyConnected) {
+    return add_products(context, input, pixels, sums);
+  }
+  add_pixels(input, pixels, sums);
+}
+
+void finish_sums(const LayerContext& context, std::span<const std::int32_t> sums, int count,
+                 const OutputWindow& output) {
+  if (context.layer.kind == LayerKind::kFullyConnected) {
+    return finish_products(context, sums, output);
+  }
+  finish_pooling(context, sums, count, output);
+}
+
 }  // namespace patchnas

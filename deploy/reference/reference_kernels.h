@@ -74,11 +74,22 @@ void softmax(const LayerContext& context, const InputWindow& input, const Output
              const Rect& computed);
 
 /// A global average pooling or mean whose input comes in parts: adds the pixels' values to the sum
-/// of their channel, …
-void add_to_sums(const InputWindow& input, const Rect& pixels, std::span<std::int32_t> sums);
-/// … and computes the output from the sums over `count` pixels.
+/// of their channel; or a fully connected layer: adds their products with their weights to the sum
+/// of each output, …
+void add_to_sums(const LayerContext& context, const InputWindow& input, const Rect& pixels,
+                 std::span<std::int32_t> sums);
+/// … and computes the output from the sums, over `count` pixels.
 void finish_sums(const LayerContext& context, std::span<const std::int32_t> sums, int count,
                  const OutputWindow& output);
+
+/// Both of poolings and of fully connected layers.
+void add_pixels(const InputWindow& input, const Rect& pixels, std::span<std::int32_t> sums);
+void finish_pooling(const LayerContext& context, std::span<const std::int32_t> sums, int count,
+                    const OutputWindow& output);
+void add_products(const LayerContext& context, const InputWindow& input, const Rect& pixels,
+                  std::span<std::int32_t> sums);
+void finish_products(const LayerContext& context, std::span<const std::int32_t> sums,
+                     const OutputWindow& output);
 
 /// Depthwise over its own input: both windows begin at buffer[0]. One channel at a time, the plane
 /// `read` of the input is copied to `scratch` (at least read.pixels() bytes) and the channel's

@@ -72,7 +72,7 @@ void mean(const LayerContext& context, const InputWindow& input, const OutputWin
        [&](std::int32_t sum, int count) { return mean_of_sum(context, sum, count); });
 }
 
-void add_to_sums(const InputWindow& input, const Rect& pixels, std::span<std::int32_t> sums) {
+void add_pixels(const InputWindow& input, const Rect& pixels, std::span<std::int32_t> sums) {
   for (int row = pixels.rows.begin; row < pixels.rows.end; ++row) {
     for (int col = pixels.cols.begin; col < pixels.cols.end; ++col) {
       const std::int8_t* const pixel = input.pixel(row, col);
@@ -83,8 +83,8 @@ void add_to_sums(const InputWindow& input, const Rect& pixels, std::span<std::in
   }
 }
 
-void finish_sums(const LayerContext& context, std::span<const std::int32_t> sums, int count,
-                 const OutputWindow& output) {
+void finish_pooling(const LayerContext& context, std::span<const std::int32_t> sums, int count,
+                    const OutputWindow& output) {
   const ActivationClamp& clamp = context.quantised.clamp;
   for (std::size_t c = 0; c < sums.size(); ++c) {
     const std::int32_t value = context.layer.kind == LayerKind::kMean

@@ -152,8 +152,10 @@ static const char* const kernel_names[] = {"convolve",
                                            "softmax",
                                            "mean",
                                            "sum_pixels",
+                                           "sum_products",
                                            "average_of_sums",
                                            "mean_of_sums",
+                                           "connected_of_sums",
                                            "move",
                                            "combine",
                                            "lookup",
@@ -174,8 +176,10 @@ enum {
   kSoftmax,
   kMean,
   kSumPixels,
+  kSumProducts,
   kAverageOfSums,
   kMeanOfSums,
+  kConnectedOfSums,
   kMove,
   kCombine,
   kLookup,
@@ -220,6 +224,8 @@ static int64_t weight_bytes(const operator* o) {
     case kPointwise:
     case kFullyConnected:
       return taps * o->in.channels * o->out.channels;
+    case kSumProducts:
+      return (int64_t)o->computed.row_end * o->computed.col_end * o->in.channels * o->out.channels;
     default:
       return 0;
   }
@@ -272,7 +278,7 @@ static int set_up(operator* o, const int32_t* n) {
   int8_t* const out = in_place ? in : allocate(out_bytes);
   o->scratch = o->kernel == kDepthwise || o->kernel == kDepthwiseOverInput ? allocate(scratch_bytes)
                                                                            : memory;
-  if (o->kernel == kSumPixels || o->kernel == kAverageOfSums || o->kernel == kMeanOfSums) {
+  if (o->kernel >= kSumPixels && o->kernel <= kConnectedOfSums) {
     o->scratch = allocate(4 * (int64_t)out_channels); /* sums */
   }
   const patchnas_window of_in = {in, 0, 0, window.input_width + apart, in_channels};
@@ -311,6 +317,14 @@ static void execute(const operator* o) {
       break;
     case kSumPixels:
       patchnas_sum_pixels((int32_t*)(void*)o->scratch, &o->in, o->computed);
+      break;
+    case kSumProducts:
+      patchnas_sum_products(&o->weights, o->computed.row_end, o->computed.col_end,
+                            (int32_t*)(void*)o->scratch, o->out.channels, &o->in, o->computed);
+      break;
+    case kConnectedOfSums:
+      patchnas_connected_of_sums(&o->weights, (int32_t*)(void*)o->scratch, o->out.data,
+                                 o->out.channels);
       break;
     case kAverageOfSums:
       patchnas_average_of_sums((int32_t*)(void*)o->scratch, 49, -128, 127, o->out.data,

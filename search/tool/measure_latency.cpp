@@ -188,7 +188,8 @@ void add_kernels(Wanted& wanted) {
     called.insert(key.family.kernel);
   }
   for (const KernelFacts& facts : kKernels) {
-    if (facts.is_a_layer && !called.contains(facts.function)) {
+    const bool is_needed = facts.is_a_layer || facts.kind == LayerKind::kFullyConnected;
+    if (is_needed && !called.contains(facts.function)) {
       const std::vector<OperatorKey> keys = typical_operators(facts.function);
       wanted.keys.insert(wanted.keys.end(), keys.begin(), keys.end());
     }

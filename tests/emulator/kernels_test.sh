@@ -51,7 +51,8 @@ emulate() {
     -icount shift=6 -semihosting-config "$command"
 }
 
-build kernel_cases "$root/tests/emulator/kernel_cases_main.c" "$root/tests/runtime/run_kernel_cases.c"
+build kernel_cases "$root/tests/emulator/kernel_cases_main.c" "$root/tests/runtime/run_kernel_cases.c" \
+  "$root"/tests/runtime/call_*_kernel.c
 build requantisation "$root/tests/emulator/requantisation_main.c"
 "$make_cases" "$count" "$rounding" "$scratch/cases"
 cd -- "$scratch"

@@ -98,7 +98,7 @@ TEST(ChooseOperators, TakesHalfOfThemByWeight) {
 TEST(ChooseOperators, LetsTheRestBePredictedBetterThanTheHeaviestDo) {
   RandomStream stream(7, "choice/error");
   const auto candidates = random_candidates(stream);
-  constexpr std::size_t kCount = 200;
+  constexpr std::size_t kCount = 400;
   std::vector<std::pair<double, OperatorKey>> by_weight;
   for (const auto& [key, weight] : candidates) {
     by_weight.emplace_back(-weight, key);

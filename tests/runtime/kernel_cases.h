@@ -11,9 +11,10 @@
 
 namespace patchnas::testing {
 
-/// `count` calls, laid out as run_kernel_cases.c reads them: every kernel, kernel sizes 1 to 7,
-/// strides 1 and 2, few and odd channel counts, single pixels, windows at all borders, and
-/// multipliers, shifts and biases up to their extremes, accumulators at and beside ties.
+/// `count` calls, laid out as run_kernel_cases.c reads them: every kernel of a layer, kernel
+/// sizes 1 to 7, strides 1 and 2, groups and dilation, few and odd channel counts, single pixels,
+/// windows at all borders, and multipliers, shifts and biases up to their extremes, accumulators at
+/// and beside ties.
 std::vector<std::int32_t> kernel_cases(int count, RandomStream& stream, Arithmetic arithmetic);
 
 }  // namespace patchnas::testing

@@ -1,19 +1,8 @@
 #include "tests/runtime/run_kernel_cases.h"
 
-#include "runtime/patchnas_runtime.h"
+#include "tests/runtime/kernel_call.h"
 
-enum {
-  kConvolve,
-  kPointwise,
-  kDepthwise,
-  kAdd,
-  kAveragePool,
-  kMaxPool,
-  kFullyConnected,
-  kSoftmax,
-  kMean
-};
-enum { kBufferBytes = 1 << 17, kGuardBytes = 8, kGuard = 0x5e };
+enum { kBufferBytes = 1 << 17 };
 
 static int8_t input_buffers[2][kBufferBytes], output_buffer[kBufferBytes],
     scratch_buffer[kBufferBytes], answers[kBufferBytes];
@@ -29,36 +18,6 @@ static const void* array(reader* r, int32_t bytes) {
   const void* const begin = r->next;
   r->next += (bytes + 3) / 4;
   return begin;
-}
-
-static void copy(int8_t* to, const int8_t* from, int32_t count) {
-  for (int32_t i = 0; i < count; ++i) {
-    to[i] = from[i];
-  }
-}
-
-static void fill(int8_t* to, int32_t count, int8_t value) {
-  for (int32_t i = 0; i < count; ++i) {
-    to[i] = value;
-  }
-}
-
-static int equal(const int8_t* a, const int8_t* b, int32_t count) {
-  for (int32_t i = 0; i < count; ++i) {
-    if (a[i] != b[i]) {
-      return 0;
-    }
-  }
-  return 1;
-}
-
-static int all_are(const int8_t* bytes, int32_t count, int8_t value) {
-  for (int32_t i = 0; i < count; ++i) {
-    if (bytes[i] != value) {
-      return 0;
-    }
-  }
-  return 1;
 }
 
 static patchnas_window window(reader* r, int8_t* data) {
@@ -106,68 +65,6 @@ static int only_output_is_new(const int8_t* in, const int8_t* input, int32_t inp
 
 static int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
 
-/* The pixels of a rectangle, in parts whose sizes follow from `number`. */
-static void sum_in_parts(int32_t* sums, const patchnas_window* in, patchnas_rect all,
-                         int32_t number) {
-  const int32_t most_rows = number % 5 == 0 ? 100 : 1 + number % 4;
-  const int32_t most_cols = number % 7 == 0 ? 3 : number % 7 == 1 ? 1 : 1000;
-  for (int32_t row = all.row_begin; row < all.row_end; row += most_rows) {
-    for (int32_t col = all.col_begin; col < all.col_end; col += most_cols) {
-      const patchnas_rect part = {row, least(row + most_rows, all.row_end), col,
-                                  least(col + most_cols, all.col_end)};
-      patchnas_sum_pixels(sums, in, part);
-    }
-  }
-}
-
-/* 1 if sums of parts are finished to what is expected of one output pixel. `scale` is null for
- * averages. */
-static int finishes_sums(const patchnas_kernel* k, const patchnas_mean_scale* scale,
-                         const patchnas_weights* w, const patchnas_window* in, int32_t row,
-                         int32_t col, const int8_t* expected, int32_t number) {
-  enum { kMost = 64 };
-  static int32_t sums[kMost + 2];
-  static int8_t output[kMost + 2 * kGuardBytes];
-  const int32_t channels = in->channels;
-  const int32_t top = row * k->stride_h - k->pad_top;
-  const int32_t left = col * k->stride_w - k->pad_left;
-  const patchnas_rect all = {top < 0 ? 0 : top, least(top + k->height, k->input_height),
-                             left < 0 ? 0 : left, least(left + k->width, k->input_width)};
-  const int32_t count = (all.row_end - all.row_begin) * (all.col_end - all.col_begin);
-  int8_t* const out = output + kGuardBytes;
-  if (channels > kMost) {
-    return 0;
-  }
-  for (int32_t c = -1; c <= channels; ++c) {
-    sums[c + 1] = c < 0 || c == channels ? kGuard : 0;
-  }
-  fill(output, (int32_t)sizeof output, kGuard);
-  sum_in_parts(sums + 1, in, all, number);
-  if (scale) {
-    patchnas_mean_of_sums(scale, sums + 1, count, out, channels);
-  } else {
-    patchnas_average_of_sums(sums + 1, count, w->clamp_min, w->clamp_max, out, channels);
-  }
-  return equal(out, expected, channels) && sums[0] == kGuard && sums[channels + 1] == kGuard &&
-         all_are(output, kGuardBytes, kGuard) && all_are(out + channels, kGuardBytes, kGuard);
-}
-
-/* The same for all output pixels. */
-static int finishes_all_sums(const patchnas_kernel* k, const patchnas_mean_scale* scale,
-                             const patchnas_weights* w, const patchnas_window* in,
-                             const patchnas_window* out, patchnas_rect computed, int32_t number) {
-  for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
-    for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
-      const int8_t* const expected =
-          out->data + ((row - out->row) * out->width + col - out->col) * out->channels;
-      if (!finishes_sums(k, scale, w, in, row, col, expected, number + row + col)) {
-        return 0;
-      }
-    }
-  }
-  return 1;
-}
-
 /* How far pixel `i` of a rectangle, in the order of rows, is from a window's first byte. */
 static int32_t offset_of(const patchnas_window* w, patchnas_rect rect, int32_t i) {
   const int32_t cols = rect.col_end - rect.col_begin;
@@ -194,131 +91,162 @@ static int computes_over_input(const patchnas_weights* w, const patchnas_window*
   int8_t* const begin = output_buffer + kGuardBytes + alignment;
   in.data = begin + (distance > 0 ? distance : 0);
   out.data = in.data - distance;
-  fill(output_buffer, kBufferBytes, kGuard);
-  copy(in.data, input->data, input_bytes);
-  copy(scratch_buffer, output_buffer, kBufferBytes);
+  fill_bytes(output_buffer, kBufferBytes, kGuard);
+  copy_bytes(in.data, input->data, input_bytes);
+  copy_bytes(scratch_buffer, output_buffer, kBufferBytes);
   patchnas_pointwise(w, &in, &out, rect);
   for (int32_t i = 0; i < pixels; ++i) { /* all else is as it was */
     const int8_t* const answer = expected->data + offset_of(expected, rect, i);
-    copy(scratch_buffer + (out.data - output_buffer) + offset_of(&out, rect, i), answer, channels);
+    copy_bytes(scratch_buffer + (out.data - output_buffer) + offset_of(&out, rect, i), answer,
+               channels);
   }
-  return equal(output_buffer, scratch_buffer, kBufferBytes);
+  return equal_bytes(output_buffer, scratch_buffer, kBufferBytes);
 }
 
-/* 1 if one call writes what is expected and nothing else. */
-static int run_case(reader* r, int32_t kind, int32_t number) {
-  /* Buffers begin at any alignment. */
-  int8_t* out_data = output_buffer + kGuardBytes + (number / 4) % 4;
-  int8_t* in_data = input_buffers[0] + number % 4;
-  int8_t* const second = input_buffers[1] + (number / 2) % 4;
-  int8_t* const scratch = scratch_buffer + kGuardBytes + (number / 3) % 4;
-  patchnas_kernel k;
-  int32_t* const fields = &k.height;
+/* 1 if two windows hold the same rectangle, of so many bytes. */
+static int holds_the_same(const patchnas_window* a, const patchnas_window* b, int32_t a_bytes,
+                          int32_t b_bytes) {
+  return a->row == b->row && a->col == b->col && a->width == b->width && a_bytes == b_bytes;
+}
+
+/* 1 if a kernel that may write over its second input, or over what a copy leaves, gives the same
+ * there. */
+static int computes_over_second(const kernel_call* call, int32_t second_bytes,
+                                int32_t output_bytes) {
+  const int has_second = call->kind == kAdd || (call->kind == kCombine && !call->numbers[1]) ||
+                         (call->kind == kCopyChannels && call->numbers[4]) ||
+                         (call->kind == kCopy && call->numbers[13]);
+  if (!has_second || !holds_the_same(&call->second, &call->out, second_bytes, output_bytes)) {
+    return 1;
+  }
+  kernel_call over = *call;
+  over.out.data = call->second.data;
+  if (!call_element_kernel(&over)) {
+    patchnas_add(&over.scales, &over.in, &over.second, &over.out, over.computed);
+  }
+  const patchnas_rect rect = over.computed;
+  const int32_t pixels =
+      call->kind == kCopy ? 0 : (rect.row_end - rect.row_begin) * (rect.col_end - rect.col_begin);
+  for (int32_t i = 0; i < pixels; ++i) {
+    const int32_t at = offset_of(&call->out, rect, i);
+    if (!equal_bytes(over.out.data + at, call->out.data + at, call->out.channels)) {
+      return 0;
+    }
+  }
+  return call->kind != kCopy || equal_bytes(over.out.data, call->out.data, output_bytes);
+}
+
+/* 1 if a kernel whose output may be the same window as its input gives the same there. */
+static int computes_over_first(const kernel_call* call, int32_t input_bytes, int32_t output_bytes) {
+  if ((call->kind != kCombine && call->kind != kLookup) ||
+      !holds_the_same(&call->in, &call->out, input_bytes, output_bytes)) {
+    return 1;
+  }
+  kernel_call over = *call;
+  over.in.data = answers;
+  over.out.data = answers;
+  copy_bytes(answers, call->in.data, input_bytes);
+  call_element_kernel(&over);
+  const patchnas_rect rect = over.computed;
+  for (int32_t i = 0; i < (rect.row_end - rect.row_begin) * (rect.col_end - rect.col_begin); ++i) {
+    const int32_t at = offset_of(&call->out, rect, i);
+    if (!equal_bytes(answers + at, call->out.data + at, call->out.channels)) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
+/* Reads what a call is told; where it writes, the caller says. */
+static kernel_call read_call(reader* r, int32_t kind, int8_t* input, int8_t* second,
+                             int32_t* placement) {
+  kernel_call c;
+  c.kind = kind;
+  int32_t* const fields = &c.kernel.height;
   for (int i = 0; i < 8; ++i) {
     fields[i] = word(r);
   }
-  patchnas_window in = window(r, in_data);
-  patchnas_window b = in;
-  b.data = second;
-  patchnas_window out = window(r, out_data);
-  patchnas_rect computed;
-  computed.row_begin = word(r);
-  computed.row_end = word(r);
-  computed.col_begin = word(r);
-  computed.col_end = word(r);
-  const int32_t placement = word(r);
-  patchnas_add_scales scales;
-  int32_t* const scale_fields = &scales.zero_points[0];
+  c.in = window(r, input);
+  c.second = window(r, second);
+  c.out = window(r, 0);
+  c.computed.row_begin = word(r);
+  c.computed.row_end = word(r);
+  c.computed.col_begin = word(r);
+  c.computed.col_end = word(r);
+  *placement = word(r);
+  int32_t* const scale_fields = &c.scales.zero_points[0];
   for (int i = 0; i < 11; ++i) {
     scale_fields[i] = word(r);
   }
-  const int32_t input_bytes = word(r);
-  const int32_t output_bytes = word(r);
-  const int32_t weight_bytes = word(r);
-  const int32_t channels = word(r);
-  const int8_t* const input = array(r, input_bytes);
-  const int8_t* const second_input = array(r, input_bytes);
+  const int32_t numbers = word(r);
+  c.numbers = array(r, numbers * 4);
+  return c;
+}
+
+static patchnas_weights read_weights(reader* r, const patchnas_add_scales* scales,
+                                     int32_t weight_bytes, int32_t channels) {
   patchnas_weights w;
   w.weights = array(r, weight_bytes);
   w.biases = array(r, channels * 4);
   w.multipliers = array(r, channels * 4);
   w.shifts = array(r, channels);
-  w.input_zero_point = scales.zero_points[0];
-  w.output_zero_point = scales.output_zero_point;
-  w.clamp_min = scales.clamp_min;
-  w.clamp_max = scales.clamp_max;
-  const int8_t* const expected = array(r, output_bytes);
+  w.input_zero_point = scales->zero_points[0];
+  w.output_zero_point = scales->output_zero_point;
+  w.clamp_min = scales->clamp_min;
+  w.clamp_max = scales->clamp_max;
+  return w;
+}
 
-  if (kind == kDepthwise) {
-    place(placement, in.channels, input_bytes, output_bytes, out_data, &in_data, &out_data);
-    in.data = in_data;
-    out.data = out_data;
-  }
-  fill(output_buffer, kBufferBytes, kGuard);
-  fill(scratch_buffer, kBufferBytes, kGuard);
-  copy(in_data, input, input_bytes);
-  copy(second, second_input, input_bytes);
+/* 1 if one call writes what is expected and nothing else. */
+static int run_case(reader* r, int32_t kind, int32_t number) {
+  /* Buffers begin at any alignment. */
+  int8_t* const out_data = output_buffer + kGuardBytes + (number / 4) % 4;
+  int8_t* const second = input_buffers[1] + (number / 2) % 4;
+  int8_t* const scratch = scratch_buffer + kGuardBytes + (number / 3) % 4;
+  int32_t placement;
+  kernel_call c = read_call(r, kind, input_buffers[0] + number % 4, second, &placement);
+  const int32_t input_bytes = word(r);
+  const int32_t second_bytes = word(r);
+  const int32_t output_bytes = word(r);
+  const int32_t weight_bytes = word(r);
+  const int32_t channels = word(r);
+  const int8_t* const input = array(r, input_bytes);
+  const int8_t* const second_input = array(r, second_bytes);
+  c.weights = read_weights(r, &c.scales, weight_bytes, channels);
+  const int8_t* const expected = array(r, output_bytes);
+  c.out.data = out_data;
   int32_t scratch_bytes = 0;
-  int good = 1;
-  switch (kind) {
-    case kConvolve:
-      patchnas_convolve(&k, &w, &in, &out, computed);
-      break;
-    case kPointwise:
-      patchnas_pointwise(&w, &in, &out, computed);
-      break;
-    case kDepthwise:
-      scratch_bytes = patchnas_depthwise_scratch_bytes(computed.row_end - computed.row_begin,
-                                                       computed.col_end - computed.col_begin,
-                                                       k.height, k.width, k.stride_h, k.stride_w);
-      patchnas_depthwise(&k, &w, &in, &out, computed, scratch);
-      break;
-    case kAdd:
-      patchnas_add(&scales, &in, &b, &out, computed);
-      break;
-    case kAveragePool:
-      patchnas_average_pool(&k, w.clamp_min, w.clamp_max, &in, &out, computed);
-      good &= finishes_all_sums(&k, 0, &w, &in, &out, computed, number);
-      break;
-    case kMaxPool:
-      patchnas_max_pool(&k, w.clamp_min, w.clamp_max, &in, &out, computed);
-      break;
-    case kFullyConnected:
-      patchnas_fully_connected(&w, in_data, input_bytes, out_data, output_bytes);
-      break;
-    case kMean: { /* its scale stands in the fields of an add's first input */
-      const patchnas_mean_scale scale = {w.input_zero_point, scales.multipliers[0],
-                                         scales.shifts[0], w.output_zero_point};
-      patchnas_mean(&k, &scale, &in, &out, computed);
-      good &= finishes_all_sums(&k, &scale, &w, &in, &out, computed, number);
-      break;
-    }
-    default: /* kSoftmax: its three numbers stand in the fields of an add */
-      patchnas_softmax(scales.multipliers[0], scales.shifts[0], scales.multipliers[1], in_data,
-                       out_data, input_bytes / in.channels, in.channels);
-  }
-  good &= equal(out_data, expected, output_bytes);
   if (kind == kDepthwise) {
-    good &= only_output_is_new(in_data, input, input_bytes, out_data, output_bytes);
+    scratch_bytes = patchnas_depthwise_scratch_bytes(
+        c.computed.row_end - c.computed.row_begin, c.computed.col_end - c.computed.col_begin,
+        c.kernel.height, c.kernel.width, c.kernel.stride_h, c.kernel.stride_w);
+    place(placement, c.in.channels, input_bytes, output_bytes, out_data, &c.in.data, &c.out.data);
+  }
+  fill_bytes(output_buffer, kBufferBytes, kGuard);
+  fill_bytes(scratch_buffer, kBufferBytes, kGuard);
+  copy_bytes(c.in.data, input, input_bytes);
+  copy_bytes(second, second_input, second_bytes);
+  int good =
+      call_element_kernel(&c) || call_window_kernel(&c, input_bytes, output_bytes, scratch, number);
+  good &= equal_bytes(c.out.data, expected, output_bytes);
+  if (kind == kDepthwise) {
+    good &= only_output_is_new(c.in.data, input, input_bytes, c.out.data, output_bytes);
   } else {
     good &= all_are(output_buffer, (int32_t)(out_data - output_buffer), kGuard);
     good &= all_are(out_data + output_bytes, kGuardBytes, kGuard);
-    good &= equal(in_data, input, input_bytes);
+    good &= equal_bytes(c.in.data, input, input_bytes) &&
+            equal_bytes(second, second_input, second_bytes);
   }
   good &= all_are(scratch_buffer, (int32_t)(scratch - scratch_buffer), kGuard);
   good &= all_are(scratch + scratch_bytes, kGuardBytes, kGuard);
   if (kind == kPointwise && good) {
-    copy(answers, out_data, output_bytes);
-    out.data = answers;
-    good &= computes_over_input(&w, &in, input_bytes, &out, computed, number % 4);
+    copy_bytes(answers, out_data, output_bytes);
+    patchnas_window answered = c.out;
+    answered.data = answers;
+    good &= computes_over_input(&c.weights, &c.in, input_bytes, &answered, c.computed, number % 4);
   }
-  const int32_t pixels =
-      (computed.row_end - computed.row_begin) * (computed.col_end - computed.col_begin);
-  if (kind == kAdd && output_bytes == pixels * out.channels) { /* over its second input */
-    patchnas_add(&scales, &in, &b, &b, computed);
-    good &= equal(second, out_data, output_bytes);
-  }
-  return good;
+  good &= computes_over_first(&c, input_bytes, output_bytes);
+  return good && computes_over_second(&c, second_bytes, output_bytes);
 }
 
 int32_t run_move_cases(void) {

@@ -12,7 +12,7 @@ typedef struct kernel_case_result {
   int32_t cases;
   int32_t failed;     /* how many */
   int32_t first;      /* number of the first that failed; -1 if none */
-  int32_t first_kind; /* its kernel, numbered as in kernel_cases.cpp */
+  int32_t first_kind; /* its kernel, numbered as in kernel_call.h */
 } kernel_case_result;
 
 /* `words` as written by kernel_cases(). */

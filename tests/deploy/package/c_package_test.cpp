@@ -366,6 +366,42 @@ TEST_F(CPackageTest, ChecksWhatACallbackWrites) {
   }
 }
 
+// Sums of every sort; the image's last rows come after the last that is added up.
+TEST_F(CPackageTest, AddsUpAlsoWhereRowsAreLeftOver) {
+  RandomStream stream(46, "sums");
+  std::vector<Case> cases;
+  for (const LayerKind kind :
+       {LayerKind::kAveragePool, LayerKind::kMean, LayerKind::kFullyConnected}) {
+    for (const int strips : {1, 3}) {
+      Network network{.input = {13, 11, 2}, .layers = {}, .names = {}};
+      network.layers.push_back({.output = {13, 11, 5}, .kernel = {3, 3, 1, 1, 1, 1}});
+      network.layers.push_back({.kind = LayerKind::kMaxPool,
+                                .inputs = {1, kNoTensor},
+                                .output = {4, 3, 5},
+                                .kernel = {3, 3, 3, 3, 0, 0}});
+      Layer sum{.kind = kind, .inputs = {2, kNoTensor}, .output = {1, 1, 5}, .kernel = {}};
+      if (kind == LayerKind::kFullyConnected) {
+        sum.output.channels = 7;
+      } else {
+        sum.kernel = {4, 3, 4, 3, 0, 0};
+      }
+      network.layers.push_back(sum);
+      validate(network);
+      cases.push_back({testing::random_quantised(network, stream),
+                       PatchSchedule{{Segment::rows(0, 3, 1, strips)}}, InputMode::kStreamed,
+                       "sum" + std::to_string(cases.size())});
+    }
+  }
+  const testing::CompiledPackages compiled(packages_of(cases));
+  ASSERT_EQ(compiled.errors(), "");
+  for (const Case& c : cases) {
+    GuardedArena arena(c.package().arena_bytes, stream);
+    const auto image = testing::random_bytes(c.network.network.input.elements(), stream);
+    EXPECT_EQ(c.run(compiled, image, arena.arena()), run_layer_by_layer(c.network, image))
+        << c.description();
+  }
+}
+
 TEST_F(CPackageTest, CallsTheHookBeforeEveryLayerOfEveryPatch) {
   RandomStream stream(36, "hook");
   Network network{.input = {12, 12, 2}, .layers = {}, .names = {}};
