@@ -196,14 +196,25 @@ std::vector<double> other_features(const OperatorKey& key) {
             rows * ceil_div(out, 4) * ceil_div(terms, 16)};
   }
   const double input_pixels = static_cast<double>(key.rows.input) * key.cols.input;
-  return {1.0,
-          rows,
-          rows * cols,
-          out,
-          rows * cols * out,
-          rows * ceil_div(cols * out, 4),
-          input_pixels * out,
-          input_pixels * ceil_div(out, 4)};
+  std::vector<double> features{1.0,
+                               rows,
+                               rows * cols,
+                               out,
+                               rows * cols * out,
+                               rows * ceil_div(cols * out, 4),
+                               input_pixels * out,
+                               input_pixels * ceil_div(out, 4)};
+  if (kernel_facts(key.family.kernel).slides() && key.macs() > 0) {
+    // Of convolutions in groups and transposed ones, which gather what they read and multiply
+    // matrices.
+    const double terms = terms_of(key.family);
+    for (const double feature :
+         {rows * cols * terms, rows * cols * ceil_div(terms, 16), rows * cols * out * terms,
+          rows * cols * out * ceil_div(terms, 4), ceil_div(rows * cols, 4) * out * terms}) {
+      features.push_back(feature);
+    }
+  }
+  return features;
 }
 
 std::vector<double> features_of_window(const OperatorKey& key) {

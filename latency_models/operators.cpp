@@ -233,22 +233,29 @@ OperatorKey end_of_sum(const Network& network, int layer) {
 }
 
 std::vector<OperatorKey> typical_operators(KernelFunction kernel) {
-  const bool slides = kernel_facts(kernel).slides();
+  using Pairs = std::vector<std::pair<int, int>>;
+  static const Pairs kExtents{{1, 1}, {1, 8}, {2, 5}, {3, 16}, {5, 3}, {8, 8}, {12, 2}, {16, 16}};
+  static const Pairs kEqual{{2, 2}, {3, 3}, {4, 4}, {8, 8}, {16, 16}, {24, 24}, {48, 48}};
+  static const Pairs kOthers{{3, 8}, {8, 3}, {8, 16}, {16, 4}, {16, 16}, {16, 48}, {48, 16}};
+  const KernelFacts& facts = kernel_facts(kernel);
+  const OperatorFacts& operators = operator_facts(kernel);
+  const bool has_pixels =
+      operators.weights != WeightLayout::kDense || kernel == KernelFunction::kSumProducts;
+  const bool keeps_channels = operators.keeps_channels || kernel == KernelFunction::kCopy;
+  const std::vector<int> sizes = facts.slides() ? std::vector{1, 3} : std::vector{1};
   std::vector<OperatorKey> keys;
-  const bool is_dense = operator_facts(kernel).weights == WeightLayout::kDense &&
-                        kernel != KernelFunction::kSumProducts;
-  for (const int extent : is_dense ? std::vector{1} : std::vector{1, 6, 16}) {
-    for (const int channels : {3, 16, 48}) {
-      for (const int size : slides ? std::vector{1, 3} : std::vector{1}) {
+  for (const auto& [rows, cols] : has_pixels ? kExtents : Pairs{{1, 1}}) {
+    for (const auto& [in, out] : keeps_channels ? kEqual : kOthers) {
+      for (const int size : sizes) {
         OperatorKey key{.family = {.kernel = kernel,
                                    .kernel_h = size,
                                    .kernel_w = size,
-                                   .input_channels = channels,
-                                   .output_channels = channels},
-                        .rows = {.output = extent, .input = extent - 1 + size},
-                        .cols = {.output = extent, .input = extent - 1 + size}};
-        if (kernel_facts(kernel).joins_rows) {
-          key.cols = {.output = extent * extent, .input = extent * extent};
+                                   .input_channels = in,
+                                   .output_channels = out},
+                        .rows = {.output = rows, .input = rows - 1 + size},
+                        .cols = {.output = cols, .input = cols - 1 + size}};
+        if (facts.joins_rows) {
+          key.cols = {.output = rows * cols, .input = rows * cols};
           key.rows = {};
         }
         keys.push_back(key);
