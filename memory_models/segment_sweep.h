@@ -43,7 +43,8 @@ struct SegmentChain {
 class SegmentSweep {
  public:
   /// @param costs what is minimised; null for multiply-accumulates. Must outlive it. A segment in
-  /// several strips is taken to cost no less than in one.
+  /// several strips is taken to cost no less than in one; in a
+  /// single piece it is none.
   SegmentSweep(SegmentLimits limits, InputMode input, SegmentCosts* costs = nullptr);
   ~SegmentSweep();
   SegmentSweep(SegmentSweep&&) noexcept;

@@ -49,7 +49,10 @@ void for_parts(const Case& c, const std::vector<int>& cuts, const Take& take) {
       Segment segment = Segment::rows(cuts[a], cuts[b], 1, 1);
       const int width = c.network.shape(paced_layer(c.network, segment) + 1).width;
       for (; segment.grid.cols <= std::min(kMostStrips, width); ++segment.grid.cols) {
-        take(ExecutionPlan(c.network, {{segment}}, c.input), a, b);
+        const SegmentGeometry geometry(c.network, segment);
+        if (geometry.grid() != TileGrid{1, 1}) {
+          take(ExecutionPlan(c.network, {{segment}}, c.input), a, b);
+        }
       }
     }
   }
