@@ -9,7 +9,7 @@
 namespace patchnas {
 namespace {
 
-std::uint64_t two_flags(const LayerPlace& place) {
+std::uint64_t flags_of(const LayerPlace& place) {
   return (place.over_input ? 1u : 0u) | (place.slides ? 2u : 0u);
 }
 
@@ -120,7 +120,7 @@ double SegmentLatency::calls(const OperatorFamily& family, const Cut& rows, cons
 
 double SegmentLatency::layer(int layer, int rows, int columns, LayerPlace place) {
   const std::array<std::uint64_t, 2> key{
-      family_of_[static_cast<std::size_t>(layer)] << 2 | two_flags(place), two(rows, columns)};
+      family_of_[static_cast<std::size_t>(layer)] << 2 | flags_of(place), two(rows, columns)};
   if (const auto known = layer_costs_.find(key)) {
     return *known;
   }

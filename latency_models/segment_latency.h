@@ -53,7 +53,7 @@ class SegmentLatency : public SegmentCosts {
   OperatorLister lister_;
   OperatorCosts costs_;
   std::vector<double> whole_;             // by layer; NaN until asked for
-  std::vector<std::uint64_t> family_of_;  // by layer, of the family apart and over its input
+  std::vector<std::uint64_t> family_of_;  // by layer, its number
   WordMap<int> family_numbers_;
   std::vector<Cut> cuts_;  // by number
   WordMap<int> cut_numbers_;
