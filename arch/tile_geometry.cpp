@@ -180,13 +180,16 @@ int SegmentGeometry::compute_axis(const NetworkTaps& taps, Axis axis, int known_
   return first;
 }
 
-// With so many rows of the first layer's output after the first step, the step that completes the
-// first rows of the paced layer, as many as a step gives of it, leaves none over.
-int SegmentGeometry::rows_of_first_step(const NetworkTaps& taps) const {
-  const int first = segment_.first_layer;
-  const int paced = segment_.end_layer - (adds_up_ ? 2 : 1);
+int first_step_rows(const NetworkTaps& taps, const Segment& segment) {
+  if (segment.step_rows == 1) {
+    return 1;
+  }
+  const int first = segment.first_layer;
+  const bool is_sum = adds_up(segment, taps.is_global_sum(segment.end_layer - 1));
+  const int paced = segment.end_layer - (is_sum ? 2 : 1);
+  std::vector<int> ends(static_cast<std::size_t>(paced + 1 - first));
   const auto rows_for = [&](int paced_rows) {
-    std::vector<int> ends(static_cast<std::size_t>(paced + 1 - first), 0);
+    std::fill(ends.begin(), ends.end(), 0);
     ends.back() = paced_rows;
     for (int layer = paced; layer > first; --layer) {
       const int end = ends[static_cast<std::size_t>(layer - first)];
@@ -200,7 +203,34 @@ int SegmentGeometry::rows_of_first_step(const NetworkTaps& taps) const {
     return std::max(1, ends.front());
   };
   const int more = std::max(1, rows_for(2) - rows_for(1));
-  return (rows_for(std::max(1, segment_.step_rows / more)) - 1) % segment_.step_rows + 1;
+  return (rows_for(std::max(1, segment.step_rows / more)) - 1) % segment.step_rows + 1;
+}
+
+void SegmentGeometry::take_together(const SegmentGeometry& one_row, int step_rows, int first_rows) {
+  segment_ = one_row.segment_;
+  segment_.step_rows = step_rows;
+  adds_up_ = one_row.adds_up_;
+  axes_agree_ = one_row.axes_agree_;
+  inputs_ = one_row.inputs_;
+  materialised_ = one_row.materialised_;
+  spans_[1] = one_row.spans_[1];
+  const int rows = one_row.grid_.rows;
+  grid_ = {1 + (std::max(0, rows - first_rows) + step_rows - 1) / step_rows, one_row.grid_.cols};
+  spans_[0].resize(materialised_.size() * static_cast<std::size_t>(grid_.rows));
+  LayerSpan* taken = spans_[0].data();
+  for (int layer = segment_.first_layer; layer < segment_.end_layer; ++layer) {
+    const LayerSpan* const of_layer = &one_row.span(Axis::kRows, layer, 0);
+    for (int row = 0, end = first_rows; row < rows; ++taken, end += step_rows) {
+      *taken = of_layer[row];
+      for (++row; row < std::min(end, rows); ++row) {
+        const LayerSpan& added = of_layer[row];
+        taken->computed = hull(taken->computed, added.computed);
+        taken->window.end = added.window.end;
+        taken->inputs[0] = hull(taken->inputs[0], added.inputs[0]);
+        taken->inputs[1] = hull(taken->inputs[1], added.inputs[1]);
+      }
+    }
+  }
 }
 
 // Forwards: every layer computes what it can from the rows that are there. At the bottom, padding
@@ -226,7 +256,7 @@ void SegmentGeometry::compute_cached_rows(const NetworkTaps& taps) {
   std::vector<int> ends(count, 0);    // and after it
   std::vector<int> begins(count, 0);  // of the rows that readers still need
   std::vector<LayerSpan> steps;       // [step][layer]
-  const int first_rows = rows_of_first_step(taps);
+  const int first_rows = first_step_rows(taps, segment_);
   bool is_done = false;
   for (int step = 0; !is_done; ++step) {
     is_done = true;

@@ -187,6 +187,11 @@ struct LayerTile {
   bool operator==(const LayerTile&) const = default;
 };
 
+/// Of a segment that caches rows, how many its first layer computes in the first step: such that
+/// the step that completes the first rows of the paced layer, as many as a step gives of it, leaves
+/// none over.
+int first_step_rows(const NetworkTaps& taps, const Segment& segment);
+
 class SegmentGeometry {
  public:
   /// Both must be valid (validate()). The output of the segment's last layer is partitioned evenly:
@@ -203,6 +208,11 @@ class SegmentGeometry {
   /// nearby ends often have the same tiles in their first layers, which are then kept.
   /// @return the first layer whose tiles may be others than before
   int move_end(const NetworkTaps& taps, int end_layer);
+  /// With more rows a step: steps of one row are taken together, `first_rows` of them and then
+  /// always `step_rows`, which is what a segment executes whose first_step_rows() they are, with an
+  /// end here or before.
+  /// @param one_row caches rows, one a step
+  void take_together(const SegmentGeometry& one_row, int step_rows, int first_rows);
 
   [[nodiscard]] const Segment& segment() const { return segment_; }
   /// As executed: a segment that caches rows has a row of tiles for every step.
@@ -256,7 +266,6 @@ class SegmentGeometry {
   int compute(const NetworkTaps& taps, int known_end);
   int compute_axis(const NetworkTaps& taps, Axis axis, int known_end);
   void compute_cached_rows(const NetworkTaps& taps);
-  [[nodiscard]] int rows_of_first_step(const NetworkTaps& taps) const;
   [[nodiscard]] ExternalSpan external_span(Axis axis, TensorId tensor, int index) const;
   [[nodiscard]] int tiles(Axis axis) const { return axis == Axis::kRows ? grid_.rows : grid_.cols; }
   [[nodiscard]] LayerSpan& row_span(int layer, int step) {

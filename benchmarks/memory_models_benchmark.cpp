@@ -15,7 +15,9 @@
 #include "arch/row_schedules.h"
 #include "arch/tile_geometry.h"
 #include "benchmarks/candidates.h"
+#include "latency_models/segment_latency.h"
 #include "memory_models/segment_sweep.h"
+#include "search/base/files.h"
 #include "tests/support/allocation_counter.h"
 
 namespace patchnas::benchmarks {
@@ -26,6 +28,7 @@ constexpr int kArchitectures = 64;
 // Small networks, and large ones.
 constexpr const char* kFashionMnist = PATCHNAS_SOURCE_DIR "/configs/fashion_mnist_32kb.yaml";
 constexpr const char* kMcunet160 = PATCHNAS_SOURCE_DIR "/benchmarks/mcunet_160.yaml";
+constexpr const char* kLatencyTable = PATCHNAS_SOURCE_DIR "/latency_models/tables/cortex-m7.txt";
 
 struct Candidates {
   explicit Candidates(const char* file)
@@ -136,16 +139,28 @@ std::vector<std::int64_t> tight_limits(const Candidates& candidates) {
 }
 
 // All segments that cache rows: the cheapest chain within a tight limit.
-void find_cheapest_chain(benchmark::State& state, const char* file) {
-  const Candidates candidates(file);
+void find_chains(benchmark::State& state, const Candidates& candidates, SegmentCosts* costs) {
   const std::vector<std::int64_t> limits = tight_limits(candidates);
-  SegmentSweep sweep({.most_strips = candidates.space.schedules.most_strips}, InputMode::kStreamed);
+  SegmentSweep sweep({.most_strips = candidates.space.schedules.most_strips}, InputMode::kStreamed,
+                     costs);
   double found = 0;
   judge_in_turn(state, [&](std::size_t i) {
     sweep.assign(candidates.networks[i]);
     found += sweep.cheapest(limits[i]) ? 1 : 0;
   });
   state.counters["found"] = found / static_cast<double>(state.iterations());
+}
+
+// Of fewest multiply-accumulates.
+void find_cheapest_chain(benchmark::State& state, const char* file) {
+  find_chains(state, Candidates(file), nullptr);
+}
+
+// Of least latency, from a table that is shipped.
+void find_fastest_chain(benchmark::State& state, const char* file) {
+  const LatencyModel model(LatencyTable::parse(read_file(kLatencyTable), kLatencyTable));
+  SegmentLatency latency(model);
+  find_chains(state, Candidates(file), &latency);
 }
 
 // Every chain that no other beats.
@@ -229,6 +244,8 @@ BENCHMARK_CAPTURE(judge_schedules_one_by_one, fashion_mnist_32kb, kFashionMnist)
 BENCHMARK_CAPTURE(judge_schedules_one_by_one, mcunet_160, kMcunet160);
 BENCHMARK_CAPTURE(find_cheapest_chain, fashion_mnist_32kb, kFashionMnist);
 BENCHMARK_CAPTURE(find_cheapest_chain, mcunet_160, kMcunet160);
+BENCHMARK_CAPTURE(find_fastest_chain, fashion_mnist_32kb, kFashionMnist);
+BENCHMARK_CAPTURE(find_fastest_chain, mcunet_160, kMcunet160);
 BENCHMARK_CAPTURE(find_front_of_chains, fashion_mnist_32kb, kFashionMnist);
 BENCHMARK_CAPTURE(find_front_of_chains, mcunet_160, kMcunet160);
 BENCHMARK_CAPTURE(price_segments_one_by_one, fashion_mnist_32kb, kFashionMnist);

@@ -331,14 +331,16 @@ std::vector<AxisUse> OperatorLister::uses(int layer, const SegmentGeometry& geom
 }
 
 void OperatorLister::number_tiles(int layer, const SegmentGeometry& geometry, Axis axis,
-                                  std::vector<TileNumber>& numbers) const {
+                                  std::vector<TileNumber>& numbers, bool is_summed,
+                                  bool reads_whole) const {
   static_assert(kLargestExtent < 1 << 16);
   const TileGrid grid = geometry.grid();
   const auto tiles = static_cast<std::size_t>(axis == Axis::kRows ? grid.rows : grid.cols);
   numbers.resize(numbers.size() + tiles);
   TileNumber* const appended = numbers.data() + numbers.size() - tiles;
   for (std::size_t i = 0; i < tiles; ++i) {
-    const AxisUse use = tile_use(layer, geometry, axis, static_cast<int>(i));
+    const AxisUse use =
+        tile_use(layer, geometry, axis, static_cast<int>(i), is_summed, reads_whole);
     appended[i] = static_cast<TileNumber>(use.axis.output) << 48 |
                   static_cast<TileNumber>(use.axis.input) << 32 |
                   static_cast<TileNumber>(use.axis.pad) << 1 |

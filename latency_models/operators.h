@@ -107,10 +107,11 @@ class OperatorLister {
   /// @param reads_whole whether its input comes from outside, though the geometry begins before
   [[nodiscard]] std::vector<AxisUse> uses(int layer, const SegmentGeometry& geometry, Axis axis,
                                           bool is_summed = false, bool reads_whole = false) const;
-  /// Appends the numbers of all tiles along an axis: what list() finds depends on nothing else but
-  /// the family.
+  /// Appends the numbers of all tiles along an axis: what list() and uses() find depends on nothing
+  /// else but the family.
   void number_tiles(int layer, const SegmentGeometry& geometry, Axis axis,
-                    std::vector<TileNumber>& numbers) const;
+                    std::vector<TileNumber>& numbers, bool is_summed = false,
+                    bool reads_whole = false) const;
 
   /// Of a layer whose output lies apart.
   [[nodiscard]] const OperatorFamily& family(int layer) const {

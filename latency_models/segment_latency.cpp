@@ -53,18 +53,18 @@ double SegmentLatency::whole(int layer) {
   return known;
 }
 
-int SegmentLatency::number(Cut&& cut) {
-  key_.clear();
-  for (const AxisUse& use : cut.uses) {
-    key_.insert(key_.end(), {two(use.axis.output, use.axis.input),
-                             two(use.axis.pad, 2 * use.count + (use.is_whole_row ? 1 : 0))});
-  }
-  for (const auto& [extent, times] : cut.moved) {
-    key_.push_back(two(extent, times));
-  }
-  key_.push_back(cut.uses.size());
+// Of what key_ says: tiles, as many as there are uses to find, and behind them what is moved.
+template <typename Uses>
+int SegmentLatency::number(std::size_t tiles, const Uses& uses) {
+  key_.push_back(tiles);
   if (const auto known = cut_numbers_.find(key_)) {
     return *known;
+  }
+  Cut cut{.uses = uses(), .moved = {}};
+  for (std::size_t i = tiles; i + 1 < key_.size(); ++i) {
+    if (key_[i] > 0) {
+      count(cut.moved, static_cast<int>(key_[i]));
+    }
   }
   const int number = static_cast<int>(cuts_.size());
   cut_numbers_.insert(key_, number);
@@ -73,33 +73,33 @@ int SegmentLatency::number(Cut&& cut) {
 }
 
 int SegmentLatency::rows(int layer, const SegmentGeometry& geometry) {
-  Cut cut{.uses = lister_.uses(layer, geometry, Axis::kRows), .moved = {}};
+  key_.clear();
+  lister_.number_tiles(layer, geometry, Axis::kRows, key_);
+  const std::size_t tiles = key_.size();
   for (int step = 0; step < geometry.grid().rows; ++step) {
     const Interval kept = geometry.kept_rows(layer + 1, step);
-    if (kept.size() > 0 && kept.begin > geometry.span(Axis::kRows, layer, step).window.begin) {
-      count(cut.moved, kept.size());
-    }
+    const bool moves = kept.begin > geometry.span(Axis::kRows, layer, step).window.begin;
+    key_.push_back(moves ? static_cast<std::uint64_t>(kept.size()) : 0);
   }
-  return number(std::move(cut));
+  return number(tiles, [&] { return lister_.uses(layer, geometry, Axis::kRows); });
 }
 
 int SegmentLatency::columns(int layer, const SegmentGeometry& geometry, bool is_summed,
                             bool reads_whole) {
-  Cut cut{.uses = lister_.uses(layer, geometry, Axis::kCols, is_summed, reads_whole), .moved = {}};
+  key_.clear();
+  lister_.number_tiles(layer, geometry, Axis::kCols, key_, is_summed, reads_whole);
+  const std::size_t tiles = key_.size();
   for (int strip = 0; strip < geometry.grid().cols; ++strip) {
-    if (const int held = geometry.span(Axis::kCols, layer, strip).window.size(); held > 0) {
-      count(cut.moved, held);
-    }
+    key_.push_back(
+        static_cast<std::uint64_t>(geometry.span(Axis::kCols, layer, strip).window.size()));
   }
-  return number(std::move(cut));
+  return number(tiles,
+                [&] { return lister_.uses(layer, geometry, Axis::kCols, is_summed, reads_whole); });
 }
 
 int SegmentLatency::number_of_moves(std::span<const int> extents) {
-  Cut cut;
-  for (const int extent : extents) {
-    count(cut.moved, extent);
-  }
-  return number(std::move(cut));
+  key_.assign(extents.begin(), extents.end());
+  return number(0, [] { return std::vector<AxisUse>(); });
 }
 
 int SegmentLatency::kept_rows(std::span<const int> rows) { return number_of_moves(rows); }

@@ -1,7 +1,7 @@
 #pragma once
 
-// Latency of segments that cache rows, one row a step, layer by layer: what weighs the shortest
-// path over a network's cuts.
+// Latency of segments that cache rows, layer by layer: what weighs the shortest path over a
+// network's cuts.
 //
 //   SegmentLatency latency(model);
 //   SegmentSweep sweep({}, InputMode::kStreamed, &latency);
@@ -45,7 +45,8 @@ class SegmentLatency : public SegmentCosts {
     std::vector<std::pair<int, int>> moved;
   };
 
-  int number(Cut&& cut);
+  template <typename Uses>
+  int number(std::size_t tiles, const Uses& uses);
   int number_of_moves(std::span<const int> extents);
   double calls(const OperatorFamily& family, const Cut& rows, const Cut& columns);
 

@@ -19,14 +19,22 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 void SegmentAxes::assign() {
   macs_.clear();
+  lies_over_.clear();
   for (int layer = 0; layer < cuts_.network().layer_count(); ++layer) {
+    const Layer& l = cuts_.network().layers[at(layer)];
     macs_.push_back(macs_per_pixel(cuts_.network(), layer));
+    lies_over_.push_back(operator_facts(l.kind).in_place != InPlace::kNever ||
+                                 kernel_function(l) == KernelFunction::kPointwise
+                             ? 1
+                             : 0);
   }
   const std::size_t cuts = at(cuts_.count());
   beginnings_.resize(std::max(beginnings_.size(), cuts));
-  for (SegmentRows& beginning : beginnings_) {
+  for (Beginning& beginning : beginnings_) {
     beginning.end_layer = 0;
+    beginning.drawn.clear();
   }
+  drawn_count_ = 0;
   endings_.resize(std::max(endings_.size(), std::min(cuts, at(kKeptEnds)) * at(most_strips_)));
   for (SegmentColumns& ending : endings_) {
     ending.end = -1;
@@ -35,51 +43,61 @@ void SegmentAxes::assign() {
 
 // ----- rows
 
-const SegmentRows& SegmentAxes::rows(int first, int end) {
-  SegmentRows& rows = beginnings_[at(first)];
+const SegmentRows& SegmentAxes::rows(int first, int end, int step_rows) {
+  Beginning& beginning = beginnings_[at(first)];
   const int first_layer = cuts_.layer(first);
   const int end_layer = cuts_.layer(end);
-  if (rows.end_layer < end_layer) {  // as far as is asked for, and some
-    draw_rows(first_layer, std::min(cuts_.last_end_layer(first), 2 * end_layer - first_layer), 1,
-              rows);
+  const NetworkTaps& taps = cuts_.taps();
+  if (beginning.end_layer < end_layer) {  // as far as is asked for, and some
+    beginning.end_layer = std::min(cuts_.last_end_layer(first), 2 * end_layer - first_layer);
+    beginning.one_row.assign(taps, Segment::rows(first_layer, beginning.end_layer, 1, 1));
+  }
+  const int first_rows = first_step_rows(taps, Segment::rows(first_layer, end_layer, step_rows, 1));
+  static_assert(kLargestExtent < 1 << 16);
+  const auto key =
+      static_cast<std::uint32_t>(step_rows) << 16 | static_cast<std::uint32_t>(first_rows);
+  const auto [drawn, is_new] = beginning.drawn.try_emplace(key, drawn_count_);
+  if (is_new) {
+    drawn_.resize(std::max(drawn_.size(), at(++drawn_count_)));
+    drawn_[at(drawn->second)].end_layer = 0;
+  }
+  SegmentRows& rows = drawn_[at(drawn->second)];
+  if (rows.end_layer < end_layer) {
+    geometry_.take_together(beginning.one_row, step_rows, first_rows);
+    draw_rows(geometry_, rows);
   }
   return rows;
 }
 
-const SegmentRows& SegmentAxes::longer_rows(int first_layer, int end_layer, int step_rows) {
-  draw_rows(first_layer, end_layer, step_rows, longer_);
-  return longer_;
-}
-
-// With one row a step the layers of a segment know nothing of where it ends.
-void SegmentAxes::draw_rows(int first_layer, int end_layer, int step_rows, SegmentRows& rows) {
-  geometry_.assign(cuts_.taps(), Segment::rows(first_layer, end_layer, step_rows, 1));
-  const int steps = geometry_.grid().rows;
-  rows.first_layer = first_layer;
-  rows.end_layer = end_layer;
-  rows.layers.assign(at(end_layer - first_layer), {});
-  draw_input_rows(steps, rows);
+// But for their number, the layers of a segment know nothing of where it ends.
+void SegmentAxes::draw_rows(const SegmentGeometry& geometry, SegmentRows& rows) {
+  const Segment& segment = geometry.segment();
+  rows.first_layer = segment.first_layer;
+  rows.end_layer = segment.end_layer;
+  rows.layers.assign(at(segment.end_layer - segment.first_layer), {});
+  draw_input_rows(geometry, rows);
   int steps_before = 0;
-  for (int l = first_layer; l < end_layer; ++l) {
-    LayerRows& r = rows.layers[at(l - first_layer)];
-    draw_rows_of(first_layer, l, steps, r);
+  for (int l = segment.first_layer; l < segment.end_layer; ++l) {
+    LayerRows& r = rows.layers[at(l - segment.first_layer)];
+    draw_rows_of(geometry, l, r);
     r.steps = steps_before = std::max(steps_before, r.steps);
-    r.distance = aligned_distance(first_layer, l, steps);
-    r.cut = costs_ != nullptr && step_rows == 1 ? costs_->rows(l, geometry_) : 0;
+    r.distance = aligned_distance(geometry, l);
+    r.cut = costs_ != nullptr ? costs_->rows(l, geometry) : 0;
   }
 }
 
 // Of the tensor that the segment reads: the first row that is read from each step on, and what is
 // held of a streamed image.
-void SegmentAxes::draw_input_rows(int steps, SegmentRows& rows) {
+void SegmentAxes::draw_input_rows(const SegmentGeometry& geometry, SegmentRows& rows) {
   const NetworkTaps& taps = cuts_.taps();
   const int first = rows.first_layer;
+  const int steps = geometry.grid().rows;
   needed_.assign(at(steps) + 1, std::numeric_limits<int>::max());
   read_end_.assign(at(steps), 0);
   for (int l = first; l <= std::min(taps.last_reader(first), rows.end_layer - 1); ++l) {
     for (std::size_t j = 0; j < 2; ++j) {
       for (int step = 0; taps.inputs(l)[j] == first && step < steps; ++step) {
-        if (const Interval& read = geometry_.span(Axis::kRows, l, step).inputs[j]; !read.empty()) {
+        if (const Interval& read = geometry.span(Axis::kRows, l, step).inputs[j]; !read.empty()) {
           needed_[at(step)] = std::min(needed_[at(step)], read.begin);
           read_end_[at(step)] = std::max(read_end_[at(step)], read.end);
         }
@@ -107,26 +125,35 @@ void SegmentAxes::draw_input_rows(int steps, SegmentRows& rows) {
   rows.image_cut = costs_ != nullptr ? costs_->kept_rows(kept_of_image_) : 0;
 }
 
-void SegmentAxes::draw_rows_of(int first_layer, int layer, int steps, LayerRows& rows) {
+void SegmentAxes::draw_rows_of(const SegmentGeometry& geometry, int layer, LayerRows& rows) const {
+  const int first_layer = geometry.segment().first_layer;
+  const int steps = geometry.grid().rows;
   const std::array<TensorId, 2>& inputs = cuts_.taps().inputs(layer);
   rows.over.agrees = rows.summed_over.agrees = {true, true};
-  const LayerSpan* const spans = &geometry_.span(Axis::kRows, layer, 0);
-  const std::array<const LayerSpan*, 2> under = {
-      inputs[0] > first_layer ? &geometry_.span(Axis::kRows, inputs[0] - 1, 0) : nullptr,
-      inputs[1] > first_layer ? &geometry_.span(Axis::kRows, inputs[1] - 1, 0) : nullptr};
+  const LayerSpan* const spans = &geometry.span(Axis::kRows, layer, 0);
+  // What it may be written over.
+  const auto windows_of = [&](std::size_t j) {
+    const bool may_lie_over = inputs[j] > first_layer && lies_over_[at(layer)] != 0 &&
+                              cuts_.taps().last_reader(inputs[j]) == layer;
+    return may_lie_over ? &geometry.span(Axis::kRows, inputs[j] - 1, 0) : nullptr;
+  };
+  const std::array<const LayerSpan*, 2> under = {windows_of(0), windows_of(1)};
   // Of a window, the rows that are not in the next one.
   const auto dying = [steps](const LayerSpan* of, int step) {
     const Interval& window = of[step].window;
     const int next = step + 1 < steps ? of[step + 1].window.begin : window.end;
     return std::min(next, window.end) - window.begin;
   };
+  int kept_steps = 0;
   for (int step = 0; step < steps; ++step) {
     const LayerSpan& span = spans[step];
     const Interval part{span.window.end - span.computed.size(), span.window.end};
     rows.window = std::max(rows.window, span.window.size());
     rows.computed = std::max(rows.computed, span.computed.size());
+    rows.total += span.computed.size();
     rows.steps = span.computed.empty() ? rows.steps : step + 1;
-    rows.keeps = rows.keeps || dying(spans, step) < span.window.size();
+    kept_steps = dying(spans, step) < span.window.size() ? kept_steps + 1 : 0;
+    rows.kept_steps = std::max(rows.kept_steps, kept_steps);
     for (std::size_t j = 0; j < 2; ++j) {
       if (under[j] != nullptr) {
         const Interval& window = under[j][step].window;
@@ -139,10 +166,12 @@ void SegmentAxes::draw_rows_of(int first_layer, int layer, int steps, LayerRows&
       rows.summed_over.dying.raise(part.size(), dying(under[0], step));
     }
   }
+  rows.keeps = rows.kept_steps > 0;
 }
 
 // As ExecutionPlan::write_over_consumed() has it, of one strip and the segment's last layer.
-std::int64_t SegmentAxes::aligned_distance(int first_layer, int last, int steps) const {
+std::int64_t SegmentAxes::aligned_distance(const SegmentGeometry& geometry, int last) const {
+  const int first_layer = geometry.segment().first_layer;
   const Network& network = cuts_.network();
   const TensorShape& input = network.shape(first_layer);
   const TensorShape& output = network.shape(last + 1);
@@ -152,8 +181,8 @@ std::int64_t SegmentAxes::aligned_distance(int first_layer, int last, int steps)
       operator_facts(network.layers[at(last)].kind).computes_by_element();
   std::int64_t distance = 0;
   int needed = std::numeric_limits<int>::max();
-  for (int step = steps; step-- > 0;) {
-    const LayerSpan& span = geometry_.span(Axis::kRows, last, step);
+  for (int step = geometry.grid().rows; step-- > 0;) {
+    const LayerSpan& span = geometry.span(Axis::kRows, last, step);
     for (std::size_t j = 0; !reads_before_it_writes && j < 2; ++j) {
       if (cuts_.taps().inputs(last)[j] == first_layer && !span.inputs[j].empty()) {
         needed = std::min(needed, span.inputs[j].begin);
@@ -178,34 +207,38 @@ const SegmentColumns& SegmentAxes::columns(int end, int strips) {
   return columns;
 }
 
+const SegmentColumns& SegmentAxes::columns_with_cuts(int end, int strips) {
+  SegmentColumns& columns = endings_[at(end % kKeptEnds * most_strips_ + strips - 1)];
+  if (columns.end != end || !columns.has_cuts) {
+    this->columns(end, strips);
+    number_columns(cuts_.layer(end), strips, columns);
+  }
+  return columns;
+}
+
+// What adds up reads what is before it.
+void SegmentAxes::assign_columns(int end_layer, int strips) {
+  const int drawn = end_layer - (cuts_.sums(0, end_layer) ? 1 : 0);
+  geometry_.assign(cuts_.taps(), Segment::patches(0, drawn, {1, strips}));
+}
+
 void SegmentAxes::draw_columns(int end_layer, int strips, SegmentColumns& columns) {
-  const NetworkTaps& taps = cuts_.taps();
   const bool is_sum = cuts_.sums(0, end_layer);
-  const int drawn = end_layer - (is_sum ? 1 : 0);  // what adds up reads what is before it
-  geometry_.assign(taps, Segment::patches(0, drawn, {1, strips}));
+  assign_columns(end_layer, strips);
+  const int drawn = geometry_.segment().end_layer;
+  columns.has_cuts = false;
   columns.layers.assign(at(end_layer), {});
   for (int l = 0; l < drawn; ++l) {
-    const bool is_summed = is_sum && l == drawn - 1;
-    LayerColumns& c = columns.layers[at(l)];
-    draw_columns_of(l, strips, is_summed, c);
-    if (costs_ != nullptr) {
-      c.cut = costs_->columns(l, geometry_, is_summed, false);
-      c.cut_of_outside = costs_->columns(l, geometry_, is_summed, true);
-    }
+    draw_columns_of(l, strips, is_sum && l == drawn - 1, columns.layers[at(l)]);
   }
-  held_of_image_.clear();
+  columns.image_window = 0;
   for (int i = 0; i < strips; ++i) {
-    held_of_image_.push_back(geometry_.external_window(kImage, 0, i).cols.size());
+    columns.image_window =
+        std::max(columns.image_window, geometry_.external_window(kImage, 0, i).cols.size());
   }
-  columns.image_window = *std::max_element(held_of_image_.begin(), held_of_image_.end());
-  columns.image_cut = costs_ != nullptr ? costs_->held_columns(held_of_image_) : 0;
   if (is_sum) {
     LayerColumns& sum = columns.layers[at(drawn)];
-    sum.window = sum.computed = sum.total = taps.taps(Axis::kCols, drawn).output;
-    if (costs_ != nullptr) {  // where it is the only layer of its segment
-      geometry_.assign(taps, Segment::patches(drawn, end_layer, {1, 1}));
-      sum.cut = sum.cut_of_outside = costs_->columns(drawn, geometry_, false, true);
-    }
+    sum.window = sum.computed = sum.total = cuts_.taps().taps(Axis::kCols, drawn).output;
   }
   columns.macs_before.assign(1, 0);
   for (int l = 0; l < end_layer; ++l) {
@@ -213,6 +246,27 @@ void SegmentAxes::draw_columns(int end_layer, int strips, SegmentColumns& column
     columns.macs_before.push_back(columns.macs_before.back() +
                                   macs_[at(l)] * rows * columns.layers[at(l)].total);
   }
+}
+
+void SegmentAxes::number_columns(int end_layer, int strips, SegmentColumns& columns) {
+  assign_columns(end_layer, strips);
+  const int drawn = geometry_.segment().end_layer;
+  for (int l = 0; l < drawn; ++l) {
+    const bool is_summed = drawn < end_layer && l == drawn - 1;
+    columns.layers[at(l)].cut = costs_->columns(l, geometry_, is_summed, false);
+    columns.layers[at(l)].cut_of_outside = costs_->columns(l, geometry_, is_summed, true);
+  }
+  held_of_image_.clear();
+  for (int i = 0; i < strips; ++i) {
+    held_of_image_.push_back(geometry_.external_window(kImage, 0, i).cols.size());
+  }
+  columns.image_cut = costs_->held_columns(held_of_image_);
+  if (drawn < end_layer) {  // where what adds up is the only layer of its segment
+    LayerColumns& sum = columns.layers[at(drawn)];
+    geometry_.assign(cuts_.taps(), Segment::patches(drawn, end_layer, {1, 1}));
+    sum.cut = sum.cut_of_outside = costs_->columns(drawn, geometry_, false, true);
+  }
+  columns.has_cuts = true;
 }
 
 // What is summed is held in parts, though the geometry ends with it.

@@ -1,11 +1,14 @@
 #pragma once
 
 // What layers are like in segments that cache rows, axis by axis: along the rows it follows from
-// where a segment begins, along the columns from where it ends and in how many strips. Each is
-// drawn once, for all segments that begin at a cut and for all that end at one.
+// where a segment begins and how many rows its steps have, along the columns from where it ends and
+// in how many strips. Each is drawn once, for all segments that begin at a cut and for all that end
+// at one.
 
 #include <array>
 #include <cstdint>
+#include <deque>
+#include <unordered_map>
 #include <vector>
 
 #include "arch/segment_costs.h"
@@ -42,8 +45,10 @@ struct RoomOverInput {
 struct LayerRows {
   int window = 0;    ///< most rows held
   int computed = 0;  ///< most rows added by a step
+  int total = 0;     ///< added by all steps
   int steps = 0;     ///< until all layers up to this one are complete
   bool keeps = false;
+  int kept_steps = 0;  ///< most steps in a row, each of which keeps rows for the next one
   /// Of the output of a segment of one strip that ends with it, if that is written over the
   /// segment's input.
   std::int64_t distance = 0;
@@ -52,7 +57,7 @@ struct LayerRows {
   int cut = 0;                ///< SegmentCosts::rows()
 };
 
-/// Of segments that begin at one cut.
+/// Of segments that begin at one cut, with steps of the same rows.
 struct SegmentRows {
   int first_layer = 0;
   int end_layer = 0;              ///< up to which it is known
@@ -85,14 +90,14 @@ struct SegmentColumns {
   int image_window = 0;
   int image_cut = 0;                      ///< SegmentCosts::held_columns()
   std::vector<std::int64_t> macs_before;  ///< of the layers before each, and of all
+  bool has_cuts = false;
 
   [[nodiscard]] const LayerColumns& at(int layer) const {
     return layers[static_cast<std::size_t>(layer)];
   }
 };
 
-/// Keeps what it drew of the network at hand, in memory that it keeps. What it returns is valid
-/// until the next call of the same function.
+/// Keeps what it drew of the network at hand, in memory that it keeps.
 class SegmentAxes {
  public:
   /// @param cuts of the network at hand; must outlive it
@@ -103,28 +108,41 @@ class SegmentAxes {
   /// `cuts` have changed.
   void assign();
 
-  /// With one row a step, of segments between two cuts.
-  const SegmentRows& rows(int first, int end);
-  /// Of segments of so many strips that end at a cut.
+  /// Of segments between two cuts with so many rows a step. The result is valid until a later end
+  /// is asked for.
+  const SegmentRows& rows(int first, int end, int step_rows);
+  /// Of segments of so many strips that end at a cut. The result is valid until those of a cut far
+  /// behind are asked for.
   const SegmentColumns& columns(int end, int strips);
-  /// With more rows a step, of this segment alone, and without numbers of cuts.
-  const SegmentRows& longer_rows(int first_layer, int end_layer, int step_rows);
+  /// The same with the numbers of cuts.
+  const SegmentColumns& columns_with_cuts(int end, int strips);
 
  private:
-  void draw_rows(int first_layer, int end_layer, int step_rows, SegmentRows& rows);
-  void draw_input_rows(int steps, SegmentRows& rows);
-  void draw_rows_of(int first_layer, int layer, int steps, LayerRows& rows);
-  [[nodiscard]] std::int64_t aligned_distance(int first_layer, int last, int steps) const;
+  // Of segments that begin at one cut.
+  struct Beginning {
+    int end_layer = 0;                             // up to which its steps of one row are known
+    SegmentGeometry one_row;                       // with these
+    std::unordered_map<std::uint32_t, int> drawn;  // in drawn_, by rows a step and of the first one
+  };
+
+  void draw_rows(const SegmentGeometry& geometry, SegmentRows& rows);
+  void draw_input_rows(const SegmentGeometry& geometry, SegmentRows& rows);
+  void draw_rows_of(const SegmentGeometry& geometry, int layer, LayerRows& rows) const;
+  [[nodiscard]] std::int64_t aligned_distance(const SegmentGeometry& geometry, int last) const;
+  void assign_columns(int end_layer, int strips);
   void draw_columns(int end_layer, int strips, SegmentColumns& columns);
   void draw_columns_of(int layer, int strips, bool is_summed, LayerColumns& columns) const;
+  void number_columns(int end_layer, int strips, SegmentColumns& columns);
 
   const NetworkCuts& cuts_;
   int most_strips_;
   SegmentCosts* costs_;
   SegmentGeometry geometry_;
-  std::vector<std::int64_t> macs_;       // by layer, of a pixel
-  std::vector<SegmentRows> beginnings_;  // by first cut
-  SegmentRows longer_;
+  std::vector<std::int64_t> macs_;     // by layer, of a pixel
+  std::vector<char> lies_over_;        // by layer: may be written over an input
+  std::vector<Beginning> beginnings_;  // by first cut
+  std::deque<SegmentRows> drawn_;
+  int drawn_count_ = 0;                  // of the network at hand
   std::vector<SegmentColumns> endings_;  // [end modulo those that are kept][strips]
   std::vector<int> needed_;              // by step: the first row of the input that is read later
   std::vector<int> read_end_;

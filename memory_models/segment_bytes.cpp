@@ -16,9 +16,20 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 void SegmentBytes::assign() {
   const Network& network = cuts_.network();
+  elements_.clear();
+  channels_.clear();
+  for (TensorId tensor = 0; tensor < network.tensor_count(); ++tensor) {
+    elements_.push_back(network.shape(tensor).elements());
+    channels_.push_back(network.shape(tensor).channels);
+  }
   is_pointwise_.clear();
+  has_scratch_.clear();
+  lies_apart_.clear();
   for (const Layer& layer : network.layers) {
     is_pointwise_.push_back(kernel_function(layer) == KernelFunction::kPointwise ? 1 : 0);
+    const InPlace rule = operator_facts(layer.kind).in_place;
+    has_scratch_.push_back(rule == InPlace::kWithScratch ? 1 : 0);
+    lies_apart_.push_back(rule == InPlace::kNever && is_pointwise_.back() == 0 ? 1 : 0);
   }
   // What every step of a segment leaves where it is: what was computed before and is read later.
   const NetworkTaps& taps = cuts_.taps();
@@ -27,7 +38,7 @@ void SegmentBytes::assign() {
     const int first = tensor < taps.input_count() ? 0 : tensor;
     for (int cut = cuts_.cut(first);
          cut < cuts_.count() && cuts_.layer(cut) <= taps.last_reader(tensor); ++cut) {
-      live_[at(cut)] += aligned(network.shape(tensor).elements());
+      live_[at(cut)] += aligned(elements_[at(tensor)]);
     }
   }
 }
@@ -96,6 +107,49 @@ std::int64_t SegmentBytes::bytes(const SegmentRows& rows, const SegmentColumns& 
   return most;
 }
 
+// A step of several rows holds what each of them would, and at least its share of all rows; between
+// two steps rows are kept if they are between that many single ones in a row. What is kept lies
+// over nothing that is, and what is never written over anything lies apart.
+std::int64_t SegmentBytes::least_bytes(const SegmentRows& one_row, const SegmentColumns& columns,
+                                       int first, int end, int step_rows, int strips,
+                                       std::int64_t most_bytes) const {
+  const int first_layer = cuts_.layer(first);
+  const int end_layer = cuts_.layer(end);
+  const bool is_sum = cuts_.sums(first_layer, end_layer);
+  const std::int64_t input = aligned(elements_[at(first_layer)]);
+  const std::int64_t output = is_sum ? 0 : aligned(elements_[at(end_layer)]);
+  std::int64_t throughout = live_[at(first)];
+  throughout += strips == 1 ? std::max(std::int64_t{0}, output - input) : output;
+  throughout -= is_window_of_image(first_layer, end_layer) ? input : 0;
+  const int most_steps = 1 + (one_row.at(end_layer - 1).steps + step_rows - 2) / step_rows;
+  std::int64_t largest = 0;
+  for (int l = first_layer; l + 1 < end_layer && throughout + largest <= most_bytes; ++l) {
+    const LayerRows& r = one_row.at(l);
+    const bool is_summed = is_sum && l + 2 == end_layer;
+    const int share = (r.total + most_steps - 1) / most_steps;
+    const std::int64_t bytes = std::int64_t{std::max(share, is_summed ? r.computed : r.window)} *
+                               columns.at(l).window * channels_[at(l + 1)];
+    if (cuts_.taps().last_reader(l + 1) >= end_layer) {
+      throughout += elements_[at(l + 1)];
+    } else if (step_rows <= r.kept_steps && !is_summed) {
+      throughout += bytes;
+    } else if (lies_apart_[at(l)] != 0) {
+      largest = std::max(largest, bytes);
+    }
+  }
+  return throughout + largest;
+}
+
+int SegmentBytes::fewest_alike(const SegmentRows& one_row, int first, int end,
+                               int step_rows) const {
+  int fewest = 1;
+  for (int l = cuts_.layer(first); l < cuts_.layer(end); ++l) {
+    const int kept_steps = one_row.at(l).kept_steps;
+    fewest = kept_steps < step_rows ? std::max(fewest, kept_steps + 1) : fewest;
+  }
+  return fewest;
+}
+
 void SegmentBytes::hold(std::int64_t bytes, int from, int to) {
   change_[at(from - first_layer_)] += aligned(bytes);
   change_[at(to - first_layer_) + 1] -= aligned(bytes);
@@ -104,7 +158,7 @@ void SegmentBytes::hold(std::int64_t bytes, int from, int to) {
 std::int64_t SegmentBytes::scratch(int layer, const SegmentRows& rows,
                                    const SegmentColumns& columns) const {
   const Layer& l = cuts_.network().layers[at(layer)];
-  return operator_facts(l.kind).in_place == InPlace::kWithScratch
+  return has_scratch_[at(layer)] != 0
              ? patchnas_depthwise_scratch_bytes(rows.at(layer).computed, columns.at(layer).computed,
                                                 l.kernel.height, l.kernel.width, l.kernel.stride_h,
                                                 l.kernel.stride_w)
@@ -115,8 +169,7 @@ bool SegmentBytes::lies_over_dying(int layer, const SegmentRows& rows,
                                    const SegmentColumns& columns, bool is_summed) const {
   const LayerRows& r = rows.at(layer);
   const bool keeps = r.keeps && !is_summed;
-  return operator_facts(cuts_.network().layers[at(layer)].kind).in_place == InPlace::kWithScratch &&
-         may_lie_over(layer, 0, rows.first_layer) && !keeps &&
+  return has_scratch_[at(layer)] != 0 && may_lie_over(layer, 0, rows.first_layer) && !keeps &&
          (is_summed ? r.summed_over : r.over).dying.fits(columns.at(layer).over_dying);
 }
 

@@ -25,6 +25,18 @@ class SegmentBytes {
   std::int64_t bytes(const SegmentRows& rows, const SegmentColumns& columns, int first, int end,
                      int strips, std::int64_t most_bytes);
 
+  /// A lower bound of bytes() with so many rows a step, quickly; where it is more than
+  /// `most_bytes`, some number that is. It grows with the rows, as long as these have the same
+  /// fewest_alike().
+  /// @param one_row of one row a step
+  [[nodiscard]] std::int64_t least_bytes(const SegmentRows& one_row, const SegmentColumns& columns,
+                                         int first, int end, int step_rows, int strips,
+                                         std::int64_t most_bytes) const;
+  /// The fewest rows a step with which, for all that least_bytes() knows, the same is kept from one
+  /// step to the next.
+  [[nodiscard]] int fewest_alike(const SegmentRows& one_row, int first, int end,
+                                 int step_rows) const;
+
   /// Whether a streamed image is held in parts by a segment.
   [[nodiscard]] bool is_window_of_image(int first_layer, int end_layer) const {
     return first_layer == 0 && input_ == InputMode::kStreamed &&
@@ -55,7 +67,11 @@ class SegmentBytes {
 
   const NetworkCuts& cuts_;
   InputMode input_;
+  std::vector<std::int64_t> elements_;  // by tensor
+  std::vector<int> channels_;
   std::vector<char> is_pointwise_;  // by layer
+  std::vector<char> has_scratch_;
+  std::vector<char> lies_apart_;    // never over an input
   std::vector<std::int64_t> live_;  // by first cut: what lives through all that begins there
   // Of the segment at hand, whose steps are its layers.
   int first_layer_ = 0;

@@ -18,6 +18,8 @@ constexpr double kUnreached = std::numeric_limits<double>::infinity();
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
+int quotient_up(int a, int b) { return (a + b - 1) / b; }
+
 // The layers between two cuts, whole.
 struct WholeLayers {
   std::int64_t bytes = 0;
@@ -32,6 +34,7 @@ struct Label {
   std::int64_t bytes = 0;
   int first = 0;   // the cut where the last part begins
   int strips = 0;  // 0 for layer by layer
+  int step_rows = 0;
 
   [[nodiscard]] auto order() const { return std::tuple(cost, calls, bytes); }
 };
@@ -74,36 +77,45 @@ class SegmentSweep::Workspace {
     }
     SegmentChain chain{.schedule = {}, .macs = 0, .cost = last.cost, .deployed_bytes = last.bytes};
     for (int cut = cuts_.count() - 1; cut > 0; cut = labels_[at(cut)].first) {
-      const auto& [cost, calls, bytes, first, strips] = labels_[at(cut)];
-      if (strips == 0) {
-        chain.macs += whole_[at(first)].macs;
+      const Label& label = labels_[at(cut)];
+      if (label.strips == 0) {
+        chain.macs += whole_[at(label.first)].macs;
         continue;
       }
-      chain.macs += segment_macs(first, cut, strips);
+      chain.macs += segment_macs(label.first, cut, label.strips);
       chain.schedule.segments.push_back(
-          Segment::rows(cuts_.layer(first), cuts_.layer(cut), 1, strips));
+          Segment::rows(cuts_.layer(label.first), cuts_.layer(cut), label.step_rows, label.strips));
     }
     std::reverse(chain.schedule.segments.begin(), chain.schedule.segments.end());
     return chain;
   }
 
-  void lengthen_steps(SegmentChain& chain, std::int64_t most_bytes) {
-    for (Segment& segment : chain.schedule.segments) {
-      const int first = cuts_.cut(segment.first_layer);
-      const int end = cuts_.cut(segment.end_layer);
-      const int strips = segment.grid.cols;
-      const int rows = cuts_.network().shape(segment.first_layer + 1).height;
-      for (int more = 2 * segment.step_rows; more <= rows; more *= 2) {
-        const std::int64_t bytes =
-            bytes_.bytes(axes_.longer_rows(segment.first_layer, segment.end_layer, more),
-                         axes_.columns(end, strips), first, end, strips, most_bytes);
-        if (bytes > most_bytes) {
-          break;
+  // Of the chain that needs the least. One row a step seldom needs more than several: it comes
+  // first, so that these need not be priced.
+  std::int64_t least_bytes() {
+    std::vector<std::int64_t> least{0};  // up to each cut
+    for (int end = 1; end < cuts_.count(); ++end) {
+      std::int64_t best = std::max(least.back(), whole_[at(end - 1)].bytes);
+      for (const bool is_longer : {false, true}) {
+        for (int first = end - 1; first >= cuts_.first_cut(end); --first) {
+          if (least[at(first)] >= best || !cuts_.may_be_segment(first, end)) {
+            continue;
+          }
+          const auto find = [&](int step_rows, int strips) {
+            best = std::min(
+                best, std::max(least[at(first)],
+                               least_bytes_in_strips(first, end, step_rows, strips, best - 1)));
+          };
+          if (is_longer) {
+            for_fitting(first, end, 1, most_strips(first, end), best - 1, find);
+          } else {
+            find(1, 1);
+          }
         }
-        segment.step_rows = more;
-        chain.deployed_bytes = std::max(chain.deployed_bytes, bytes);
       }
+      least.push_back(best);
     }
+    return least.back();
   }
 
  private:
@@ -114,49 +126,148 @@ class SegmentSweep::Workspace {
     return std::min(limits_.most_strips, cuts_.taps().taps(Axis::kCols, paced).output);
   }
 
-  // Bytes are found out last, and only of what would be the best: they are what costs time.
   void find_last_part(int end, std::int64_t most_bytes) {
-    Label& best = labels_[at(end)];
-    const auto consider = [&](const Label& label) {
-      if (label.bytes <= most_bytes && label.order() < best.order()) {
-        best = label;
-      }
-    };
     if (const Label& from = labels_[at(end - 1)]; from.cost != kUnreached) {
       const WholeLayers& whole = whole_[at(end - 1)];
       consider({.cost = from.cost + whole.cost,
                 .calls = from.calls,
                 .bytes = std::max(from.bytes, whole.bytes),
-                .first = end - 1});
+                .first = end - 1},
+               end, most_bytes);
     }
     // First of one strip: more of them make more calls, and seldom fewer multiply-accumulates.
     for (const bool in_strips : {false, true}) {
       for (int first = end - 1; first >= cuts_.first_cut(end); --first) {
-        const Label& from = labels_[at(first)];
-        const int least_strips = in_strips ? 2 : 1;
-        if (from.cost == kUnreached || !cuts_.may_be_segment(first, end) ||
-            std::tuple(from.cost + least_cost(first, end),
-                       from.calls + least_strips * least_calls(first, end)) >=
-                std::tuple(best.cost, best.calls)) {
-          continue;
-        }
-        const int most = in_strips ? most_strips(first, end) : 1;
-        for (int strips = least_strips; strips <= most; ++strips) {
-          if (is_whole(first, end, strips)) {
-            continue;
-          }
-          Label label{.cost = from.cost + segment_cost(first, end, strips),
-                      .calls = from.calls + segment_calls(first, end, strips),
-                      .bytes = from.bytes,
-                      .first = first,
-                      .strips = strips};
-          if (label.order() < best.order()) {
-            label.bytes = std::max(label.bytes, segment_bytes(first, end, strips, most_bytes));
-            consider(label);
-          }
+        if (labels_[at(first)].cost != kUnreached && cuts_.may_be_segment(first, end)) {
+          find_segment(first, end, in_strips ? 2 : 1, in_strips ? most_strips(first, end) : 1,
+                       most_bytes);
         }
       }
     }
+  }
+
+  void consider(const Label& label, int end, std::int64_t most_bytes) {
+    Label& best = labels_[at(end)];
+    if (label.bytes <= most_bytes && label.order() < best.order()) {
+      best = label;
+    }
+  }
+
+  // Calls visit(rows a step, strips) for a segment between two cuts, with every number of rows a
+  // step and the fewest strips of which it is not known that they need more bytes. More rows make
+  // fewer calls, which nearly always cost less: so the most come first.
+  template <typename Visit>
+  void for_fitting(int first, int end, int least_strips, int most_strips, std::int64_t most_bytes,
+                   const Visit& visit) {
+    const SegmentRows& one_row = axes_.rows(first, end, 1);
+    const auto fitting_strips = [&](int step_rows, int strips) {
+      while (strips <= most_strips &&
+             bytes_.least_bytes(one_row, axes_.columns(end, strips), first, end, step_rows, strips,
+                                most_bytes) > most_bytes) {
+        ++strips;
+      }
+      return strips;
+    };
+    int step_rows = cuts_.network().shape(cuts_.layer(first) + 1).height;
+    while (step_rows > 0) {  // what is known not to fit with the fewest, does not with more
+      const int fewest = bytes_.fewest_alike(one_row, first, end, step_rows);
+      const int least_fitting = fitting_strips(fewest, least_strips);
+      step_rows = least_fitting <= most_strips ? step_rows : fewest - 1;
+      for (; step_rows >= fewest; --step_rows) {
+        const int strips = fitting_strips(step_rows, least_fitting);
+        if (strips <= most_strips) {
+          visit(step_rows, strips);
+        }
+      }
+    }
+  }
+
+  void find_segment(int first, int end, int least_strips, int most_strips,
+                    std::int64_t most_bytes) {
+    const double cost = least_cost(first, end);
+    if (!may_be_best(first, end, cost, 1, least_strips)) {
+      return;
+    }
+    const int rows = axes_.rows(first, end, 1).at(cuts_.layer(end) - 1).steps;
+    for_fitting(first, end, least_strips, most_strips, most_bytes, [&](int step_rows, int strips) {
+      if (may_be_best(first, end, cost, quotient_up(rows, step_rows), strips)) {
+        find_strips(first, end, step_rows, strips, most_strips, most_bytes);
+      }
+    });
+  }
+
+  // In so many rows a step. What is dear to know comes last, and only of what may be the best:
+  // bytes, and of several strips latency.
+  void find_strips(int first, int end, int step_rows, int least_strips, int most_strips,
+                   std::int64_t most_bytes) {
+    const Label& from = labels_[at(first)];
+    const SegmentRows& rows = axes_.rows(first, end, step_rows);
+    const int steps = rows.at(cuts_.layer(end) - 1).steps;
+    for (int strips = least_strips; strips <= most_strips; ++strips) {
+      const bool is_cheap = strips == 1 || costs_ == nullptr;
+      double cost = is_cheap ? segment_cost(rows, first, end, strips) : 0.0;
+      if (is_whole(first, end, steps, strips) || !may_be_best(first, end, cost, steps, strips)) {
+        continue;
+      }
+      const std::int64_t bytes =
+          bytes_.bytes(rows, axes_.columns(end, strips), first, end, strips, most_bytes);
+      if (bytes > most_bytes) {
+        continue;
+      }
+      cost = is_cheap ? cost : segment_cost(rows, first, end, strips);
+      consider({.cost = from.cost + cost,
+                .calls = from.calls + calls(first, end, steps, strips),
+                .bytes = std::max(from.bytes, bytes),
+                .first = first,
+                .strips = strips,
+                .step_rows = step_rows},
+               end, most_bytes);
+    }
+  }
+
+  // Of so many strips or more; more than `most_bytes` if none needs so little.
+  std::int64_t least_bytes_in_strips(int first, int end, int step_rows, int strips,
+                                     std::int64_t most_bytes) {
+    const SegmentRows& one_row = axes_.rows(first, end, 1);
+    const SegmentRows& rows = axes_.rows(first, end, step_rows);
+    const int steps = rows.at(cuts_.layer(end) - 1).steps;
+    std::int64_t least = kNever;
+    for (; strips <= most_strips(first, end); ++strips) {
+      const SegmentColumns& columns = axes_.columns(end, strips);
+      if (!is_whole(first, end, steps, strips) &&
+          bytes_.least_bytes(one_row, columns, first, end, step_rows, strips, most_bytes) <=
+              most_bytes) {
+        least = std::min(least, bytes_.bytes(rows, columns, first, end, strips, most_bytes));
+      }
+    }
+    return least;
+  }
+
+  // Of any number of rows a step and of strips. All strips together compute what one does, unless a
+  // layer passes over columns: then what lies between two of them may be none's.
+  [[nodiscard]] double least_cost(int first, int end) {
+    return costs_ != nullptr || passes_over_columns_
+               ? 0.0
+               : static_cast<double>(segment_macs(first, end, 1));
+  }
+
+  // Whether a segment that costs no less may be the last part of the best chain up to a cut.
+  [[nodiscard]] bool may_be_best(int first, int end, double cost, int steps, int strips) const {
+    const Label& from = labels_[at(first)];
+    const Label& best = labels_[at(end)];
+    return std::tuple(from.cost + cost, from.calls + calls(first, end, steps, strips), from.bytes) <
+           best.order();
+  }
+
+  [[nodiscard]] std::int64_t calls(int first, int end, int steps, int strips) const {
+    return std::int64_t{steps} * strips * (cuts_.layer(end) - cuts_.layer(first));
+  }
+
+  // In a single piece a segment is none, but may leave out what nothing reads: which only counts of
+  // multiply-accumulates see, while what is measured around calls differs by a little.
+  [[nodiscard]] bool is_whole(int first, int end, int steps, int strips) const {
+    return steps == 1 && strips == 1 &&
+           (costs_ != nullptr || cuts_.layer(end) == cuts_.layer(first) + 1);
   }
 
   [[nodiscard]] std::int64_t segment_macs(int first, int end, int strips) {
@@ -164,18 +275,11 @@ class SegmentSweep::Workspace {
     return before[at(cuts_.layer(end))] - before[at(cuts_.layer(first))];
   }
 
-  // Of any number of strips. All of them compute what one does, unless a layer passes over columns:
-  // then what lies between two strips may be none's.
-  [[nodiscard]] double least_cost(int first, int end) {
-    return passes_over_columns_ ? 0.0 : segment_cost(first, end, 1);
-  }
-
-  double segment_cost(int first, int end, int strips) {
+  double segment_cost(const SegmentRows& rows, int first, int end, int strips) {
     if (costs_ == nullptr) {
       return static_cast<double>(segment_macs(first, end, strips));
     }
-    const SegmentRows& rows = axes_.rows(first, end);
-    const SegmentColumns& columns = axes_.columns(end, strips);
+    const SegmentColumns& columns = axes_.columns_with_cuts(end, strips);
     const int first_layer = cuts_.layer(first);
     const int end_layer = cuts_.layer(end);
     const bool is_sum = cuts_.sums(first_layer, end_layer);
@@ -198,34 +302,6 @@ class SegmentSweep::Workspace {
       cost += costs_->moves(cuts_.network().input.channels, rows.image_cut, columns.image_cut);
     }
     return cost;
-  }
-
-  std::int64_t segment_bytes(int first, int end, int strips, std::int64_t most_bytes) {
-    return bytes_.bytes(axes_.rows(first, end), axes_.columns(end, strips), first, end, strips,
-                        most_bytes);
-  }
-
-  // In a single piece a segment is none, but may leave out what nothing reads: which only counts of
-  // multiply-accumulates see, while what is measured around calls differs by a little.
-  [[nodiscard]] bool is_whole(int first, int end, int strips) {
-    const int first_layer = cuts_.layer(first);
-    const int end_layer = cuts_.layer(end);
-    return strips == 1 && (costs_ != nullptr || end_layer == first_layer + 1) &&
-           axes_.rows(first, end).at(end_layer - 1).steps == 1;
-  }
-
-  [[nodiscard]] std::int64_t segment_calls(int first, int end, int strips) {
-    const int first_layer = cuts_.layer(first);
-    const int end_layer = cuts_.layer(end);
-    const int steps = axes_.rows(first, end).at(end_layer - 1).steps;
-    return std::int64_t{steps} * strips * (end_layer - first_layer);
-  }
-
-  // Of one strip: a step adds one row to what the first layer computes.
-  [[nodiscard]] std::int64_t least_calls(int first, int end) const {
-    const int first_layer = cuts_.layer(first);
-    return std::int64_t{cuts_.network().shape(first_layer + 1).height} *
-           (cuts_.layer(end) - first_layer);
   }
 
   void add_whole_layers() {
@@ -266,18 +342,7 @@ std::optional<SegmentChain> SegmentSweep::cheapest(std::int64_t most_bytes) {
   return workspace_->cheapest(most_bytes);
 }
 
-SegmentChain SegmentSweep::least(std::int64_t too_few_bytes) {
-  SegmentChain least = *cheapest(kNever);
-  while (least.deployed_bytes - too_few_bytes > kArenaAlignmentBytes) {
-    const std::int64_t between = too_few_bytes + (least.deployed_bytes - too_few_bytes) / 2;
-    if (std::optional<SegmentChain> chain = cheapest(between)) {
-      least = std::move(*chain);
-    } else {
-      too_few_bytes = between;
-    }
-  }
-  return least;
-}
+SegmentChain SegmentSweep::least() { return *cheapest(workspace_->least_bytes()); }
 
 std::vector<SegmentChain> SegmentSweep::front() {
   std::vector<SegmentChain> chains;
@@ -291,10 +356,6 @@ std::vector<SegmentChain> SegmentSweep::front() {
     }
   }
   return chains;
-}
-
-void SegmentSweep::lengthen_steps(SegmentChain& chain, std::int64_t most_bytes) {
-  workspace_->lengthen_steps(chain, most_bytes);
 }
 
 }  // namespace patchnas

@@ -10,8 +10,10 @@
 //   sweep.assign(network);
 //   if (const auto best = sweep.cheapest(limit)) use(best->schedule);
 //
+// The path is exact: every chain between the cuts, in every number of strips and of rows a step.
 // The numbers are those of the execution plan and scheduled_macs(); the geometry is drawn once for
-// all segments that begin at a cut (rows) and for all that end at one (columns).
+// all segments that begin at a cut (rows) and for all that end at one (columns), and of steps of
+// more rows from those of one. Most segments are never priced: their bytes are bounded from below.
 
 #include <cstdint>
 #include <memory>
@@ -42,9 +44,8 @@ struct SegmentChain {
 /// Keeps its working memory. One thread at a time.
 class SegmentSweep {
  public:
-  /// @param costs what is minimised; null for multiply-accumulates. Must outlive it. A segment in
-  /// several strips is taken to cost no less than in one; in a
-  /// single piece it is none.
+  /// @param costs what is minimised; null for multiply-accumulates. Must outlive it. With costs a
+  /// segment in a single piece is none.
   SegmentSweep(SegmentLimits limits, InputMode input, SegmentCosts* costs = nullptr);
   ~SegmentSweep();
   SegmentSweep(SegmentSweep&&) noexcept;
@@ -53,17 +54,12 @@ class SegmentSweep {
   /// `network` must be valid and stay as it is. Nothing is priced before it is asked for.
   void assign(const Network& network);
 
-  /// The cheapest chain that needs no more SRAM; among equals the one with the least in segments,
-  /// then the one of least SRAM. Empty if there is none.
+  /// The cheapest chain that needs no more SRAM; among equals the one with the fewest calls in
+  /// segments, then the one of least SRAM. Empty if there is none.
   std::optional<SegmentChain> cheapest(std::int64_t most_bytes);
 
-  /// The chain of least SRAM, and of such the cheapest. It needs more than
-  /// `too_few_bytes`.
-  SegmentChain least(std::int64_t too_few_bytes = -1);
-
-  /// Gives a chain of the network as many rows a step as the limit leaves room for, segment by
-  /// segment: fewer calls, the same MACs. Its `cost` stays that of one row a step.
-  void lengthen_steps(SegmentChain& chain, std::int64_t most_bytes);
+  /// The chain of least SRAM, and of such the cheapest.
+  SegmentChain least();
 
   /// Every chain that no other beats in both SRAM and cost, from the largest SRAM to the least.
   std::vector<SegmentChain> front();

@@ -166,27 +166,39 @@ ScheduleChoice ScheduleChooser::priced(const Network& network, PatchSchedule sch
   return {.schedule = std::move(schedule), .costs = costs, .fits = meets_limits(costs, target_)};
 }
 
-// An arena may need more than its lower bound.
+// An arena may need more than its lower bound: seldom with fewer rows a step.
 std::optional<ScheduleChoice> ScheduleChooser::with_longest_steps(const Network& network,
-                                                                  const SegmentChain& chain,
-                                                                  std::int64_t sram_bytes) {
-  for (const std::int64_t bound : {sram_bytes, chain.deployed_bytes}) {
-    SegmentChain longer = chain;
-    segments_.lengthen_steps(longer, bound);
-    ScheduleChoice choice = priced(network, std::move(longer.schedule));
+                                                                  PatchSchedule schedule,
+                                                                  std::int64_t sram_bytes) const {
+  for (bool is_shorter = true; is_shorter;) {
+    ScheduleChoice choice = priced(network, schedule);
     if (choice.costs.sram_bytes <= sram_bytes) {
       return choice;
     }
+    is_shorter = false;
+    for (Segment& segment : schedule.segments) {
+      is_shorter = is_shorter || segment.step_rows > 1;
+      segment.step_rows = (segment.step_rows + 1) / 2;
+    }
   }
-  ScheduleChoice shortest = priced(network, chain.schedule);
-  return shortest.costs.sram_bytes <= sram_bytes ? std::optional(shortest) : std::nullopt;
+  return std::nullopt;
+}
+
+ScheduleChoice ScheduleChooser::with_longest_steps(const Network& network,
+                                                   const PatchSchedule& schedule) const {
+  PatchSchedule shortest = schedule;
+  for (Segment& segment : shortest.segments) {
+    segment.step_rows = 1;
+  }
+  const ScheduleChoice choice = priced(network, std::move(shortest));
+  return with_longest_steps(network, schedule, choice.costs.sram_bytes).value_or(choice);
 }
 
 std::optional<ScheduleChoice> ScheduleChooser::choose_rows(const Network& network,
                                                            std::int64_t sram_bytes) {
   std::int64_t bound = sram_bytes;
   while (const std::optional<SegmentChain> chain = segments_.cheapest(bound)) {
-    if (auto choice = with_longest_steps(network, *chain, sram_bytes)) {
+    if (auto choice = with_longest_steps(network, chain->schedule, sram_bytes)) {
       return choice;
     }
     bound = chain->deployed_bytes - 1;
@@ -203,7 +215,7 @@ ScheduleChoice ScheduleChooser::choose(const Network& network) {
   segments_.assign(network);
   std::optional<ScheduleChoice> rows = choose_rows(network, target_.sram_bytes);
   if (!rows && patches.costs.sram_bytes > target_.sram_bytes) {  // the closest miss
-    ScheduleChoice least = priced(network, segments_.least(target_.sram_bytes).schedule);
+    ScheduleChoice least = with_longest_steps(network, segments_.least().schedule);
     return least.costs.sram_bytes < patches.costs.sram_bytes ? least : patches;
   }
   const auto preference = [this](const ScheduleChoice& choice) {
@@ -226,9 +238,7 @@ std::vector<ScheduleChoice> ScheduleChooser::all(const Network& network) {
   if (caches_rows()) {
     segments_.assign(network);
     for (const SegmentChain& chain : segments_.front()) {
-      const ScheduleChoice shortest = priced(network, chain.schedule);
-      choices.push_back(
-          with_longest_steps(network, chain, shortest.costs.sram_bytes).value_or(shortest));
+      choices.push_back(with_longest_steps(network, chain.schedule));
     }
   }
   return choices;

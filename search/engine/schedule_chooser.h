@@ -49,11 +49,10 @@ class ScheduleChooser {
                   const LatencyModel* latency);
 
   /// The fitting schedule of least latency, or of fewest MACs without a latency model; among equals
-  /// of least SRAM, then the smaller grid, then the earlier split. Of the chains of segments that
-  /// cache rows, which only the `deployed` memory model knows, it is the cheapest within the limit
-  /// of SRAM at one row a step, with as many rows a step as that leaves room for. Where none fits,
-  /// of those that fit SRAM, flash and MACs the one of least latency, else of those that fit SRAM
-  /// and flash the one of fewest MACs, else the one of least SRAM. `network` must be valid.
+  /// of least SRAM, then the smaller grid, then the earlier split. Chains of segments that cache
+  /// rows are known to the `deployed` memory model alone. Where none fits, of those that fit SRAM,
+  /// flash and MACs the one of least latency, else of those that fit SRAM and flash the one of
+  /// fewest MACs, else the one of least SRAM. `network` must be valid.
   ScheduleChoice choose(const Network& network);
 
   /// Every schedule of patches, in the order of enumerate_schedules(), and of the chains of
@@ -80,10 +79,14 @@ class ScheduleChooser {
     return family_ != ScheduleFamily::kPatches && target_.memory_model == MemoryModel::kDeployed;
   }
   ScheduleChoice choose_patches(const Network& network);
-  /// Empty if its arena needs more.
-  std::optional<ScheduleChoice> with_longest_steps(const Network& network,
-                                                   const SegmentChain& chain,
-                                                   std::int64_t sram_bytes);
+  /// The schedule with as many rows a step, or half as many again and again, as its arena has room
+  /// for; empty if it needs more with one.
+  [[nodiscard]] std::optional<ScheduleChoice> with_longest_steps(const Network& network,
+                                                                 PatchSchedule schedule,
+                                                                 std::int64_t sram_bytes) const;
+  /// The same in no more than it needs with one row a step.
+  [[nodiscard]] ScheduleChoice with_longest_steps(const Network& network,
+                                                  const PatchSchedule& schedule) const;
   /// Empty if no chain needs so little.
   std::optional<ScheduleChoice> choose_rows(const Network& network, std::int64_t sram_bytes);
   [[nodiscard]] ScheduleChoice priced(const Network& network, PatchSchedule schedule) const;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "arch/resize_samples.h"
+#include "arch/row_schedules.h"
 #include "tests/support/random_networks.h"
 
 namespace patchnas {
@@ -235,6 +236,41 @@ TEST(TileGeometry, AMovedEndKeepsOnlyWhatStays) {
     }
   }
   EXPECT_GT(kept, 1000);
+}
+
+TEST(TileGeometry, MoreRowsAStepAreStepsOfOneTakenTogether) {
+  RandomStream stream(5, "geometry/steps");
+  int segments = 0;
+  for (int round = 0; round < 300; ++round) {
+    const Network network = testing::random_network(stream);
+    for (const Segment& segment : random_rows(network, 3, stream).segments) {
+      Segment one_row = segment;
+      one_row.step_rows = 1;
+      const SegmentGeometry rows(network, one_row);
+      for (int more = 1; more <= network.shape(segment.first_layer + 1).height; ++more) {
+        Segment longer = segment;
+        longer.step_rows = more;
+        const SegmentGeometry expected(network, longer);
+        SegmentGeometry taken;
+        taken.take_together(rows, more, first_step_rows(NetworkTaps(network), longer));
+        ASSERT_EQ(taken.segment(), longer);
+        ASSERT_EQ(taken.grid(), expected.grid());
+        for (int layer = segment.first_layer; layer < segment.end_layer; ++layer) {
+          for_tiles(expected, [&](int row, int col) {
+            const LayerTile& a = taken.tile(layer, row, col);
+            const LayerTile& b = expected.tile(layer, row, col);
+            EXPECT_EQ(a.computed, b.computed);
+            EXPECT_EQ(a.window, b.window);
+            EXPECT_TRUE(same_positions(a.inputs[0].rows, b.inputs[0].rows));
+            EXPECT_TRUE(same_positions(a.inputs[1].rows, b.inputs[1].rows));
+            EXPECT_EQ(a.inputs[0].cols, b.inputs[0].cols);
+          });
+        }
+      }
+      ++segments;
+    }
+  }
+  EXPECT_GT(segments, 200);
 }
 
 TEST(TileGeometry, SumsAndMaximaAgreeWithTheTiles) {

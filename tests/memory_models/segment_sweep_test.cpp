@@ -56,8 +56,11 @@ std::map<std::int64_t, std::int64_t> front_by_definition(const Network& network,
       }
       Segment segment = Segment::rows(cuts[a], cuts[b], 1, 1);
       const int width = network.shape(paced_layer(network, segment) + 1).width;
+      const int height = network.shape(cuts[a] + 1).height;
       for (; segment.grid.cols <= std::min(kMostStrips, width); ++segment.grid.cols) {
-        extend({{segment}}, b);
+        for (segment.step_rows = 1; segment.step_rows <= height; ++segment.step_rows) {
+          extend({{segment}}, b);
+        }
       }
     }
   }
@@ -74,8 +77,9 @@ std::map<std::int64_t, std::int64_t> front_by_definition(const Network& network,
 TEST(SegmentSweep, FindsTheWholeFront) {
   RandomStream stream(5, "segments/front");
   int points = 0;
+  int longer = 0;         // segments of more than one row a step
   int beside_others = 0;  // segments that begin or end where more than one tensor passes
-  for (int round = 0; round < 1200; ++round) {
+  for (int round = 0; round < 150; ++round) {
     const Network network = random_network(stream);
     const InputMode input = stream.chance(0.5) ? InputMode::kResident : InputMode::kStreamed;
     SegmentSweep sweep({.most_strips = kMostStrips}, input);
@@ -96,13 +100,15 @@ TEST(SegmentSweep, FindsTheWholeFront) {
       front[chain.deployed_bytes] = chain.macs;
       ++points;
       for (const Segment& segment : chain.schedule.segments) {
+        longer += segment.step_rows > 1 ? 1 : 0;
         beside_others += is_single(segment.first_layer) && is_single(segment.end_layer) ? 0 : 1;
       }
     }
     EXPECT_EQ(front, front_by_definition(network, input)) << "network " << round;
   }
-  EXPECT_GT(points, 2000);
-  EXPECT_GT(beside_others, 50);
+  EXPECT_GT(points, 150);
+  EXPECT_GT(beside_others, 5);
+  EXPECT_GT(longer, 80);
 }
 
 // More cuts than what ends at them is kept for.
@@ -122,9 +128,8 @@ TEST(SegmentSweep, LongNetworks) {
   sweep.assign(network);
   const std::vector<SegmentChain> front = sweep.front();
   EXPECT_GT(front.size(), 1U);
-  for (SegmentChain chain : front) {
+  for (const SegmentChain& chain : front) {
     EXPECT_EQ(sweep.cheapest(chain.deployed_bytes), chain);
-    sweep.lengthen_steps(chain, 2 * chain.deployed_bytes);
     EXPECT_EQ(chain.macs, scheduled_macs(network, chain.schedule));
     EXPECT_EQ(
         chain.deployed_bytes,
@@ -148,31 +153,7 @@ TEST(SegmentSweep, KeepsTheLimit) {
     }
     EXPECT_EQ(sweep.cheapest(front.back().deployed_bytes - 1), std::nullopt);
     EXPECT_EQ(sweep.least(), front.back());
-    EXPECT_EQ(sweep.least(front.back().deployed_bytes - 1), front.back());
   }
-}
-
-TEST(SegmentSweep, LongerStepsStayWithinTheLimit) {
-  RandomStream stream(5, "segments/steps");
-  int longer = 0;
-  for (int round = 0; round < 100; ++round) {
-    const Network network = random_lowered_network(stream);
-    SegmentSweep sweep({}, InputMode::kStreamed);
-    sweep.assign(network);
-    for (const SegmentChain& chain : sweep.front()) {
-      const std::int64_t limit = chain.deployed_bytes * 5 / 4;
-      SegmentChain longest = chain;
-      sweep.lengthen_steps(longest, limit);
-      validate(network, longest.schedule);
-      EXPECT_LE(longest.deployed_bytes, limit);
-      EXPECT_EQ(
-          longest.deployed_bytes,
-          unplaced_arena_plan({network, longest.schedule, InputMode::kStreamed}).lower_bound_bytes);
-      EXPECT_EQ(scheduled_macs(network, longest.schedule), chain.macs);
-      longer += longest != chain ? 1 : 0;
-    }
-  }
-  EXPECT_GT(longer, 50);
 }
 
 }  // namespace

@@ -23,10 +23,10 @@ struct Case {
   InputMode input = InputMode::kStreamed;
 };
 
-std::vector<Case> random_cases(const char* stream_name) {
+std::vector<Case> random_cases(const char* stream_name, int count) {
   RandomStream stream(5, stream_name);
   std::vector<Case> cases;
-  for (int round = 0; round < 150; ++round) {
+  for (int i = 0; i < count; ++i) {
     cases.push_back({.network = testing::random_network(stream),
                      .input = stream.chance(0.5) ? InputMode::kResident : InputMode::kStreamed});
   }
@@ -48,26 +48,35 @@ void for_parts(const Case& c, const std::vector<int>& cuts, const Take& take) {
       }
       Segment segment = Segment::rows(cuts[a], cuts[b], 1, 1);
       const int width = c.network.shape(paced_layer(c.network, segment) + 1).width;
+      const int height = c.network.shape(cuts[a] + 1).height;
       for (; segment.grid.cols <= std::min(kMostStrips, width); ++segment.grid.cols) {
-        const SegmentGeometry geometry(c.network, segment);
-        if (geometry.grid() != TileGrid{1, 1}) {
-          take(ExecutionPlan(c.network, {{segment}}, c.input), a, b);
+        for (segment.step_rows = 1; segment.step_rows <= height; ++segment.step_rows) {
+          const SegmentGeometry geometry(c.network, segment);
+          if (geometry.grid() != TileGrid{1, 1}) {
+            take(ExecutionPlan(c.network, {{segment}}, c.input), a, b);
+          }
         }
       }
     }
   }
 }
 
-// In which every operator of these networks was measured, and more of the same costs more.
+// In which every operator of these networks was measured. More of the same costs more, but for the
+// noise of measuring: pieces may cost less than the whole.
 LatencyModel model_of(const std::vector<Case>& cases) {
+  RandomStream stream(5, "segment_latency/table");
   LatencyTable table;
   table.origin.unit = "instructions";
   table.overheads = {.per_layer = 30.5, .per_patch = 200.25, .per_patch_layer = 60.125};
   for (const Case& c : cases) {
     for_parts(c, segment_cuts(c.network), [&](const ExecutionPlan& plan, std::size_t, std::size_t) {
       for (const OperatorUse& use : operator_uses(c.network, plan)) {
-        table.measurements[use.key] = {.cost = 5 + 2 * use.key.macs() + 3 * use.key.bytes_moved(),
-                                       .spread = 0};
+        const auto noise = static_cast<std::int64_t>(stream.below(40));
+        table.measurements.try_emplace(
+            use.key, Measurement{.cost = (5 + 2 * use.key.macs() + 3 * use.key.bytes_moved()) *
+                                             (80 + noise) / 100 +
+                                         1,
+                                 .spread = 0});
       }
     });
   }
@@ -100,10 +109,11 @@ std::map<std::int64_t, double> front_by_definition(const Case& c, const LatencyM
 }
 
 TEST(SegmentLatency, WeighsTheShortestPath) {
-  const std::vector<Case> cases = random_cases("segment_latency/front");
+  const std::vector<Case> cases = random_cases("segment_latency/front", 50);
   const LatencyModel model = model_of(cases);
   SegmentLatency latency(model);
   int limits = 0;
+  int longer = 0;  // segments of more than one row a step
   int not_of_fewest_macs = 0;
   for (const Case& c : cases) {
     SegmentSweep sweep({.most_strips = kMostStrips}, c.input, &latency);
@@ -112,7 +122,10 @@ TEST(SegmentLatency, WeighsTheShortestPath) {
     by_macs.assign(c.network);
     double least = std::numeric_limits<double>::infinity();
     for (const auto& [bytes, cost] : front_by_definition(c, model)) {
-      least = std::min(least, cost);
+      if (cost >= least) {
+        continue;
+      }
+      least = cost;
       const auto chain = sweep.cheapest(bytes);
       ASSERT_TRUE(chain.has_value());
       EXPECT_NEAR(chain->cost, least, 1e-9 * least) << to_json(chain->schedule);
@@ -122,16 +135,20 @@ TEST(SegmentLatency, WeighsTheShortestPath) {
           latency_report(c.network, ExecutionPlan(c.network, chain->schedule, c.input), model);
       EXPECT_NEAR(chain->cost, report.total, 1e-9 * report.total) << to_json(chain->schedule);
       not_of_fewest_macs += by_macs.cheapest(bytes)->macs < chain->macs ? 1 : 0;
+      for (const Segment& segment : chain->schedule.segments) {
+        longer += segment.step_rows > 1 ? 1 : 0;
+      }
       ++limits;
     }
   }
-  EXPECT_GT(limits, 500);
+  EXPECT_GT(limits, 150);
+  EXPECT_GT(longer, 100);
   EXPECT_GT(not_of_fewest_macs, 0);
 }
 
 // Another network's costs are kept, and its layers are not mixed up with this one's.
 TEST(SegmentLatency, IsTheSameAfterOtherNetworks) {
-  const std::vector<Case> cases = random_cases("segment_latency/again");
+  const std::vector<Case> cases = random_cases("segment_latency/again", 100);
   const LatencyModel model = model_of({cases.front()});
   SegmentLatency kept(model);
   for (const Case& c : cases) {
