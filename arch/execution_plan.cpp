@@ -55,6 +55,14 @@ bool may_write_over(const SegmentGeometry& geometry, InPlace rule, TensorId inpu
   return !geometry.caches_rows() || fits_over_dying_rows(geometry, input, output);
 }
 
+// Whether the layer writes into the tensor that it goes on with: not in patches, which hold another
+// window of it, and not from inside a segment into what is outside.
+bool goes_on(const NetworkTaps& taps, int layer, const SegmentGeometry* geometry) {
+  const TensorId tensor = taps.continued_tensor(layer);
+  return tensor != kNoTensor && (geometry == nullptr || (geometry->caches_rows() &&
+                                                         tensor > geometry->segment().first_layer));
+}
+
 // Whether the layer's kernel could write over the input `j`, if nothing reads that later: a
 // depthwise layer over its only input, or what computes position by position over an input with the
 // same window; in each case only if rows of the output are no longer, never an input of the
@@ -167,7 +175,7 @@ Step step_of(const Network& network, const NetworkTaps& taps, int layer,
     step.kernel = sum_kernel(l);
     step.scratch_bytes = l.output.channels * std::int64_t{sizeof(std::int32_t)};
   }
-  for (int asked = l.input_count(); asked-- > 0;) {
+  for (int asked = goes_on(taps, layer, geometry) ? 0 : l.input_count(); asked-- > 0;) {
     const int j = by_age(l.inputs, asked);
     const TensorId input = l.inputs[static_cast<std::size_t>(j)];
     if (taps.last_reader(input) == layer && may_take_place(l, taps, layer, j, geometry)) {
@@ -181,7 +189,7 @@ Step step_of(const Network& network, const NetworkTaps& taps, int layer,
   if (!step.may_move) {
     step.instead = kNoTensor;
   }
-  if (step.dying_input < 0 && taps.last_reader(l.inputs[0]) == layer) {
+  if (step.dying_input < 0 && !l.writes_part() && taps.last_reader(l.inputs[0]) == layer) {
     step.overlap = over_dying_input(network, taps, layer, geometry);
   }
   return step;
@@ -192,10 +200,13 @@ std::int64_t shareable_bytes(const Network& network, const NetworkTaps& taps, in
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
   const std::int64_t before = network.shape(l.inputs[static_cast<std::size_t>(input)]).elements();
   const std::int64_t after = l.output.elements();
-  if (may_take_place(l, taps, layer, input, nullptr)) {
+  const bool is_continued =
+      l.inputs[static_cast<std::size_t>(input)] == taps.continued_tensor(layer);
+  if (is_continued || may_take_place(l, taps, layer, input, nullptr)) {
     return std::min(before, after);
   }
-  const Overlap overlap = over_dying_input(network, taps, layer, nullptr);
+  const Overlap overlap =
+      l.writes_part() ? Overlap{} : over_dying_input(network, taps, layer, nullptr);
   if (overlap.tensor == kNoTensor) {
     return 0;
   }
@@ -218,6 +229,7 @@ ExecutionPlan::ExecutionPlan(const Network& network, const PatchSchedule& schedu
     tensors_.push_back({.shape = network.shape(tensor)});
     hold(taps, tensor);
   }
+  join_continued();
   if (const std::optional<int> loop = this->tensor(kImage).loop) {
     loops_[static_cast<std::size_t>(*loop)].fetches_image = true;
   }
@@ -251,6 +263,9 @@ void ExecutionPlan::hold(const NetworkTaps& taps, TensorId tensor) {
   };
   HeldTensor& held = tensors_[static_cast<std::size_t>(tensor)];
   const int layers = steps_.back().end_layer;
+  const int next = taps.continuing_layer(tensor);
+  held.bytes_of =
+      next < layers && goes_on(taps, next, geometry_of(step_of_layer(next))) ? next + 1 : tensor;
   const int last_reader = taps.last_reader(tensor);
   held.first_step = tensor < taps.input_count() ? 0 : step_of_layer(tensor - 1);
   held.last_step =
@@ -264,7 +279,7 @@ void ExecutionPlan::hold(const NetworkTaps& taps, TensorId tensor) {
   if (is_windowed) {
     held.loop = loop_index(held.first_step);
     pixels = loop.geometry->largest_window_pixels(tensor);
-    if (loop.geometry->keeps_rows(tensor)) {
+    if (loop.geometry->keeps_rows(tensor) && held.bytes_of == tensor) {
       held.first_step = loop.first_step;
       held.last_step = loop.end_step - 1;
       loops_[static_cast<std::size_t>(*held.loop)].slides.push_back(tensor);
@@ -277,7 +292,17 @@ void ExecutionPlan::hold(const NetworkTaps& taps, TensorId tensor) {
       held.last_step = reader.end_step - 1;
     }
   }
-  held.bytes = pixels * held.shape.channels;
+  held.bytes = held.bytes_of == tensor ? pixels * held.shape.channels : 0;
+}
+
+// What several layers write is kept from the first of them on.
+void ExecutionPlan::join_continued() {
+  for (TensorId tensor = tensor_count(); tensor-- > 0;) {
+    HeldTensor& held = tensors_[static_cast<std::size_t>(tensor)];
+    held.bytes_of = tensors_[static_cast<std::size_t>(held.bytes_of)].bytes_of;
+    HeldTensor& owner = tensors_[static_cast<std::size_t>(held.bytes_of)];
+    owner.first_step = std::min(owner.first_step, held.first_step);
+  }
 }
 
 // A segment's output is written over what its tiles have consumed of the tensor that it reads, as
@@ -317,9 +342,14 @@ void ExecutionPlan::write_over_consumed(const NetworkTaps& taps, const Loop& loo
   };
   const std::vector<Tile> order = tiles(loop);
   const bool reads_before_it_writes = operator_facts(writer.kernel).computes_by_element();
+  // Then others of its steps write before the last does.
+  const bool is_continued = goes_on(taps, output - 1, &*loop.geometry);
   for (auto tile = order.rbegin(); tile != order.rend(); ++tile) {
     if (!reads_before_it_writes) {
       read_by(last, *tile);
+    }
+    for (int step = loop.first_step; is_continued && step < last; ++step) {
+      read_by(step, *tile);
     }
     if (const Rect rect = computed(last, *tile); rect.pixels() > 0 && needed < from.bytes) {
       distance = std::min(distance, needed - end_byte(rect, tensor(output).shape));

@@ -101,7 +101,10 @@ struct HeldTensor {
   /// In plan.loops(): every tile holds its own window of the tensor. Else the whole tensor is in
   /// memory.
   std::optional<int> loop{};
-  std::int64_t bytes = 0;  ///< of the largest window over all tiles, or of the whole
+  /// In whose bytes it is: its own, or of the tensor that goes on with it (continued_tensor()).
+  TensorId bytes_of = kNoTensor;
+  /// Of the largest window over all tiles, or of the whole; 0 in another's.
+  std::int64_t bytes = 0;
   /// While it must be kept. A loop's steps repeat for every tile, so what one of them reads from
   /// outside, what it leaves for later and rows that the next tile reads are kept through all of
   /// them.
@@ -124,6 +127,11 @@ class ExecutionPlan {
   }
   [[nodiscard]] const Step& step(int step) const { return steps_[static_cast<std::size_t>(step)]; }
   [[nodiscard]] const Loop& loop_of(int step) const;
+  /// Of the segment that it is in; null outside segments.
+  [[nodiscard]] const SegmentGeometry* geometry_of(int step) const {
+    const Loop& loop = loop_of(step);
+    return loop.geometry ? &*loop.geometry : nullptr;
+  }
   [[nodiscard]] int step_of_layer(int layer) const;
   /// A streamed image that more than one loop reads, or layers between loops, is fetched whole
   /// before the first step.
@@ -149,6 +157,7 @@ class ExecutionPlan {
   void add_loop(const Network& network, const NetworkTaps& taps, const Segment* segment,
                 int end_layer);
   void hold(const NetworkTaps& taps, TensorId tensor);
+  void join_continued();
   void write_over_consumed(const NetworkTaps& taps, const Loop& loop);
 
   InputMode input_;

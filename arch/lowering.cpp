@@ -1,6 +1,7 @@
 #include "arch/base/error.h"
 #include "arch/kernel_padding.h"
 #include "arch/search_space.h"
+#include "arch/squeeze_excitation.h"
 
 namespace patchnas {
 namespace {
@@ -18,14 +19,6 @@ AxisPadding pad_axis(Padding padding, int input, int kernel, int stride) {
   const int output = (input + stride - 1) / stride;
   const int total = (output - 1) * stride + kernel - input;
   return {total > 0 ? total / 2 : 0, output};
-}
-
-// Of the channels that they see, those that squeeze-and-excitation computes with (Howard et al.,
-// ICCV 2019).
-int squeezed_channels(int channels) {
-  constexpr double kReduction = 4.0;
-  constexpr int kDivisor = 8;
-  return round_channels(channels / kReduction, kDivisor);
 }
 
 class Lowering {
@@ -109,20 +102,6 @@ class Lowering {
     network_.layers.push_back(added);
   }
 
-  void add_squeeze_excitation() {
-    const TensorId map = current();
-    const TensorShape shape = current_shape();
-    pool(LayerRole::kSqueeze);
-    convolve(LayerRole::kSqueezeReduce, 1, 1, squeezed_channels(shape.channels), Activation::kRelu);
-    convolve(LayerRole::kSqueezeExpand, 1, 1, shape.channels, Activation::kNone);
-    look_up(LayerRole::kGate, ValueFunction::kLogistic);
-    Layer excite = layer(LayerKind::kMultiply, LayerRole::kExcite);
-    excite.inputs = {map, current()};
-    excite.repeats_second = shape.pixels() > 1;
-    excite.output = shape;
-    network_.layers.push_back(excite);
-  }
-
   void add_block(const StageSpace& stage, const BlockChoice& block, int stride) {
     const TensorId block_input = current();
     const TensorShape in = current_shape();
@@ -136,7 +115,7 @@ class Lowering {
            current_shape().channels, fused);
     activate(LayerRole::kDepthwiseActivation, block.activation);
     if (block.squeeze_excitation == SqueezeExcitation::kPresent) {
-      add_squeeze_excitation();
+      append_squeeze_excitation(network_, stage_, block_);
     }
     convolve_in_groups(LayerRole::kProject, stage.groups, block.width, Activation::kNone);
     if (stage.residual && current_shape() == in) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "arch/axis_taps.h"
 #include "arch/operator_table.h"
 
 namespace patchnas {
@@ -96,6 +97,10 @@ std::string Network::layer_name(int layer) const {
       return name + "expand_activation";
     case LayerRole::kDepthwiseActivation:
       return name + "depthwise_activation";
+    case LayerRole::kStemActivation:
+      return name + "stem_activation";
+    case LayerRole::kHeadActivation:
+      return name + "head_activation";
     case LayerRole::kSqueeze:
       return name + "squeeze";
     case LayerRole::kSqueezeReduce:
@@ -135,6 +140,26 @@ std::vector<int> last_readers(const Network& network) {
   return last;
 }
 
+TensorId continued_tensor(const Network& network, int layer) {
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  const TensorId rest = l.inputs[1];
+  if (rest == kNoTensor || rest == l.inputs[0] || rest < network.input_count()) {
+    return kNoTensor;
+  }
+  if (l.writes_part()) {
+    return rest;
+  }
+  if (l.kind != LayerKind::kCopyChannels ||
+      std::find(network.outputs.begin(), network.outputs.end(), rest) != network.outputs.end()) {
+    return kNoTensor;
+  }
+  const auto reads = [rest](const Layer& reader) {
+    return reader.inputs[0] == rest || reader.inputs[1] == rest;
+  };
+  return std::count_if(network.layers.begin() + rest, network.layers.end(), reads) == 1 ? rest
+                                                                                        : kNoTensor;
+}
+
 std::int64_t weight_count(const Network& network, int layer) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
   const TensorShape& in = network.shape(l.inputs[0]);
@@ -142,7 +167,7 @@ std::int64_t weight_count(const Network& network, int layer) {
   switch (operator_facts(l.kind).weights) {
     case WeightLayout::kConvolution:
       // A search asks this of every candidate's layers and need not wait for divisions by 1.
-      return taps * (l.groups == 1 ? in.channels : in.channels / l.groups) * l.output.channels;
+      return taps * (l.groups == 1 ? in.channels : in.channels / l.groups) * l.computed_channels();
     case WeightLayout::kDepthwise:
       return taps * l.output.channels;
     case WeightLayout::kDense:
@@ -154,14 +179,20 @@ std::int64_t weight_count(const Network& network, int layer) {
 }
 
 std::int64_t macs_per_pixel(const Network& network, int layer) {
-  return weight_count(network, layer);
+  const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+  const bool scatters = operator_facts(l.kind).reads == Reads::kScattered;
+  return weight_count(network, layer) /
+         (scatters ? std::int64_t{l.kernel.height} * l.kernel.width : 1);
 }
 
 std::int64_t layer_macs(const Network& network, int layer) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
-  const bool is_transposed = l.kind == LayerKind::kTransposeConv;
+  if (operator_facts(l.kind).reads != Reads::kScattered) {
+    return macs_per_pixel(network, layer) * l.output.pixels();
+  }
   return macs_per_pixel(network, layer) *
-         (is_transposed ? network.shape(l.inputs[0]) : l.output).pixels();
+         axis_taps(network, layer, Axis::kRows).work({0, l.output.height}) *
+         axis_taps(network, layer, Axis::kCols).work({0, l.output.width});
 }
 
 std::int64_t network_macs(const Network& network) {
@@ -194,14 +225,15 @@ bool has_constant_operand(const Layer& layer) {
 
 bool fills(const Layer& layer) {
   return layer.inputs[1] == kNoTensor &&
-         ((layer.kind == LayerKind::kCopyChannels &&
+         (layer.kind == LayerKind::kPad ||
+          (layer.kind == LayerKind::kCopyChannels &&
            layer.channels.count < layer.output.channels) ||
           (layer.kind == LayerKind::kCopy && layer.copy.elements() < layer.output.elements()));
 }
 
 std::int64_t bias_count(const Network& network, int layer) {
   const Layer& l = network.layers[static_cast<std::size_t>(layer)];
-  return l.has_weights() ? l.output.channels : 0;
+  return l.has_weights() ? l.computed_channels() : 0;
 }
 
 std::int64_t parameter_count(const Network& network) {

@@ -77,9 +77,13 @@ enum class LayerKind {
   kTransposeConv,
   /// Channels of the input to channels of the output: a part of a concatenation or a split.
   kCopyChannels,
-  /// Elements in another order or place: Layer::copy. Other shapes, transposed axes, slices,
-  /// margins, and concatenations along rows or columns.
+  /// Elements in another order or place: Layer::copy. Other shapes, transposed axes, concatenations
+  /// along rows or columns, and slices and margins that are no kPad.
   kCopy,
+  /// Rows and columns of a constant around the input: Kernel::pad_top and pad_left in front, and
+  /// behind what is left of the output's shape. Where these are below 0, as many of the input's own
+  /// are left out.
+  kPad,
   /// What the network's user gives beside the image. Computes nothing; inputs[0] is the image.
   kInput
 };
@@ -109,6 +113,8 @@ enum class LayerRole {
   // A hard-swish behind the convolution, where the block has that.
   kExpandActivation,
   kDepthwiseActivation,
+  kStemActivation,
+  kHeadActivation,
   // Squeeze-and-excitation: the mean of each channel, two convolutions of that one pixel, and the
   // number from 0 to 1 that the channel is multiplied by.
   kSqueeze,
@@ -192,7 +198,8 @@ struct Layer {
   /// Tensors read; the second is kNoTensor where there is one only. kAdd, kSubtract, kMultiply and
   /// the like combine two of equal shape, one with a single pixel (repeats_second), or one with a
   /// constant (has_constant_operand()). Copies have a second one, of the output's shape, where that
-  /// holds the elements that are not copied; else these are a constant (fills()).
+  /// holds the elements that are not copied; else these are a constant (fills()). So have
+  /// convolutions that write a part of their output's channels (writes_part()).
   std::array<TensorId, 2> inputs{kImage, kNoTensor};
   /// The second input is [1, 1, C], for every pixel of the first; of combinations but kAdd. Such a
   /// layer is computed whole, outside segments.
@@ -207,8 +214,10 @@ struct Layer {
   int groups = 1;
   ValueFunction function = ValueFunction::kRequantise;  ///< kLookup only
   Resizing resizing{};                                  ///< kResize only
-  ChannelRange channels{};                              ///< kCopyChannels only
-  StridedCopy copy{};                                   ///< kCopy only
+  /// Of kCopyChannels; and of a kConv2d that writes some of its output's channels, the others of
+  /// which layers before it wrote or later ones will.
+  ChannelRange channels{};
+  StridedCopy copy{};  ///< kCopy only
   /// Set where the .tflite form of this convolution or maximum pooling has a PAD operator of its
   /// own in front: the extents of that operator's output. For execution its padding is part of
   /// `kernel`.
@@ -216,6 +225,15 @@ struct Layer {
 
   [[nodiscard]] int input_count() const { return inputs[1] == kNoTensor ? 1 : 2; }
   [[nodiscard]] bool has_weights() const;
+  /// Whether it is a convolution that computes the channels [channels.to, channels.to +
+  /// channels.count) of its output alone: a part of a concatenation.
+  [[nodiscard]] bool writes_part() const {
+    return kind == LayerKind::kConv2d && channels.count > 0;
+  }
+  /// Channels of its output that it computes.
+  [[nodiscard]] int computed_channels() const {
+    return writes_part() ? channels.count : output.channels;
+  }
   auto operator<=>(const Layer&) const = default;
 };
 
@@ -259,7 +277,7 @@ ActivationLimits activation_limits(Activation activation);
 std::vector<int> last_readers(const Network& network);
 
 /// Multiply-accumulates for one output pixel of `layer` (all its channels), or of a kTransposeConv
-/// for one input pixel; 0 for layers without multiplications.
+/// for one input pixel that adds to it; 0 for layers without multiplications.
 std::int64_t macs_per_pixel(const Network& network, int layer);
 /// Multiply-accumulates of the whole layer, executed once.
 std::int64_t layer_macs(const Network& network, int layer);
@@ -275,7 +293,7 @@ std::int64_t operand_bytes(const Layer& layer);
 
 /// Whether the layer combines its input with a constant.
 bool has_constant_operand(const Layer& layer);
-/// Whether the output's elements that a copy leaves are a constant.
+/// Whether the output's elements that a copy leaves are a constant, as those around a kPad are.
 bool fills(const Layer& layer);
 
 /// Elements of the layer's bias: one per output channel of a layer with weights, else 0.
@@ -286,9 +304,15 @@ std::int64_t parameter_count(const Network& network);
 /// Output extent of a window along one axis.
 int kernel_output_extent(int input, int kernel, int stride, int pad_before, int pad_after);
 
+/// The tensor of which the layer goes on writing channels, so that both are the same bytes:
+/// its second input, of a convolution that writes a part, and of a copy of channels that alone
+/// reads it; else kNoTensor.
+TensorId continued_tensor(const Network& network, int layer);
+
 /// Checks the limits above and that every layer reads earlier tensors, that channels agree, that
 /// groups divide them, and that each output shape is one that its kernel can produce from its input
-/// with padding smaller than the kernel, and that every tensor but the last is read.
+/// with padding smaller than the kernel, that every tensor but the last is read, and that channels
+/// which a part of a concatenation leaves are written before they are.
 /// @throws InputError naming the layer.
 void validate(const Network& network);
 

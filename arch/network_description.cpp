@@ -5,6 +5,7 @@
 #include "arch/base/error.h"
 #include "arch/base/yaml_reader.h"
 #include "arch/kernel_padding.h"
+#include "arch/squeeze_excitation.h"
 
 namespace patchnas {
 namespace {
@@ -16,6 +17,9 @@ constexpr Allowed<int> kResolutions{8, 4096};
 // Published descriptions have some ten thousand; a reader of more would only take long to refuse
 // it.
 constexpr std::size_t kMostBytes = std::size_t{1} << 22;
+
+// As they are named in descriptions.
+enum class ActivationFunction { kNone, kRelu, kRelu6, kHardSwish };
 
 class DescriptionReader {
  public:
@@ -64,18 +68,21 @@ class DescriptionReader {
   // Keys that would change the network, where they are given.
   static void refuse_variants(YamlReader& layer) {
     must_be_1(layer, "dilation");
-    for (const char* const key : {"use_se", "has_shuffle"}) {
-      if (layer.has_value(key) && layer.boolean(key)) {
-        layer.fail(key, "is not supported; allowed: false");
-      }
+    must_be_false(layer, "has_shuffle");
+  }
+
+  static void must_be_false(YamlReader& layer, const std::string& key) {
+    if (layer.has_value(key) && layer.boolean(key)) {
+      layer.fail(key, "is not supported; allowed: false");
     }
   }
 
-  static Activation activation(YamlReader& layer) {
+  static ActivationFunction activation(YamlReader& layer) {
     if (!layer.has_value("act_func")) {
-      return Activation::kNone;
+      return ActivationFunction::kNone;
     }
-    return static_cast<Activation>(layer.choice("act_func", {"none", "relu", "relu6"}));
+    return static_cast<ActivationFunction>(
+        layer.choice("act_func", {"none", "relu", "relu6", "h_swish"}));
   }
 
   static int kernel_size(YamlReader& layer) {
@@ -113,16 +120,35 @@ class DescriptionReader {
     return network_.layers.back();
   }
 
+  // What the layer can apply itself it does.
+  static Activation fused(ActivationFunction function) {
+    switch (function) {
+      case ActivationFunction::kRelu:
+        return Activation::kRelu;
+      case ActivationFunction::kRelu6:
+        return Activation::kRelu6;
+      default:
+        return Activation::kNone;
+    }
+  }
+
   void append_window(LayerKind kind, LayerRole role, int kernel, int stride, int channels,
-                     Activation activation) {
+                     ActivationFunction function) {
     const TensorShape in = current();
     const int pad = kernel / 2;
     Layer& layer = append(kind, role);
     layer.kernel = {kernel, kernel, stride, stride, pad, pad};
     layer.output = {kernel_output_extent(in.height, kernel, stride, pad, pad),
                     kernel_output_extent(in.width, kernel, stride, pad, pad), channels};
-    layer.activation = activation;
+    layer.activation = fused(function);
     layer.pad_operator = required_pad_operator(in, layer);
+  }
+
+  // Behind a layer that cannot apply it.
+  void append_activation(ActivationFunction function, LayerRole role) {
+    if (function == ActivationFunction::kHardSwish) {
+      append(LayerKind::kLookup, role).function = ValueFunction::kHardSwish;
+    }
   }
 
   // --- parts of the network ----------------------------------------------------------------------
@@ -131,7 +157,9 @@ class DescriptionReader {
   void convolve(YamlReader& layer, LayerRole role) {
     layer.choice("name", {"ConvLayer"}, 0);
     refuse_variants(layer);
+    must_be_false(layer, "use_se");
     require_channels(layer, "in_channels");
+    const ActivationFunction function = activation(layer);
     const int in = current().channels;
     const int out = layer.integer("out_channels", kChannels);
     const int groups = layer.has_value("groups") ? layer.integer("groups", kChannels) : 1;
@@ -140,8 +168,10 @@ class DescriptionReader {
                                " input and " + std::to_string(out) + " output channels");
     }
     append_window(LayerKind::kConv2d, role, kernel_size(layer),
-                  layer.integer("stride", kStrides, 1), out, activation(layer));
+                  layer.integer("stride", kStrides, 1), out, function);
     network_.layers.back().groups = groups;
+    append_activation(function, role == LayerRole::kStem ? LayerRole::kStemActivation
+                                                         : LayerRole::kHeadActivation);
   }
 
   void add_block(YamlReader& block) {
@@ -178,7 +208,8 @@ class DescriptionReader {
     must_be_1(conv, "groups");  // here they are those of the middle convolution, not depthwise then
     require_channels(conv, "in_channels");
     // ProxylessNAS's own descriptions do not name it.
-    const Activation inner = conv.has("act_func") ? activation(conv) : Activation::kRelu6;
+    const ActivationFunction inner =
+        conv.has("act_func") ? activation(conv) : ActivationFunction::kRelu6;
     const double expand_ratio = conv.number("expand_ratio", {1, 64});
     const int channels = current().channels;
     const int middle = conv.has_value("mid_channels")
@@ -186,6 +217,7 @@ class DescriptionReader {
                            : static_cast<int>(std::nearbyint(channels * expand_ratio));
     if (expand_ratio > 1) {
       append_window(LayerKind::kConv2d, LayerRole::kExpand, 1, 1, middle, inner);
+      append_activation(inner, LayerRole::kExpandActivation);
     } else if (middle != channels) {
       conv.fail("mid_channels", std::to_string(middle) +
                                     " needs an expand_ratio above 1; without expansion it is " +
@@ -193,8 +225,12 @@ class DescriptionReader {
     }
     append_window(LayerKind::kDepthwiseConv2d, LayerRole::kDepthwise, kernel_size(conv), stride,
                   middle, inner);
+    append_activation(inner, LayerRole::kDepthwiseActivation);
+    if (conv.has_value("use_se") && conv.boolean("use_se")) {
+      append_squeeze_excitation(network_, stage_, block_);
+    }
     append_window(LayerKind::kConv2d, LayerRole::kProject, 1, 1,
-                  conv.integer("out_channels", kChannels), Activation::kNone);
+                  conv.integer("out_channels", kChannels), ActivationFunction::kNone);
   }
 
   static bool has_shortcut(YamlReader& block) {
@@ -208,7 +244,7 @@ class DescriptionReader {
     if (shortcut.has_value("use_bn") && shortcut.boolean("use_bn")) {
       shortcut.fail("use_bn", "is not supported; allowed: false");
     }
-    if (activation(shortcut) != Activation::kNone) {
+    if (activation(shortcut) != ActivationFunction::kNone) {
       shortcut.fail("act_func", "is not supported; allowed: null");
     }
     return true;
@@ -252,10 +288,13 @@ class DescriptionReader {
     classifier.choice("name", {"LinearLayer"}, 0);
     require_channels(classifier, "in_features");
     const int classes = classifier.integer("out_features", kChannels);
-    const Activation last = activation(classifier);
+    const ActivationFunction last = activation(classifier);
+    if (last == ActivationFunction::kHardSwish) {
+      classifier.fail("act_func", "is not supported; allowed: null, none, relu, relu6");
+    }
     Layer& layer = append(LayerKind::kFullyConnected, LayerRole::kClassifier);
     layer.output = {1, 1, classes};
-    layer.activation = last;
+    layer.activation = fused(last);
   }
 
   YamlReader reader_;

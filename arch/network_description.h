@@ -22,8 +22,10 @@ inline constexpr int kDefaultDescriptionResolution = 224;
 /// image is square, of `resolution`, else the description's `resolution`, else 224. Keys that do
 /// not change the network are ignored. A stage is a run of blocks at one output stride.
 /// @throws InputError with `source`, line and key (the block's index in it) for everything that our
-/// layers cannot express: squeeze-and-excitation, activations other than ReLU and ReLU6, groups,
-/// dilation, shuffling, other modules; and for channels that do not fit.
+/// layers cannot express: activations other than ReLU, ReLU6 and hard-swish, groups, dilation,
+/// shuffling, other modules; and for channels that do not fit. Squeeze-and-excitation comes behind
+/// a block's depthwise convolution; its gate is the logistic function, which costs what the hard
+/// sigmoid of those descriptions does.
 Network read_network_description(std::string_view json, const std::string& source,
                                  std::optional<int> resolution);
 

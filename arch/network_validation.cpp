@@ -25,6 +25,9 @@ bool axis_is_of_blocks(int input, int output, int kernel, int stride, int pad_be
   return stride == kernel && pad_before == 0 && std::int64_t{output} * kernel == input;
 }
 
+// Whether any input position is in the output, `pad` behind its own.
+bool pads_axis(int input, int output, int pad) { return -input < pad && pad < output; }
+
 // `where` is a function, and messages are put together only to be thrown: a search validates every
 // network that it looks at.
 template <typename Where>
@@ -80,7 +83,8 @@ void check_layer(const Network& network, int index) {
   for (int j = 0; j < 2; ++j) {
     const TensorId tensor = layer.inputs[static_cast<std::size_t>(j)];
     const bool is_none = tensor == kNoTensor && j >= facts.least_inputs;
-    require(is_none || (j < facts.inputs && tensor >= 0 && tensor <= index),
+    const int inputs = facts.inputs + (layer.writes_part() ? 1 : 0);
+    require(is_none || (j < inputs && tensor >= 0 && tensor <= index),
             "reads a tensor that does not exist yet");
   }
   const TensorShape& in = network.shape(layer.inputs[0]);
@@ -123,6 +127,16 @@ void check_layer(const Network& network, int index) {
           "has a dilation that is too large");
   require((k.dilation_h == 1 && k.dilation_w == 1) || layer.kind == LayerKind::kConv2d,
           "has a dilation, which only a convolution may have");
+  if (layer.kind == LayerKind::kConv2d) {
+    const ChannelRange& c = layer.channels;
+    require(c == ChannelRange{} ||
+                (c.from == 0 && c.to >= 0 && c.count > 0 && c.count <= out.channels - c.to),
+            "writes channels that its output does not have");
+    require(!layer.writes_part() || kernel_function(layer) != KernelFunction::kConvolveGroups,
+            "writes a part of its output, which only a convolution without groups or dilation may");
+    require(layer.inputs[1] == kNoTensor || network.shape(layer.inputs[1]) == out,
+            "goes on with a tensor of another shape");
+  }
   if (layer.kind == LayerKind::kCopyChannels || layer.kind == LayerKind::kCopy) {
     require(layer.inputs[1] == kNoTensor || network.shape(layer.inputs[1]) == out,
             "copies over a tensor of another shape");
@@ -136,6 +150,13 @@ void check_layer(const Network& network, int index) {
     require(in.height == out.height && in.width == out.width && c.count > 0 && c.from >= 0 &&
                 c.to >= 0 && c.count <= in.channels - c.from && c.count <= out.channels - c.to,
             "copies channels that its input or output does not have");
+    return;
+  }
+  if (layer.kind == LayerKind::kPad) {
+    require(in.channels == out.channels && pads_axis(in.height, out.height, k.pad_top) &&
+                pads_axis(in.width, out.width, k.pad_left) &&
+                k == Kernel{.pad_top = k.pad_top, .pad_left = k.pad_left},
+            "has margins that leave nothing of its input");
     return;
   }
   if (layer.kind == LayerKind::kResize) {
@@ -188,6 +209,77 @@ bool is_read(const Network& network, TensorId tensor) {
   });
 }
 
+// What a layer writes of its output that another reads or goes on with: by channel.
+using Written = std::vector<bool>;
+
+// Channels that parts of concatenations leave, which later ones have to write before anything reads
+// them.
+class PartWriters {
+ public:
+  explicit PartWriters(const Network& network)
+      : network_(network), written_(static_cast<std::size_t>(network.tensor_count())) {}
+
+  void check() {
+    for (int i = network_.input_count() - 1; i < network_.layer_count(); ++i) {
+      check_layer(i);
+    }
+    for (const TensorId output : network_.output_tensors()) {
+      require(is_whole(output), output - 1, "leaves channels of an output");
+    }
+  }
+
+ private:
+  void check_layer(int i) {
+    const Layer& l = network_.layers[static_cast<std::size_t>(i)];
+    const TensorId rest = l.inputs[1];
+    require(is_whole(l.inputs[0]), i, "reads channels that are not written yet");
+    const bool goes_on = rest != kNoTensor && continued_tensor(network_, i) == rest;
+    require(rest == kNoTensor || goes_on || (!l.writes_part() && is_whole(rest)), i,
+            "goes on with a tensor that it cannot write into");
+    if (!goes_on && !l.writes_part()) {
+      return;
+    }
+    Written& written = written_[static_cast<std::size_t>(i) + 1];
+    if (goes_on) {
+      // Nothing else may read what is written over.
+      require(readers(rest) == 1, i, "writes over what others read");
+      written = written_[static_cast<std::size_t>(rest)];
+    } else {
+      written.assign(static_cast<std::size_t>(l.output.channels), false);
+    }
+    for (int c = 0; c < l.channels.count && !written.empty(); ++c) {
+      written[static_cast<std::size_t>(l.channels.to + c)] = true;
+    }
+    if (std::find(written.begin(), written.end(), false) == written.end()) {
+      written.clear();
+    }
+  }
+
+  [[nodiscard]] bool is_whole(TensorId tensor) const {
+    return written_[static_cast<std::size_t>(tensor)].empty();
+  }
+  [[nodiscard]] std::ptrdiff_t readers(TensorId tensor) const {
+    const auto reads = [tensor](const Layer& layer) {
+      return layer.inputs[0] == tensor || layer.inputs[1] == tensor;
+    };
+    return std::count_if(network_.layers.begin() + tensor, network_.layers.end(), reads) +
+           (is_output(tensor) ? 1 : 0);
+  }
+  [[nodiscard]] bool is_output(TensorId tensor) const {
+    const std::vector<TensorId>& outputs = network_.outputs;
+    return std::find(outputs.begin(), outputs.end(), tensor) != outputs.end();
+  }
+  void require(bool condition, int layer, const char* what) const {
+    if (!condition) {
+      throw InputError("layer " + std::to_string(layer) + " (" + network_.layer_name(layer) +
+                       "): " + what);
+    }
+  }
+
+  const Network& network_;
+  std::vector<Written> written_;  // by tensor; empty where all channels are
+};
+
 }  // namespace
 
 void validate(const Network& network) {
@@ -226,6 +318,10 @@ void validate(const Network& network) {
                            : "layer " + std::to_string(tensor - 1) + " (" +
                                  network.layer_name(tensor - 1) + "): nothing reads its output");
     }
+  }
+  const auto writes_part = [](const Layer& layer) { return layer.writes_part(); };
+  if (std::any_of(network.layers.begin(), network.layers.end(), writes_part)) {
+    PartWriters(network).check();
   }
 }
 

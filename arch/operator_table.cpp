@@ -53,6 +53,9 @@ bool may_overwrite(const Layer& layer, int input) {
     return input == 1 || (layer.kind == LayerKind::kCopy && layer.inputs[1] == kNoTensor &&
                           keeps_bytes(layer.copy, layer.output.elements()));
   }
+  if (layer.writes_part()) {
+    return input == 1;
+  }
   return operator_facts(layer.kind).in_place != InPlace::kNever &&
          (input == 0 || !layer.repeats_second);
 }

@@ -25,6 +25,8 @@ enum class Reads {
   kPosition,    ///< the same position of every input
   kEverything,  ///< the whole input
   kSamples,     ///< one or two positions along each axis, in the same order (Layer::resizing)
+  kShifted,     ///< the position that a margin puts there (Layer::kernel), or none
+  kScattered,   ///< the inputs that add to it, each to a window (Layer::kernel)
   kAnywhere     ///< any position: such a layer is in no segment
 };
 
@@ -48,7 +50,7 @@ struct OperatorFacts {
   std::string_view name;             ///< in reports: "conv"
   std::string_view tflite_operator;  ///< or an example; empty if there is none
   int least_inputs;
-  int inputs;  ///< at most
+  int inputs;  ///< at most, beside a tensor that a part of a concatenation goes on with
   Reads reads;
   WeightLayout weights;
   bool keeps_channels;  ///< as many in the output as in the input
@@ -102,13 +104,15 @@ inline constexpr std::array kOperators = {
     OperatorFacts{LayerKind::kResize, "resize", "RESIZE_NEAREST_NEIGHBOR", 1, 1, Reads::kSamples,
                   WeightLayout::kNone, true, false, InPlace::kNever, false, false},
     OperatorFacts{LayerKind::kTransposeConv, "transpose_conv", "TRANSPOSE_CONV", 1, 1,
-                  Reads::kAnywhere, WeightLayout::kConvolution, false, false, InPlace::kNever,
+                  Reads::kScattered, WeightLayout::kConvolution, false, false, InPlace::kNever,
                   false, false},
     OperatorFacts{LayerKind::kCopyChannels, "copy_channels", "CONCATENATION", 1, 2,
                   Reads::kPosition, WeightLayout::kNone, false, false, InPlace::kEqualWindow, false,
                   false},
     OperatorFacts{LayerKind::kCopy, "copy", "CONCATENATION", 1, 2, Reads::kAnywhere,
                   WeightLayout::kNone, false, false, InPlace::kEqualWindow, false, false},
+    OperatorFacts{LayerKind::kPad, "pad", "PADV2", 1, 1, Reads::kShifted, WeightLayout::kNone, true,
+                  false, InPlace::kNever, false, false},
     OperatorFacts{LayerKind::kInput, "input", "", 1, 1, Reads::kAnywhere, WeightLayout::kNone,
                   false, false, InPlace::kNever, false, false}};
 
@@ -134,6 +138,7 @@ enum class KernelFunction {
   kConvolveTransposed,
   kCopyChannels,
   kCopy,
+  kPad,
   // Of layers whose input comes in parts: each part's, and the end.
   kSumPixels,
   kSumProducts,
@@ -154,6 +159,7 @@ enum class KernelConstant {
   kTable,
   kResizing,
   kCopyShape,
+  kMargins,
   kNone
 };
 
@@ -172,7 +178,8 @@ inline constexpr std::array kKernelConstants = {
     KernelConstantFacts{KernelConstant::kCombination, "patchnas_combination", "combination"},
     KernelConstantFacts{KernelConstant::kTable, "patchnas_table", "table"},
     KernelConstantFacts{KernelConstant::kResizing, "patchnas_resizing", "resizing"},
-    KernelConstantFacts{KernelConstant::kCopyShape, "patchnas_copy_shape", "copy"}};
+    KernelConstantFacts{KernelConstant::kCopyShape, "patchnas_copy_shape", "copy"},
+    KernelConstantFacts{KernelConstant::kMargins, "patchnas_margins", "margins"}};
 
 constexpr const KernelConstantFacts& constant_facts(KernelConstant constant) {
   return kKernelConstants[static_cast<std::size_t>(constant)];
@@ -320,6 +327,13 @@ inline constexpr std::array kKernels = {
                 CallSort::kFullyConnected,
                 true,
                 true},
+    KernelFacts{KernelFunction::kPad,
+                "patchnas_pad",
+                LayerKind::kPad,
+                {KernelConstant::kMargins, KernelConstant::kNone},
+                CallSort::kPool,
+                true,
+                false},
     KernelFacts{KernelFunction::kSumPixels,
                 "patchnas_sum_pixels",
                 LayerKind::kAveragePool,
@@ -375,14 +389,17 @@ constexpr const OperatorFacts& operator_facts(KernelFunction kernel) {
 inline bool fits_segments(const Layer& layer) {
   return operator_facts(layer.kind).reads != Reads::kAnywhere && !layer.repeats_second;
 }
-/// Whether it may be in a patch stage as published, in which windows slide.
+/// Whether it may be in a patch stage as published, in which windows slide, none is empty and
+/// tensors are apart.
 inline bool fits_patches(const Layer& layer) {
-  return fits_segments(layer) && operator_facts(layer.kind).reads != Reads::kSamples;
+  const Reads reads = operator_facts(layer.kind).reads;
+  return fits_segments(layer) && reads != Reads::kSamples && reads != Reads::kShifted &&
+         reads != Reads::kScattered && !layer.writes_part();
 }
 
 /// Whether the layer's kernel may write over that input where nothing reads it afterwards: of a
-/// copy only over the one that holds what is not copied, or where every element stays; never over a
-/// pixel that is repeated.
+/// copy only over the one that holds what is not copied, or where every element stays, and so of a
+/// part of a concatenation; never over a pixel that is repeated.
 bool may_overwrite(const Layer& layer, int input);
 
 /// Its name in C: "patchnas_convolve", …

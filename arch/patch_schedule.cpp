@@ -145,9 +145,20 @@ void validate(const Network& network, const PatchSchedule& schedule) {
                        " layers");
     }
     for (int layer = segment.first_layer; layer < segment.end_layer; ++layer) {
-      if (!fits_segments(network.layers[static_cast<std::size_t>(layer)])) {
+      const Layer& l = network.layers[static_cast<std::size_t>(layer)];
+      if (!fits_segments(l)) {
         throw InputError(where + ": layer " + std::to_string(layer) + " (" +
                          network.layer_name(layer) + ") needs its whole input at once");
+      }
+      if (l.writes_part() && l.inputs[1] != kNoTensor && l.inputs[1] <= segment.first_layer) {
+        throw InputError(where + ": layer " + std::to_string(layer) + " (" +
+                         network.layer_name(layer) +
+                         ") writes channels of a tensor that layers before the segment write too");
+      }
+      if (l.writes_part() && segment.halo() == HaloPolicy::kRecompute) {
+        throw InputError(where + ": layer " + std::to_string(layer) + " (" +
+                         network.layer_name(layer) +
+                         ") writes a part of its output's channels, which patches cannot");
       }
     }
     const TensorShape& out = network.shape(paced_layer(network, segment) + 1);
@@ -184,10 +195,10 @@ bool ends_block(const Network& network, int layer) {
   const auto at = [&](int i) -> const Layer& {
     return network.layers[static_cast<std::size_t>(i)];
   };
-  if (at(layer).role == LayerRole::kStem) {
-    return true;
-  }
   const bool is_last = layer + 1 == network.layer_count();
+  if (at(layer).role == LayerRole::kStem || at(layer).role == LayerRole::kStemActivation) {
+    return is_last || at(layer + 1).role != LayerRole::kStemActivation;
+  }
   return at(layer).stage >= 0 && (is_last || at(layer + 1).stage != at(layer).stage ||
                                   at(layer + 1).block != at(layer).block);
 }

@@ -8,6 +8,7 @@
 #include "arch/base/random.h"
 #include "arch/network.h"
 #include "arch/patch_schedule.h"
+#include "arch/tile_geometry.h"
 
 namespace patchnas {
 
@@ -21,11 +22,10 @@ inline constexpr int kFarCuts = 8;
 std::vector<int> segment_cuts(const Network& network);
 
 /// Of every end after `first_layer`, whether rows may be cached from there to it: only layers that
-/// may be computed a part at a time, and what does not depend on the first of them is read by none
-/// behind the end.
+/// may be computed a part at a time, what does not depend on the first of them is read by none
+/// behind the end, and of layers that write channels of the same tensor all or none are there.
 /// @return by end, from first_layer + 1 up to the last that is one
-std::vector<char> segment_ends(const Network& network, const std::vector<int>& last_readers,
-                               int first_layer);
+std::vector<char> segment_ends(const Network& network, const NetworkTaps& taps, int first_layer);
 
 /// Segments between some of the cuts, one to four rows a step, one strip or several.
 PatchSchedule random_rows(const Network& network, int most_strips, RandomStream& stream);

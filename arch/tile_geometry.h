@@ -19,31 +19,11 @@
 #include <limits>
 #include <vector>
 
+#include "arch/axis_taps.h"
 #include "arch/network.h"
 #include "arch/patch_schedule.h"
 
 namespace patchnas {
-
-/// [begin, end)
-struct Interval {
-  int begin = 0;
-  int end = 0;
-
-  [[nodiscard]] constexpr int size() const { return end - begin; }
-  [[nodiscard]] constexpr bool empty() const { return end <= begin; }
-  [[nodiscard]] bool contains(const Interval& other) const {
-    return other.empty() || (begin <= other.begin && other.end <= end);
-  }
-  auto operator<=>(const Interval&) const = default;
-};
-
-/// Whether both hold the same; empty ones do, wherever they are.
-constexpr bool same_positions(const Interval& a, const Interval& b) {
-  return a == b || (a.empty() && b.empty());
-}
-
-/// The smallest interval that holds both; an empty one adds nothing.
-Interval hull(const Interval& a, const Interval& b);
 
 struct Rect {
   Interval rows;
@@ -57,57 +37,6 @@ struct Rect {
 };
 
 Rect full_rect(const TensorShape& shape);
-
-enum class Axis { kRows, kCols };
-
-/// Along one axis, which input positions a layer reads: those of output position o begin at
-/// o * stride - pad and are as many as the kernel has. Where a layer reads everything, the window
-/// is the whole input and the stride 0. Resized positions are read from one or two (ResizeSample).
-struct AxisTaps {
-  int kernel = 1;
-  int stride = 1;
-  int pad = 0;     ///< before the first position
-  int input = 0;   ///< extent
-  int output = 0;  ///< extent
-  /// What can be read: the input, or beyond its borders as well (Borders).
-  Interval readable{};
-  bool resizes = false;
-  Resizing resizing{};
-
-  /// Of all these outputs, padding included.
-  [[nodiscard]] Interval touched(const Interval& computed) const {
-    if (computed.empty()) {
-      return {};
-    }
-    return resizes ? sampled(computed)
-                   : Interval{computed.begin * stride - pad,
-                              (computed.end - 1) * stride - pad + kernel};
-  }
-  /// The same, clipped to what can be read.
-  [[nodiscard]] Interval read(const Interval& computed) const {
-    const Interval all = touched(computed);
-    return {all.begin < readable.begin ? readable.begin : all.begin,
-            all.end < readable.end ? all.end : readable.end};
-  }
-  /// How many outputs can be computed, from the first on, of so many inputs from the first on: of
-  /// more than there are, as many as if they went on.
-  [[nodiscard]] int computable(int available) const;
-  /// Whether each output position reads the one input position that is its own.
-  [[nodiscard]] bool is_pointwise() const { return kernel == 1 && stride == 1 && !resizes; }
-  /// Whether there may be inputs that no output reads, between those that others do.
-  [[nodiscard]] bool passes_over() const { return resizes ? output < input : stride > kernel; }
-  bool operator==(const AxisTaps&) const = default;
-
- private:
-  [[nodiscard]] Interval sampled(const Interval& computed) const;
-};
-
-/// Whether windows end at the borders of a layer's input, as everything does that is executed, or
-/// go on as if there were none: up to a whole extent beyond them, for more says nothing and could
-/// grow without end.
-enum class Borders { kClip, kIgnore };
-
-AxisTaps axis_taps(const Network& network, int layer, Axis axis, Borders borders = Borders::kClip);
 
 /// Tile `index` of an even partition: [index * extent / parts, (index + 1) * extent / parts).
 constexpr Interval even_part(int extent, int parts, int index) {
@@ -138,6 +67,19 @@ class NetworkTaps {
     return last_readers_[static_cast<std::size_t>(tensor)];
   }
   [[nodiscard]] const std::vector<int>& last_readers() const { return last_readers_; }
+  /// As continued_tensor() has it.
+  [[nodiscard]] TensorId continued_tensor(int layer) const {
+    return layers_[static_cast<std::size_t>(layer)].continued;
+  }
+  /// Whether any layer has one.
+  [[nodiscard]] bool has_continued_tensors() const { return has_continued_tensors_; }
+  /// The layer that goes on writing the tensor's channels, from it on alone its reader; the number
+  /// of layers if none does.
+  [[nodiscard]] int continuing_layer(TensorId tensor) const {
+    const int reader = last_reader(tensor);
+    const int layers = static_cast<int>(layers_.size());
+    return reader >= 0 && reader < layers && continued_tensor(reader) == tensor ? reader : layers;
+  }
   /// As is_global_sum() has it.
   [[nodiscard]] bool is_global_sum(int layer) const {
     return layers_[static_cast<std::size_t>(layer)].is_global_sum;
@@ -155,6 +97,7 @@ class NetworkTaps {
   struct LayerTaps {
     std::array<AxisTaps, 2> axes;
     std::array<TensorId, 2> inputs{kImage, kNoTensor};
+    TensorId continued = kNoTensor;
     bool is_global_sum = false;
     bool is_cut = true;
   };
@@ -163,6 +106,7 @@ class NetworkTaps {
   std::vector<int> last_readers_;
   int input_count_ = 1;
   bool axes_agree_ = true;
+  bool has_continued_tensors_ = false;
 };
 
 /// One layer in one tile, along one axis. Every buffer is a window onto its layer's full output;
@@ -263,6 +207,7 @@ class SegmentGeometry {
     Interval added, window;
   };
 
+  static Interval second_input(const NetworkTaps& taps, int layer, const LayerSpan& span);
   int compute(const NetworkTaps& taps, int known_end);
   int compute_axis(const NetworkTaps& taps, Axis axis, int known_end);
   void compute_cached_rows(const NetworkTaps& taps);

@@ -218,6 +218,17 @@ static void copy(const char* name, const patchnas_copy_shape* shape) {
   report(name, shape->fill_bytes > bytes ? shape->fill_bytes : bytes, board_instructions() - begin);
 }
 
+/* By one position on each side. */
+static void pad(const char* name, int32_t extent, int32_t channels) {
+  const patchnas_margins margins = {1, 1, extent - 2, extent - 2, -3};
+  const patchnas_window in = {input_bytes, 0, 0, extent - 2, channels};
+  const patchnas_window out = {output_bytes, 0, 0, extent, channels};
+  const patchnas_rect all = {0, extent, 0, extent};
+  const uint64_t begin = board_instructions();
+  patchnas_pad(&margins, &in, &out, all);
+  report(name, extent * extent * channels, board_instructions() - begin);
+}
+
 static void softmax(const char* name, int32_t channels) {
   for (int32_t i = 0; i < channels; ++i) {
     input_bytes[i] = (int8_t)(i * 37);
@@ -275,6 +286,7 @@ int main(int argc, char** argv) {
   pool("max_pool_7x7x160", kMax, 7, 7, 160);
   pool("average_pool_2x2_28x28x24", kAverage, 2, 28, 24);
   pool("max_pool_2x2_28x28x24", kMax, 2, 28, 24);
+  pool("max_pool_2x2_28x28x3", kMax, 2, 28, 3);
   mean("mean_7x7x160", 7, 160);
   sum("sum_pixels_7x7x160_by_1_row", 7, 160, 1);
   move("move_aligned", 2688, 1344);
@@ -310,9 +322,7 @@ int main(int argc, char** argv) {
   const patchnas_copy_shape transposed = {
       {28, 28, 24}, {24, 28 * 24, 1}, {28 * 24, 24, 1}, 0, 0, 0, 0};
   copy("copy_transposed_28x28x24", &transposed);
-  const patchnas_copy_shape padded = {
-      {1, 26, 26 * 24}, {0, 26 * 24, 1}, {0, 28 * 24, 1}, 0, 29 * 24, 28 * 28 * 24, -3};
-  copy("copy_padded_28x28x24", &padded);
+  pad("pad_28x28x24", 28, 24);
   const patchnas_copy_shape reversed = {{1, 28 * 28, 24}, {0, 24, -1}, {0, 24, 1}, 23, 0, 0, 0};
   copy("copy_reversed_28x28x24", &reversed);
   return 0;

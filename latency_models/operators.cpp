@@ -18,7 +18,7 @@ OperatorFamily family_of(const Network& network, int layer) {
   const TensorShape& input = network.shape(l.inputs[0]);
   OperatorFamily family{.kernel = kernel_function(l),
                         .input_channels = input.channels,
-                        .output_channels = l.output.channels};
+                        .output_channels = l.computed_channels()};
   if (family.kernel == KernelFunction::kFullyConnected) {
     family.input_channels = static_cast<int>(input.elements());
   } else if (family.kernel == KernelFunction::kCopy) {
@@ -49,7 +49,8 @@ void add_use(std::vector<AxisUse>& uses, const AxisUse& use) {
 // What costs the same wherever its windows lie has them in the middle of what it reads.
 bool lies_anywhere(KernelFunction kernel) {
   return kernel == KernelFunction::kConvolveGroups || kernel == KernelFunction::kResize ||
-         kernel == KernelFunction::kConvolveTransposed || kernel == KernelFunction::kCopy;
+         kernel == KernelFunction::kConvolveTransposed || kernel == KernelFunction::kCopy ||
+         kernel == KernelFunction::kPad;
 }
 
 OperatorAxis axis_of(const OperatorFamily& family, Axis axis, const AxisTaps& window,
@@ -57,8 +58,9 @@ OperatorAxis axis_of(const OperatorFamily& family, Axis axis, const AxisTaps& wi
   if (lies_anywhere(family.kernel)) {
     const int kernel = axis == Axis::kRows ? family.kernel_h : family.kernel_w;
     const int stride = axis == Axis::kRows ? family.stride_h : family.stride_w;
-    const int outputs =
-        family.kernel == KernelFunction::kConvolveTransposed ? window.input : computed.size();
+    // Of a transposed convolution inputs count, as many as have all the taps that hit.
+    const auto inputs = static_cast<int>((window.work(computed) + kernel - 1) / kernel);
+    const int outputs = window.scatters ? std::max(1, inputs) : computed.size();
     return {.output = outputs, .input = std::max(0, (outputs - 1) * stride + kernel), .pad = 0};
   }
   return {.output = computed.size(),

@@ -1,5 +1,6 @@
 #include "latency_models/schedule_latency.h"
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -28,8 +29,10 @@ std::uint32_t ScheduleLatency::number_taps(int layer) {
 
 std::uint32_t ScheduleLatency::number_kind(int layer, const OperatorFamily& family,
                                            std::uint32_t taps) {
-  const auto [form, kernel, stride, channels] = words_of(family);
-  key_.assign({form, channels, taps});
+  // Of a dilated kernel taps alone tell the span.
+  const std::array<std::uint64_t, 4> words = words_of(family);
+  key_.assign(words.begin(), words.end());
+  key_.push_back(taps);
   if (const auto known = kind_numbers_.find(key_)) {
     return *known;
   }

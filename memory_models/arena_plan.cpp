@@ -9,6 +9,7 @@ ArenaPlan unplaced_arena_plan(const ExecutionPlan& plan) {
     const HeldTensor& held = plan.tensor(tensor);
     arena.buffers.push_back(
         {.size_bytes = held.bytes, .first_step = held.first_step, .last_step = held.last_step});
+    arena.tensor_buffer.push_back(held.bytes_of);
   }
   for (int i = 0; i < static_cast<int>(plan.steps().size()); ++i) {
     const Step& step = plan.step(i);

@@ -18,11 +18,13 @@ namespace patchnas {
 struct ArenaPlan {
   std::int64_t arena_bytes = 0;
   std::int64_t lower_bound_bytes = 0;  ///< largest sum of simultaneously live bytes
-  std::vector<ArenaBuffer> buffers;    ///< one per tensor, then scratch
-  std::vector<int> scratch_buffer;     ///< per step: index into buffers, kNoBuffer for none
+  /// One per tensor, empty where that is in another's bytes; then scratch.
+  std::vector<ArenaBuffer> buffers;
+  std::vector<int> tensor_buffer;   ///< per tensor: index into buffers
+  std::vector<int> scratch_buffer;  ///< per step: index into buffers, kNoBuffer for none
 
   [[nodiscard]] const ArenaBuffer& tensor(TensorId id) const {
-    return buffers[static_cast<std::size_t>(id)];
+    return buffers[static_cast<std::size_t>(tensor_buffer[static_cast<std::size_t>(id)])];
   }
 };
 

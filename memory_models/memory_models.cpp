@@ -41,7 +41,8 @@ std::vector<std::int64_t> mcunetv2_bytes(const ExecutionPlan& plan, std::int64_t
   return bytes;
 }
 
-// Each step is two moments: its PAD operator's, if it has one, and its own.
+// Each step is two moments: its PAD operator's, if it has one, and its own. What convolutions write
+// of a concatenation are tensors of their own there, which the last of its steps joins.
 std::vector<std::int64_t> tflm_bytes(const Network& network, const ExecutionPlan& plan,
                                      std::int64_t& peak) {
   constexpr std::int64_t kAlignmentBytes = 16;
@@ -66,9 +67,18 @@ std::vector<std::int64_t> tflm_bytes(const Network& network, const ExecutionPlan
            .first_step = 2 * step,
            .last_step = 2 * step + 1});
     }
+    if (step >= 0 && network.layers[static_cast<std::size_t>(tensor) - 1].writes_part()) {
+      const std::int64_t pixels = plan.tensor(held.bytes_of).bytes / held.shape.channels;
+      const int part = network.layers[static_cast<std::size_t>(tensor) - 1].channels.count;
+      buffers.push_back({.size_bytes = rounded(pixels * part),
+                         .first_step = 2 * step + 1,
+                         .last_step = 2 * plan.step_of_layer(held.bytes_of - 1) + 1});
+    }
+    const bool is_whole = step >= 0 && !plan.loop_of(step).geometry;
+    const int first_step = is_whole ? step : held.first_step;
     const bool read_by_pad = held.last_step > step && is_padded(held.last_step);
     buffers.push_back({.size_bytes = rounded(held.bytes),
-                       .first_step = 2 * held.first_step + (is_input ? 0 : 1),
+                       .first_step = 2 * first_step + (is_input ? 0 : 1),
                        .last_step = 2 * held.last_step + (read_by_pad ? 0 : 1)});
   }
   peak = greedy_by_size().place(buffers);

@@ -41,6 +41,18 @@ class NetworkCuts {
   [[nodiscard]] int last_end_layer(int first) const {
     return layer(first) + static_cast<int>(ends_[static_cast<std::size_t>(first)].size());
   }
+  /// Of layers that write channels of one tensor, whether others of the segment still write after
+  /// this one; of another layer false. Segments hold all of them or none.
+  [[nodiscard]] bool is_written_on(int layer, int end_layer) const {
+    return taps_.continuing_layer(layer + 1) < end_layer;
+  }
+  /// The first of them.
+  [[nodiscard]] int first_writer(int layer) const {
+    while (taps_.continued_tensor(layer) != kNoTensor) {
+      layer = taps_.continued_tensor(layer) - 1;
+    }
+    return layer;
+  }
   /// Whether the last layer of a segment adds up its input as it comes.
   [[nodiscard]] bool sums(int first_layer, int end_layer) const {
     return adds_up(Segment::rows(first_layer, end_layer, 1, 1), taps_.is_global_sum(end_layer - 1));

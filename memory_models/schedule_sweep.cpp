@@ -151,7 +151,7 @@ class ScheduleSweep::Workspace {
       const Layer& l = network.layers[at(i)];
       LayerFacts& layer = layers_[at(i)];
       layer.kind = l.kind;
-      layer.is_pointwise = kernel_function(l) == KernelFunction::kPointwise;
+      layer.is_pointwise = kernel_function(l) == KernelFunction::kPointwise && !l.writes_part();
       layer.is_addition = kernel_function(l) == KernelFunction::kAdd;
       layer.may_overwrite = {may_overwrite(l, 0), may_overwrite(l, 1)};
       layer.inputs = {l.inputs[0], l.inputs[1] == l.inputs[0] ? kNoTensor : l.inputs[1]};
@@ -253,7 +253,8 @@ class ScheduleSweep::Workspace {
           out / output.channels, tensors_[at(layer.inputs[0])].channels, output.channels));
       return {.deployed = aligned(std::max(std::int64_t{0}, out - distance))};
     }
-    if (layer.overwrites_equal_windows() || layer.overwrites_whole_tensors()) {
+    if (layer.overwrites_equal_windows() || layer.overwrites_whole_tensors() ||
+        layer.kind == LayerKind::kConv2d) {
       const bool saves = may_lie_over(i, 0) || may_lie_over(i, 1);
       return saves ? Saving{aligned(out), out} : Saving{};
     }

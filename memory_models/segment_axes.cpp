@@ -179,6 +179,7 @@ std::int64_t SegmentAxes::aligned_distance(const SegmentGeometry& geometry, int 
   const std::int64_t output_row = std::int64_t{output.width} * output.channels;
   const bool reads_before_it_writes =
       operator_facts(network.layers[at(last)].kind).computes_by_element();
+  const bool is_continued = cuts_.taps().continued_tensor(last) > first_layer;
   std::int64_t distance = 0;
   int needed = std::numeric_limits<int>::max();
   for (int step = geometry.grid().rows; step-- > 0;) {
@@ -187,6 +188,9 @@ std::int64_t SegmentAxes::aligned_distance(const SegmentGeometry& geometry, int 
       if (cuts_.taps().inputs(last)[j] == first_layer && !span.inputs[j].empty()) {
         needed = std::min(needed, span.inputs[j].begin);
       }
+    }
+    if (is_continued) {
+      needed = std::min(needed, needed_[at(step)]);
     }
     if (!span.computed.empty() && needed < input.height) {
       distance = std::min(distance, needed * input_row - span.computed.end * output_row);
@@ -238,13 +242,15 @@ void SegmentAxes::draw_columns(int end_layer, int strips, SegmentColumns& column
   }
   if (is_sum) {
     LayerColumns& sum = columns.layers[at(drawn)];
-    sum.window = sum.computed = sum.total = cuts_.taps().taps(Axis::kCols, drawn).output;
+    sum.window = sum.computed = cuts_.taps().taps(Axis::kCols, drawn).output;
+    sum.work = sum.computed;
   }
   columns.macs_before.assign(1, 0);
   for (int l = 0; l < end_layer; ++l) {
-    const std::int64_t rows = cuts_.network().layers[at(l)].output.height;
-    columns.macs_before.push_back(columns.macs_before.back() +
-                                  macs_[at(l)] * rows * columns.layers[at(l)].total);
+    const AxisTaps& rows = cuts_.taps().taps(Axis::kRows, l);
+    columns.macs_before.push_back(columns.macs_before.back() + macs_[at(l)] *
+                                                                   rows.work({0, rows.output}) *
+                                                                   columns.layers[at(l)].work);
   }
 }
 
@@ -279,7 +285,7 @@ void SegmentAxes::draw_columns_of(int layer, int strips, bool is_summed,
     const Interval& window = is_summed ? span.computed : span.window;
     columns.window = std::max(columns.window, window.size());
     columns.computed = std::max(columns.computed, span.computed.size());
-    columns.total += span.computed.size();
+    columns.work += cuts_.taps().taps(Axis::kCols, layer).work(span.computed);
     for (std::size_t j = 0; j < 2; ++j) {
       if (inputs[j] > 0) {
         const Interval& under = geometry_.span(Axis::kCols, inputs[j] - 1, i).window;

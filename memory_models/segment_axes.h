@@ -75,7 +75,7 @@ struct SegmentRows {
 struct LayerColumns {
   int window = 0;
   int computed = 0;
-  int total = 0;  ///< computed by all strips
+  std::int64_t work = 0;  ///< AxisTaps::work() of all strips
   Ratio over_dying;
   std::array<bool, 2> agrees{};
   /// SegmentCosts::columns(): of an input from the segment, and from outside.

@@ -26,7 +26,8 @@ void SegmentBytes::assign() {
   has_scratch_.clear();
   lies_apart_.clear();
   for (const Layer& layer : network.layers) {
-    is_pointwise_.push_back(kernel_function(layer) == KernelFunction::kPointwise ? 1 : 0);
+    is_pointwise_.push_back(
+        kernel_function(layer) == KernelFunction::kPointwise && !layer.writes_part() ? 1 : 0);
     const InPlace rule = operator_facts(layer.kind).in_place;
     has_scratch_.push_back(rule == InPlace::kWithScratch ? 1 : 0);
     lies_apart_.push_back(rule == InPlace::kNever && is_pointwise_.back() == 0 ? 1 : 0);
@@ -66,6 +67,9 @@ std::int64_t SegmentBytes::bytes(const SegmentRows& rows, const SegmentColumns& 
   }
   hold(throughout, first_layer, end_layer - 1);
   for (int l = first_layer; l + 1 < end_layer; ++l) {
+    if (cuts_.is_written_on(l, end_layer)) {
+      continue;  // the last one that writes holds it
+    }
     const bool is_summed = is_sum && l + 2 == end_layer;
     const TensorShape& shape = network.shape(l + 1);
     const LayerRows& r = rows.at(l);
@@ -80,7 +84,7 @@ std::int64_t SegmentBytes::bytes(const SegmentRows& rows, const SegmentColumns& 
     }
     held.keeps = r.keeps && !is_summed;
     held.bytes = std::int64_t{is_summed ? r.computed : r.window} * c.window * shape.channels;
-    held.first_step = held.keeps ? first_layer : l;
+    held.first_step = held.keeps ? first_layer : cuts_.first_writer(l);
     held.last_step = held.keeps ? end_layer - 1 : std::max(l, taps.last_reader(l + 1));
     throughout += held.keeps ? held.bytes : 0;
     if (throughout > most_bytes) {
@@ -124,6 +128,9 @@ std::int64_t SegmentBytes::least_bytes(const SegmentRows& one_row, const Segment
   const int most_steps = 1 + (one_row.at(end_layer - 1).steps + step_rows - 2) / step_rows;
   std::int64_t largest = 0;
   for (int l = first_layer; l + 1 < end_layer && throughout + largest <= most_bytes; ++l) {
+    if (cuts_.is_written_on(l, end_layer)) {
+      continue;
+    }
     const LayerRows& r = one_row.at(l);
     const bool is_summed = is_sum && l + 2 == end_layer;
     const int share = (r.total + most_steps - 1) / most_steps;
@@ -190,7 +197,7 @@ void SegmentBytes::write_over_input(int layer, const RoomOverInput& over,
   }
   const Layer& l = cuts_.network().layers[at(layer)];
   const InPlace rule = operator_facts(l.kind).in_place;
-  if (rule == InPlace::kNever) {
+  if (rule == InPlace::kNever || cuts_.taps().continued_tensor(layer) > first_layer_) {
     return;
   }
   for (int asked = 0; asked < l.input_count(); ++asked) {

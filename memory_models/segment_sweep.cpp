@@ -295,7 +295,7 @@ class SegmentSweep::Workspace {
       const bool reads_whole = cuts_.taps().inputs(l)[0] <= first_layer;
       const LayerPlace place{
           .over_input = !is_whole && bytes_.lies_over_dying(l, rows, columns, is_summed),
-          .slides = !is_whole && !is_summed};
+          .slides = !is_whole && !is_summed && !cuts_.is_written_on(l, end_layer)};
       cost += costs_->layer(l, rows.at(l).cut, reads_whole ? c.cut_of_outside : c.cut, place);
     }
     if (bytes_.is_window_of_image(first_layer, end_layer) && rows.keeps_image) {

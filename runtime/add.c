@@ -71,7 +71,7 @@ void patchnas_add(const patchnas_add_scales* scales, const patchnas_window* a,
     add_fours(scales, half, half == 0 ? in_a : in_b, half == 0 ? in_b : in_a, out, fours);
     add_run(scales, in_a + fours, in_b + fours, out + fours, run - fours);
   }
-  patchnas_mve_clamp(scales->clamp_min, scales->clamp_max, output, computed);
+  patchnas_mve_clamp(scales->clamp_min, scales->clamp_max, output, output->channels, computed);
 }
 
 #else
@@ -144,7 +144,7 @@ void patchnas_add(const patchnas_add_scales* scales, const patchnas_window* a,
     }
   }
 #if defined(PATCHNAS_DSP)
-  patchnas_dsp_clamp(scales->clamp_min, scales->clamp_max, output, computed);
+  patchnas_dsp_clamp(scales->clamp_min, scales->clamp_max, output, output->channels, computed);
 #endif
 }
 #endif

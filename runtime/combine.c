@@ -381,12 +381,12 @@ void patchnas_combine(const patchnas_combination* combination, const patchnas_wi
 #if defined(PATCHNAS_MVE)
   if (!is_choice) {
     patchnas_mve_clamp(combination->scales.clamp_min, combination->scales.clamp_max, output,
-                       computed);
+                       output->channels, computed);
   }
 #else
   if (!is_choice) {
     patchnas_dsp_clamp(combination->scales.clamp_min, combination->scales.clamp_max, output,
-                       computed);
+                       output->channels, computed);
   }
 #endif
 #endif

@@ -75,7 +75,7 @@ static __attribute__((noinline)) void convolve_gathered_row(
                                         .runs_end = 1,
                                         .weights_run_pitch = terms,
                                         .weights_pitch = terms};
-    patchnas_mve_multiply(weights, &pixels, output->channels);
+    patchnas_mve_multiply(weights, &pixels, weights->outputs);
   }
 }
 
@@ -113,7 +113,7 @@ static void convolve_alike(const patchnas_kernel* kernel, const patchnas_weights
     p.line_pitch = columns.pitch;
     p.out_line_pitch = columns.out_pitch;
   }
-  patchnas_mve_multiply(weights, &p, output->channels);
+  patchnas_mve_multiply(weights, &p, weights->outputs);
 }
 
 /* Not inlined, for the sake of the stack of the other. */
@@ -146,7 +146,7 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
   } else {
     convolve_direct(kernel, weights, input, output, computed);
   }
-  patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
+  patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, weights->outputs, computed);
 }
 
 #elif defined(PATCHNAS_DSP)
@@ -161,7 +161,7 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
   c.runs = kernel->height;
   c.run_pitch = input->width * channels;
   const patchnas_dsp_exact exact =
-      patchnas_dsp_which_exact(weights, output->channels, c.run * c.runs);
+      patchnas_dsp_which_exact(weights, weights->outputs, c.run * c.runs);
   int j = 0; /* columns of the next four, from whatever rows */
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
     for (int32_t col = computed.col_begin; col < computed.col_end; ++col) {
@@ -175,13 +175,13 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
       column->runs_end = rows.end;
       column->out = patchnas_pixel(output, row, col);
       if (++j == 4) {
-        patchnas_dsp_multiply(weights, &c, output->channels, exact);
+        patchnas_dsp_multiply(weights, &c, weights->outputs, exact);
         j = 0;
       }
     }
   }
-  patchnas_dsp_multiply_rest(weights, &c, j, output->channels, exact);
-  patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
+  patchnas_dsp_multiply_rest(weights, &c, j, weights->outputs, exact);
+  patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, weights->outputs, computed);
 }
 
 #else
@@ -209,7 +209,7 @@ void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* we
       const int32_t end = cols.end * channels;
       const int8_t* taps = weights->weights;
       int8_t* const out = patchnas_pixel(output, row, col);
-      for (int32_t o = 0; o < output->channels; ++o) {
+      for (int32_t o = 0; o < weights->outputs; ++o) {
         uint32_t sum = (uint32_t)weights->biases[o];
         for (int32_t y = 0; y < kernel->height; ++y, taps += row_weights) {
           if (y < rows.begin || y >= rows.end) {

@@ -199,7 +199,7 @@ void patchnas_convolve_groups(const patchnas_groups* groups, const patchnas_weig
     part.first_input += part.inputs;
     part.first_output += part.outputs;
   }
-  patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
+  patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, output->channels, computed);
 }
 
 #elif defined(PATCHNAS_DSP)
@@ -274,7 +274,7 @@ void patchnas_convolve_groups(const patchnas_groups* groups, const patchnas_weig
   } else {
     convolve_matrix(groups, weights, input, output, computed);
   }
-  patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
+  patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, output->channels, computed);
 }
 
 #else

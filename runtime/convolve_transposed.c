@@ -20,7 +20,7 @@ static int32_t first_of(int32_t phase, int32_t begin, int32_t pad, int32_t strid
   return behind <= 0 ? begin - behind : begin + stride - behind;
 }
 
-/* All phases, each from its first tap on. */
+/* All phases that have a position, each from its first tap on. */
 void patchnas_convolve_transposed(const patchnas_kernel* kernel, const patchnas_weights* weights,
                                   const patchnas_window* input, const patchnas_window* output,
                                   patchnas_rect computed) {
@@ -37,8 +37,11 @@ void patchnas_convolve_transposed(const patchnas_kernel* kernel, const patchnas_
   for (int32_t row = 0; row < k->stride_h; ++row) {
     p.computed.row_begin = first_of(row, computed.row_begin, k->pad_top, k->stride_h);
     p.rows = taps_of(row, k->height, k->stride_h);
-    for (int32_t col = 0; col < k->stride_w; ++col) {
+    for (int32_t col = 0; col < k->stride_w && p.computed.row_begin < computed.row_end; ++col) {
       p.computed.col_begin = first_of(col, computed.col_begin, k->pad_left, k->stride_w);
+      if (p.computed.col_begin >= computed.col_end) {
+        continue;
+      }
       p.cols = taps_of(col, k->width, k->stride_w);
       p.first_weights = (row * k->width + col) * inputs;
 #if defined(PATCHNAS_MVE)
@@ -49,9 +52,9 @@ void patchnas_convolve_transposed(const patchnas_kernel* kernel, const patchnas_
     }
   }
 #if defined(PATCHNAS_MVE)
-  patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
+  patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, output->channels, computed);
 #else
-  patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
+  patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, output->channels, computed);
 #endif
 }
 

@@ -160,7 +160,7 @@ void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* w
     convolve_channels(kernel, weights, input, output, computed, scratch, 0);
     return;
   }
-  patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, computed);
+  patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, output, output->channels, computed);
 }
 #else
 #if defined(PATCHNAS_DSP)
@@ -246,7 +246,7 @@ void patchnas_depthwise(const patchnas_kernel* kernel, const patchnas_weights* w
     if (done) {
       convolve_channels(kernel, weights, input, output, computed, scratch, done);
     }
-    patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, computed);
+    patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, output, output->channels, computed);
     return;
   }
 #endif

@@ -203,8 +203,9 @@ PATCHNAS_ALWAYS_INLINE int patchnas_dsp_is_exact(const patchnas_weights* w, int3
 /* The same for all channels from `begin` to before `end`. */
 int patchnas_dsp_are_exact(const patchnas_weights* weights, int32_t begin, int32_t end);
 
-/* Clamps outputs further than to int8, four at a time, where [low, high] is narrower. */
-void patchnas_dsp_clamp(int32_t low, int32_t high, const patchnas_window* output,
+/* Clamps outputs further than to int8, four at a time, where [low, high] is narrower: the first
+ * `channels` of each pixel. */
+void patchnas_dsp_clamp(int32_t low, int32_t high, const patchnas_window* output, int32_t channels,
                         patchnas_rect computed);
 
 /* sum + the products of `count` weights and values, modulo 2^32. */

@@ -8,7 +8,7 @@ void patchnas_fully_connected(const patchnas_weights* weights, const int8_t* inp
   const patchnas_window window = {output, 0, 0, 1, output_count};
   const patchnas_rect all = {0, 1, 0, 1};
   patchnas_mve_multiply_pixel(weights, input, input_count, output, output_count);
-  patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, &window, all);
+  patchnas_mve_clamp(weights->clamp_min, weights->clamp_max, &window, window.channels, all);
 }
 
 #elif defined(PATCHNAS_DSP)
@@ -45,7 +45,7 @@ void patchnas_fully_connected(const patchnas_weights* weights, const int8_t* inp
   for (; o < output_count; ++o, row += input_count) {
     output[o] = finish(weights, o, patchnas_dsp_dot(0, row, input, input_count), is_short);
   }
-  patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, &window, all);
+  patchnas_dsp_clamp(weights->clamp_min, weights->clamp_max, &window, window.channels, all);
 }
 
 #else

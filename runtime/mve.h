@@ -119,21 +119,27 @@ PATCHNAS_ALWAYS_INLINE void patchnas_mve_copy_pieces(int8_t* to, int32_t to_pitc
       : "q0", "lr", "cc", "memory", "p0");
 }
 
-/* Clamps outputs further than to int8, where [low, high] is narrower. */
+/* Clamps outputs further than to int8, where [low, high] is narrower: the first `channels` of each
+ * pixel. */
 PATCHNAS_ALWAYS_INLINE void patchnas_mve_clamp(int32_t low, int32_t high,
-                                               const patchnas_window* output,
+                                               const patchnas_window* output, int32_t channels,
                                                patchnas_rect computed) {
   if (low <= INT8_MIN && high >= INT8_MAX) {
     return;
   }
   const int8x16_t lows = vdupq_n_s8((int8_t)low);
   const int8x16_t highs = vdupq_n_s8((int8_t)high);
-  const int32_t run = (computed.col_end - computed.col_begin) * output->channels;
+  const int32_t cols = computed.col_end - computed.col_begin;
+  const int32_t runs = channels == output->channels ? 1 : cols; /* in a row */
+  const int32_t run = channels == output->channels ? cols * channels : channels;
   for (int32_t row = computed.row_begin; row < computed.row_end; ++row) {
-    int8_t* at = patchnas_pixel(output, row, computed.col_begin);
-    for (int32_t left = run; left > 0; left -= 16, at += 16) {
-      const mve_pred16_t bytes = vctp8q((uint32_t)left);
-      vstrbq_p_s8(at, vminq_s8(vmaxq_s8(vldrbq_z_s8(at, bytes), lows), highs), bytes);
+    int8_t* first = patchnas_pixel(output, row, computed.col_begin);
+    for (int32_t more = runs; more > 0; --more, first += output->channels) {
+      int8_t* at = first;
+      for (int32_t left = run; left > 0; left -= 16, at += 16) {
+        const mve_pred16_t bytes = vctp8q((uint32_t)left);
+        vstrbq_p_s8(at, vminq_s8(vmaxq_s8(vldrbq_z_s8(at, bytes), lows), highs), bytes);
+      }
     }
   }
 }

@@ -52,6 +52,7 @@ typedef struct patchnas_weights {
   const int32_t* multipliers;
   const int8_t* shifts;
   int32_t input_zero_point, output_zero_point, clamp_min, clamp_max;
+  int32_t outputs; /* O, which a window's pixels may have more of: see patchnas_convolve */
 } patchnas_weights;
 
 /* out = clamp(zero_point + scale(scale_a(a - zero_a) + scale_b(b - zero_b))), inputs shifted left
@@ -116,6 +117,15 @@ typedef struct patchnas_copy_shape {
   int32_t from, to, fill_bytes, fill;
 } patchnas_copy_shape;
 
+/* Rows and columns of `fill` before an input of so many; below 0 as many of its own are left out.
+ */
+typedef struct patchnas_margins {
+  int32_t top, left, input_height, input_width, fill;
+} patchnas_margins;
+
+/* Where pixels of the output's window have more channels than weights->outputs, only the first so
+ * many of each are written: what several layers compute is then joined without being copied. The
+ * same holds for patchnas_pointwise. */
 void patchnas_convolve(const patchnas_kernel* kernel, const patchnas_weights* weights,
                        const patchnas_window* input, const patchnas_window* output,
                        patchnas_rect computed);
@@ -125,7 +135,7 @@ void patchnas_convolve_groups(const patchnas_groups* groups, const patchnas_weig
                               const patchnas_window* input, const patchnas_window* output,
                               patchnas_rect computed);
 
-/* Every pixel of the input, which is whole, adds its products with all weights, [O, kh, kw, I], to
+/* Every pixel of the input adds its products with all weights, [O, kh, kw, I], to
  * a window of the output: `kernel` is that of a convolution that would read the output. */
 void patchnas_convolve_transposed(const patchnas_kernel* kernel, const patchnas_weights* weights,
                                   const patchnas_window* input, const patchnas_window* output,
@@ -174,6 +184,11 @@ void patchnas_copy_channels(int32_t from, int32_t to, int32_t count, int32_t fil
  * or `fill` where that is null. The output may also be the input where every element stays. */
 void patchnas_copy(const patchnas_copy_shape* shape, const int8_t* input, const int8_t* rest,
                    int8_t* output);
+
+/* Each position becomes that of the input as far behind the margins; positions outside become their
+ * fill. */
+void patchnas_pad(const patchnas_margins* margins, const patchnas_window* input,
+                  const patchnas_window* output, patchnas_rect computed);
 
 void patchnas_average_pool(const patchnas_kernel* kernel, int32_t clamp_min, int32_t clamp_max,
                            const patchnas_window* input, const patchnas_window* output,

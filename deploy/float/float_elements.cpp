@@ -177,6 +177,30 @@ class ChannelCopy : public FloatLayerRun {
   const FloatLayer& own_;
 };
 
+class Pad : public FloatLayerRun {
+ public:
+  Pad(const Layer& layer, const FloatLayer& own) : layer_(layer), own_(own) {}
+
+  void run(const FloatInputs& inputs, std::span<float> output) const override {
+    std::fill(output.begin(), output.end(), own_.fill);
+    const FloatInput& in = inputs[0];
+    const TensorShape& to = layer_.output;
+    const Kernel& k = layer_.kernel;
+    const int first = std::max(0, k.pad_left);
+    const int end = std::min(to.width, in.shape.width + k.pad_left);
+    for (int row = std::max(0, k.pad_top); row < std::min(to.height, in.shape.height + k.pad_top);
+         ++row) {
+      std::copy_n(in.pixel(row - k.pad_top, first - k.pad_left),
+                  std::ptrdiff_t{end - first} * to.channels,
+                  output.data() + (std::ptrdiff_t{row} * to.width + first) * to.channels);
+    }
+  }
+
+ private:
+  const Layer& layer_;
+  const FloatLayer& own_;
+};
+
 class ElementCopy : public FloatLayerRun {
  public:
   ElementCopy(const Layer& layer, const FloatLayer& own) : layer_(layer), own_(own) {}
@@ -220,6 +244,8 @@ std::unique_ptr<FloatLayerRun> make_elementwise(const Layer& layer, const FloatL
       return std::make_unique<Resize>(layer);
     case LayerKind::kCopyChannels:
       return std::make_unique<ChannelCopy>(layer, own);
+    case LayerKind::kPad:
+      return std::make_unique<Pad>(layer, own);
     case LayerKind::kCopy:
       return std::make_unique<ElementCopy>(layer, own);
     default:

@@ -1,5 +1,6 @@
 #include "deploy/onnx/onnx_import.h"
 
+#include "arch/margins.h"
 #include "deploy/import/dimensions.h"
 #include "deploy/onnx/onnx_importer.h"
 #include "deploy/onnx/onnx_integer_operators.h"
@@ -189,6 +190,7 @@ void OnnxImporter::try_to_read_layers() {
   }
   if (obstacles_.empty()) {
     noting_obstacles(nullptr, [&] { read_outputs(); });
+    recognise_pads(network_);
   }
 }
 

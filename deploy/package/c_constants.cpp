@@ -119,14 +119,16 @@ std::string weights_constant(const CProgram& program, int layer) {
   return text + fill(R"(const patchnas_weights @name@ = {
     .weights = @prefix@_values, .biases = @prefix@_biases,
     .multipliers = @prefix@_multipliers, .shifts = @prefix@_shifts,
-    .input_zero_point = @input@, .output_zero_point = @output@, .clamp_min = @min@, .clamp_max = @max@};
+    .input_zero_point = @input@, .output_zero_point = @output@, .clamp_min = @min@, .clamp_max = @max@,
+    .outputs = @outputs@};
 )",
                      {{"name", program.constant(layer, KernelConstant::kWeights)},
                       {"prefix", prefix},
                       {"input", numbers.input},
                       {"output", numbers.output},
                       {"min", numbers.min},
-                      {"max", numbers.max}});
+                      {"max", numbers.max},
+                      {"outputs", std::to_string(l.computed_channels())}});
 }
 
 // The fields of a patchnas_add_scales.
@@ -283,6 +285,23 @@ const patchnas_copy_shape @name@ = {
        {"fill", std::to_string(program.quantised.layers[static_cast<std::size_t>(layer)].fill)}});
 }
 
+std::string margins_constant(const CProgram& program, int layer) {
+  const Layer& l = program.layer(layer);
+  const TensorShape& input = program.network.shape(l.inputs[0]);
+  return fill(
+      R"(
+const patchnas_margins @name@ = {
+    .top = @top@, .left = @left@, .input_height = @height@, .input_width = @width@,
+    .fill = @fill@};
+)",
+      {{"name", program.constant(layer, KernelConstant::kMargins)},
+       {"top", std::to_string(l.kernel.pad_top)},
+       {"left", std::to_string(l.kernel.pad_left)},
+       {"height", std::to_string(input.height)},
+       {"width", std::to_string(input.width)},
+       {"fill", std::to_string(program.quantised.layers[static_cast<std::size_t>(layer)].fill)}});
+}
+
 std::string mean_constant(const CProgram& program, int layer) {
   const Requantisation& mean = program.quantised.layers[static_cast<std::size_t>(layer)].mean;
   const ZeroPointsAndClamp numbers = zero_points_and_clamp(program, layer);
@@ -319,6 +338,8 @@ std::string constant_of(const CProgram& program, int layer, KernelConstant const
       return resizing_constant(program, layer);
     case KernelConstant::kCopyShape:
       return copy_constant(program, layer);
+    case KernelConstant::kMargins:
+      return margins_constant(program, layer);
     case KernelConstant::kNone:
       break;
   }

@@ -208,10 +208,10 @@ typedef struct held_rows {
     return program_.is_input(tensor) && !(tensor == kImage && program_.reads_by_callback());
   }
 
-  // Where the bytes of a tensor are.
-  std::string data(TensorId tensor) const {
+  // Where the bytes of a tensor are, from one of its channels on.
+  std::string data(TensorId tensor, int channel = 0) const {
     return is_callers(tensor) ? input_name(tensor)
-                              : place(program_.arena.tensor(tensor).offset_bytes);
+                              : place(program_.arena.tensor(tensor).offset_bytes + channel);
   }
 
   // Of the caller's pointer to it.
@@ -237,16 +237,21 @@ typedef struct held_rows {
   }
   static std::string held_by(const Loop& loop) { return loop.caches_rows() ? "kept(" : "part("; }
 
-  std::string window(const Loop& loop, TensorId tensor) const {
+  std::string window(const Loop& loop, TensorId tensor, int channel = 0) const {
     const TensorShape& shape = program_.network.shape(tensor);
     if (is_inside(loop, tensor)) {
-      return held_by(loop) + data(tensor) + ", " + spans(loop, plan_.step_of_layer(tensor - 1)) +
-             ", " + number(shape.channels) + ")";
+      return held_by(loop) + data(tensor, channel) + ", " +
+             spans(loop, plan_.step_of_layer(tensor - 1)) + ", " + number(shape.channels) + ")";
     }
     if (tensor == kImage && loop.fetches_image) {
       return "image";
     }
-    return whole(data(tensor), shape);
+    return whole(data(tensor, channel), shape);
+  }
+
+  // What else the step's kernel reads; of a convolution that goes on with it nothing.
+  bool has_second(const Step& step) const {
+    return step.input_count() == 2 && !program_.layer(step.first_layer).writes_part();
   }
 
   static std::string whole(const std::string& data, const TensorShape& shape) {
@@ -292,7 +297,7 @@ typedef struct held_rows {
       return call + "in.data, " + number(plan_.tensor(step.inputs[0]).shape.elements()) +
              ", out.data, " + number(plan_.tensor(step.output).shape.channels) + ");";
     }
-    const bool has_second = step.input_count() == 2 || program_.layer(layer).has_constant_map;
+    const bool has_second = this->has_second(step) || program_.layer(layer).has_constant_map;
     if (step.kernel == KernelFunction::kCopy) {
       return call + "in.data, " + (has_second ? "second.data" : "0") + ", out.data);";
     }
@@ -389,18 +394,19 @@ typedef struct held_rows {
                              {"kind", kind(program_.layer(layer))},
                              {"input", extents(plan_.tensor(step.inputs[0]).shape)},
                              {"output", extents(plan_.tensor(step.output).shape)}});
-    const auto declare = [&](const char* name, TensorId tensor) {
-      text +=
-          std::string("    const patchnas_window ") + name + " = " + window(loop, tensor) + ";\n";
+    const auto declare = [&](const char* name, TensorId tensor, int channel = 0) {
+      text.append("    const patchnas_window ").append(name).append(" = ");
+      text.append(window(loop, tensor, channel)).append(";\n");
     };
     declare("in", step.inputs[0]);
-    if (step.input_count() == 2) {
+    if (has_second(step)) {
       declare("second", step.inputs[1]);
     } else if (program_.layer(layer).has_constant_map) {
       text += "    const patchnas_window second = " +
               whole(program_.constant_map(layer), program_.layer(layer).output) + ";\n";
     }
-    declare("out", step.output);
+    const bool writes_part = program_.layer(layer).writes_part();
+    declare("out", step.output, writes_part ? program_.layer(layer).channels.to : 0);
     if (has_rect(loop, step.kernel) || loop.caches_rows()) {
       text += "    const patchnas_rect rect = " + rect(loop, index) + ";\n";
     }

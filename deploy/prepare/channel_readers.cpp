@@ -23,6 +23,7 @@ ChannelUse channel_use(const Network& network, const Layer& layer) {
     case LayerKind::kMean:
     case LayerKind::kLookup:
     case LayerKind::kResize:
+    case LayerKind::kPad:
       return ChannelUse::kSame;
     case LayerKind::kCopyChannels:
       return ChannelUse::kRanges;

@@ -19,7 +19,9 @@ struct Preparation {
   FoldedParts removed;
 };
 
-/// Folded, and where it branches in the order that needs the least memory (least_memory_order()).
+/// Folded, where it branches in the order that needs the least memory (least_memory_order()), and
+/// with concatenations that their parts write (with_joined_parts()), unless they need more memory
+/// so. Such a network has no .tflite form.
 Preparation prepare(const QuantizedNetwork& network, Folding folding = Folding::kExact);
 
 }  // namespace patchnas

@@ -95,6 +95,8 @@ class IntervalsOfLayer {
         return of_channel_ranges();
       case LayerKind::kCopy:
         return of_copy();
+      case LayerKind::kPad:
+        return of_pad();
       case LayerKind::kTransposeConv:
         return clamped();
       case LayerKind::kSoftmax:
@@ -275,6 +277,14 @@ class IntervalsOfLayer {
     }
     std::copy_n(in_.begin() + range.from, range.count, result.begin() + range.to);
     return result;
+  }
+
+  [[nodiscard]] ChannelIntervals of_pad() const {
+    Hull hull(channels_);
+    hull.add(ends(in_, false));
+    hull.add(ends(in_, true));
+    hull.add(Values(channels_, quantised_.fill));
+    return std::move(hull).intervals();
   }
 
   [[nodiscard]] ChannelIntervals of_constants() const {

@@ -66,6 +66,7 @@ class Derivation {
         break;
       case LayerKind::kResize:
       case LayerKind::kCopyChannels:
+      case LayerKind::kPad:
       case LayerKind::kCopy:  // of bytes, whatever scale is stated
         break;
       case LayerKind::kAveragePool:
@@ -115,7 +116,7 @@ class Derivation {
   }
 
   void derive_weighted() {
-    const auto channels = static_cast<std::size_t>(layer_.output.channels);
+    const auto channels = static_cast<std::size_t>(layer_.computed_channels());
     const std::vector<float>& scales = quantised_.weight_scales;
     require(static_cast<std::int64_t>(quantised_.weights.size()) ==
                 weight_count(network_.network, index_),
@@ -358,6 +359,7 @@ bool keeps_scale(const Layer& layer) {
     case LayerKind::kResize:
     case LayerKind::kCopyChannels:
     case LayerKind::kCopy:
+    case LayerKind::kPad:
     case LayerKind::kMaximum:
     case LayerKind::kMinimum:
       return true;

@@ -70,7 +70,8 @@ void gather_column(const LayerContext& context, const InputWindow& input, int ro
 void convolve(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
               const Rect& computed) {
   const std::int8_t* const weights = context.quantised.weights.data();
-  const auto out_channels = static_cast<std::size_t>(output.shape.channels);
+  const auto out_channels = static_cast<std::size_t>(context.layer.computed_channels());
+  const int first_channel = context.layer.channels.to;
   const std::size_t length = context.quantised.weights.size() / out_channels;
   std::vector<std::int16_t> columns(kPixels * length);
   for (int row = computed.rows.begin; row < computed.rows.end; ++row) {
@@ -83,7 +84,8 @@ void convolve(const LayerContext& context, const InputWindow& input, const Outpu
       for (std::size_t o = 0; o < out_channels; ++o) {
         const auto sums = dot_products(weights + o * length, columns.data(), length);
         for (int i = 0; i < count; ++i) {
-          output.pixel(row, begin + i)[o] = finish(context, o, sums[static_cast<std::size_t>(i)]);
+          output.pixel(row, begin + i)[first_channel + static_cast<std::ptrdiff_t>(o)] =
+              finish(context, o, sums[static_cast<std::size_t>(i)]);
         }
       }
     }
@@ -131,13 +133,17 @@ void convolve_transposed(const LayerContext& context, const InputWindow& input,
   const Kernel& k = context.layer.kernel;
   const std::int32_t zero_point = context.inputs[0].zero_point;
   const int channels = input.shape.channels;
-  const auto elements = static_cast<std::size_t>(output.shape.elements());
-  std::vector<std::int32_t> sums(elements, 0);
+  const int out_channels = output.shape.channels;
+  std::vector<std::int32_t> sums(static_cast<std::size_t>(computed.pixels() * out_channels), 0);
+  const auto first_sum = [&](int row, int col) {
+    return static_cast<std::size_t>(
+        ((row - computed.rows.begin) * computed.cols.size() + col - computed.cols.begin) *
+        out_channels);
+  };
   const auto add = [&](int in_row, int in_col, int row, int col, int tap) {
     const std::int8_t* const values = input.pixel(in_row, in_col);
-    const auto pixel = static_cast<std::size_t>(row * output.shape.width + col) *
-                       static_cast<std::size_t>(output.shape.channels);
-    for (int o = 0; o < output.shape.channels; ++o) {
+    const std::size_t pixel = first_sum(row, col);
+    for (int o = 0; o < out_channels; ++o) {
       const std::int8_t* const weights = context.quantised.weights.data() +
                                          (std::ptrdiff_t{o} * k.height * k.width + tap) * channels;
       for (int c = 0; c < channels; ++c) {
@@ -145,12 +151,13 @@ void convolve_transposed(const LayerContext& context, const InputWindow& input,
       }
     }
   };
-  for (int in_row = 0; in_row < input.shape.height; ++in_row) {
-    for (int in_col = 0; in_col < input.shape.width; ++in_col) {
+  const Interval rows{std::max(0, input.rect.rows.begin), input.rect.rows.end};
+  for (int in_row = rows.begin; in_row < rows.end; ++in_row) {
+    for (int in_col = input.rect.cols.begin; in_col < input.rect.cols.end; ++in_col) {
       for (int tap = 0; tap < k.height * k.width; ++tap) {
         const int row = in_row * k.stride_h - k.pad_top + tap / k.width;
         const int col = in_col * k.stride_w - k.pad_left + tap % k.width;
-        if (row >= 0 && row < output.shape.height && col >= 0 && col < output.shape.width) {
+        if (computed.contains({{row, row + 1}, {col, col + 1}})) {
           add(in_row, in_col, row, col, tap);
         }
       }
@@ -158,10 +165,9 @@ void convolve_transposed(const LayerContext& context, const InputWindow& input,
   }
   for (int row = computed.rows.begin; row < computed.rows.end; ++row) {
     for (int col = computed.cols.begin; col < computed.cols.end; ++col) {
-      for (int o = 0; o < output.shape.channels; ++o) {
-        const int at = (row * output.shape.width + col) * output.shape.channels + o;
-        output.pixel(row, col)[o] =
-            finish(context, static_cast<std::size_t>(o), sums[static_cast<std::size_t>(at)]);
+      for (int o = 0; o < out_channels; ++o) {
+        const auto channel = static_cast<std::size_t>(o);
+        output.pixel(row, col)[o] = finish(context, channel, sums[first_sum(row, col) + channel]);
       }
     }
   }

@@ -165,6 +165,21 @@ void copy_channels(const LayerContext& context, const std::array<InputWindow, 2>
   });
 }
 
+void pad(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
+         const Rect& computed) {
+  const Rect all = full_rect(input.shape);
+  for_each_pixel(computed, [&](int row, int col) {
+    const int from_row = row - context.layer.kernel.pad_top;
+    const int from_col = col - context.layer.kernel.pad_left;
+    std::int8_t* const out = output.pixel(row, col);
+    if (all.contains({{from_row, from_row + 1}, {from_col, from_col + 1}})) {
+      std::copy_n(input.pixel(from_row, from_col), output.shape.channels, out);
+    } else {
+      std::fill_n(out, output.shape.channels, context.quantised.fill);
+    }
+  });
+}
+
 void copy_elements(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
                    const OutputWindow& output) {
   const StridedCopy& copy = context.layer.copy;

@@ -1,6 +1,7 @@
 #include "deploy/reference/reference_kernels.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "arch/operator_table.h"
 
@@ -25,6 +26,16 @@ void add_pairs(const LayerContext& context, const std::array<InputWindow, 2>& in
   }
 }
 
+// What was written of the tensor that the layer goes on with, where that lies apart.
+void take_over(const InputWindow& rest, const OutputWindow& output, const Rect& computed) {
+  const auto row_bytes = static_cast<std::size_t>(computed.cols.size()) *
+                         static_cast<std::size_t>(output.shape.channels);
+  for (int row = computed.rows.begin; row < computed.rows.end; ++row) {
+    std::memmove(output.pixel(row, computed.cols.begin), rest.pixel(row, computed.cols.begin),
+                 row_bytes);
+  }
+}
+
 }  // namespace
 
 LayerContext layer_context(const QuantizedNetwork& network, int layer, Arithmetic arithmetic) {
@@ -46,6 +57,9 @@ void run_layer(const LayerContext& context, const std::array<InputWindow, 2>& in
                const OutputWindow& output, const Rect& computed) {
   switch (context.layer.kind) {
     case LayerKind::kConv2d:
+      if (context.layer.writes_part() && context.layer.input_count() == 2) {
+        take_over(inputs[1], output, computed);
+      }
       return kernel_function(context.layer) == KernelFunction::kConvolveGroups
                  ? convolve_groups(context, inputs[0], output, computed)
                  : convolve(context, inputs[0], output, computed);
@@ -71,6 +85,8 @@ void run_layer(const LayerContext& context, const std::array<InputWindow, 2>& in
       return copy_channels(context, inputs, output, computed);
     case LayerKind::kCopy:
       return copy_elements(context, inputs, output);
+    case LayerKind::kPad:
+      return pad(context, inputs[0], output, computed);
     case LayerKind::kAveragePool:
       return pool_average(context, inputs[0], output, computed);
     case LayerKind::kMaxPool:

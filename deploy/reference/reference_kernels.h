@@ -62,6 +62,8 @@ void resize(const LayerContext& context, const InputWindow& input, const OutputW
 /// Of the second input is what is not copied.
 void copy_channels(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
                    const OutputWindow& output, const Rect& computed);
+void pad(const LayerContext& context, const InputWindow& input, const OutputWindow& output,
+         const Rect& computed);
 void copy_elements(const LayerContext& context, const std::array<InputWindow, 2>& inputs,
                    const OutputWindow& output);
 void pool_average(const LayerContext& context, const InputWindow& input, const OutputWindow& output,

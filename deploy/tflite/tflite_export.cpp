@@ -30,7 +30,8 @@ TfliteExporter::LayerExport TfliteExporter::export_of(LayerKind kind) {
       {LayerKind::kLookup, &TfliteExporter::export_function},
       {LayerKind::kResize, &TfliteExporter::export_resize},
       {LayerKind::kCopyChannels, &TfliteExporter::export_copy},
-      {LayerKind::kCopy, &TfliteExporter::export_copy}};
+      {LayerKind::kCopy, &TfliteExporter::export_copy},
+      {LayerKind::kPad, &TfliteExporter::export_copy}};
   const auto found = exports.find(kind);
   return found == exports.end() ? nullptr : found->second;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "arch/margins.h"
 #include "deploy/tflite/tflite_exporter.h"
 #include "deploy/tflite/tflite_strided_arrays.h"
 #include "deploy/tflite/tflite_value.h"
@@ -12,7 +13,7 @@ namespace patchnas {
 namespace {
 
 bool is_copy(LayerKind kind) {
-  return kind == LayerKind::kCopy || kind == LayerKind::kCopyChannels;
+  return kind == LayerKind::kCopy || kind == LayerKind::kCopyChannels || kind == LayerKind::kPad;
 }
 
 // A part of each row of an output in bands, as one of several copies leaves it.
@@ -69,8 +70,11 @@ BandedArray banded_array(const std::vector<int>& map, int rows, const std::vecto
 
 TfliteExporter::Copy TfliteExporter::copy_of(int index) const {
   const Layer& layer = layer_at(index);
-  if (layer.kind == LayerKind::kCopy) {
-    return {copy_axes(layer.copy), layer.copy.from, layer.copy.to};
+  if (layer.kind != LayerKind::kCopyChannels) {
+    const StridedCopy copy = layer.kind == LayerKind::kCopy
+                                 ? layer.copy
+                                 : copy_between_margins(shapes_.shape(layer.inputs[0]), layer);
+    return {copy_axes(copy), copy.from, copy.to};
   }
   const TensorShape& from = shapes_.shape(layer.inputs[0]);
   const TensorShape& to = layer.output;

@@ -4,6 +4,7 @@
 
 #include "arch/base/error.h"
 #include "arch/base/input_file.h"
+#include "arch/margins.h"
 #include "deploy/quantise/requantisation.h"
 #include "deploy/tflite/tflite_importer.h"
 #include "deploy/tflite/tflite_numbers.h"
@@ -138,6 +139,7 @@ void TfliteImporter::try_to_read_layers() {
   }
   if (obstacles_.empty()) {
     noting_obstacles(nullptr, [&] { read_outputs(); });
+    recognise_pads(result_.network);
   }
 }
 

@@ -198,7 +198,8 @@ FileValue TfliteImporter::add_copy(const FileOperator& op, const FileValue& in,
     read_image_as(op, in);
   }
   const FileValue made = reread(next_value(layer.output), dimensions);
-  add_layer(layer, std::move(values), named_after, stated);
+  const bool only_pads = in.padded >= 0 && in.is_ordered();
+  add_layer(layer, std::move(values), only_pads ? in.padded : named_after, stated);
   return made;
 }
 

@@ -38,7 +38,8 @@ Layer TfliteImporter::convolution_layer(const FileOperator& op, LayerKind kind, 
 void TfliteImporter::import_pad(const FileOperator& op) {
   const FileValue& in = value(op, 0);
   const FilePadding padding = padding_of(model_, op, in, type_);
-  if (const std::optional<FileValue> view = padded_view(in, padding)) {
+  if (std::optional<FileValue> view = padded_view(in, padding)) {
+    view->padded = op.outputs[0];
     return pass_on(op, *view);
   }
   append_padded(op, padding);

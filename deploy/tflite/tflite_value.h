@@ -10,6 +10,7 @@
 
 #include "arch/quantized_network.h"
 #include "deploy/import/dimensions.h"
+#include "deploy/tflite/tflite_tensor.h"
 
 namespace patchnas {
 
@@ -35,6 +36,7 @@ struct FileValue {
   MarginFill margin_fill = MarginFill::kZero;
   std::int8_t margin_value = 0;   ///< stored
   float margin_real = 0.0F;       ///< of float files
+  FileTensor padded = -1;         ///< what a PAD operator writes: a copy's name
   bool has_pad_operator = false;  ///< true also where it pads by nothing
   /// From one tap to the next of windows that slide over it, in the file's dimensions: above 1
   /// where the file has it in blocks (tflite_dilation.cpp).

@@ -163,7 +163,8 @@ static const char* const kernel_names[] = {"convolve",
                                            "copy",
                                            "copy_channels",
                                            "convolve_groups",
-                                           "convolve_transposed"};
+                                           "convolve_transposed",
+                                           "pad"};
 enum {
   kConvolve,
   kPointwise,
@@ -188,6 +189,7 @@ enum {
   kCopyChannels,
   kConvolveGroups,
   kConvolveTransposed,
+  kPad,
   kKernels
 };
 
@@ -250,7 +252,7 @@ static int set_weights(operator* o) {
     multipliers[c] = (1 << 30) + 12345 * c;
     shifts[c] = -8;
   }
-  const patchnas_weights w = {weights, biases, multipliers, shifts, -3, 5, -128, 127};
+  const patchnas_weights w = {weights, biases, multipliers, shifts, -3, 5, -128, 127, channels};
   o->weights = w;
   return 1;
 }
@@ -363,6 +365,11 @@ static void execute(const operator* o) {
       const int32_t bytes = o->computed.col_end * o->in.channels;
       const patchnas_copy_shape shape = {{1, 1, bytes}, {0, 0, 1}, {0, 0, 1}, 0, 0, 0, 0};
       patchnas_copy(&shape, o->in.data, 0, o->out.data);
+      break;
+    }
+    case kPad: {
+      const patchnas_margins margins = {0, 0, o->computed.row_end, o->computed.col_end, 0};
+      patchnas_pad(&margins, &o->in, &o->out, o->computed);
       break;
     }
     case kCopyChannels: {

@@ -6,6 +6,13 @@
 #include "memory_models/memory_models.h"
 
 namespace patchnas {
+namespace {
+
+// So many chains whose arenas do not fit as they are are looked at, where there is one that does
+// with fewer rows a step.
+constexpr int kMostMisses = 24;
+
+}  // namespace
 
 CandidateCosts costs_of(const Network& network, const PatchSchedule& schedule, const Target& target,
                         const LatencyModel* latency) {
@@ -196,14 +203,28 @@ ScheduleChoice ScheduleChooser::with_longest_steps(const Network& network,
 
 std::optional<ScheduleChoice> ScheduleChooser::choose_rows(const Network& network,
                                                            std::int64_t sram_bytes) {
+  const auto cost_of = [](const ScheduleChoice& choice) {
+    return choice.costs.latency.value_or(static_cast<double>(choice.costs.macs));
+  };
+  std::optional<ScheduleChoice> best;  // so far
   std::int64_t bound = sram_bytes;
-  while (const std::optional<SegmentChain> chain = segments_.cheapest(bound)) {
-    if (auto choice = with_longest_steps(network, chain->schedule, sram_bytes)) {
-      return choice;
+  // The next chain costs no less, but its arena may fit as it is.
+  for (int misses = 0; misses < kMostMisses || !best; ++misses) {
+    const std::optional<SegmentChain> chain = segments_.cheapest(bound);
+    if (!chain || (best && chain->cost >= cost_of(*best))) {
+      break;
+    }
+    std::optional<ScheduleChoice> choice = with_longest_steps(network, chain->schedule, sram_bytes);
+    const bool fits_as_it_is = choice && choice->schedule == chain->schedule;
+    if (choice && (!best || cost_of(*choice) < cost_of(*best))) {
+      best = std::move(choice);
+    }
+    if (fits_as_it_is) {
+      break;
     }
     bound = chain->deployed_bytes - 1;
   }
-  return std::nullopt;
+  return best;
 }
 
 ScheduleChoice ScheduleChooser::choose(const Network& network) {

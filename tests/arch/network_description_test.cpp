@@ -23,10 +23,6 @@ TEST(NetworkDescription, SaysWhatALoweredNetworkIs) {
   for (int i = 0; i < 200; ++i) {
     SearchSpace space = testing::random_space(stream);
     space.padding = Padding::kSymmetric;
-    for (StageSpace& stage : space.stages) {
-      stage.activations = {BlockActivation::kRelu6};
-      stage.squeeze_excitations = {SqueezeExcitation::kAbsent};
-    }
     Network network = lower(space, sample(space, stream));
     Network read = read_network_description(
         network_description_json(network, i % 2 == 0 ? testing::DescriptionSpelling::kOnceForAll
@@ -119,6 +115,22 @@ TEST(NetworkDescription, BlocksThatNameNoActivationHaveRelu6) {
             Activation::kNone);
 }
 
+// As MobileNetV3's.
+TEST(NetworkDescription, StemAndHeadMayHaveHardSwish) {
+  const auto swishes = [](std::string layer) {
+    return layer.replace(layer.find("relu6"), 5, "h_swish");
+  };
+  std::string text = small("", "", swishes(conv_layer_json(3, 2, 3, 8)));
+  text.insert(text.find("\"classifier\""),
+              R"("feature_mix_layer": )" + swishes(conv_layer_json(1, 1, 8, 8)) + ", ");
+  const Network network = read_network_description(text, "net.json", 32);
+  EXPECT_EQ(network.layer_name(1), "stem_activation");
+  EXPECT_EQ(network.layers[1].function, ValueFunction::kHardSwish);
+  EXPECT_FALSE(ends_block(network, 0));
+  EXPECT_TRUE(ends_block(network, 1));
+  EXPECT_EQ(network.layer_name(network.layer_count() - 3), "head_activation");
+}
+
 TEST(NetworkDescription, ConvLayersMayHaveGroups) {
   const auto described = [](int groups) {
     std::string layer = conv_layer_json(1, 1, 8, 16);
@@ -140,9 +152,9 @@ TEST(NetworkDescription, EveryRefusalNamesTheBlockAndWhatIsAllowed) {
   const auto second = [](const std::string& rest) { return error_of(small("", rest)); };
   const std::string end = R"(}, "shortcut": null})";
   const std::string usual = R"(, "expand_ratio": 6, "out_channels": 8)";
-  EXPECT_THAT(second(usual + R"(, "use_se": true)" + end),
+  EXPECT_THAT(second(usual + R"(, "has_shuffle": true)" + end),
               AllOf(HasSubstr("net.json:1:"),
-                    HasSubstr("blocks[1].mobile_inverted_conv.use_se: is not supported; "
+                    HasSubstr("blocks[1].mobile_inverted_conv.has_shuffle: is not supported; "
                               "allowed: false")));
   EXPECT_THAT(second(usual + R"(, "groups": 4)" + end),
               HasSubstr("blocks[1].mobile_inverted_conv.groups: 4 is out of range; allowed: 1"));
@@ -156,12 +168,13 @@ TEST(NetworkDescription, EveryRefusalNamesTheBlockAndWhatIsAllowed) {
   text.replace(text.rfind("MBInvertedConvLayer"), 19, "LSTM");
   EXPECT_THAT(error_of(text), HasSubstr("'LSTM' is unknown; allowed: MBInvertedConvLayer"));
   text = small();
-  text.replace(text.rfind("relu6"), 5, "h_swish");
-  EXPECT_THAT(error_of(text), HasSubstr("blocks[1].mobile_inverted_conv.act_func: 'h_swish'"));
+  text.replace(text.rfind("relu6"), 5, "swish");
+  EXPECT_THAT(error_of(text), HasSubstr("blocks[1].mobile_inverted_conv.act_func: 'swish'"));
   std::string swish = conv_layer_json(3, 2, 3, 8);
-  swish.replace(swish.find("relu6"), 5, "h_swish");
-  EXPECT_THAT(error_of(small("", "", swish)),
-              HasSubstr("first_conv.act_func: 'h_swish' is unknown; allowed: none, relu, relu6"));
+  swish.replace(swish.find("relu6"), 5, "swish");
+  EXPECT_THAT(
+      error_of(small("", "", swish)),
+      HasSubstr("first_conv.act_func: 'swish' is unknown; allowed: none, relu, relu6, h_swish"));
   EXPECT_THAT(error_of(small("", "", conv_layer_json(4, 2, 3, 8))), HasSubstr("4 is even"));
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "arch/arch.h"
+#include "arch/join_parts.h"
 #include "deploy/onnx/onnx.h"
 #include "deploy/prepare/fold.h"
 #include "deploy/quantise/fold_batch_norm.h"
@@ -144,7 +145,9 @@ void read_all(std::span<const std::uint8_t> bytes) {
   auto structure =
       read_or_refuse([&] { return patchnas::import_tflite_structure(bytes, "fuzz.tflite"); });
   if (quantised) {
-    validate(patchnas::fold(*quantised).network.network);
+    const patchnas::QuantizedNetwork folded = patchnas::fold(*quantised).network;
+    validate(folded.network);
+    validate(with_joined_parts(folded.network));
     require(structure && structure->network == quantised->network,
             "the structure is not that of the int8 import");
   }

@@ -101,7 +101,7 @@ TEST(ArenaPlan, OfGraphsReachesTheLowerBoundInAllButRareCases) {
   const auto [others, consuming, in_front] = compare_with_bound(
       "plan/graphs", [](int, RandomStream& stream) { return testing::random_graph(stream); });
   EXPECT_LE(others.missed, others.plans / 1000);
-  EXPECT_LT(others.worst, 0.15);
+  EXPECT_LT(others.worst, 0.2);
   EXPECT_LE(consuming.missed, consuming.plans / 50);
   EXPECT_LT(consuming.worst, 0.30);
   EXPECT_LE(in_front.missed, in_front.plans / 40);
@@ -144,6 +144,11 @@ TEST(ArenaPlan, OnlyDyingInputsAreOverwritten) {
     const std::vector<int> last = last_readers(network);
     for (int i = 0; i < static_cast<int>(plan.steps().size()); ++i) {
       const Step& step = plan.step(i);
+      if (plan.tensor(step.output).bytes_of != step.output) {  // a later step writes on
+        EXPECT_EQ(step.overlap.tensor, kNoTensor);
+        EXPECT_EQ(plan.tensor(step.output).bytes, 0);
+        continue;
+      }
       const TensorId under = arena.tensor(step.output).overwrites;
       EXPECT_EQ(under, step.overlap.tensor == kNoTensor ? kNoBuffer : step.overlap.tensor);
       if (under == kNoBuffer) {

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "arch/join_parts.h"
 #include "arch/row_schedules.h"
 #include "memory_models/arena_plan.h"
 #include "tests/support/random_networks.h"
@@ -48,7 +49,7 @@ std::map<std::int64_t, std::int64_t> front_by_definition(const Network& network,
       }
     };
     extend({}, a + 1);
-    const std::vector<char> ends = segment_ends(network, last_readers(network), cuts[a]);
+    const std::vector<char> ends = segment_ends(network, NetworkTaps(network), cuts[a]);
     for (std::size_t b = a + 1; b < cuts.size(); ++b) {
       const auto layers = static_cast<std::size_t>(cuts[b] - cuts[a]);
       if (layers > ends.size() || ends[layers - 1] == 0) {
@@ -77,10 +78,19 @@ std::map<std::int64_t, std::int64_t> front_by_definition(const Network& network,
 TEST(SegmentSweep, FindsTheWholeFront) {
   RandomStream stream(5, "segments/front");
   int points = 0;
+  int joined = 0;
   int longer = 0;         // segments of more than one row a step
   int beside_others = 0;  // segments that begin or end where more than one tensor passes
   for (int round = 0; round < 150; ++round) {
-    const Network network = random_network(stream);
+    Network network = random_network(stream);
+    if (round % 2 == 0) {
+      network = with_joined_parts(network);
+      validate(network);
+      joined += std::any_of(network.layers.begin(), network.layers.end(),
+                            [](const Layer& layer) { return layer.writes_part(); })
+                    ? 1
+                    : 0;
+    }
     const InputMode input = stream.chance(0.5) ? InputMode::kResident : InputMode::kStreamed;
     SegmentSweep sweep({.most_strips = kMostStrips}, input);
     sweep.assign(network);
@@ -109,6 +119,7 @@ TEST(SegmentSweep, FindsTheWholeFront) {
   EXPECT_GT(points, 150);
   EXPECT_GT(beside_others, 5);
   EXPECT_GT(longer, 80);
+  EXPECT_GT(joined, 2);
 }
 
 // More cuts than what ends at them is kept for.

@@ -38,6 +38,13 @@ static void copy(const kernel_call* c) {
   patchnas_copy(&shape, c->in.data, n[13] ? c->second.data : 0, c->out.data);
 }
 
+static void pad(const kernel_call* c) {
+  const patchnas_kernel* const k = &c->kernel;
+  const patchnas_margins margins = {k->pad_top, k->pad_left, k->input_height, k->input_width,
+                                    c->numbers[0]};
+  patchnas_pad(&margins, &c->in, &c->out, c->computed);
+}
+
 int call_element_kernel(const kernel_call* call) {
   switch (call->kind) {
     case kCombine:
@@ -54,6 +61,9 @@ int call_element_kernel(const kernel_call* call) {
       return 1;
     case kCopy:
       copy(call);
+      return 1;
+    case kPad:
+      pad(call);
       return 1;
     default:
       return 0;

@@ -100,9 +100,13 @@ int call_window_kernel(const kernel_call* c, int32_t input_bytes, int32_t output
   const patchnas_weights* const w = &c->weights;
   const patchnas_mean_scale mean_scale = {w->input_zero_point, c->scales.multipliers[0],
                                           c->scales.shifts[0], w->output_zero_point};
+  patchnas_window part = c->out; /* from the first channel on that is written */
+  if (c->kind == kConvolve || c->kind == kPointwise) {
+    part.data += c->numbers[0];
+  }
   switch (c->kind) {
     case kConvolve:
-      patchnas_convolve(&c->kernel, w, &c->in, &c->out, c->computed);
+      patchnas_convolve(&c->kernel, w, &c->in, &part, c->computed);
       return 1;
     case kConvolveGroups: {
       const patchnas_groups groups = {c->kernel, c->numbers[0], c->numbers[1], c->numbers[2]};
@@ -113,7 +117,7 @@ int call_window_kernel(const kernel_call* c, int32_t input_bytes, int32_t output
       patchnas_convolve_transposed(&c->kernel, w, &c->in, &c->out, c->computed);
       return 1;
     case kPointwise:
-      patchnas_pointwise(w, &c->in, &c->out, c->computed);
+      patchnas_pointwise(w, &c->in, &part, c->computed);
       return 1;
     case kDepthwise:
       patchnas_depthwise(&c->kernel, w, &c->in, &c->out, c->computed, scratch);

@@ -42,6 +42,7 @@ class ElementCase {
   void choose_resizing();
   void choose_channel_range();
   void choose_copy();
+  void choose_margins();
   void choose_rectangles();
   void choose_values();
 
@@ -62,6 +63,8 @@ void ElementCase::choose() {
       return choose_resizing();
     case KernelFunction::kCopyChannels:
       return choose_channel_range();
+    case KernelFunction::kPad:
+      return choose_margins();
     default:
       return choose_copy();
   }
@@ -165,6 +168,19 @@ void ElementCase::choose_copy() {
   }
 }
 
+// On each side so many positions more, or fewer.
+void ElementCase::choose_margins() {
+  layer_.kind = LayerKind::kPad;
+  case_.quantised.fill = static_cast<std::int8_t>(between(-128, 127));
+  const auto choose_axis = [&](int input, int& pad, int& output) {
+    pad = stream_.chance(0.3) ? 0 : between(1 - input, 5);
+    const int least = std::max(1, pad + 1);
+    output = stream_.chance(0.3) ? std::max(least, input) : between(least, input + pad + 5);
+  };
+  choose_axis(case_.input.height, layer_.kernel.pad_top, layer_.output.height);
+  choose_axis(case_.input.width, layer_.kernel.pad_left, layer_.output.width);
+}
+
 void ElementCase::choose_rectangles() {
   const TensorShape& output = layer_.output;
   const bool is_whole = case_.call == KernelFunction::kCopy;
@@ -179,6 +195,15 @@ void ElementCase::choose_rectangles() {
   case_.held = around();
   case_.read =
       is_whole || case_.call == KernelFunction::kResize ? full_rect(case_.input) : around();
+  if (case_.call == KernelFunction::kPad) {
+    const auto read = [&](const Interval& computed, int pad, int extent) {
+      const Interval inside{std::max(0, computed.begin - pad),
+                            std::min(extent, computed.end - pad)};
+      return inside.empty() ? Interval{} : widened(inside, extent, stream_);
+    };
+    case_.read = {read(case_.computed.rows, layer_.kernel.pad_top, case_.input.height),
+                  read(case_.computed.cols, layer_.kernel.pad_left, case_.input.width)};
+  }
   case_.second_read = around();
   if (case_.call == KernelFunction::kCombine) {
     case_.second_read = case_.held;  // so that one may be written over

@@ -21,7 +21,8 @@ enum {
   kResize,
   kConvolveTransposed,
   kCopyChannels,
-  kCopy
+  kCopy,
+  kPad
 };
 
 typedef struct kernel_call {

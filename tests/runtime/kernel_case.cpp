@@ -83,6 +83,9 @@ std::vector<std::int32_t> resize_numbers(const KernelCase& c) {
 std::vector<std::int32_t> numbers_of(const KernelCase& c) {
   const Layer& layer = c.layer;
   switch (c.call) {
+    case KernelFunction::kConvolve:
+    case KernelFunction::kPointwise:
+      return {layer.channels.to};
     case KernelFunction::kConvolveGroups:
       return {layer.kernel.dilation_h, layer.kernel.dilation_w, layer.groups};
     case KernelFunction::kCombine:
@@ -94,6 +97,8 @@ std::vector<std::int32_t> numbers_of(const KernelCase& c) {
               has_rest(layer) ? 1 : 0};
     case KernelFunction::kCopy:
       return copy_numbers(c);
+    case KernelFunction::kPad:
+      return {c.quantised.fill};
     default:
       return {};
   }

@@ -7,7 +7,7 @@ namespace patchnas::testing {
 namespace {
 
 // Those of layers, which run_kernel_cases.c numbers alike. It calls the others beside them.
-constexpr int kCalls = static_cast<int>(KernelFunction::kCopy) + 1;
+constexpr int kCalls = static_cast<int>(KernelFunction::kPad) + 1;
 
 bool computes_elements(KernelFunction call) {
   switch (call) {
@@ -16,6 +16,7 @@ bool computes_elements(KernelFunction call) {
     case KernelFunction::kResize:
     case KernelFunction::kCopyChannels:
     case KernelFunction::kCopy:
+    case KernelFunction::kPad:
       return true;
     default:
       return false;

@@ -194,6 +194,7 @@ static patchnas_weights read_weights(reader* r, const patchnas_add_scales* scale
   w.output_zero_point = scales->output_zero_point;
   w.clamp_min = scales->clamp_min;
   w.clamp_max = scales->clamp_max;
+  w.outputs = channels;
   return w;
 }
 
@@ -239,7 +240,7 @@ static int run_case(reader* r, int32_t kind, int32_t number) {
   }
   good &= all_are(scratch_buffer, (int32_t)(scratch - scratch_buffer), kGuard);
   good &= all_are(scratch + scratch_bytes, kGuardBytes, kGuard);
-  if (kind == kPointwise && good) {
+  if (kind == kPointwise && good && c.weights.outputs == c.out.channels) {
     copy_bytes(answers, out_data, output_bytes);
     patchnas_window answered = c.out;
     answered.data = answers;

@@ -62,7 +62,8 @@ class LayerUnderTest {
                 quantisation(layer_.inputs[0]).zero_point,
                 quantisation(layer + 1).zero_point,
                 quantised_.clamp.min,
-                quantised_.clamp.max};
+                quantised_.clamp.max,
+                layer_.computed_channels()};
   }
 
   // The tile's output as the runtime computes it.
@@ -164,6 +165,12 @@ class LayerUnderTest {
         shape.fill_bytes = has_rest || fills(layer_) ? static_cast<std::int32_t>(out.size()) : 0;
         shape.fill = quantised_.fill;
         patchnas_copy(&shape, a.data(), has_rest ? b.data() : nullptr, out.data());
+        break;
+      }
+      case LayerKind::kPad: {
+        const patchnas_margins margins = {kernel.pad_top, kernel.pad_left, kernel.input_height,
+                                          kernel.input_width, quantised_.fill};
+        patchnas_pad(&margins, &in, &output, rect);
         break;
       }
       case LayerKind::kInput:
@@ -360,12 +367,16 @@ TEST(Runtime, EveryTileOfEveryLayerEqualsTheIntegerReference) {
       }
     }
   }
-  for (const LayerKind kind :
-       {LayerKind::kConv2d, LayerKind::kDepthwiseConv2d, LayerKind::kAdd, LayerKind::kAveragePool,
-        LayerKind::kMaxPool, LayerKind::kFullyConnected, LayerKind::kSoftmax, LayerKind::kMean,
-        LayerKind::kSubtract, LayerKind::kMultiply, LayerKind::kPrelu, LayerKind::kMaximum,
-        LayerKind::kMinimum, LayerKind::kSquaredDifference, LayerKind::kLookup, LayerKind::kResize,
-        LayerKind::kTransposeConv, LayerKind::kCopyChannels, LayerKind::kCopy}) {
+  for (const LayerKind kind : {LayerKind::kConv2d,        LayerKind::kDepthwiseConv2d,
+                               LayerKind::kAdd,           LayerKind::kAveragePool,
+                               LayerKind::kMaxPool,       LayerKind::kFullyConnected,
+                               LayerKind::kSoftmax,       LayerKind::kMean,
+                               LayerKind::kSubtract,      LayerKind::kMultiply,
+                               LayerKind::kPrelu,         LayerKind::kMaximum,
+                               LayerKind::kMinimum,       LayerKind::kSquaredDifference,
+                               LayerKind::kLookup,        LayerKind::kResize,
+                               LayerKind::kTransposeConv, LayerKind::kCopyChannels,
+                               LayerKind::kCopy,          LayerKind::kPad}) {
     EXPECT_GT(tiles_run[kind], 0) << to_string(kind) << " was never run";
   }
 }

@@ -182,10 +182,25 @@ void CaseMaker::choose_channels() {
   if (case_.call == Call::kFullyConnected) {
     layer.output = {1, 1, between(1, 12)};
   }
+  const bool may_write_part = case_.call == Call::kConvolve || case_.call == Call::kPointwise;
+  if (may_write_part && stream_.chance(0.3)) {
+    layer.channels = {.from = 0, .to = between(0, 5), .count = layer.output.channels};
+    layer.output.channels += layer.channels.to + between(0, 5);
+  }
 }
 
 Interval CaseMaker::needed(const Interval& output, int kernel, int stride, int pad,
                            int extent) const {
+  if (transposes()) {
+    Interval hit{extent, 0};
+    for (int i = 0; i < extent; ++i) {
+      const int begin = i * stride - pad;
+      if (begin < output.end && begin + kernel > output.begin) {
+        hit = {std::min(hit.begin, i), i + 1};
+      }
+    }
+    return hit.empty() ? Interval{} : hit;
+  }
   return {std::max(0, output.begin * stride - pad),
           std::min(extent, (output.end - 1) * stride - pad + kernel)};
 }
@@ -201,7 +216,7 @@ void CaseMaker::choose_rectangles() {
   };
   case_.read = {read(case_.computed.rows, k.span_h(), k.stride_h, k.pad_top, case_.input.height),
                 read(case_.computed.cols, k.span_w(), k.stride_w, k.pad_left, case_.input.width)};
-  if (whole() || transposes()) {
+  if (whole()) {
     case_.read = full_rect(case_.input);
   }
   case_.held = {widened(case_.computed.rows, case_.layer.output.height, stream_),
@@ -210,8 +225,7 @@ void CaseMaker::choose_rectangles() {
     case_.held = case_.read;
   }
   case_.second_read = case_.read;
-  if (slides() && !transposes() &&
-      stream_.chance(0.2)) {  // room for rows above the image, which nobody reads
+  if (slides() && stream_.chance(0.2)) {  // room for rows above the image, which nobody reads
     case_.read.rows.begin -= between(1, 3);
   }
 }
@@ -312,7 +326,7 @@ void CaseMaker::choose_parameters() {
     return;
   }
   const Kernel& k = case_.layer.kernel;
-  const auto channels = static_cast<std::size_t>(case_.layer.output.channels);
+  const auto channels = static_cast<std::size_t>(case_.layer.computed_channels());
   const auto taps = static_cast<std::size_t>(k.height) * static_cast<std::size_t>(k.width);
   const std::size_t terms =
       case_.layer.kind == LayerKind::kDepthwiseConv2d ? taps

@@ -19,6 +19,8 @@ std::string network_description_json(const Network& network, DescriptionSpelling
   std::string classifier;
   int expand = -1;
   int depthwise = -1;
+  bool swishes = false;
+  bool squeezes = false;
   const auto finish_block = [&](int project) {
     const int first = expand >= 0 ? expand : depthwise;
     const int in = channels(first);
@@ -33,11 +35,13 @@ std::string network_description_json(const Network& network, DescriptionSpelling
               std::to_string(channels(project + 1)) + R"(, "kernel_size": )" +
               std::to_string(window.height) + R"(, "stride": )" + std::to_string(window.stride_h) +
               R"(, "expand_ratio": )" + std::to_string(middle / in) + R"(, "mid_channels": )" +
-              (newer_spelling ? "null" : std::to_string(middle)) +
-              R"(, "act_func": "relu6", "use_se": false}, "shortcut": )" +
+              (newer_spelling ? "null" : std::to_string(middle)) + R"(, "act_func": ")" +
+              (swishes ? "h_swish" : "relu6") + R"(", "use_se": )" + (squeezes ? "true" : "false") +
+              R"(}, "shortcut": )" +
               (adds ? R"({"name": "IdentityLayer", "use_bn": false, "act_func": null})" : "null") +
               "}";
     expand = -1;
+    swishes = squeezes = false;
   };
   for (int i = 0; i < network.layer_count(); ++i) {
     const Layer& layer = network.layers[static_cast<std::size_t>(i)];
@@ -54,6 +58,12 @@ std::string network_description_json(const Network& network, DescriptionSpelling
         break;
       case LayerRole::kDepthwise:
         depthwise = i;
+        break;
+      case LayerRole::kDepthwiseActivation:
+        swishes = true;
+        break;
+      case LayerRole::kSqueeze:
+        squeezes = true;
         break;
       case LayerRole::kProject:
         finish_block(i);

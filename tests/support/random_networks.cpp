@@ -167,14 +167,16 @@ void append_branch(Network& network, RandomStream& stream) {
   append_with(network, stream, from);
 }
 
-// Two convolutions of the same tensor, side by side; in the order of a file, or each copied at
-// once.
+// Two convolutions of the same tensor, side by side, at times with a pooling of it; in the order of
+// a file, or each copied at once.
 void append_concatenation(Network& network, RandomStream& stream) {
   const TensorId from = network.layer_count();
   const TensorShape shape = network.output();
   const int first = between(stream, 1, 5);
   const int second = between(stream, 1, 5);
-  const TensorShape all{shape.height, shape.width, first + second};
+  const bool has_pool = stream.chance(0.3);
+  const int third = has_pool ? shape.channels : 0;
+  const TensorShape all{shape.height, shape.width, first + second + third};
   const auto convolve = [&](int channels, int kernel) {
     Layer& layer = append(network, LayerKind::kConv2d, {shape.height, shape.width, channels});
     layer.inputs[0] = from;
@@ -197,8 +199,16 @@ void append_concatenation(Network& network, RandomStream& stream) {
     return network.layer_count();
   };
   TensorId rest = at_once ? copy_first() : kNoTensor;
+  TensorId pooled = kNoTensor;
+  if (has_pool) {
+    Layer& layer = append(network, LayerKind::kMaxPool, shape);
+    layer.inputs[0] = from;
+    layer.kernel = {3, 3, 1, 1, 1, 1};
+    pooled = network.layer_count();
+  }
   const TensorId b = convolve(second, 3);
   rest = at_once ? rest : copy_first();
+  rest = has_pool ? copy(pooled, rest, first + second, third) : rest;
   copy(b, rest, first, second);
 }
 
@@ -261,6 +271,18 @@ void append_copy(Network& network, RandomStream& stream) {
   }
 }
 
+// On each side a few rows or columns more, or fewer.
+void append_pad(Network& network, RandomStream& stream) {
+  const TensorShape shape = network.output();
+  Layer& layer = append(network, LayerKind::kPad, shape);
+  const auto choose = [&](int input, int& pad, int& output) {
+    pad = between(stream, -std::min(2, input - 1), 3);
+    output = std::max({1, pad + 1, input + pad + between(stream, -2, 3)});
+  };
+  choose(shape.height, layer.kernel.pad_top, layer.output.height);
+  choose(shape.width, layer.kernel.pad_left, layer.output.width);
+}
+
 void append_groups(Network& network, RandomStream& stream) {
   const TensorShape shape = network.output();
   const int groups = stream.chance(0.5) ? shape.channels : 1;
@@ -307,7 +329,7 @@ void append_mean_over_channels(Network& network, RandomStream& stream) {
 void append_any(Network& network, RandomStream& stream) {
   const TensorShape shape = network.output();
   const bool is_small = shape.elements() < 3000;
-  switch (stream.below(13)) {
+  switch (stream.below(14)) {
     case 0:
       return append_function(network, stream);
     case 1:
@@ -333,6 +355,8 @@ void append_any(Network& network, RandomStream& stream) {
       return append_mean_over_channels(network, stream);
     case 11:
       return append_pixel_for_all(network, stream);
+    case 12:
+      return append_pad(network, stream);
     default:
       return append_residual(network, stream);
   }
@@ -490,6 +514,19 @@ Network with_random_groups(Network network, RandomStream& stream) {
   return network;
 }
 
+namespace {
+
+// Layers that write parts of a tensor are not in patches, and no segment begins between them.
+bool keeps_parts_together(const Network& network, int first, int end, bool caches_rows) {
+  return std::none_of(
+      network.layers.begin() + first, network.layers.begin() + end, [&](const Layer& layer) {
+        const bool goes_on = layer.inputs[1] != kNoTensor && layer.inputs[1] <= first;
+        return layer.writes_part() && (goes_on || !caches_rows);
+      });
+}
+
+}  // namespace
+
 std::vector<PatchSchedule> all_schedules(const Network& network, RandomStream& stream) {
   std::vector<PatchSchedule> schedules =
       enumerate_schedules(network, square_grids({1, 2, 3, 4}), SplitPoints::kLayers);
@@ -506,7 +543,9 @@ std::vector<PatchSchedule> all_schedules(const Network& network, RandomStream& s
     segment.end_layer = end;
     segment.grid = {between(stream, 1, std::min(6, out.height)),
                     between(stream, 1, std::min(6, out.width))};
-    schedules.push_back({{segment}});
+    if (keeps_parts_together(network, first, end, false)) {
+      schedules.push_back({{segment}});
+    }
   }
   for (int attempt = 0; attempt < 6; ++attempt) {
     schedules.push_back(random_schedule(network, stream));
@@ -535,10 +574,10 @@ PatchSchedule random_schedule(const Network& network, RandomStream& stream) {
     const TensorShape& out = network.shape(end);
     const TileGrid grid{between(stream, 1, std::min(3, out.height)),
                         between(stream, 1, std::min(3, out.width))};
-    if (stream.chance(0.7)) {
-      schedule.segments.push_back(rows);
-    } else if (stream.chance(0.5)) {
-      schedule.segments.push_back(Segment::patches(first, end, grid));
+    const bool caches_rows = stream.chance(0.7);
+    if ((caches_rows || stream.chance(0.5)) &&
+        keeps_parts_together(network, first, end, caches_rows)) {
+      schedule.segments.push_back(caches_rows ? rows : Segment::patches(first, end, grid));
     }
     first = end;
   }

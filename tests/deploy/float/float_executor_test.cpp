@@ -99,6 +99,12 @@ class Definition {
       }
       case LayerKind::kCopy:
         return copied(static_cast<int>(index));
+      case LayerKind::kPad: {
+        const int y = row - layer_.kernel.pad_top;
+        const int x = col - layer_.kernel.pad_left;
+        return y >= 0 && y < shape_.height && x >= 0 && x < shape_.width ? at(y, x, channel)
+                                                                         : own_.fill;
+      }
       case LayerKind::kInput:
         break;
     }

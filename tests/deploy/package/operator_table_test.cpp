@@ -41,6 +41,9 @@ Layer layer_of(LayerKind kind, TensorId input, KernelFunction kernel) {
   } else if (kind == LayerKind::kMean) {
     layer.kernel = {kInput.height, 1, kInput.height, 1, 0, 0};
     layer.output.height = 1;
+  } else if (kind == LayerKind::kPad) {
+    layer.kernel = {.pad_top = 2, .pad_left = 1};
+    layer.output = {kInput.height + 3, kInput.width + 1, kInput.channels};
   } else if (facts.reads == Reads::kTaps && !is_pointwise) {
     layer.kernel = {3, 3, 1, 1, 1, 1};
   }
@@ -165,8 +168,9 @@ TEST_P(OperatorTable, TfliteFilesHoldIt) {
   }
   EXPECT_TRUE(operators.contains(std::string(facts().tflite_operator)));
   const QuantizedNetwork read = import_tflite(file, "exported");
-  // A copy becomes one for each part of what a file puts together.
+  // A copy becomes one for each part of what a file puts together, or for another scale.
   const bool is_a_copy = kernel().function == KernelFunction::kCopy ||
+                         kernel().function == KernelFunction::kPad ||
                          kernel().function == KernelFunction::kCopyChannels;
   if (!is_a_copy) {
     ASSERT_EQ(read.network.layer_count(), q.network.layer_count());

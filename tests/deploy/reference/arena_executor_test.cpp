@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "arch/base/error.h"
+#include "arch/join_parts.h"
 #include "deploy/reference/reference_executor.h"
 #include "tests/deploy/support/random_quantised.h"
 #include "tests/support/random_networks.h"
@@ -138,8 +139,9 @@ TEST(ArenaExecutor, SeveralInputsAndOutputs) {
   int several_inputs = 0;
   int several_outputs = 0;
   for (int i = 0; i < 200; ++i) {
+    const Network graph = testing::random_graph(stream);
     const QuantizedNetwork network =
-        testing::random_quantised(testing::random_graph(stream), stream);
+        testing::random_quantised(i % 2 == 0 ? graph : with_joined_parts(graph), stream);
     const Network& shapes = network.network;
     several_inputs += shapes.input_count() > 1 ? 1 : 0;
     several_outputs += shapes.outputs.size() > 1 ? 1 : 0;

@@ -58,6 +58,7 @@ bool has_form(const QuantizedNetwork& network, int index) {
     case LayerKind::kDepthwiseConv2d:
       return in.channels > 1;
     case LayerKind::kCopy:
+    case LayerKind::kPad:
     case LayerKind::kPrelu:
     case LayerKind::kMaximum:
     case LayerKind::kMinimum:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <optional>
 
 #include "arch/kernel_padding.h"
 #include "deploy/quantise/requantisation.h"
@@ -93,6 +94,26 @@ TensorQuantisation output_quantisation(const Layer& layer, const TensorQuantisat
   return output;
 }
 
+// Of what is concatenated one, as files have it: the first part's.
+std::optional<TensorId> scaled_like(const Network& network, TensorId part) {
+  const auto copies = [&](const Layer& layer) {
+    return layer.kind == LayerKind::kCopyChannels && layer.inputs[0] == part;
+  };
+  const auto copy = std::find_if(network.layers.begin() + part, network.layers.end(), copies);
+  if (copy == network.layers.end()) {
+    return std::nullopt;
+  }
+  TensorId first = part;
+  for (const Layer* layer = &*copy; layer->inputs[1] > kImage;) {
+    layer = &network.layers[static_cast<std::size_t>(layer->inputs[1]) - 1];
+    if (layer->kind != LayerKind::kCopyChannels) {
+      return std::nullopt;
+    }
+    first = layer->inputs[0];
+  }
+  return first > kImage && first < part ? std::optional(first) : std::nullopt;
+}
+
 }  // namespace
 
 QuantizedNetwork random_quantised(const Network& network, RandomStream& stream) {
@@ -101,6 +122,7 @@ QuantizedNetwork random_quantised(const Network& network, RandomStream& stream) 
   result.output_ends.resize(network.output_tensors().size());
   result.tensors.push_back({static_cast<float>(between(stream, 0.005, 0.05)),
                             static_cast<std::int32_t>(stream.below(256)) - 128});
+  const bool joins_one_scale = stream.chance(0.7);
   for (int index = 0; index < network.layer_count(); ++index) {
     const Layer& layer = network.layers[static_cast<std::size_t>(index)];
     QuantizedLayer parameters;
@@ -119,6 +141,13 @@ QuantizedNetwork random_quantised(const Network& network, RandomStream& stream) 
     }
     result.tensors.push_back(
         output_quantisation(layer, parameters.constants_quantisation, result.tensors, stream));
+    if (layer.kind == LayerKind::kCopyChannels && joins_one_scale) {
+      const TensorId like = layer.inputs[layer.inputs[1] == kNoTensor ? 0 : 1];
+      result.tensors.back() = result.tensors[static_cast<std::size_t>(like)];
+    } else if (const auto like = scaled_like(network, index + 1);
+               like && layer.kind == LayerKind::kConv2d && joins_one_scale) {
+      result.tensors.back() = result.tensors[static_cast<std::size_t>(*like)];
+    }
     if (layer.has_weights()) {
       const float input_scale = result.tensors[static_cast<std::size_t>(layer.inputs[0])].scale;
       add_parameters(parameters, network, index, input_scale, result.tensors.back().scale, stream);

@@ -520,7 +520,7 @@ TEST(TfliteForms, PaddingThatCouldWinOrCountIsALayer) {
     const File bytes = padded_pool(form, stream);
     const QuantizedNetwork network = import_tflite(bytes, "form");
     ASSERT_EQ(network.network.layer_count(), 3);
-    EXPECT_EQ(network.network.layers[1].kind, LayerKind::kCopy);
+    EXPECT_EQ(network.network.layers[1].kind, LayerKind::kPad);
     EXPECT_EQ(import_tflite_structure(bytes, "form").network, network.network);
     const auto tensors = run_all_layers(network, random_bytes(7 * 6 * 2, stream));
     const auto fill = static_cast<std::int8_t>(

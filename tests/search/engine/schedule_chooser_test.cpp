@@ -181,6 +181,33 @@ TEST(ScheduleChooser, TakesRowsWhereTheyAreCheaper) {
   EXPECT_GT(only_by_rows, 5);
 }
 
+// Even where an arena needs more than its lower bound.
+TEST(ScheduleChooser, WithMoreMemoryNothingIsSlower) {
+  RandomStream stream(11, "chooser/monotone");
+  const LatencyModel model = odd_model(stream);
+  int differ = 0;
+  for (int i = 0; i < 60; ++i) {
+    const Network network = testing::random_network(stream);
+    double less_memory = std::numeric_limits<double>::infinity();
+    for (std::int64_t sram_bytes = 600; sram_bytes < 3000; sram_bytes += 97) {
+      ScheduleChooser chooser(
+          {.family = ScheduleFamily::kRows},
+          {.sram_bytes = sram_bytes, .flash_bytes = kNoLimit, .input = InputMode::kStreamed},
+          &model);
+      const ScheduleChoice choice = chooser.choose(network);
+      if (choice.schedule == PatchSchedule::layer_by_layer()) {
+        break;  // taken to be the fastest, as it is of kernels
+      }
+      if (choice.fits) {
+        EXPECT_LE(*choice.costs.latency, less_memory * (1 + 1e-9)) << i << ", " << sram_bytes;
+        differ += *choice.costs.latency < less_memory * (1 - 1e-9) ? 1 : 0;
+        less_memory = *choice.costs.latency;
+      }
+    }
+  }
+  EXPECT_GT(differ, 60);
+}
+
 TEST(ParetoFront, HoldsExactlyWhatNothingBeats) {
   RandomStream stream(11, "pareto");
   for (int round = 0; round < 100; ++round) {

@@ -37,10 +37,10 @@ std::vector<Case> random_cases(const char* stream_name, int count) {
 // cuts that are next to each other, whole, and all segments.
 template <typename Take>
 void for_parts(const Case& c, const std::vector<int>& cuts, const Take& take) {
-  const std::vector<int> last = last_readers(c.network);
+  const NetworkTaps taps(c.network);
   for (std::size_t a = 0; a + 1 < cuts.size(); ++a) {
     take(ExecutionPlan(c.network, {}, c.input), a, a + 1);
-    const std::vector<char> ends = segment_ends(c.network, last, cuts[a]);
+    const std::vector<char> ends = segment_ends(c.network, taps, cuts[a]);
     for (std::size_t b = a + 1; b < cuts.size(); ++b) {
       const auto layers = static_cast<std::size_t>(cuts[b] - cuts[a]);
       if (layers > ends.size() || ends[layers - 1] == 0) {

@@ -240,9 +240,9 @@ macs=$(json_number macs_layer_by_layer)
 run estimate --network net.json --resolution 64 --json
 # Only the classifier does not grow with the image.
 expect "a JSON description at another resolution" is "$(($(json_number macs) - 80))" $((4 * (macs - 80)))
-sed 's/"use_se": false/"use_se": true/' net.json >se.json
-expect "what a description may not have" fails_with 2 "blocks[0].mobile_inverted_conv.use_se: is not supported" \
-  estimate --network se.json
+sed 's/"use_se": false/"has_shuffle": true/' net.json >shuffled.json
+expect "what a description may not have" fails_with 2 "blocks[0].mobile_inverted_conv.has_shuffle: is not supported" \
+  estimate --network shuffled.json
 run estimate --network mobilenet_v2 --width 0.35 --json
 expect "a network of another width: 59 M MACs" is "$(($(json_number macs) / 1000000))" 59
 expect "width of final widths" fails_with 2 "state a base \`width\` can be scaled" estimate --network mcunet_in2 --width 0.5
