@@ -81,7 +81,7 @@ TEST(SegmentSweep, FindsTheWholeFront) {
   int joined = 0;
   int longer = 0;         // segments of more than one row a step
   int beside_others = 0;  // segments that begin or end where more than one tensor passes
-  for (int round = 0; round < 150; ++round) {
+  for (int round = 0; round < 400; ++round) {
     Network network = random_network(stream);
     if (round % 2 == 0) {
       network = with_joined_parts(network);
@@ -116,10 +116,10 @@ TEST(SegmentSweep, FindsTheWholeFront) {
     }
     EXPECT_EQ(front, front_by_definition(network, input)) << "network " << round;
   }
-  EXPECT_GT(points, 150);
-  EXPECT_GT(beside_others, 5);
-  EXPECT_GT(longer, 80);
-  EXPECT_GT(joined, 2);
+  EXPECT_GT(points, 600);
+  EXPECT_GT(beside_others, 20);
+  EXPECT_GT(longer, 300);
+  EXPECT_GT(joined, 8);
 }
 
 // More cuts than what ends at them is kept for.
